@@ -1,0 +1,1 @@
+"""API keys for programs and their DRF authentication. People use Django's users and sessions."""

@@ -1,0 +1,1 @@
+"""The composition root: settings, routes, servers. Imports the apps; no app imports it."""

@@ -1,0 +1,77 @@
+"""JSON from strangers: bounded before it is parsed, and without what PostgreSQL or the next reader would choke on."""
+
+import codecs
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import IO, Any
+
+from rest_framework.exceptions import ValidationError
+from rest_framework.parsers import BaseParser
+
+MAX_BYTES = 64 * 1024
+MAX_DEPTH = 20
+
+# Possessive, and content with a missing end, so that no input makes it try twice.
+STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # NUL and lone surrogates: neither is text to PostgreSQL
+
+
+class StrictJSONParser(BaseParser):
+    """UTF-8 JSON of at most 64 KiB and 20 levels; no duplicate keys, NaN, NUL or lone surrogates."""
+
+    media_type = "application/json"
+
+    def parse(
+        self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        body = stream.read(MAX_BYTES + 1)
+        _check_size_and_depth(body)
+        value = _loads(body.removeprefix(codecs.BOM_UTF8))
+        for path, text in _texts(value, ""):
+            if UNSTORABLE.search(text):
+                raise ValidationError({path or "body": "NUL and lone surrogates are not text."})
+        return value
+
+
+def _check_size_and_depth(body: bytes) -> None:
+    if len(body) > MAX_BYTES:
+        raise ValidationError({"body": f"At most {MAX_BYTES} bytes are read."})
+    depth = 0
+    for bracket in re.findall(rb"[\[{\]}]", STRING.sub(b"", body)):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > MAX_DEPTH:
+            raise ValidationError({"body": f"At most {MAX_DEPTH} levels of nesting are read."})
+
+
+def _loads(body: bytes) -> Any:
+    try:
+        return json.loads(body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse_constant)
+    except ValueError as error:  # malformed JSON, bytes that are not UTF-8, an integer of thousands of digits
+        raise ValidationError({"body": f"This is not JSON in UTF-8: {error}"}) from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in values:
+            raise ValidationError({key: "This key stands twice in one object."})
+        values[key] = value
+    return values
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValidationError({"body": f"{name} is not a JSON number."})
+
+
+def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
+    """Every text in a parsed value with the path that leads to it; keys count as text."""
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield path, key
+            yield from _texts(item, f"{path}.{key}" if path else key)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _texts(item, f"{path}.{index}" if path else str(index))

@@ -1,0 +1,67 @@
+"""Errors in the shape of RFC 9457 (application/problem+json), with a list of messages for each field at fault."""
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from django.db import OperationalError
+from rest_framework.exceptions import ValidationError
+from rest_framework.response import Response
+from rest_framework.views import exception_handler
+
+logger = logging.getLogger(__name__)
+
+
+def to_problem(error: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's exception handler. None, and so a 500, for what nobody foresaw."""
+    if isinstance(error, OperationalError):
+        logger.error("The database did not answer: %s", error)
+        return problem(HTTPStatus.SERVICE_UNAVAILABLE, "The database did not answer.", headers={"Retry-After": "1"})
+    response = exception_handler(error, context)
+    if response is None:
+        return None
+    body = problem_body(response.status_code, _detail(error), errors=_errors(error))
+    response.data, response.content_type = body, "application/problem+json"
+    return response
+
+
+def problem(status: int, detail: str, *, headers: dict[str, str] | None = None) -> Response:
+    return Response(
+        problem_body(status, detail), status=status, headers=headers, content_type="application/problem+json"
+    )
+
+
+def problem_body(status: int, detail: str, *, errors: dict[str, list[str]] | None = None) -> dict[str, Any]:
+    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+    return body | ({"errors": errors} if errors else {})
+
+
+def _detail(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        return "Some fields are not valid; `errors` names each."
+    return str(getattr(error, "detail", "") or error.__class__.__name__)
+
+
+def _errors(error: Exception) -> dict[str, list[str]]:
+    """Messages by dotted path. An error that is no ValidationError may name its fields in `errors`."""
+    if isinstance(error, ValidationError):
+        return _flatten(error.detail, "")
+    return getattr(error, "errors", {})
+
+
+def _flatten(detail: Any, path: str) -> dict[str, list[str]]:
+    """{"traits": {"humor_level": ["…"]}} becomes {"traits.humor_level": ["…"]}; list items get their index."""
+    if isinstance(detail, dict):
+        pairs = [(_join(path, str(key)), value) for key, value in detail.items()]
+    elif isinstance(detail, list) and any(isinstance(item, dict | list) for item in detail):
+        pairs = [(_join(path, str(index)), value) for index, value in enumerate(detail) if value]
+    else:
+        messages = detail if isinstance(detail, list) else [detail]
+        return {path or "body": [str(message) for message in messages]}
+    return {name: messages for key, value in pairs for name, messages in _flatten(value, key).items()}
+
+
+def _join(path: str, key: str) -> str:
+    if key == "non_field_errors":
+        return path or "body"
+    return f"{path}.{key}" if path else key

@@ -1,0 +1,37 @@
+"""The pages that belong to no app: the front page, and errors as JSON for programs, as a line for people."""
+
+from http import HTTPStatus
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+
+from companion.api.problems import problem_body
+from companion.probes import status
+
+
+def home(request: HttpRequest) -> HttpResponse:
+    return render(request, "home.html", {"status": status()})
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _error(request, HTTPStatus.BAD_REQUEST, "The request could not be understood.")
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _error(request, HTTPStatus.FORBIDDEN, "This is not allowed.")
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _error(request, HTTPStatus.NOT_FOUND, "There is nothing at this address.")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return _error(request, HTTPStatus.INTERNAL_SERVER_ERROR, "Something broke here; it was logged.")
+
+
+def _error(request: HttpRequest, code: HTTPStatus, detail: str) -> HttpResponse:
+    if request.path.startswith("/api/"):
+        body: dict[str, Any] = problem_body(code, detail)
+        return JsonResponse(body, status=code, content_type="application/problem+json")
+    return HttpResponse(f"{code} {code.phrase}. {detail}", status=code, content_type="text/plain; charset=utf-8")

@@ -1,0 +1,173 @@
+"""Every setting and every default, once. Read from the environment, typed, loud; `.env.example` explains each variable.
+
+The defaults are those of production: no DEBUG, HTTPS only, no host allowed until it is named.
+"""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from environs import Env
+
+from companion.redis_url import split_credentials
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = Env()
+
+SECRET_KEY = env.str("SECRET_KEY")
+DEBUG = env.bool("DEBUG", False)
+ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", [])
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
+
+# ── Applications ──────────────────────────────────────────────────────────────────────────────────────────────────────
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "accounts",
+    "personalities",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "servestatic.middleware.ServeStaticMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "companion.urls"
+ASGI_APPLICATION = "companion.asgi.application"
+WSGI_APPLICATION = "companion.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "companion" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+SERVESTATIC_USE_FINDERS = True  # files are served from where they are installed; there is no collectstatic step
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_I18N = False
+USE_TZ = True
+
+# ── PostgreSQL: the truth ─────────────────────────────────────────────────────────────────────────────────────────────
+DATABASES: dict[str, Any] = {"default": env.dj_db_url("DATABASE_URL", conn_health_checks=True)}
+if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
+    raise ImproperlyConfigured("DATABASE_URL: PostgreSQL is the only database supported")
+DATABASES["default"]["OPTIONS"] = DATABASES["default"].get("OPTIONS", {}) | {
+    # Under ASGI each request has a thread of its own, so connections are shared by a pool instead of kept by threads.
+    "pool": {"min_size": 1, "max_size": env.int("DATABASE_POOL_SIZE", 10), "timeout": 2},
+    "connect_timeout": 2,
+}
+
+# ── Redis: copies of the truth ────────────────────────────────────────────────────────────────────────────────────────
+REDIS_ENABLED = env.bool("REDIS_ENABLED", True)
+REDIS_LOCATION, REDIS_USERNAME, REDIS_PASSWORD = split_credentials(env.str("REDIS_URL", "redis://127.0.0.1:6379/0"))
+REDIS_KEY_PREFIX = env.str("REDIS_KEY_PREFIX", "")
+PERSONALITY_CACHE_SECONDS = env.int("PERSONALITY_CACHE_SECONDS", 86400)
+DJANGO_REDIS_LOG_IGNORED_EXCEPTIONS = True
+REDIS_CACHE: dict[str, Any] = {
+    "BACKEND": "django_redis.cache.RedisCache",
+    "LOCATION": REDIS_LOCATION,
+    "TIMEOUT": PERSONALITY_CACHE_SECONDS,
+    "KEY_PREFIX": REDIS_KEY_PREFIX,
+    # Keys are a public contract: what redis-cli shows is what the code says, without Django's ":1:".
+    "KEY_FUNCTION": "personalities.cache.keys.plain",
+    "OPTIONS": {
+        "IGNORE_EXCEPTIONS": True,
+        "SERIALIZER": "personalities.cache.serializer.TolerantJSONSerializer",
+        "SOCKET_CONNECT_TIMEOUT": 0.1,  # seconds
+        "SOCKET_TIMEOUT": 0.1,  # seconds
+        "USERNAME": REDIS_USERNAME,
+        "PASSWORD": REDIS_PASSWORD,  # here and not in LOCATION, where error pages would show it
+        "CONNECTION_POOL_KWARGS": {"max_connections": 100},
+    },
+}
+NO_CACHE = {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}
+CACHES = {"default": REDIS_CACHE if REDIS_ENABLED else NO_CACHE}
+
+# ── Who may do what: nobody anything, unless a view says so ───────────────────────────────────────────────────────────
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.authentication.ApiKeyAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PARSER_CLASSES": ["companion.api.parsers.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PAGINATION_CLASS": "companion.api.pagination.Pages",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_VERSIONING_CLASS": None,
+    "EXCEPTION_HANDLER": "companion.api.problems.to_problem",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Companion",
+    "DESCRIPTION": "The personality service for AI companions.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],  # the schema of an open API is no secret
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+LOGIN_URL = "admin:login"
+
+# ── Browsers ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+HTTPS_ONLY = env.bool("HTTPS_ONLY", True)
+SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS_ONLY
+SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]  # probes come over plain HTTP from the machine itself
+SECURE_HSTS_SECONDS = 31536000 if HTTPS_ONLY else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS_ONLY
+if env.bool("BEHIND_HTTPS_PROXY", False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+X_FRAME_OPTIONS = "DENY"
+
+# ── Logs ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+LOG_LEVEL = env.log_level("LOG_LEVEL", logging.INFO)
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+    "loggers": {
+        "django.server": {"handlers": [], "propagate": True},
+        "personalities": {"level": LOG_LEVEL},
+        "accounts": {"level": LOG_LEVEL},
+    },
+}
+
+UNFOLD = {
+    "SITE_TITLE": "Companion",
+    "SITE_HEADER": "Companion",
+    "SITE_SYMBOL": "psychology",
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_HISTORY": True,
+}

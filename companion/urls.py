@@ -1,0 +1,19 @@
+from django.contrib import admin
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from companion import pages, probes
+
+urlpatterns = [
+    path("", pages.home, name="home"),
+    path("livez", probes.livez, name="livez"),
+    path("readyz", probes.readyz, name="readyz"),
+    path("admin/", admin.site.urls),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("api/v1/", include("personalities.api.urls")),
+]
+handler400 = "companion.pages.bad_request"
+handler403 = "companion.pages.forbidden"
+handler404 = "companion.pages.not_found"
+handler500 = "companion.pages.server_error"

@@ -1,0 +1,60 @@
+"""Fixtures for every test: a database and a key prefix that no other run, and no other worker, shares."""
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import User
+from django_redis import get_redis_connection
+from rest_framework.test import APIClient
+
+RUN = os.environ.setdefault("COMPANION_TEST_RUN", secrets.token_hex(4))  # xdist's workers inherit it
+
+
+def pytest_configure() -> None:
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = f"test_companion_{RUN}"
+    settings.REDIS_KEY_PREFIX = settings.CACHES["default"]["KEY_PREFIX"] = f"test:{RUN}:{worker}:"
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one takes half a second
+
+
+@pytest.fixture
+def redis() -> Any:
+    """A client of the Redis under test."""
+    return get_redis_connection("default")
+
+
+@pytest.fixture(autouse=True)
+def _no_leftovers() -> Iterator[None]:
+    """Every test finds Redis without keys of ours. Never FLUSHDB: the server may be somebody's own."""
+    yield
+    client = get_redis_connection("default")
+    for key in client.scan_iter(f"{settings.REDIS_KEY_PREFIX}*", count=1000):
+        client.delete(key)
+
+
+@pytest.fixture
+def staff(db: None) -> User:
+    return User.objects.create_user("stella", is_staff=True)
+
+
+@pytest.fixture
+def user(db: None) -> User:
+    return User.objects.create_user("ursula")
+
+
+@pytest.fixture
+def client_of() -> Callable[[User], APIClient]:
+    """A DRF client that presents an API key of the given user."""
+
+    def make(user: User) -> APIClient:
+        from accounts.models import ApiKey
+
+        client = APIClient()
+        client.credentials(HTTP_AUTHORIZATION=f"Bearer {ApiKey.objects.issue(user)[1]}")
+        return client
+
+    return make

@@ -1,0 +1,33 @@
+#!/usr/bin/env python3
+"""The front door: run, test and check Companion on any machine that has Python 3.11 or newer and nothing else.
+
+python3 dev.py run [--port N] [--host H]   start everything and print where it is
+python3 dev.py test [pytest arguments]     the whole suite against throw-away servers
+python3 dev.py check                       style, types, imports, migrations, deployment settings
+python3 dev.py manage COMMAND …            a management command in the same environment
+"""
+
+from __future__ import annotations  # an older Python must get as far as the message below
+
+import sys
+
+
+def main(arguments: list[str]) -> int:
+    if sys.version_info < (3, 11):  # noqa: UP036  this file is what an older Python meets first
+        sys.exit(f"dev.py: Python 3.11 or newer is needed, this is {sys.version.split()[0]}")
+    from tooling import verbs
+    from tooling.errors import Refusal
+
+    verb = verbs.BY_NAME.get(arguments[0]) if arguments else None
+    if verb is None:
+        sys.exit(__doc__)
+    try:
+        return verb(arguments[1:])
+    except Refusal as refusal:
+        sys.exit(f"dev.py: {refusal}")
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""Personalities over HTTP: JSON in the shape of the configuration, both ways."""

@@ -1,0 +1,44 @@
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import QuerySet
+from django_filters import ChoiceFilter, FilterSet, TypedChoiceFilter
+from rest_framework.exceptions import ValidationError
+from rest_framework.filters import BaseFilterBackend, OrderingFilter
+from rest_framework.request import Request
+
+from personalities.archetypes import ARCHETYPES
+from personalities.models import Personality
+
+BOOLEANS = [("true", "true"), ("false", "false")]
+PARAMETERS = frozenset({"archetype", "is_active", "search", "ordering", "page", "page_size"})
+
+
+class PersonalityFilter(FilterSet):  # type: ignore[misc]  # it is untyped
+    archetype = ChoiceFilter(choices=[(name, name) for name in sorted(ARCHETYPES)])
+    is_active = TypedChoiceFilter(choices=BOOLEANS, coerce="true".__eq__)
+
+    class Meta:
+        model = Personality
+        fields: Sequence[str] = ()
+
+
+class StrictOrdering(OrderingFilter):
+    """`?ordering=` by known fields only. A misspelt one is an error, where DRF would silently drop it."""
+
+    def remove_invalid_fields(self, queryset: QuerySet[Any], fields: Any, view: Any, request: Request) -> Any:
+        valid = super().remove_invalid_fields(queryset, fields, view, request)
+        if refused := [field for field in fields if field not in valid]:
+            raise ValidationError(
+                {"ordering": f"Not known: {', '.join(refused)}. Known: {', '.join(view.ordering_fields)}."}
+            )
+        return valid
+
+
+class KnownParameters(BaseFilterBackend):
+    """A misspelt parameter is an error: ignoring `?archetyp=` would answer with everything."""
+
+    def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
+        if unknown := request.query_params.keys() - PARAMETERS:
+            raise ValidationError(dict.fromkeys(unknown, "This parameter is not known."))
+        return queryset

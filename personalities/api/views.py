@@ -1,0 +1,124 @@
+"""The endpoints. A view parses, calls once, answers; HTTP begins and ends here."""
+
+from http import HTTPStatus
+from typing import Any, cast
+
+import msgspec
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import QuerySet
+from django_filters.rest_framework import DjangoFilterBackend
+from drf_spectacular.utils import extend_schema
+from rest_framework.filters import SearchFilter
+from rest_framework.generics import ListCreateAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
+from rest_framework.serializers import BaseSerializer
+from rest_framework.views import APIView
+
+from personalities.api import serializers
+from personalities.api.errors import GlobalIsForStaff, PersonalityNotFound
+from personalities.api.filters import KnownParameters, PersonalityFilter, StrictOrdering
+from personalities.archetypes import ARCHETYPES
+from personalities.config import PersonalityConfig
+from personalities.models import Personality
+from personalities.names import InvalidName, canonical
+
+
+class PersonalityListView(ListCreateAPIView[Personality]):
+    """The global personalities and the caller's own. Staff create global ones, everybody else their own."""
+
+    serializer_class = serializers.PersonalitySerializer
+    filter_backends = (KnownParameters, DjangoFilterBackend, SearchFilter, StrictOrdering)
+    filterset_class = PersonalityFilter
+    search_fields = ("personality_name", "display_name", "backstory")
+    ordering_fields = ("personality_name", "display_name", "archetype", "created_at", "updated_at")
+
+    def get_queryset(self) -> QuerySet[Personality]:
+        return Personality.objects.visible_to(self.request.user)
+
+    def perform_create(self, serializer: BaseSerializer[Personality]) -> None:
+        user = cast(User, self.request.user)
+        serializer.save(owner=None if user.is_staff else user)
+
+    def get_success_headers(self, data: Any) -> dict[str, str]:
+        return {"Location": reverse("personality", args=[data["personality_name"]], request=self.request)}
+
+
+class PersonalityDetailView(APIView):
+    """One personality by name, in any spelling: the caller's own, else the global one."""
+
+    @extend_schema(responses=serializers.PersonalitySerializer)
+    def get(self, request: Request, name: str) -> Response:
+        """Active ones only: an inactive personality is listed for its editors, and served to nobody."""
+        return Response(_config(request, name).to_dict())
+
+    @extend_schema(request=serializers.PersonalitySerializer, responses=serializers.PersonalitySerializer)
+    def put(self, request: Request, name: str) -> Response:
+        return self._write(request, name, partial=False)
+
+    @extend_schema(request=serializers.PersonalitySerializer, responses=serializers.PersonalitySerializer)
+    def patch(self, request: Request, name: str) -> Response:
+        return self._write(request, name, partial=True)
+
+    @extend_schema(responses={204: None})
+    @transaction.atomic
+    def delete(self, request: Request, name: str) -> Response:
+        _editable(request, name).delete()
+        return Response(status=HTTPStatus.NO_CONTENT)
+
+    @transaction.atomic
+    def _write(self, request: Request, name: str, *, partial: bool) -> Response:
+        row = _editable(request, name)
+        serializer = serializers.PersonalitySerializer(row, data=request.data, partial=partial)
+        serializer.is_valid(raise_exception=True)
+        serializer.save()
+        return Response(serializer.data)
+
+
+class PersonalityIdView(APIView):
+    @extend_schema(responses=serializers.IdSerializer)
+    def get(self, request: Request, name: str) -> Response:
+        """Only the id."""
+        return Response({"id": str(_config(request, name).id)})
+
+
+class ResolveView(APIView):
+    @extend_schema(request=serializers.ResolveSerializer, responses=serializers.ResolvedSerializer)
+    def post(self, request: Request) -> Response:
+        """Up to 100 personalities by name, in one round trip."""
+        serializer = serializers.ResolveSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        names = serializer.validated_data["names"]
+        configs = Personality.objects.get_configs(names, request.user)
+        missing = [name for name in dict.fromkeys(names) if name not in configs]
+        return Response({"personalities": {n: c.to_dict() for n, c in configs.items()}, "missing": missing})
+
+
+class ArchetypeListView(APIView):
+    @extend_schema(responses=serializers.ArchetypeSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        """The archetypes and what each fills in."""
+        return Response(msgspec.to_builtins(list(ARCHETYPES.values())))
+
+
+def _config(request: Request, name: str) -> PersonalityConfig:
+    try:
+        return Personality.objects.get_config(name, request.user)
+    except Personality.DoesNotExist as error:
+        raise PersonalityNotFound(str(error)) from None
+
+
+def _editable(request: Request, name: str) -> Personality:
+    """The row that GET shows the caller, active or not, locked; refused where the caller may only read it."""
+    try:
+        rows = Personality.objects.visible_to(request.user).filter(personality_name=canonical(name))
+    except InvalidName as error:
+        raise PersonalityNotFound(str(error)) from None
+    row = rows.own_before_global().select_for_update().first()
+    if row is None:
+        raise PersonalityNotFound(f"No personality is named {name!r:.120}.")
+    if not row.is_editable_by(request.user):
+        raise GlobalIsForStaff
+    return row

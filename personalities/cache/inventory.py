@@ -1,0 +1,115 @@
+"""What lies in Redis, for people: commands, admin, readiness. Unlike a lookup, it says when Redis is away."""
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, cast
+
+from django.conf import settings
+from django.core.cache import caches
+from django_redis import get_redis_connection
+from django_redis.exceptions import ConnectionInterrupted
+from redis.exceptions import RedisError
+
+from personalities import cache
+from personalities.cache.keys import Key, config_key, is_ours, pattern
+from personalities.config import PersonalityConfig
+
+SCAN_COUNT = 1000  # SCAN's default of 10 makes a hundred times as many round trips
+
+
+class RedisUnavailable(Exception):
+    """Redis did not do what was asked; the message says what it answered, if it did."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One key: `ttl` in seconds, None when it never expires; `size` of the value in bytes."""
+
+    key: str
+    ttl: int | None
+    size: int
+
+
+def state() -> str:
+    """ "ok", "unreachable", or "off" with REDIS_ENABLED=false."""
+    if not settings.REDIS_ENABLED:
+        return "off"
+    try:
+        with _client() as client:
+            client.ping()
+    except RedisUnavailable:
+        return "unreachable"
+    return "ok"
+
+
+def entries(name: str = "*") -> list[Entry]:
+    """Our keys of the personality `name`, or of all, sorted. Raises RedisUnavailable."""
+    with _client() as client:
+        return sorted((entry for keys in _scan(client, name) for entry in _measure(client, keys)), key=lambda e: e.key)
+
+
+def forget_all(names: Collection[str] = ("*",)) -> int:
+    """Delete our keys of the personalities `names`; return how many went. Raises RedisUnavailable."""
+    with _client() as client:
+        return sum(client.unlink(*keys) for name in names for keys in _scan(client, name))
+
+
+def store(configs: Sequence[PersonalityConfig]) -> int:
+    """Keep copies as a lookup does; return how many configurations. Raises RedisUnavailable."""
+    with _client() as client:
+        # Django's cache would ignore a failure. Given a client of its own, django-redis's inner layer raises it.
+        cast(Any, caches["default"]).client.set_many(
+            cache.entries(configs), settings.PERSONALITY_CACHE_SECONDS, client=client
+        )
+    return len(configs)
+
+
+def cached(keys: Collection[Key]) -> set[Key]:
+    """Those of `keys` that have a configuration in Redis; none when it is away."""
+    names = {settings.REDIS_KEY_PREFIX + config_key(key): key for key in keys}
+    try:
+        with _client() as client:
+            pipeline = client.pipeline(transaction=False)
+            for name in names:
+                pipeline.exists(name)
+            return {key for key, found in zip(names.values(), pipeline.execute(), strict=True) if found}
+    except RedisUnavailable:
+        return set()
+
+
+def hit_rate() -> float | None:
+    """Hits among all key reads of this Redis server since its start, 0 to 1; None before the first."""
+    with _client() as client:
+        stats = client.info("stats")
+    hits, misses = stats["keyspace_hits"], stats["keyspace_misses"]
+    return hits / (hits + misses) if hits + misses else None
+
+
+@contextmanager
+def _client() -> Iterator[Any]:
+    if not settings.REDIS_ENABLED:
+        raise RedisUnavailable("Redis is switched off (REDIS_ENABLED=false).")
+    try:
+        yield get_redis_connection("default")
+    except (RedisError, ConnectionInterrupted) as error:
+        raise RedisUnavailable(f"Redis at {settings.REDIS_LOCATION} did not answer: {error}") from error
+
+
+def _scan(client: Any, name: str) -> Iterator[list[str]]:
+    """Our keys, a batch at a time. SCAN may name a key twice, and its glob finds more than ours."""
+    cursor = -1
+    while cursor != 0:
+        cursor, found = client.scan(max(cursor, 0), match=pattern(name), count=SCAN_COUNT)
+        if keys := [key for key in {raw.decode(errors="replace") for raw in found} if is_ours(key)]:
+            yield keys
+
+
+def _measure(client: Any, keys: list[str]) -> Iterator[Entry]:
+    pipeline = client.pipeline(transaction=False)
+    for key in keys:
+        pipeline.ttl(key).strlen(key)
+    answers = pipeline.execute(raise_on_error=False)  # STRLEN of somebody's list under our name is an error
+    for key, ttl, size in zip(keys, answers[::2], answers[1::2], strict=True):
+        if ttl != -2:  # gone since SCAN named it
+            yield Entry(key, None if ttl == -1 else ttl, size if isinstance(size, int) else 0)

@@ -1,0 +1,38 @@
+"""Key names. They are a public contract: people type them into redis-cli."""
+
+import re
+
+from django.conf import settings
+
+Key = tuple[int | None, str]  # owner's id (None: global), canonical name
+
+OURS = re.compile(r"personality:(?:global|\d+):[a-z0-9][a-z0-9_-]{0,99}:(?:id|config)")
+
+
+def id_key(key: Key) -> str:
+    return f"{_stem(key)}:id"
+
+
+def config_key(key: Key) -> str:
+    return f"{_stem(key)}:config"
+
+
+def _stem(key: Key) -> str:
+    owner, name = key
+    return f"personality:{'global' if owner is None else owner}:{name}"
+
+
+def plain(key: str, key_prefix: str, version: int) -> str:
+    """Django's KEY_FUNCTION: the key as the code says it, behind REDIS_KEY_PREFIX, which is empty unless set."""
+    return f"{key_prefix}{key}"
+
+
+def pattern(name: str = "*") -> str:
+    """A glob for SCAN that finds the keys of `name`, or of all, and may find others: check with `is_ours`."""
+    escaped_prefix = re.sub(r"([*?\[\]\\])", r"\\\1", settings.REDIS_KEY_PREFIX)
+    return f"{escaped_prefix}personality:*:{name}:*"
+
+
+def is_ours(text: str) -> bool:
+    prefix = settings.REDIS_KEY_PREFIX
+    return text.startswith(prefix) and OURS.fullmatch(text.removeprefix(prefix)) is not None

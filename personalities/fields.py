@@ -1,0 +1,30 @@
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import models
+
+from personalities.names import MAX_LENGTH, InvalidName, canonical
+
+
+class NameField(models.CharField):  # type: ignore[type-arg]
+    """A name in its canonical spelling, however it was written: in forms, saves, bulk writes and exact filters."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"max_length": MAX_LENGTH} | kwargs)
+
+    def to_python(self, value: Any) -> Any:
+        try:
+            return canonical(value)
+        except InvalidName as error:
+            raise ValidationError(str(error), code="invalid") from None
+
+    def get_prep_value(self, value: Any) -> Any:
+        return None if value is None else canonical(value)
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> str:
+        spelling = canonical(getattr(model_instance, self.attname))
+        setattr(model_instance, self.attname, spelling)
+        return spelling
+
+    def formfield(self, *args: Any, **kwargs: Any) -> Any:
+        return super().formfield(*args, **{"strip": False} | kwargs)

@@ -1,0 +1,30 @@
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.db import transaction
+
+from personalities import globals as data
+from personalities.management.report import add_json_option, print_json, print_table
+from personalities.models import Personality
+
+
+class Command(BaseCommand):
+    help = "Create the global personalities that are missing. One that exists is left as it is, edited or not."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        add_json_option(parser)
+
+    @transaction.atomic
+    def handle(self, *args: Any, **options: Any) -> None:
+        created = {columns["personality_name"]: _create(columns) for columns in data.read()}
+        if options["json"]:
+            print_json(self.stdout, {"created": [name for name, new in created.items() if new], "total": len(created)})
+        elif options["verbosity"]:
+            rows = [(name, "created" if new else "kept as it is") for name, new in created.items()]
+            print_table(self.stdout, "Global personalities", ("name", ""), rows)
+
+
+def _create(columns: dict[str, Any]) -> bool:
+    name = columns["personality_name"]
+    return Personality.objects.get_or_create(personality_name=name, owner=None, defaults=columns)[1]

@@ -1,0 +1,159 @@
+import uuid
+from typing import Any
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator
+from django.db import models
+from django.db.models import Q
+
+from personalities.archetypes import ARCHETYPES
+from personalities.cache.keys import Key
+from personalities.config import BEHAVIORS, CUSTOM, TRAITS, Behaviors, Custom, Meta, PersonalityConfig, Traits
+from personalities.fields import NameField
+from personalities.managers import PersonalityManager
+from personalities.names import SHAPE
+
+
+class RelationshipType(models.TextChoices):
+    ADVISOR = "advisor"
+    ASSISTANT = "assistant"
+    COACH = "coach"
+    FRIEND = "friend"
+    GIRLFRIEND = "girlfriend"
+    MENTOR = "mentor"
+    PARTNER = "partner"
+    THERAPIST = "therapist"
+
+
+def archetype_choices() -> list[tuple[str, str]]:
+    return [(archetype.name, archetype.display_name) for archetype in ARCHETYPES.values()]
+
+
+def level(default: int, low: str, high: str) -> "models.PositiveSmallIntegerField[int, int]":
+    return models.PositiveSmallIntegerField(
+        default=default, validators=[MaxValueValidator(10)], help_text=f"0: {low}. 10: {high}."
+    )
+
+
+def _between_0_and_10(trait: str) -> models.CheckConstraint:
+    return models.CheckConstraint(name=f"personality_{trait}_0_to_10", condition=Q(**{f"{trait}__range": (0, 10)}))
+
+
+class Personality(models.Model):
+    """Who a companion is. Without an owner it is global: everybody's."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, blank=True, related_name="personalities",
+        help_text="Empty: a global personality, for everybody.",
+    )  # fmt: skip
+    personality_name = NameField(
+        help_text="How programs call it: a-z, 0-9, - and _. Any spelling of case is understood."
+    )
+    display_name = models.CharField(
+        max_length=100, blank=True, help_text="How people see it. Empty: the name with a capital letter."
+    )
+    archetype = models.CharField(
+        max_length=50, blank=True, choices=archetype_choices, help_text="Fills what is left empty below."
+    )
+    relationship_type = models.CharField(
+        max_length=50, choices=RelationshipType, default=RelationshipType.ASSISTANT, help_text="What it is to the user."
+    )
+
+    humor_level = level(5, "dry and earnest", "jokes whenever it can")
+    formality_level = level(5, "talks like a friend", "talks like a letter")
+    enthusiasm_level = level(5, "calm, almost flat", "delighted by everything")
+    empathy_level = level(7, "keeps to the facts", "answers the feeling first")
+    directness_level = level(5, "hints and lets you find it", "says it straight out")
+    curiosity_level = level(5, "takes what it is told", "wants to know everything")
+    supportiveness_level = level(7, "leaves you to it", "always at your side")
+    playfulness_level = level(5, "serious", "turns all into a game")
+
+    asks_questions = models.BooleanField(default=True, help_text="Asks back to understand and to go on.")
+    uses_examples = models.BooleanField(default=True, help_text="Explains with examples.")
+    shares_opinions = models.BooleanField(default=True, help_text="Says what it thinks.")
+    challenges_user = models.BooleanField(default=False, help_text="Questions what the user takes for granted.")
+    celebrates_wins = models.BooleanField(default=True, help_text="Is glad about what went well.")
+
+    backstory = models.CharField(max_length=1000, blank=True, help_text="Where it comes from. At most 1000 characters.")
+    custom_instructions = models.CharField(
+        max_length=2000, blank=True, help_text="What it does and does not do. At most 2000 characters."
+    )
+    speaking_style = models.CharField(
+        max_length=500, blank=True, help_text="How its voice sounds. At most 500 characters."
+    )
+    greeting = models.CharField(max_length=500, blank=True, help_text="Its first line. At most 500 characters.")
+
+    is_active = models.BooleanField(default=True, help_text="Inactive: kept, but not served to anybody.")
+    version = models.PositiveIntegerField(default=1, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = PersonalityManager()
+
+    class Meta:
+        verbose_name_plural = "personalities"
+        ordering = ("personality_name", "id")
+        constraints = [
+            models.UniqueConstraint(
+                fields=("owner", "personality_name"), name="personality_owner_and_name_unique", nulls_distinct=False,
+                violation_error_message="There is a personality of this name already.",
+            ),
+            models.CheckConstraint(
+                name="personality_name_canonical", condition=Q(personality_name__regex=f"^{SHAPE.pattern}$")
+            ),
+            models.CheckConstraint(
+                name="personality_archetype_known", condition=Q(archetype__in=["", *ARCHETYPES])
+            ),
+            models.CheckConstraint(
+                name="personality_relationship_type_known", condition=Q(relationship_type__in=RelationshipType.values)
+            ),
+            models.CheckConstraint(name="personality_version_positive", condition=Q(version__gte=1)),
+            *map(_between_0_and_10, TRAITS),
+        ]  # fmt: skip
+
+    def __str__(self) -> str:
+        return self.display_name or self.personality_name
+
+    @property
+    def key(self) -> Key:
+        """Whose it is and its name: what lookups and the cache know it by."""
+        return self.owner_id, self.personality_name
+
+    def is_editable_by(self, user: Any) -> bool:
+        """Global ones are written by staff, all others by their owner."""
+        return bool(user.is_staff) if self.owner_id is None else self.owner_id == user.pk
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """As Django's; also counts a version, in the database, so that two writers cannot count the same one."""
+        self.display_name = self.display_name or spoken(self.personality_name)
+        adding = self._state.adding
+        if not adding:
+            self.version = models.F("version") + 1
+            if (fields := kwargs.get("update_fields")) is not None:
+                kwargs["update_fields"] = {*fields, "version", "updated_at"}
+        super().save(*args, **kwargs)
+        if not adding:
+            self.refresh_from_db(fields=["version"])
+
+    def to_config(self) -> PersonalityConfig:
+        return PersonalityConfig(
+            id=self.id,
+            personality_name=self.personality_name,
+            display_name=self.display_name or spoken(self.personality_name),
+            archetype=self.archetype or None,
+            relationship_type=self.relationship_type,
+            greeting=self.greeting or None,
+            is_active=self.is_active,
+            traits=Traits(**{name: getattr(self, name) for name in TRAITS}),
+            behaviors=Behaviors(**{name: getattr(self, name) for name in BEHAVIORS}),
+            custom=Custom(**{name: getattr(self, name) or None for name in CUSTOM}),
+            meta=Meta(
+                version=self.version, owner=self.owner_id, created_at=self.created_at, updated_at=self.updated_at
+            ),
+        )
+
+
+def spoken(name: str) -> str:
+    """A name as people write it: mary-jane becomes Mary Jane."""
+    return name.replace("-", " ").replace("_", " ").title()

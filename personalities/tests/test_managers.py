@@ -1,0 +1,187 @@
+"""The lookups against a real PostgreSQL and a real Redis. transaction=True: inside a transaction nothing is cached."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import connection, transaction
+
+from personalities.models import Personality
+
+pytestmark = pytest.mark.django_db(transaction=True)
+Queries = Callable[[int], Any]
+
+
+def make(name: str = "elara", **values: Any) -> Personality:
+    return Personality.objects.create(personality_name=name, **values)
+
+
+def cached(redis: Any, key: str) -> Any:
+    raw = redis.get(settings.REDIS_KEY_PREFIX + key)
+    return None if raw is None else json.loads(raw)
+
+
+def test_get_id__warm__no_query(django_assert_num_queries: Queries) -> None:
+    elara = make()
+    assert Personality.objects.get_id("elara") == elara.id
+    with django_assert_num_queries(0):
+        assert Personality.objects.get_id("Elara ") == elara.id
+
+
+def test_get_config__cold_then_warm__one_query_then_none(django_assert_num_queries: Queries) -> None:
+    make(humor_level=9)
+    with django_assert_num_queries(1):
+        cold = Personality.objects.get_config("elara")
+    with django_assert_num_queries(0):
+        warm = Personality.objects.get_config("ELARA")
+    assert warm == cold
+    assert warm.traits.humor_level == 9
+
+
+def test_get_config__handed_out__cannot_be_changed() -> None:
+    make()
+    config = Personality.objects.get_config("elara")
+    with pytest.raises(AttributeError):
+        config.traits.humor_level = 3  # type: ignore[misc]
+
+
+def test_get_config__stored__keys_and_values_as_published(redis: Any) -> None:
+    elara = make(archetype="wise_mentor", backstory="Bridges.")
+    Personality.objects.get_config("elara")
+    config = cached(redis, "personality:global:elara:config")
+    assert cached(redis, "personality:global:elara:id") == str(elara.id) == config["id"]
+    assert config["personality_name"] == "elara"
+    assert config["archetype"] == "wise_mentor"
+    assert len(config["traits"]) == 8
+    assert len(config["behaviors"]) == 5
+    assert config["custom"] == {"backstory": "Bridges.", "custom_instructions": None, "speaking_style": None}
+    assert config["meta"]["version"] == 1
+    for key in ("id", "config"):
+        assert 86390 < redis.ttl(f"{settings.REDIS_KEY_PREFIX}personality:global:elara:{key}") <= 86400
+
+
+def test_keys__default_settings__without_any_prefix() -> None:
+    from personalities.cache.keys import plain
+
+    assert plain("personality:global:elara:id", "", 1) == "personality:global:elara:id"
+
+
+@pytest.mark.parametrize("name", ["nobody", "*", "a:id", "el\nara", "x" * 100_000, ""])
+def test_get_config__no_such_personality__does_not_exist_and_no_key(name: str, redis: Any) -> None:
+    with pytest.raises(Personality.DoesNotExist):
+        Personality.objects.get_config(name)
+    assert not list(redis.scan_iter(f"{settings.REDIS_KEY_PREFIX}*"))
+
+
+def test_get_config__inactive__does_not_exist() -> None:
+    elara = make()
+    Personality.objects.get_config("elara")
+    elara.is_active = False
+    elara.save()
+    with pytest.raises(Personality.DoesNotExist):
+        Personality.objects.get_config("elara")
+
+
+def test_get_config__own_shadows_global__for_its_owner_alone(user: User, staff: User) -> None:
+    make(), make(owner=user, humor_level=1)  # noqa: B018
+    for _ in range(2):  # cold, then warm
+        assert Personality.objects.get_config("elara", user).meta.owner == user.pk
+        assert Personality.objects.get_config("elara", user.pk).traits.humor_level == 1
+        assert Personality.objects.get_config("elara", staff).meta.owner is None
+        assert Personality.objects.get_config("elara").meta.owner is None
+
+
+def test_get_config__own_deleted__global_again(user: User) -> None:
+    make()
+    own = make(owner=user)
+    assert Personality.objects.get_config("elara", user).meta.owner == user.pk
+    own.delete()
+    assert Personality.objects.get_config("elara", user).meta.owner is None
+
+
+def test_get_configs__many_names__one_query_then_none(django_assert_num_queries: Queries) -> None:
+    for name in ("elara", "nova", "isla"):
+        make(name)
+    names = ["Elara", "nova", "isla", "nobody", "*"]
+    with django_assert_num_queries(1):
+        cold = Personality.objects.get_configs(names)
+    assert set(cold) == {"Elara", "nova", "isla"}
+    with django_assert_num_queries(0):
+        assert Personality.objects.get_configs(["Elara", "nova", "isla"]) == cold
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [b"", b"{", b"1_0", b"null", b"[]", b'"x"', b"5", b"\x80\x04K\x01.", b'{"id": 1}', b"[" * 100_000, b"\xff\xfe",
+     b"9" * 5000],
+)  # fmt: skip
+@pytest.mark.parametrize("part", ["id", "config"])
+def test_get_config__foreign_value_in_redis__read_from_the_row_and_mended(
+    redis: Any, part: str, garbage: bytes, django_assert_num_queries: Queries
+) -> None:
+    elara, nova = make(), make("nova")
+    Personality.objects.get_configs(["elara", "nova"])
+    redis.set(f"{settings.REDIS_KEY_PREFIX}personality:global:elara:{part}", garbage)
+    with django_assert_num_queries(1):
+        configs = Personality.objects.get_configs(["elara", "nova"])
+    assert (configs["elara"].id, configs["nova"].id) == (elara.id, nova.id)
+    with django_assert_num_queries(0):
+        assert Personality.objects.get_id("elara") == elara.id
+
+
+def test_get_config__a_list_under_our_key__read_from_the_row(redis: Any) -> None:
+    elara = make()
+    redis.rpush(f"{settings.REDIS_KEY_PREFIX}personality:global:elara:config", "x")
+    assert Personality.objects.get_id("elara") == elara.id
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"traits": {"humor_level": 3}},
+        {"is_active": "yes"},
+        {"unknown": 1},
+        {"id": "85c872cd-68db-42d5-9164-a78a7f51a611"},
+        {"meta": {"version": 1, "owner": None, "shape": "another release"}},
+    ],
+)
+def test_get_config__another_shape_in_redis__miss(redis: Any, change: dict[str, Any]) -> None:
+    elara = make(humor_level=8)
+    Personality.objects.get_config("elara")
+    key = "personality:global:elara:config"
+    redis.set(settings.REDIS_KEY_PREFIX + key, json.dumps(cached(redis, key) | change))
+    config = Personality.objects.get_config("elara")
+    assert (config.id, config.traits.humor_level) == (elara.id, 8)
+
+
+def test_get_id__id_of_another_row__not_believed(redis: Any) -> None:
+    elara = make()
+    Personality.objects.get_id("elara")
+    redis.set(f"{settings.REDIS_KEY_PREFIX}personality:global:elara:id", '"85c872cd-68db-42d5-9164-a78a7f51a611"')
+    assert Personality.objects.get_id("elara") == elara.id
+
+
+def test_get_config__inside_a_transaction__sees_its_own_row_and_caches_nothing(redis: Any) -> None:
+    elara = make(humor_level=1)
+    Personality.objects.get_config("elara")
+    with transaction.atomic():
+        elara.humor_level = 2
+        elara.save()
+        assert Personality.objects.get_config("elara").traits.humor_level == 2
+        assert cached(redis, "personality:global:elara:config")["traits"]["humor_level"] == 1
+        transaction.set_rollback(True)
+    assert Personality.objects.get_config("elara").traits.humor_level == 1
+
+
+def test_get_config__a_query_more__only_where_the_cache_lacked_it(user: User) -> None:
+    make(owner=user)
+    Personality.objects.get_config("elara", user)
+    with connection.execute_wrapper(_refuse):
+        assert Personality.objects.get_config("elara", user).meta.owner == user.pk
+
+
+def _refuse(*args: Any) -> None:
+    raise AssertionError("a query")
