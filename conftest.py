@@ -3,6 +3,7 @@
 import os
 import secrets
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,9 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django_redis import get_redis_connection
 from rest_framework.test import APIClient
+
+from tooling.processes import Guarded
+from tooling.redis import start as start_redis
 
 RUN = os.environ.setdefault("COMPANION_TEST_RUN", secrets.token_hex(4))  # xdist's workers inherit it
 
@@ -30,9 +34,9 @@ def redis() -> Any:
 @pytest.fixture(autouse=True)
 def _no_leftovers() -> Iterator[None]:
     """Every test finds Redis without keys of ours. Never FLUSHDB: the server may be somebody's own."""
+    client, prefix = get_redis_connection("default"), settings.REDIS_KEY_PREFIX
     yield
-    client = get_redis_connection("default")
-    for key in client.scan_iter(f"{settings.REDIS_KEY_PREFIX}*", count=1000):
+    for key in client.scan_iter(f"{prefix}*", count=1000):
         client.delete(key)
 
 
@@ -58,3 +62,13 @@ def client_of() -> Callable[[User], APIClient]:
         return client
 
     return make
+
+
+@pytest.fixture
+def own_redis(settings: Any, tmp_path: Path) -> Iterator[Guarded]:
+    """A Redis of this test alone, which it may stop; the cache talks to it."""
+    server, url = start_redis(tmp_path / "redis", durable=False)
+    settings.REDIS_LOCATION = url
+    settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": url}}
+    yield server
+    server.stop()

@@ -30,6 +30,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "rest_framework",
+    "servestatic",
     "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",

@@ -42,7 +42,7 @@ class PersonalityQuerySet(models.QuerySet["Personality"]):
         with transaction.atomic(using=self.db):
             count = super().update(**versioned)
             after = self._stored_keys(before) if KEY_FIELDS & values.keys() else set()
-            self._forget_on_commit(after.union(before.values()))
+            cache.forget_on_commit(after.union(before.values()), using=self.db)
         return count
 
     update.alters_data = True  # type: ignore[attr-defined]
@@ -50,7 +50,7 @@ class PersonalityQuerySet(models.QuerySet["Personality"]):
     def bulk_create(self, objs: Iterable["Personality"], *args: Any, **kwargs: Any) -> "list[Personality]":
         with transaction.atomic(using=self.db):
             created = super().bulk_create(objs, *args, **kwargs)
-            self._forget_on_commit({row.key for row in created})
+            cache.forget_on_commit({row.key for row in created}, using=self.db)
         return created
 
     def _keys_by_id(self) -> dict[UUID, Key]:
@@ -59,9 +59,6 @@ class PersonalityQuerySet(models.QuerySet["Personality"]):
     def _stored_keys(self, ids: Collection[UUID]) -> set[Key]:
         rows = self.model._base_manager.using(self.db).filter(pk__in=ids)
         return set(rows.values_list("owner_id", "personality_name"))
-
-    def _forget_on_commit(self, keys: Collection[Key]) -> None:
-        transaction.on_commit(lambda: cache.forget(keys), using=self.db, robust=True)
 
 
 _FromQuerySet = models.Manager.from_queryset(PersonalityQuerySet)

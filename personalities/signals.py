@@ -1,9 +1,7 @@
 """Saves and deletions forget the cached copies, when they are committed and not before."""
 
-from functools import partial
 from typing import Any
 
-from django.db import transaction
 from django.db.models.signals import post_delete, post_save, pre_save
 from django.dispatch import receiver
 
@@ -20,6 +18,4 @@ def note_stored_key(sender: type[Personality], instance: Personality, using: str
 
 @receiver([post_save, post_delete], sender=Personality)
 def forget_copies(sender: type[Personality], instance: Personality, using: str, **kwargs: Any) -> None:
-    # Robust: the row is committed, so a failing cache must not tell the caller otherwise.
-    keys = {instance.key, *getattr(instance, "_stored_keys", ())}
-    transaction.on_commit(partial(cache.forget, keys), using=using, robust=True)
+    cache.forget_on_commit({instance.key, *getattr(instance, "_stored_keys", ())}, using=using)

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
-from rest_framework.exceptions import ValidationError
+from django.utils.http import parse_header_parameters
+from rest_framework.exceptions import UnsupportedMediaType, ValidationError
 from rest_framework.parsers import BaseParser
 
 MAX_BYTES = 64 * 1024
@@ -25,6 +26,7 @@ class StrictJSONParser(BaseParser):
     def parse(
         self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
+        _check_charset(media_type or self.media_type)
         body = stream.read(MAX_BYTES + 1)
         _check_size_and_depth(body)
         value = _loads(body.removeprefix(codecs.BOM_UTF8))
@@ -32,6 +34,12 @@ class StrictJSONParser(BaseParser):
             if UNSTORABLE.search(text):
                 raise ValidationError({path or "body": "NUL and lone surrogates are not text."})
         return value
+
+
+def _check_charset(media_type: str) -> None:
+    charset = parse_header_parameters(media_type)[1].get("charset", "utf-8")
+    if charset.lower() not in {"utf-8", "utf8"}:
+        raise UnsupportedMediaType(media_type, f"JSON is read in UTF-8, not in {charset!r:.40}.")
 
 
 def _check_size_and_depth(body: bytes) -> None:

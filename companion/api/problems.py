@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.db import OperationalError
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import UnsupportedMediaType, ValidationError
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
@@ -46,6 +46,8 @@ def _errors(error: Exception) -> dict[str, list[str]]:
     """Messages by dotted path. An error that is no ValidationError may name its fields in `errors`."""
     if isinstance(error, ValidationError):
         return _flatten(error.detail, "")
+    if isinstance(error, UnsupportedMediaType):
+        return {"Content-Type": [str(error.detail)]}
     return getattr(error, "errors", {})
 
 

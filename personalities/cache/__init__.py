@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
+from django.db import transaction
 
 from personalities.cache.keys import Key, config_key, id_key
 from personalities.config import SHAPE, PersonalityConfig
@@ -48,6 +49,16 @@ def forget(keys: Iterable[Key]) -> None:
     if names:
         cache.delete_many(names)
         logger.debug("forgot %s", " ".join(names))
+
+
+def forget_on_commit(keys: Iterable[Key], *, using: str) -> None:
+    """Forget once the transaction on database `using` is committed; a rolled-back one forgets nothing."""
+
+    def forget_committed() -> None:  # a named function: Django's report of a failing hook cannot name a partial
+        forget(keys)
+
+    # Robust: the row is committed, so a failing cache must not tell the caller otherwise.
+    transaction.on_commit(forget_committed, using=using, robust=True)
 
 
 def _with_shape(config: PersonalityConfig) -> dict[str, Any]:

@@ -119,7 +119,7 @@ def test_rename__to_a_name_with_a_copy__that_copy_goes_too(
 ) -> None:
     vega = Personality.objects.create(personality_name="vega", humor_level=7)
     assert level("vega") == 7
-    Personality.objects.filter(pk=vega.pk)._raw_delete("default")  # type: ignore[attr-defined]  # leaves the copy
+    Personality.objects.filter(pk=vega.pk)._raw_delete("default")  # leaves the copy
     rename(elara)
     assert level("vega") == 1
 
@@ -163,6 +163,7 @@ def test_version__changed__counts_one(elara: Personality, write: Callable[[Perso
 
 def test_version__saved_from_two_stale_copies__counts_both(elara: Personality) -> None:
     first, second = (Personality.objects.get(pk=elara.pk) for _ in range(2))
-    by_save(first), by_save(second)  # noqa: B018
+    for copy in (first, second):
+        by_save(copy)
     assert second.version == 3
     assert Personality.objects.get_config("elara").meta.version == 3

@@ -1,0 +1,119 @@
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
+from django.db import connection
+from rest_framework.test import APIClient
+
+from accounts import keys
+from accounts.models import ApiKey
+
+pytestmark = pytest.mark.django_db
+URL = "/api/v1/archetypes/"
+
+
+def status(authorization: str) -> int:
+    return APIClient().get(URL, HTTP_AUTHORIZATION=authorization).status_code
+
+
+def test_key__valid__lets_in_with_one_query(user: User, django_assert_num_queries: Any) -> None:
+    _, text = ApiKey.objects.issue(user)
+    with django_assert_num_queries(1):
+        assert status(f"Bearer {text}") == 200
+    assert status(f"bearer {text} ") == 200
+
+
+def test_key__issued__the_database_holds_no_usable_part_of_it(user: User) -> None:
+    key, text = ApiKey.objects.issue(user)
+    secret = text.removeprefix(f"cpk_{key.prefix}_")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT row_to_json(k)::text FROM accounts_apikey k")
+        (row,) = cursor.fetchone()
+    assert key.prefix in row
+    assert secret not in row
+    assert secret not in repr(key)
+
+
+def test_key__revoked__refused(user: User) -> None:
+    key, text = ApiKey.objects.issue(user)
+    key.revoke()
+    assert status(f"Bearer {text}") == 401
+
+
+def test_key__user_deactivated__refused(user: User) -> None:
+    _, text = ApiKey.objects.issue(user)
+    user.is_active = False
+    user.save()
+    assert status(f"Bearer {text}") == 401
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x", "cpk_", "cpk_00000000_" + "a" * 43, "é" * 10, "cpk_00000000_" + "a" * 100_000, "a b c", "\x00"]
+)
+def test_key__unknown__401_without_an_echo(db: None, text: str) -> None:
+    response = APIClient().get(URL, HTTP_AUTHORIZATION=f"Bearer {text}")
+    assert response.status_code == 401
+    assert response["WWW-Authenticate"].startswith("Bearer")
+    assert "cpk_0" not in response.content.decode()
+
+
+def test_key__right_prefix_wrong_secret__refused(user: User) -> None:
+    key, text = ApiKey.objects.issue(user)
+    assert status(f"Bearer {text[:-1]}{'a' if text[-1] != 'a' else 'b'}") == 401
+
+
+@pytest.mark.parametrize("authorization", ["", "Basic dXJzdWxhOng=", "Token x"])
+def test_no_key__any_path_of_the_api__401(db: None, authorization: str) -> None:
+    for path in ("personalities/", "personalities/elara/", "personalities/elara/id/", "archetypes/"):
+        assert APIClient().get(f"/api/v1/{path}", HTTP_AUTHORIZATION=authorization).status_code == 401
+    resolve = APIClient().post("/api/v1/personalities/resolve/", {"names": ["x"]}, HTTP_AUTHORIZATION=authorization)
+    assert resolve.status_code == 401
+
+
+def test_session__writing_without_a_csrf_token__403(staff: User) -> None:
+    client = APIClient(enforce_csrf_checks=True)
+    client.force_login(staff)
+    assert client.get(URL).status_code == 200
+    assert client.post("/api/v1/personalities/", {"personality_name": "mira"}).status_code == 403
+
+
+def run(*arguments: str) -> tuple[str, str]:
+    out, err = StringIO(), StringIO()
+    call_command(*arguments, stdout=out, stderr=err)
+    return out.getvalue(), err.getvalue()
+
+
+def test_create_api_key__new_user__made_without_rights_and_the_key_works(db: None) -> None:
+    out, err = run("create_api_key", "bot", "--name", "chat server")
+    assert status(f"Bearer {out.strip()}") == 200
+    bot = User.objects.get(username="bot")
+    assert (bot.is_staff, bot.is_superuser, bot.has_usable_password()) == (False, False, False)
+    assert out.strip() not in err
+
+
+def test_create_api_key__known_user__kept_as_they_are(staff: User) -> None:
+    out, _ = run("create_api_key", "stella")
+    assert ApiKey.objects.verify(out.strip()).user == staff  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("name", ["", "a b", "x" * 200])
+def test_create_api_key__bad_user_name__refused(db: None, name: str) -> None:
+    with pytest.raises(CommandError, match="user"):
+        run("create_api_key", name)
+    assert not User.objects.exists()
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_revoke_api_key__by_prefix_or_key__refused_from_now_on(user: User, whole: bool) -> None:
+    key, text = ApiKey.objects.issue(user)
+    run("revoke_api_key", text if whole else key.prefix)
+    assert status(f"Bearer {text}") == 401
+
+
+def test_revoke_api_key__unknown__says_so_without_the_secret(db: None) -> None:
+    text = keys.generate()
+    with pytest.raises(CommandError, match=f"cpk_{keys.prefix(text)}_…") as error:
+        run("revoke_api_key", text)
+    assert text not in str(error.value)

@@ -1,0 +1,103 @@
+import socket
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+from rest_framework.test import APIClient
+
+OPEN = {"", "livez", "readyz", "api/schema/", "api/docs/", "admin/login/"}
+
+
+def paths(resolver: URLResolver, start: str = "") -> list[str]:
+    """Every route with its parameters filled in."""
+    found = []
+    for pattern in resolver.url_patterns:
+        path = start + str(pattern.pattern).replace("<str:name>", "elara").replace("<path:object_id>", "1")
+        found += paths(pattern, path) if isinstance(pattern, URLResolver) else [path]
+        assert isinstance(pattern, URLResolver | URLPattern)
+    return found
+
+
+@pytest.mark.django_db
+def test_routes__without_credentials__closed_but_for_a_few() -> None:
+    api = [path for path in paths(get_resolver()) if not path.startswith("admin/")]
+    assert len(api) >= 10
+    for path in set(api) - OPEN:
+        assert Client().get(f"/{path}").status_code == 401, path
+    for path in OPEN:
+        assert Client().get(f"/{path}").status_code == 200, path
+    assert Client().get("/admin/personalities/personality/").status_code == 302
+
+
+@pytest.mark.django_db
+def test_home__a_person__finds_the_way() -> None:
+    page = Client().get("/").content.decode()
+    for way in ("/admin/", "/api/docs/", "/api/schema/", "create_api_key", "/api/v1/personalities/elara/"):
+        assert way in page
+    assert "http://testserver" in page
+
+
+def test_livez__any_time__touches_no_database() -> None:
+    assert Client().get("/livez").json() == {"status": "alive"}
+
+
+@pytest.mark.django_db
+def test_readyz__all_up__ready() -> None:
+    assert Client().get("/readyz").json() == {"status": "ready", "postgresql": "ok", "redis": "ok"}
+
+
+@pytest.fixture
+def no_postgresql(settings: Any, transactional_db: None) -> Any:
+    """The connection leads to a port where nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        connection.close_pool()  # type: ignore[attr-defined]
+        before = dict(connection.settings_dict)
+        connection.settings_dict |= {"PORT": taken.getsockname()[1], "OPTIONS": {"connect_timeout": 1}}
+        connection.close()
+        yield
+        connection.close()
+        connection.settings_dict |= before
+
+
+def test_readyz__postgresql_away__503(no_postgresql: None) -> None:
+    response = Client().get("/readyz")
+    assert response.status_code == 503
+    assert response.json() == {"status": "not ready", "postgresql": "unreachable", "redis": "ok"}
+
+
+def test_api__postgresql_away__503_to_be_tried_again(no_postgresql: None) -> None:
+    client = APIClient()
+    client.force_authenticate(User(pk=1, username="ursula"))
+    response = client.get("/api/v1/personalities/elara/")
+    assert response.status_code == 503
+    assert response["Retry-After"] == "1"
+    assert response["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/api/nothing"])
+def test_not_found__api_or_page__in_its_own_language(db: None, path: str) -> None:
+    response = Client().get(path)
+    assert response.status_code == 404
+    assert response["Content-Type"].startswith("application/problem+json" if "api" in path else "text/plain")
+
+
+@pytest.mark.django_db
+def test_schema__read__every_operation_and_the_way_to_sign_in() -> None:
+    schema = Client().get("/api/schema/?format=json").json()
+    operations = {(path, verb) for path, verbs in schema["paths"].items() for verb in verbs}
+    detail = "/api/v1/personalities/{name}/"
+    assert {(detail, verb) for verb in ("get", "put", "patch", "delete")} <= operations
+    assert {("/api/v1/personalities/", "post"), ("/api/v1/personalities/resolve/", "post")} <= operations
+    assert schema["components"]["securitySchemes"]["apiKey"]["scheme"] == "bearer"
+
+
+@pytest.mark.django_db
+def test_docs__page__loads_nothing_from_elsewhere() -> None:
+    page = Client().get("/api/docs/").content.decode()
+    assert "swagger-ui" in page
+    assert "https://" not in page
+    assert "//cdn" not in page

@@ -1,0 +1,151 @@
+"""Bad input is always a 4xx that names the field, never a 500, and nothing is stored."""
+
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from personalities.models import Personality
+from personalities.tests.api.conftest import ELARA, LIST
+
+pytestmark = pytest.mark.django_db
+
+BAD_NAMES: list[Any] = [
+    *[
+        "",
+        " ",
+        "*",
+        "?",
+        "[a",
+        "a:id",
+        "x:config",
+        "el ara",
+        "ela\nra",
+        "elara\n",
+        "a\r\nDEL b",
+        "\telara",
+        "a/b",
+        "..",
+    ],
+    *["еlara", "el\u200bara", "\u202eelara", "ıslä", "ß*", "a" * 101, "a" * 10_000, "resolve"],
+    *[None, 5, 5.5, True, [], {}],
+]
+BAD_LEVELS: list[Any] = [-1, 11, "5", None, 5.5, 5.0, True, [], {}, 10**30, ""]
+BAD_TEXTS: list[Any] = [5, True, [], {}, "x" * 2001]
+
+
+def assert_refused(response: Any, field: str, status: int = 400) -> None:
+    assert response.status_code == status, response.content
+    assert response["Content-Type"] == "application/problem+json"
+    problem = response.json()
+    assert (problem["status"], bool(problem["title"])) == (status, True)
+    assert field in problem["errors"], problem
+    assert not Personality.objects.exclude(personality_name="elara").exists()
+
+
+@pytest.mark.parametrize("name", BAD_NAMES)
+def test_create__bad_name__400(editor: APIClient, name: Any) -> None:
+    assert_refused(editor.post(LIST, {"personality_name": name}), "personality_name")
+
+
+def test_create__no_name__400(editor: APIClient) -> None:
+    assert_refused(editor.post(LIST, {}), "personality_name")
+
+
+@pytest.mark.parametrize("value", BAD_LEVELS)
+def test_create__bad_level__400(editor: APIClient, value: Any) -> None:
+    response = editor.post(LIST, {"personality_name": "mira", "traits": {"humor_level": value}})
+    assert_refused(response, "traits.humor_level")
+
+
+@pytest.mark.parametrize("value", ["true", "yes", 1, 0, None, [], {}])
+def test_create__bad_flag__400(editor: APIClient, value: Any) -> None:
+    response = editor.post(LIST, {"personality_name": "mira", "behaviors": {"asks_questions": value}})
+    assert_refused(response, "behaviors.asks_questions")
+
+
+@pytest.mark.parametrize("field", ["backstory", "custom_instructions", "speaking_style"])
+@pytest.mark.parametrize("value", BAD_TEXTS)
+def test_create__bad_text__400(editor: APIClient, field: str, value: Any) -> None:
+    assert_refused(editor.post(LIST, {"personality_name": "mira", "custom": {field: value}}), f"custom.{field}")
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"archetype": "villain"}, "archetype"),
+        ({"archetype": ""}, "archetype"),
+        ({"archetype": []}, "archetype"),
+        ({"relationship_type": "enemy"}, "relationship_type"),
+        ({"relationship_type": None}, "relationship_type"),
+        ({"traits": None}, "traits"),
+        ({"traits": []}, "traits"),
+        ({"traits": {"charm": 5}}, "traits.charm"),
+        ({"custom": {"x": "y"}}, "custom.x"),
+        ({"owner": 1}, "owner"),
+        ({"__proto__": {}}, "__proto__"),
+        ({"id": "85c872cd-68db-42d5-9164-a78a7f51a611"}, "id"),
+        ({"meta": {"version": 9}}, "meta"),
+    ],
+)
+def test_create__bad_field__400_names_it(editor: APIClient, body: dict[str, Any], field: str) -> None:
+    assert_refused(editor.post(LIST, {"personality_name": "mira", **body}), field)
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (b"", "personality_name"),
+        (b"{", "body"),
+        (b"null", "body"),
+        (b"[1]", "body"),
+        (b'"x"', "body"),
+        (b"\xff\xfe", "body"),
+        (b"[" * 100_000, "body"),
+        (b"[" * 60_000, "body"),
+        (b"[" * 21 + b"]" * 21, "body"),
+        (b'{"a":' * 30 + b"1" + b"}" * 30, "body"),
+        (b'"' + rb"\"" * 30_000, "body"),
+        (b'{"personality_name":"' + b"a" * 100_000 + b'"}', "body"),
+        (b'{"personality_name": "mira", "personality_name": "nova"}', "personality_name"),
+        (b'{"personality_name": "mira", "traits": {"humor_level": 1, "humor_level": 2}}', "humor_level"),
+        (rb'{"personality_name": "mira", "custom": {"backstory": "a\u0000b"}}', "custom.backstory"),
+        (rb'{"personality_name": "mira", "custom": {"backstory": "\ud800"}}', "custom.backstory"),
+        (rb'{"personality_name": "mira", "custom": {"back\u0000story": "x"}}', "custom"),
+        (rb'{"personality_name": "mira\u0000"}', "personality_name"),
+        (b'{"personality_name": "mira", "traits": {"humor_level": NaN}}', "body"),
+        (b'{"personality_name": "mira", "traits": {"humor_level": 1e400}}', "traits.humor_level"),
+        (b'{"personality_name": "mira", "traits": {"humor_level": ' + b"9" * 4000 + b"}}", "traits.humor_level"),
+        (b'{"personality_name": "mira", "traits": {"humor_level": ' + b"9" * 5000 + b"}}", "body"),
+    ],
+)
+def test_create__bad_json__400(editor: APIClient, body: bytes, field: str) -> None:
+    assert_refused(editor.post(LIST, body, content_type="application/json"), field)
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/xml", "multipart/form-data; boundary=x",
+                                  "application/x-www-form-urlencoded"])  # fmt: skip
+def test_create__wrong_content_type__415(editor: APIClient, kind: str) -> None:
+    assert_refused(editor.post(LIST, b'{"personality_name": "mira"}', content_type=kind), "Content-Type", 415)
+
+
+@pytest.mark.parametrize("charset", ["bz2_codec", "utf-16", "utf-7", "nonsense"])
+def test_create__foreign_charset__415(editor: APIClient, charset: str) -> None:
+    kind = f"application/json; charset={charset}"
+    assert_refused(editor.post(LIST, b'{"personality_name": "mira"}', content_type=kind), "Content-Type", 415)
+
+
+def test_create__byte_order_mark__accepted(editor: APIClient) -> None:
+    body = b'\xef\xbb\xbf{"personality_name": "mira"}'
+    assert editor.post(LIST, body, content_type="application/json").status_code == 201
+
+
+@pytest.mark.parametrize("value", BAD_LEVELS)
+def test_patch__bad_level__400_and_the_row_as_it_was(editor: APIClient, elara: Personality, value: Any) -> None:
+    response = editor.patch(ELARA, {"greeting": "Changed.", "traits": {"humor_level": value}})
+    assert_refused(response, "traits.humor_level")
+    assert Personality.objects.get().to_config() == elara.to_config()
+
+
+def test_method__not_offered__405(editor: APIClient) -> None:
+    assert editor.post(ELARA, {}).status_code == 405

@@ -1,0 +1,126 @@
+"""With Redis gone every read works and every write is kept; people are told."""
+
+import logging
+from collections.abc import Callable
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+from django.core.management import CommandError, call_command
+from rest_framework.test import APIClient
+
+from personalities import startup
+from personalities.models import Personality
+from tooling.processes import Guarded
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def elara() -> Personality:
+    return Personality.objects.create(personality_name="elara", humor_level=1)
+
+
+@pytest.fixture
+def stopped(elara: Personality, own_redis: Guarded) -> None:
+    """A copy lay in Redis when it went."""
+    Personality.objects.get_config("elara")
+    own_redis.stop()
+
+
+def test_lookups__redis_stopped__from_the_database(elara: Personality, stopped: None) -> None:
+    for _ in range(3):
+        assert Personality.objects.get_id("elara") == elara.id
+        assert Personality.objects.get_configs(["elara", "nobody"]).keys() == {"elara"}
+
+
+def test_save__redis_stopped__kept_and_read(elara: Personality, stopped: None) -> None:
+    elara.humor_level = 2
+    elara.save()
+    assert Personality.objects.get_config("elara").traits.humor_level == 2
+
+
+def test_save__the_cache_is_broken_altogether__kept_and_logged(
+    elara: Personality, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:6379/0?no_such_option=1"}
+    settings.CACHES = {"default": broken}
+    elara.humor_level = 2
+    elara.save()
+    assert Personality.objects.values_list("humor_level", flat=True).get() == 2
+    assert "no_such_option" in caplog.text
+
+
+def test_lookups__redis_stopped__the_ignored_error_is_logged(
+    elara: Personality, stopped: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    Personality.objects.get_id("elara")
+    assert any(record.name == "django_redis.cache" for record in caplog.records)
+
+
+def test_lookups__redis_switched_off__from_the_database(elara: Personality, settings: Any, redis: object) -> None:
+    settings.CACHES = {"default": django_settings.NO_CACHE}
+    for _ in range(2):
+        assert Personality.objects.get_id("elara") == elara.id
+
+
+@pytest.mark.parametrize("command", ["clear_personality_cache", "warm_personality_cache", "show_personality_cache"])
+def test_command__redis_stopped__fails_loudly(stopped: None, command: str) -> None:
+    with pytest.raises(CommandError, match="did not answer"):
+        call_command(command, stdout=StringIO())
+
+
+@pytest.mark.parametrize("command", ["clear_personality_cache", "warm_personality_cache", "show_personality_cache"])
+def test_command__redis_switched_off__says_so(elara: Personality, settings: Any, command: str) -> None:
+    settings.REDIS_ENABLED = False
+    with pytest.raises(CommandError, match="REDIS_ENABLED=false"):
+        call_command(command, stdout=StringIO())
+
+
+def test_readyz__redis_stopped__ready_and_reported(stopped: None) -> None:
+    response = APIClient().get("/readyz")
+    assert response.status_code == 200
+    assert response.json() == {"status": "ready", "postgresql": "ok", "redis": "unreachable"}
+
+
+def test_home__redis_stopped__says_so(stopped: None) -> None:
+    assert "Redis unreachable" in APIClient().get("/").content.decode()
+
+
+def with_redis(settings: Any, own_redis: Guarded) -> None:
+    pass
+
+
+def with_redis_stopped(settings: Any, own_redis: Guarded) -> None:
+    own_redis.stop()
+
+
+def with_redis_off(settings: Any, own_redis: Guarded) -> None:
+    settings.REDIS_ENABLED = False
+
+
+@pytest.mark.parametrize(
+    ("prepare", "line"),
+    [(with_redis, "run with Redis at"), (with_redis_stopped, "does not answer"), (with_redis_off, "run without Redis")],
+)
+def test_start__each_state__one_line_says_it(
+    prepare: Callable[[Any, Guarded], None],
+    line: str,
+    settings: Any,
+    own_redis: Guarded,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    prepare(settings, own_redis)
+    with caplog.at_level(logging.INFO, "personalities"):
+        startup.announce()
+    assert [line in record.getMessage() for record in caplog.records] == [True]
+
+
+def test_lookups__at_debug__hit_miss_stored_are_logged(elara: Personality, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG, "personalities"):
+        Personality.objects.get_id("elara")
+        Personality.objects.get_id("elara")
+    said = [record.getMessage() for record in caplog.records]
+    key = "personality:global:elara"
+    assert said == [f"miss {key}:config", f"stored {key}:id {key}:config", f"hit {key}:config"]
