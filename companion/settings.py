@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
+from django.templatetags.static import static
 from environs import Env
 
 from companion.redis_url import split_credentials
@@ -65,6 +66,7 @@ TEMPLATES = [
     },
 ]
 STATIC_URL = "static/"
+STATICFILES_DIRS = [BASE_DIR / "companion" / "static"]
 STATIC_ROOT = BASE_DIR / "staticfiles"
 SERVESTATIC_USE_FINDERS = True  # files are served from where they are installed; there is no collectstatic step
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -139,6 +141,7 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
 LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
 
 # ── Browsers ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 HTTPS_ONLY = env.bool("HTTPS_ONLY", True)
@@ -169,6 +172,7 @@ UNFOLD = {
     "SITE_TITLE": "Companion",
     "SITE_HEADER": "Companion",
     "SITE_SYMBOL": "psychology",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("favicon.svg")}],
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_HISTORY": True,
 }

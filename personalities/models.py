@@ -97,6 +97,7 @@ class Personality(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=("owner", "personality_name"), name="personality_owner_and_name_unique", nulls_distinct=False,
+                violation_error_code="name_taken",
                 violation_error_message="There is a personality of this name already.",
             ),
             models.CheckConstraint(

@@ -12,7 +12,7 @@ from django_redis.exceptions import ConnectionInterrupted
 from redis.exceptions import RedisError
 
 from personalities import cache
-from personalities.cache.keys import Key, config_key, is_ours, pattern
+from personalities.cache.keys import Key, config_key, id_key, is_ours, pattern
 from personalities.config import PersonalityConfig
 
 SCAN_COUNT = 1000  # SCAN's default of 10 makes a hundred times as many round trips
@@ -63,6 +63,13 @@ def store(configs: Sequence[PersonalityConfig]) -> int:
             cache.entries(configs), settings.PERSONALITY_CACHE_SECONDS, client=client
         )
     return len(configs)
+
+
+def forget(keys: Collection[Key]) -> int:
+    """Delete the copies kept under `keys`; return how many Redis keys went. Raises RedisUnavailable."""
+    names = [settings.REDIS_KEY_PREFIX + name for key in keys for name in (id_key(key), config_key(key))]
+    with _client() as client:
+        return int(client.unlink(*names)) if names else 0
 
 
 def cached(keys: Collection[Key]) -> set[Key]:

@@ -1,0 +1,35 @@
+"""What can be done to the cached copies of the selected personalities."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from personalities.cache import inventory
+from personalities.models import Personality
+
+
+@admin.action(description="Forget cached copies", permissions=["change"])
+def forget_copies(model_admin: Any, request: HttpRequest, rows: QuerySet[Personality]) -> None:
+    """Drop the selected personalities' copies, nobody else's. The next reader loads them from the database."""
+    try:
+        count = inventory.forget([row.key for row in rows])
+    except inventory.RedisUnavailable as error:
+        messages.error(request, f"Nothing was forgotten. {error}")
+    else:
+        messages.success(request, f"{count} keys forgotten (selected: {len(rows)} personalities).")
+
+
+@admin.action(description="Warm: copy into the cache", permissions=["change"])
+def warm(model_admin: Any, request: HttpRequest, rows: QuerySet[Personality]) -> None:
+    """Copy the selected active personalities into Redis, so that the first reader finds them there."""
+    configs = [row.to_config() for row in rows if row.is_active]
+    try:
+        count = inventory.store(configs) if configs else 0
+    except inventory.RedisUnavailable as error:
+        messages.error(request, f"Nothing was warmed. {error}")
+    else:
+        messages.success(
+            request, f"Warmed: {count} (selected: {len(rows)}). Inactive ones are not served and stay out."
+        )

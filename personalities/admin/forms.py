@@ -1,0 +1,103 @@
+"""The two forms of a personality: adding fills what is left out, changing lets fields follow the archetype."""
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import NON_FIELD_ERRORS
+from unfold.widgets import (
+    UnfoldAdminExpandableTextareaWidget,
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminNullBooleanSelectWidget,
+)
+
+from personalities.archetypes import complete, refill
+from personalities.config import BEHAVIORS, TRAITS
+from personalities.models import Personality
+
+FROM_ARCHETYPE = "from the archetype"
+TEXTS = ("backstory", "custom_instructions", "speaking_style", "greeting")
+
+
+class LevelField(forms.IntegerField):
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs | {"min_value": 0, "max_value": 10})
+
+
+class LevelWidget(UnfoldAdminIntegerFieldWidget):
+    """A number; the script beside the form adds a slider to it."""
+
+    template_name = "admin/personalities/personality/level.html"
+
+
+class TextField(forms.CharField):
+    """Text as its author typed it. Browsers send CRLF for a line break, which would count as a change, and as two."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs | {"strip": False})
+
+    def to_python(self, value: Any) -> str:
+        return (super().to_python(value) or "").replace("\r\n", "\n")
+
+
+class PersonalityForm(forms.ModelForm):  # type: ignore[type-arg]
+    follows: frozenset[str] = frozenset()  # the fields that change with the archetype, without being edited
+
+    class Meta:
+        model = Personality
+        fields = "__all__"  # noqa: DJ007  the admin's fieldsets say which
+        widgets = dict.fromkeys(TRAITS, LevelWidget) | dict.fromkeys(TEXTS, UnfoldAdminExpandableTextareaWidget)
+        field_classes = dict.fromkeys(TRAITS, LevelField) | dict.fromkeys(TEXTS, TextField)
+
+    class Media:
+        css = {"all": ("personalities/preview.css",)}
+        js = (forms.Script("personalities/preview.js", defer=True),)
+
+    def add_error(self, field: str | None, error: Any) -> None:
+        """As Django's; a name that is taken is said at the name."""
+        errors = getattr(error, "error_dict", {}) if field is None else {}
+        for each in errors.pop(NON_FIELD_ERRORS, []):
+            name = "personality_name" if each.code == "name_taken" else NON_FIELD_ERRORS
+            errors.setdefault(name, []).append(each)
+        super().add_error(field, error)
+
+
+class AddForm(PersonalityForm):
+    """Only the name must be given. The archetype fills what is left empty."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in (*TRAITS, "speaking_style", "greeting"):
+            self.fields[name].widget.attrs["placeholder"] = FROM_ARCHETYPE
+        for behavior in BEHAVIORS:
+            self.fields[behavior] = _yes_no_or_neither(self.fields[behavior])
+        relationships: Any = self.fields["relationship_type"]
+        relationships.choices = [("", FROM_ARCHETYPE.capitalize()), *relationships.choices]
+        for name in (*TRAITS, "relationship_type"):
+            self.fields[name].required, self.fields[name].initial = False, None
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        given = {name: value for name, value in cleaned.items() if value not in ("", None)}
+        return {**cleaned, **complete(given)}
+
+
+class ChangeForm(PersonalityForm):
+    """When the archetype changes, the fields that still hold what the old one had filled in follow it."""
+
+    class Meta(PersonalityForm.Meta):
+        help_texts = {"archetype": "When you choose another, what you never changed follows it."}
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        given = {name: cleaned[name] for name in self.changed_data if name in cleaned}
+        stored = vars(self.instance)
+        refilled = {**refill(stored, given), **given}
+        self.follows = frozenset(name for name in refilled.keys() - given.keys() if refilled[name] != stored[name])
+        return {**cleaned, **refilled}
+
+
+def _yes_no_or_neither(checkbox: forms.Field) -> forms.Field:
+    """An empty checkbox means no; a new personality may also leave the answer to its archetype."""
+    select: Any = UnfoldAdminNullBooleanSelectWidget()
+    select.choices = [("unknown", FROM_ARCHETYPE.capitalize()), ("true", "Yes"), ("false", "No")]
+    return forms.NullBooleanField(required=False, label=checkbox.label, help_text=checkbox.help_text, widget=select)
