@@ -130,6 +130,7 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Companion",
     "DESCRIPTION": "The personality service for AI companions.",
     "VERSION": "1",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],  # the schema of an open API is no secret
     "SWAGGER_UI_DIST": "SIDECAR",

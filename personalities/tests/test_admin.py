@@ -355,6 +355,15 @@ def test_pages__hostile_text__stays_text(admin_client: Client) -> None:
     assert shown_json(preview)["greeting"] == HOSTILE
 
 
+@committing
+def test_change__saved__the_api_reads_it_at_once(admin_client: Client, admin_user: User, client_of: Any) -> None:
+    row, program = made(humor_level=1), client_of(admin_user)
+    url = "/api/v1/personalities/mira/"
+    assert program.get(url).json()["traits"]["humor_level"] == 1
+    assert admin_client.post(change_url(row), form_of(row, humor_level=9)).status_code == 302
+    assert program.get(url).json()["traits"]["humor_level"] == 9
+
+
 # ── Actions ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
