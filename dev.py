@@ -9,20 +9,24 @@ python3 dev.py manage COMMAND …            a management command in the same en
 
 from __future__ import annotations  # an older Python must get as far as the message below
 
+import signal
 import sys
+from pathlib import Path
 
 
 def main(arguments: list[str]) -> int:
     if sys.version_info < (3, 11):  # noqa: UP036  this file is what an older Python meets first
         sys.exit(f"dev.py: Python 3.11 or newer is needed, this is {sys.version.split()[0]}")
-    from tooling import verbs
+    from tooling import dotenv
     from tooling.errors import Refusal
 
-    verb = verbs.BY_NAME.get(arguments[0]) if arguments else None
-    if verb is None:
-        sys.exit(__doc__)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # unwinds what is open, as Ctrl-C does
     try:
-        return verb(arguments[1:])
+        dotenv.load(Path(__file__).resolve().with_name(".env"))
+        from tooling import verbs  # now that `.env` may have said where var/ is
+
+        verb = verbs.BY_NAME.get(arguments[0]) if arguments else None
+        return verb(arguments[1:]) if verb else sys.exit(__doc__)
     except Refusal as refusal:
         sys.exit(f"dev.py: {refusal}")
     except KeyboardInterrupt:

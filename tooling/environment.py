@@ -5,27 +5,18 @@ import os
 import secrets
 from pathlib import Path
 
-from tooling.errors import Refusal
 from tooling.paths import ROOT, VAR
 
 
 def read() -> dict[str, str]:
-    """The shell's variables over those of `.env`."""
-    file = ROOT / ".env"
-    lines = file.read_text().splitlines() if file.exists() else []
-    return dict(_assignment(line) for line in lines if line.strip() and not line.startswith("#")) | dict(os.environ)
-
-
-def _assignment(line: str) -> tuple[str, str]:
-    name, equals, value = line.partition("=")
-    if not equals:
-        raise Refusal(f".env: {name!r} is not NAME=value")
-    return name.strip(), value.strip().strip("\"'")
+    """The shell's variables over those of `.env`, which dev.py has put among them before anything else."""
+    return dict(os.environ)
 
 
 def for_development(env: dict[str, str], host: str = "127.0.0.1") -> dict[str, str]:
     """Settings that make sense on a developer's machine, each overridden by what `env` says."""
-    hosts = ",".join(dict.fromkeys([host, "127.0.0.1", "localhost"]))
+    named = f"[{host}]" if ":" in host else host  # an IPv6 address stands in brackets wherever a port may follow
+    hosts = ",".join(dict.fromkeys([named, "127.0.0.1", "localhost", "[::1]"]))
     return {"SECRET_KEY": local_secrets()["secret_key"], "ALLOWED_HOSTS": hosts, "HTTPS_ONLY": "false"} | env
 
 

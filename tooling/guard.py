@@ -5,14 +5,13 @@ that pipe: its end of file is the news that the other side has ended, for whatev
 """
 
 import json
+import os
 import shutil
 import signal
 import subprocess
 import sys
 import threading
 from typing import Any
-
-GRACE_SECONDS = 10
 
 
 def main() -> int:
@@ -21,11 +20,12 @@ def main() -> int:
     child = subprocess.Popen(order["command"], stdin=subprocess.DEVNULL, **_identity(order))
     stop_signal = signal.Signals[order["signal"]]
     signal.signal(signal.SIGTERM, lambda *_: child.send_signal(stop_signal))
-    threading.Thread(target=_stop_at_end_of_input, args=(child, stop_signal), daemon=True).start()
+    waiting = (child, stop_signal, order["grace_seconds"])
+    threading.Thread(target=_stop_at_end_of_input, args=waiting, daemon=True).start()
     code = child.wait()
     for path in order["remove"]:
         shutil.rmtree(path, ignore_errors=True)
-    return code
+    return code if code >= 0 else 128 - code  # as shells say it
 
 
 def _identity(order: dict[str, Any]) -> dict[str, Any]:
@@ -36,11 +36,11 @@ def _identity(order: dict[str, Any]) -> dict[str, Any]:
     return identity
 
 
-def _stop_at_end_of_input(child: "subprocess.Popen[bytes]", stop_signal: signal.Signals) -> None:
-    sys.stdin.buffer.read()
+def _stop_at_end_of_input(child: "subprocess.Popen[bytes]", stop_signal: signal.Signals, grace: float) -> None:
+    os.read(0, 1)  # not sys.stdin: Python aborts at its end when a thread waits there
     child.send_signal(stop_signal)
     try:
-        child.wait(GRACE_SECONDS)
+        child.wait(grace)
     except subprocess.TimeoutExpired:
         child.kill()
 

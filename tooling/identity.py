@@ -4,6 +4,7 @@ import os
 import pwd
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,9 +51,9 @@ class Folder:
     def remove(self, name: str) -> None:
         (self.path / name).unlink()
 
-    def rights(self) -> dict[str, Any]:
-        """Keyword arguments of subprocess.run for a program that works in this folder."""
-        keep: dict[str, Any] = {"pass_fds": self.descriptors, "cwd": "/"}
+    def rights(self, hold: Sequence[int]) -> dict[str, Any]:
+        """Keyword arguments of subprocess.run for a program that works in this folder, and keeps `hold` open."""
+        keep: dict[str, Any] = {"pass_fds": (*self.descriptors, *hold), "cwd": "/"}
         return keep | ({"user": self.user[0], "group": self.user[1], "extra_groups": []} if self.user else {})
 
 

@@ -1,11 +1,10 @@
 """dev.py manage: a management command in the environment of `run`, against its servers when it is up."""
 
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tooling import environment, lock, servers
-from tooling.paths import ROOT
+from tooling.processes import foreground
 
 
 def manage(arguments: list[str]) -> int:
@@ -13,7 +12,7 @@ def manage(arguments: list[str]) -> int:
     python = servers.ensure_python(env, "requirements.txt")
     with _urls(env) as urls:
         settings = environment.for_development(env) | urls
-        return subprocess.run([python, "manage.py", *arguments], cwd=ROOT, env=settings).returncode
+        return foreground([python, "manage.py", *arguments], settings)
 
 
 @contextmanager

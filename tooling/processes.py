@@ -1,6 +1,7 @@
 """Starts a server under a guard and waits until it answers."""
 
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tooling.errors import Refusal
+from tooling.paths import ROOT
 
 GUARD = Path(__file__).with_name("guard.py")
 
@@ -23,6 +25,7 @@ class Order:
     command: Sequence[str | Path]
     log: Path | None  # None: on this terminal
     signal: str = "SIGTERM"
+    grace_seconds: float = 10  # from that signal to SIGKILL
     user: tuple[int, int] | None = None
     keep_open: Sequence[int] = ()
     remove: Sequence[Path] = ()
@@ -31,8 +34,8 @@ class Order:
     hold: Sequence[int] = ()  # descriptors the guard itself keeps until the server has ended: the lock
 
     def for_guard(self) -> str:
-        plain = {name: getattr(self, name) for name in ("command", "signal", "user", "keep_open", "remove", "cwd")}
-        return json.dumps(plain, default=str)
+        names = ("command", "signal", "grace_seconds", "user", "keep_open", "remove", "cwd")
+        return json.dumps({name: getattr(self, name) for name in names}, default=str)
 
 
 class Guarded:
@@ -57,6 +60,7 @@ class Guarded:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
+                self.stop()
                 return False
             if answers():
                 return True
@@ -68,6 +72,22 @@ class Guarded:
         if self.process.stdin:
             self.process.stdin.close()
         self.process.wait()
+
+
+def foreground(command: Sequence[str | Path], environment: dict[str, str]) -> int:
+    """Run a program that has the terminal; return its exit code. What Ctrl-C means is for the program to decide."""
+    child = subprocess.Popen(command, cwd=ROOT, env=environment)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+    code = ended(child)
+    return code if code >= 0 else 128 - code  # as shells say it
+
+
+def ended(process: "subprocess.Popen[bytes]") -> int:
+    """Its exit code, once there is one. `process.wait()` is deaf to a signal that comes just before it blocks."""
+    while (code := process.poll()) is None:
+        time.sleep(0.05)
+    return code
 
 
 def free_port(wanted: int = 0) -> int:

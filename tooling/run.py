@@ -1,39 +1,46 @@
 """dev.py run: everything up, one block that says where, and nothing left behind afterwards."""
 
 import argparse
+import hashlib
 import http.client
 import json
-import signal
 import socket
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tooling import environment, lock, servers
 from tooling.banner import banner
 from tooling.errors import Refusal
 from tooling.paths import ROOT, VAR
-from tooling.processes import Guarded, Order, free_port
+from tooling.processes import Guarded, Order, ended
+
+BACKLOG = 2048  # what uvicorn asks for
 
 
 def run(arguments: list[str]) -> int:
     options = _parse(arguments)
     env = environment.read()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # unwinds the context managers below, as Ctrl-C does
-    with _owned(env) as hold:
-        port = _port(options.host, options.port)
-        python = servers.ensure_python(env, "requirements.txt")
+    demo = _demo_file(env)
+    with _owned(env) as hold, _listener(options.host, options.port) as listener:
+        python, number = servers.ensure_python(env, "requirements.txt"), listener.fileno()
+        command = (python, "-m", "tooling.serve", "--listener", str(number), "--demo", demo)
         with servers.kept(env, hold) as urls:
-            return _serve(python, options.host, port, environment.for_development(env, options.host) | urls, hold)
+            env = environment.for_development(env, options.host) | urls
+            order = Order("Companion", command, None, cwd=ROOT, environment=env, keep_open=[number], hold=hold)
+            return _serve(order, f"http://{_address(options.host)}:{listener.getsockname()[1]}", demo)
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="dev.py run")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
     parser.add_argument("--port", type=int, default=8000, help="port to listen on (8000; 0 takes a free one)")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if not 0 <= options.port <= 65535:
+        parser.error("--port: 0 to 65535")
+    return options
 
 
 @contextmanager
@@ -46,45 +53,53 @@ def _owned(env: dict[str, str]) -> Iterator[list[int]]:
             yield [descriptor]
 
 
-def _port(host: str, port: int) -> int:
-    if port == 0:
-        return free_port()
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+@contextmanager
+def _listener(host: str, port: int) -> Iterator[socket.socket]:
+    """The socket that the service will listen on. Held from the start: making .venv gives others time to take it."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((host, port))
+            listener.bind((host, port))
+            listener.listen(BACKLOG)
         except OSError as error:
             raise Refusal(f"{host}:{port} cannot be used ({error.strerror}); choose another with --port") from None
-    return port
+        yield listener
 
 
-def _serve(python: Path, host: str, port: int, env: dict[str, str], hold: list[int]) -> int:
-    demo = VAR / "demo.json"
-    command: list[str | Path] = [python, "-m", "tooling.serve", "--host", host, "--port", str(port), "--demo", demo]
-    server = Guarded(Order("Companion", command, log=None, cwd=ROOT, environment=env, hold=hold))
+def _demo_file(env: dict[str, str]) -> Path:
+    """The administrator of one database is not that of another: each that is given has a file of its own."""
+    given = env.get("DATABASE_URL")
+    return VAR / (f"demo-{hashlib.sha256(given.encode()).hexdigest()[:12]}.json" if given else "demo.json")
+
+
+def _serve(order: Order, url: str, demo: Path) -> int:
+    server = Guarded(order)
     try:
-        if not server.wait_until(partial(_answers, host, port), seconds=60):
+        if not server.wait_until(partial(_answers, url), seconds=60):
             raise Refusal("the service did not start; the lines above say why")
-        _announce(host, port, env, json.loads(demo.read_text()), own=bool(hold))
-        return server.process.wait()
+        _announce(url, order, json.loads(demo.read_text()))
+        return ended(server.process)
     finally:
         server.stop()
 
 
-def _announce(host: str, port: int, env: dict[str, str], demo: dict[str, str | None], *, own: bool) -> None:
-    url = f"http://{_address(host)}:{port}"
-    if own:
+def _announce(url: str, order: Order, demo: dict[str, str | None]) -> None:
+    env = order.environment or {}
+    if order.hold:
         lock.announce({"url": url, "urls": {name: env[name] for name in servers.URLS}})
     print(banner(url, env["REDIS_URL"], demo), flush=True)
 
 
-def _answers(host: str, port: int) -> bool:
-    connection = http.client.HTTPConnection(_address(host).strip("[]"), port, timeout=2)
+def _answers(url: str) -> bool:
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=2)
     try:
         connection.request("GET", "/livez")
-        return connection.getresponse().status == 200
+        connection.getresponse()  # any: the port is ours, so nobody else's answer can be mistaken for it
     except (OSError, http.client.HTTPException):
         return False
+    else:
+        return True
     finally:
         connection.close()
 

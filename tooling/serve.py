@@ -2,25 +2,40 @@
 
 import argparse
 import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import django
 import uvicorn
 from django.core.management import call_command
+from django.db import connection
+
+PREPARING = 0x636F6D70  # PostgreSQL's advisory locks are numbers; any that nobody else uses
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--host")
-    parser.add_argument("--port", type=int)
+    parser.add_argument("--listener", type=int, help="descriptor of the listening socket")
     parser.add_argument("--demo", help="file for the demo admin's password and API key")
     options = parser.parse_args()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "companion.settings")
     django.setup()
-    call_command("migrate", verbosity=0)
-    call_command("seed_personalities", verbosity=0)
-    call_command("create_demo_admin", options.demo)
-    uvicorn.run("companion.asgi:application", host=options.host, port=options.port, lifespan="off",
-                log_config=None, access_log=False)  # fmt: skip
+    with _one_at_a_time():
+        call_command("migrate", verbosity=0)
+        call_command("seed_personalities", verbosity=0)
+        call_command("create_demo_admin", options.demo)
+    config = uvicorn.Config("companion.asgi:application", lifespan="off", log_config=None, access_log=False)
+    uvicorn.Server(config).run([socket.socket(fileno=options.listener)])
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Runs that share a database prepare it one after the other."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [PREPARING])
+        yield
+        cursor.execute("SELECT pg_advisory_unlock(%s)", [PREPARING])
 
 
 if __name__ == "__main__":
