@@ -92,7 +92,7 @@ def _announce(url: str, order: Order, demo: dict[str, str | None]) -> None:
 
 def _answers(url: str) -> bool:
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=2)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=0.2)
     try:
         connection.request("GET", "/livez")
         connection.getresponse()  # any: the port is ours, so nobody else's answer can be mistaken for it

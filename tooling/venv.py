@@ -21,8 +21,7 @@ def ensure(*names: str) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two commands in a fresh clone build one venv, not half of two
         if not _is_current(VENV / "stamp-python", sys.version) or not _has_installer():
             _create()
-        for name in names:
-            _install(ROOT / name)
+        _install(names)
     return VENV_PYTHON
 
 
@@ -35,17 +34,23 @@ def _create() -> None:
     (VENV / "stamp-python").write_text(_digest(sys.version))
 
 
-def _install(requirements: Path) -> None:
-    stamp, content = VENV / f"stamp-{requirements.name}", requirements.read_text()
-    if _is_current(stamp, content):
+def _install(names: Iterable[str]) -> None:
+    """Install the files that are not stamped, in one call: starting pip costs seconds."""
+    stamps = {name: VENV / f"stamp-{name}" for name in names}
+    missing = [name for name, stamp in stamps.items() if not _is_current(stamp, (ROOT / name).read_text())]
+    if not missing:
         return
-    print(f"Installing {requirements.name} …", flush=True)
-    options: list[str | Path] = ["-q", "--require-hashes", "-r", requirements]
-    pip: list[str | Path] = [VENV_PYTHON, "-m", "pip", "install", "--disable-pip-version-check"]
-    with_uv: list[str | Path] = ["uv", "pip", "install", "--compile-bytecode", "--python", VENV_PYTHON]
-    if not _call([*(with_uv if _uv() else pip), *options]):
-        raise Refusal(f"{requirements.name} could not be installed; the lines above say why")
-    stamp.write_text(_digest(content))  # last, so that an interrupted install is done again
+    print(f"Installing {' '.join(missing)} …", flush=True)
+    if not _call([*_installer(), "-q", "--require-hashes", *(f"-r{ROOT / name}" for name in missing)]):
+        raise Refusal(f"{' '.join(missing)} could not be installed; the lines above say why")
+    for name in missing:  # last, so that an interrupted install is done again
+        stamps[name].write_text(_digest((ROOT / name).read_text()))
+
+
+def _installer() -> list[str | Path]:
+    # Without compiling: the first start compiles what it imports, and nothing that it does not.
+    pip: list[str | Path] = [VENV_PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--no-compile"]
+    return ["uv", "pip", "install", "--python", VENV_PYTHON] if _uv() else pip
 
 
 def _uv() -> bool:
@@ -57,9 +62,7 @@ def _has_installer() -> bool:
 
 
 def _call(command: Iterable[str | Path]) -> bool:
-    # Bytecode is wanted here, whatever the shell exports: it halves every later start.
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return subprocess.run([str(part) for part in command], env=environment).returncode == 0
+    return subprocess.run([str(part) for part in command]).returncode == 0
 
 
 def _is_current(stamp: Path, content: str) -> bool:
