@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import stat
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -73,3 +74,8 @@ def can_run(program: Path, user: User) -> bool:
         )
     except PermissionError:
         return False
+
+
+def is_open_to_all(folder: Path) -> bool:
+    """Whether everybody may walk to `folder` and into it."""
+    return folder.is_dir() and all(path.stat().st_mode & stat.S_IXOTH for path in (folder, *folder.parents))

