@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.conf import settings as django_settings
 from django.core.management import CommandError, call_command
+from django_redis import get_redis_connection
 from rest_framework.test import APIClient
 
 from personalities import startup
@@ -115,6 +116,19 @@ def test_start__each_state__one_line_says_it(
     with caplog.at_level(logging.INFO, "personalities"):
         startup.announce()
     assert [line in record.getMessage() for record in caplog.records] == [True]
+
+
+def test_lookups__many_names__one_round_trip_to_read_and_one_to_store(own_redis: Guarded) -> None:
+    for name in ("elara", "nova", "isla"):
+        Personality.objects.create(personality_name=name)
+    client = get_redis_connection("default")
+    client.config_resetstat()
+    for _ in range(2):  # cold, then warm
+        assert len(Personality.objects.get_configs(["elara", "nova", "isla", "nobody"])) == 3
+    calls = {name: stats["calls"] for name, stats in client.info("commandstats").items()}
+    assert calls["cmdstat_mget"] == 2
+    assert "cmdstat_get" not in calls
+    assert calls["cmdstat_set"] + calls.get("cmdstat_setex", 0) == 6
 
 
 def test_lookups__at_debug__hit_miss_stored_are_logged(elara: Personality, caplog: pytest.LogCaptureFixture) -> None:
