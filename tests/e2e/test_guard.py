@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from tests.e2e import processes
 from tests.e2e.instance import wait_until
+from tooling.paths import ROOT
 from tooling.processes import Guarded, Order
 
 Guard = Callable[..., Guarded]
@@ -17,6 +19,12 @@ Guard = Callable[..., Guarded]
 POLITE = "print('up', flush=True); time.sleep(600)"
 STUBBORN = f"[signal.signal(number, signal.SIG_IGN) for number in (signal.SIGTERM, signal.SIGINT)]; {POLITE}"
 LAST_WORDS = f"signal.signal(signal.SIGINT, lambda *_: sys.exit(5)); {POLITE}"
+ASK = """
+import pathlib, signal, sys
+from tooling.processes import Guarded, Order
+server = Guarded(Order("it", [sys.executable, "-c", sys.argv[2]], pathlib.Path(sys.argv[1])))
+signal.pause()
+"""
 
 
 @pytest.fixture
@@ -34,7 +42,16 @@ def guard(tmp_path: Path) -> Iterator[Guard]:
 
     yield make
     for guarded in started:
+        for pid in processes.descendants(guarded.process.pid):
+            os.kill(pid, signal.SIGKILL)  # whatever the test has found out about the guard
         guarded.stop()
+
+
+def stopped(guarded: Guarded) -> int:
+    """What `Guarded.stop` does, with a deadline; the guard's exit code."""
+    assert guarded.process.stdin
+    guarded.process.stdin.close()
+    return guarded.process.wait(10)
 
 
 @pytest.mark.parametrize("code", [0, 7])
@@ -48,16 +65,13 @@ def test_guard__server_is_killed__with_the_code_of_a_shell(guard: Guard) -> None
 
 
 def test_guard__stop__server_ends_by_the_signal_it_is_to_have(guard: Guard) -> None:
-    guarded = guard(LAST_WORDS, signal="SIGINT")
-    guarded.stop()
-    assert guarded.process.returncode == 5
+    assert stopped(guard(LAST_WORDS, signal="SIGINT")) == 5
 
 
 def test_guard__server_ignores_the_signal__killed_after_the_grace(guard: Guard) -> None:
     guarded = guard(STUBBORN)
     pids = processes.descendants(guarded.process.pid)
-    guarded.stop()
-    assert guarded.process.returncode == 128 + signal.SIGKILL
+    assert stopped(guarded) == 128 + signal.SIGKILL
     assert pids
     assert not processes.alive(pids)
 
@@ -72,20 +86,20 @@ def test_guard__folder_to_remove__gone_with_the_server(guard: Guard, tmp_path: P
     (tmp_path / "borrowed" / "bin").mkdir(parents=True)
     guarded = guard(POLITE, remove=tmp_path / "borrowed")
     assert (tmp_path / "borrowed").exists()
-    guarded.stop()
+    stopped(guarded)
     assert not (tmp_path / "borrowed").exists()
 
 
 def test_guard__whoever_asked_is_killed__server_ends(tmp_path: Path) -> None:
-    """A parent that forks, asks for a server in the fork, and kills the fork."""
     log = tmp_path / "log"
-    fork = os.fork()
-    if fork == 0:  # pragma: no cover
-        Guarded(Order("it", [sys.executable, "-c", f"import time; {POLITE}"], log))
-        signal.pause()
-    wait_until(lambda: log.exists() and "up" in log.read_text())
-    pids = processes.descendants(fork)
-    os.kill(fork, signal.SIGKILL)
-    os.waitpid(fork, 0)
+    command = [sys.executable, "-c", ASK, str(log), f"import time; {POLITE}"]
+    with subprocess.Popen(command, cwd=ROOT) as asking:
+        wait_until(lambda: log.exists() and "up" in log.read_text())
+        pids = processes.descendants(asking.pid)
+        asking.kill()
     assert len(pids) == 2
-    wait_until(lambda: not processes.alive(pids))
+    try:
+        wait_until(lambda: not processes.alive(pids))
+    finally:
+        for pid in processes.alive(pids):
+            os.kill(pid, signal.SIGKILL)

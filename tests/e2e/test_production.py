@@ -19,7 +19,7 @@ HOST = {"Host": "companion.example"}
 def server(tmp_path: Path) -> Iterator[str]:
     assert "`uvicorn companion.asgi:application --lifespan off`" in (ROOT / "README.md").read_text()
     port, log = free_port(), tmp_path / "log"
-    command = [Path(sys.executable).with_name("uvicorn"), "companion.asgi:application", "--lifespan", "off"]
+    command: list[str | Path] = [Path(sys.executable).with_name("uvicorn"), "companion.asgi:application", "--lifespan", "off"]
     env = {name: os.environ[name] for name in ("PATH", "DATABASE_URL", "REDIS_URL", "SECRET_KEY")}
     env |= {"ALLOWED_HOSTS": "companion.example"}
     running = Guarded(Order("uvicorn", [*command, "--port", str(port)], log, cwd=ROOT, environment=env))
