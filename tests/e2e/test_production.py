@@ -19,10 +19,11 @@ HOST = {"Host": "companion.example"}
 def server(tmp_path: Path) -> Iterator[str]:
     assert "`uvicorn companion.asgi:application --lifespan off`" in (ROOT / "README.md").read_text()
     port, log = free_port(), tmp_path / "log"
-    command: list[str | Path] = [Path(sys.executable).with_name("uvicorn"), "companion.asgi:application", "--lifespan", "off"]
+    uvicorn = Path(sys.executable).with_name("uvicorn")
+    command = (uvicorn, "companion.asgi:application", "--lifespan", "off", "--port", str(port))
     env = {name: os.environ[name] for name in ("PATH", "DATABASE_URL", "REDIS_URL", "SECRET_KEY")}
     env |= {"ALLOWED_HOSTS": "companion.example"}
-    running = Guarded(Order("uvicorn", [*command, "--port", str(port)], log, cwd=ROOT, environment=env))
+    running = Guarded(Order("uvicorn", command, log, cwd=ROOT, environment=env))
     try:
         wait_until(lambda: "running on" in log.read_text() or running.process.poll() is not None, 30)
         assert running.process.poll() is None, log.read_text()
