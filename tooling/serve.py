@@ -4,11 +4,11 @@ import argparse
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import django
 import uvicorn
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection
 
 PREPARING = 0x636F6D70  # PostgreSQL's advisory locks are numbers; any that nobody else uses
@@ -25,6 +25,8 @@ def main() -> None:
         call_command("migrate", verbosity=0)
         call_command("seed_personalities", verbosity=0)
         call_command("create_demo_admin", options.demo)
+    with suppress(CommandError):  # Redis is off or away, which the service itself will say
+        call_command("warm_personality_cache", verbosity=0)
     config = uvicorn.Config("companion.asgi:application", lifespan="off", log_config=None, access_log=False)
     uvicorn.Server(config).run([socket.socket(fileno=options.listener)])
 

@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e import processes
-from tests.e2e.instance import CONNECT, Instance, dev
+from tests.e2e.conftest import Start
+from tests.e2e.instance import CONNECT, Instance, dev, wait_until
 from tooling import postgres_binaries
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root drops rights")
@@ -31,17 +33,31 @@ def test_root__var_below_private_folders__runs_as_nobody_and_they_stay_private(i
     assert instance.is_ready()
 
 
-def test_root__wheel_below_a_private_folder__lent_a_copy(tmp_path: Path, readable_tmp: Path) -> None:
-    """The usual case for root: a clone in /root."""
+@pytest.fixture
+def private_wheel(tmp_path: Path, readable_tmp: Path) -> dict[str, str]:
+    """The usual case for root, a clone in /root: nobody else can go where the wheel lies."""
     bindir = postgres_binaries.find()
     if "site-packages" not in bindir.parts:
         pytest.skip("the wheel is not installed, for PG_BINDIR is set")
-    private = tmp_path / "private"
-    private.mkdir(0o700)
-    (private / "site-packages").symlink_to(bindir.parents[2])
-    lent = private / "site-packages" / bindir.relative_to(bindir.parents[2])
-    ran = dev("manage", "shell", "-v", "0", "-c", CONNECT, var=tmp_path / "var",
-              PG_BINDIR=str(lent), TMPDIR=str(readable_tmp))  # fmt: skip
+    (tmp_path / "private").mkdir(0o700)
+    (tmp_path / "private" / "site-packages").symlink_to(bindir.parents[2])
+    there = tmp_path / "private" / "site-packages" / bindir.relative_to(bindir.parents[2])
+    return {"PG_BINDIR": str(there), "TMPDIR": str(readable_tmp)}
+
+
+def test_root__wheel_below_a_private_folder__lent_a_copy(
+    tmp_path: Path, readable_tmp: Path, private_wheel: dict[str, str]
+) -> None:
+    ran = dev("manage", "shell", "-v", "0", "-c", CONNECT, var=tmp_path / "var", **private_wheel)
     assert ran.returncode == 0, ran.stderr
-    assert private.stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "private").stat().st_mode & 0o777 == 0o700
+    assert not [*readable_tmp.iterdir()]
+
+
+def test_root__interrupted_while_the_copy_is_made__copy_removed(
+    launch: Start, tmp_path: Path, readable_tmp: Path, private_wheel: dict[str, str]
+) -> None:
+    running = launch(tmp_path / "var", extra=private_wheel)
+    wait_until(lambda: [*readable_tmp.glob("companion-postgres-*/*")])
+    assert running.end_by(signal.SIGINT) == 130
     assert not [*readable_tmp.iterdir()]

@@ -26,10 +26,10 @@ class Command(BaseCommand):
         if unknown := {*wanted} - {"*"} - {*rows.values_list("personality_name", flat=True)}:
             raise CommandError(f"name: no active personality is named {', '.join(sorted(unknown))}")
         with loud_about_redis():
-            count = sum(self._batches(rows, quiet=options["json"]))
+            count = sum(self._batches(rows, quiet=options["json"] or not options["verbosity"]))
         if options["json"]:
             print_json(self.stdout, {"warmed": count})
-        else:
+        elif options["verbosity"]:
             self.stdout.write(f"{count} personalities warmed.")
 
     def _batches(self, rows: Any, *, quiet: bool) -> Any:
