@@ -5,8 +5,11 @@ import os
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "companion.settings")
-application = get_asgi_application()
+django_application = get_asgi_application()
 
-from personalities.startup import announce  # noqa: E402  needs the applications to be loaded
+# What follows needs the applications to be loaded.
+from companion.door import Door  # noqa: E402
+from personalities.startup import announce  # noqa: E402
 
+application = Door(django_application)  # type: ignore[arg-type]  # the stubs type ASGI by other names
 announce()

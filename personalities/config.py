@@ -8,6 +8,11 @@ from uuid import UUID
 import msgspec
 
 Level = Annotated[int, msgspec.Meta(ge=0, le=10)]
+Count = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+Line = Annotated[str, msgspec.Meta(max_length=500)]
+Backstory = Annotated[str, msgspec.Meta(max_length=1000)]
+Instructions = Annotated[str, msgspec.Meta(max_length=2000)]
 
 
 class Frozen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -34,13 +39,13 @@ class Behaviors(Frozen, frozen=True):
 
 
 class Custom(Frozen, frozen=True):
-    backstory: str | None
-    custom_instructions: str | None
-    speaking_style: str | None
+    backstory: Backstory | None
+    custom_instructions: Instructions | None
+    speaking_style: Line | None
 
 
 class Meta(Frozen, frozen=True):
-    version: int
+    version: Count
     owner: int | None
     created_at: datetime
     updated_at: datetime
@@ -50,11 +55,11 @@ class PersonalityConfig(Frozen, frozen=True):
     """Everything that shapes a prompt. `meta.owner` is None for a global personality; absent texts are None."""
 
     id: UUID
-    personality_name: str
-    display_name: str
-    archetype: str | None
-    relationship_type: str
-    greeting: str | None
+    personality_name: Name
+    display_name: Name
+    archetype: Name | None
+    relationship_type: Name
+    greeting: Line | None
     is_active: bool
     traits: Traits
     behaviors: Behaviors

@@ -32,14 +32,15 @@ class PersonalityQuerySet(models.QuerySet["Personality"]):
         everybodys = Q(owner=None) if user.is_staff else Q(owner=None, is_active=True)
         return self.filter(Q(owner=user.pk) | everybodys)
 
-    def own_before_global(self) -> Self:
-        return self.order_by(models.F("owner").asc(nulls_last=True))
+    def served_first(self) -> Self:
+        """Of one name: active before inactive, one's own before the global one."""
+        return self.order_by("-is_active", models.F("owner").asc(nulls_last=True))
 
     def update(self, **values: Any) -> int:
         """As Django's; also counts a version and, unless given, sets `updated_at`."""
-        before = self._keys_by_id()
         versioned = {"version": models.F("version") + 1, "updated_at": Now()} | values
         with transaction.atomic(using=self.db):
+            before = self._keys_by_id()
             count = super().update(**versioned)
             after = self._stored_keys(before) if KEY_FIELDS & values.keys() else set()
             cache.forget_on_commit(after.union(before.values()), using=self.db)
@@ -83,7 +84,7 @@ class PersonalityManager(_FromQuerySet["Personality"]):
         return configs[name]
 
     def get_configs(self, names: Collection[str], owner: "Owner" = None) -> dict[str, PersonalityConfig]:
-        """Configurations by name as given; unknown names are left out. One round trip, one query for what it lacked."""
+        """Configurations by name as given; unknown names are left out. One round trip; a query for what it lacked."""
         spellings = {name: spelling for name in names if (spelling := _spelling(name))}
         owner_id = _id_of(owner)
         found = self._read(spellings.values(), owner_id)
@@ -104,13 +105,22 @@ class PersonalityManager(_FromQuerySet["Personality"]):
         keys = {(scope, name) for name in names for scope in {owner, None}}
         if transaction.get_connection(self.db).in_atomic_block:
             return self.load(keys)
-        found = cache.get_many(keys)
+        found, nobodys = cache.get_many(keys)
         # A personality of one's own hides the global one, which then need not be looked for.
-        if missing := {(scope, name) for scope, name in keys - found.keys() if (owner, name) not in found}:
+        lacking = keys - found.keys() - nobodys
+        if missing := {(scope, name) for scope, name in lacking if (owner, name) not in found}:
             loaded = self.load(missing)
-            cache.store(loaded.values())
+            cache.store(loaded.values(), self._names_of({scope for scope, _ in missing if scope is not None}))
             found |= loaded
         return found
+
+    def _names_of(self, owners: Collection[int]) -> dict[int, list[str]]:
+        """The names of the active personalities of each owner."""
+        names: dict[int, list[str]] = {owner: [] for owner in owners}
+        owned = self.filter(is_active=True, owner__in=owners).values_list("owner_id", "personality_name")
+        for owner, name in owned if owners else ():
+            names[owner].append(name)
+        return names
 
 
 def _id_of(owner: "Owner") -> int | None:

@@ -3,7 +3,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator
-from django.db import models
+from django.db import DatabaseError, models
 from django.db.models import Q
 
 from personalities.archetypes import ARCHETYPES
@@ -128,14 +128,18 @@ class Personality(models.Model):
     def save(self, *args: Any, **kwargs: Any) -> None:
         """As Django's; also counts a version, in the database, so that two writers cannot count the same one."""
         self.display_name = self.display_name or spoken(self.personality_name)
-        adding = self._state.adding
-        if not adding:
-            self.version = models.F("version") + 1
-            if (fields := kwargs.get("update_fields")) is not None:
-                kwargs["update_fields"] = {*fields, "version", "updated_at"}
-        super().save(*args, **kwargs)
-        if not adding:
-            self.refresh_from_db(fields=["version"])
+        if self._state.adding:
+            super().save(*args, **kwargs)
+            return
+        if fields := kwargs.get("update_fields"):
+            kwargs["update_fields"] = {*fields, "version", "updated_at"}
+        before, self.version = self.version, models.F("version") + 1
+        try:
+            super().save(*args, **kwargs)
+        except DatabaseError:
+            self.version = before
+            raise
+        self.refresh_from_db(fields=["version"])
 
     def to_config(self) -> PersonalityConfig:
         return PersonalityConfig(

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from django.db.models.signals import post_delete, post_save, pre_save
+from django.db.models.signals import post_delete, post_save, pre_delete, pre_save
 from django.dispatch import receiver
 
 from personalities import cache
 from personalities.models import Personality
 
 
-@receiver(pre_save, sender=Personality)
+@receiver([pre_save, pre_delete], sender=Personality)
 def note_stored_key(sender: type[Personality], instance: Personality, using: str, **kwargs: Any) -> None:
     """A rename makes the old name untrue as well, and only the database still knows it."""
     rows = sender._base_manager.using(using).filter(pk=instance.pk)

@@ -22,5 +22,6 @@ Try:
 
 
 def without_password(url: str) -> str:
+    """Nor with what follows a question mark, where redis-py takes one as well."""
     parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 from tooling import environment, servers
+from tooling.errors import Refusal
 from tooling.paths import ROOT
 
 MANAGE = ("manage.py",)
@@ -20,6 +21,8 @@ CHECKS: dict[str, tuple[str, ...]] = {
 
 def check(arguments: list[str]) -> int:
     """Run every check, or those named in `arguments`."""
+    if unknown := set(arguments) - CHECKS.keys():
+        raise Refusal(f"check: not known: {', '.join(sorted(unknown))}; known: {', '.join(CHECKS)}")
     env = environment.read()
     python = servers.ensure_python(env, "requirements.txt", "requirements-test.txt", "requirements-check.txt")
     with servers.throw_away(env) as urls:

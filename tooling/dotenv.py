@@ -14,14 +14,15 @@ def load(file: Path) -> None:
 
 def read(file: Path) -> dict[str, str]:
     lines = [line.strip() for line in file.read_text().splitlines()] if file.exists() else []
-    return dict(_assignment(line) for line in lines if line and not line.startswith("#"))
+    numbered = enumerate(lines, start=1)
+    return dict(_assignment(number, line) for number, line in numbered if line and not line.startswith("#"))
 
 
-def _assignment(line: str) -> tuple[str, str]:
+def _assignment(number: int, line: str) -> tuple[str, str]:
     name, equals, value = line.removeprefix("export ").partition("=")
     name = name.strip()
     if not (equals and name.isidentifier()):
-        raise Refusal(f".env: {name!r} is not NAME=value")
+        raise Refusal(f".env: line {number} is not NAME=value")  # not what stands there: it may be a secret
     return name, _unquoted(value.strip())
 
 

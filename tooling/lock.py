@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from tooling.environment import write_private
@@ -33,7 +34,8 @@ def _take(descriptor: int) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not _try(descriptor):
         if (owner := running()) or time.monotonic() > deadline:
-            raise Refusal(f"one is running on {VAR} already ({owner.get('url', 'it is starting')}); stop it first")
+            doing = owner.get("url", "it is starting, or a `dev.py manage` is at work")
+            raise Refusal(f"one is running on {VAR} already ({doing}); stop it first")
         time.sleep(0.1)  # nobody alive claims it: its servers are on their way out
 
 
@@ -53,10 +55,19 @@ def running() -> dict[str, Any]:
     """What the living owner of `var/` announced, or nothing."""
     try:
         state: dict[str, Any] = json.loads(STATE.read_text())
-        os.kill(state["pid"], 0)
     except (OSError, ValueError):
         return {}
-    return state if _is_held() else {}  # the number of a dead owner may belong to somebody else by now
+    # The number of a dead owner may belong to somebody else by now, so the lock is asked too.
+    return state if _is_alive(state["pid"]) and _is_held() else {}
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+        status = Path(f"/proc/{pid}/stat")  # Linux only; a killed owner may lie there unburied for a while
+        return not status.exists() or status.read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def _is_held() -> bool:

@@ -20,7 +20,7 @@ def _urls(env: dict[str, str]) -> Iterator[dict[str, str]]:
     if servers.all_given(env):
         yield {}
     elif urls := lock.running().get("urls"):
-        yield urls
+        yield urls | servers.given(env)
     else:
         with lock.owning_var() as held, servers.kept(env, [held]) as started:
             yield started

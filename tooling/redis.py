@@ -19,6 +19,7 @@ THROW_AWAY = ("--appendonly", "no", "--save", "")
 def start(folder: Path, *, durable: bool, port: int = 0, hold: Sequence[int] = ()) -> tuple[Guarded, str]:
     """Start the server with its data in `folder`; return it and its URL. `port` is a wish."""
     folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
     for _ in range(3):  # the free port may be taken between our look and the server's
         chosen = free_port(port)
         options = ("--bind", "127.0.0.1", "--port", str(chosen), "--dir", str(folder), "--daemonize", "no")

@@ -13,8 +13,12 @@ from tooling.paths import VAR
 URLS = ("DATABASE_URL", "REDIS_URL")
 
 
+def given(env: dict[str, str]) -> dict[str, str]:
+    return {name: env[name] for name in URLS if env.get(name)}
+
+
 def all_given(env: dict[str, str]) -> bool:
-    return all(env.get(name) for name in URLS)
+    return given(env).keys() == set(URLS)
 
 
 def need_wheels(env: dict[str, str]) -> bool:
@@ -49,7 +53,7 @@ def throw_away(env: dict[str, str]) -> Iterator[dict[str, str]]:
 def _started(
     env: dict[str, str], folder: Path, password: str, *, durable: bool, redis_port: int, hold: Sequence[int]
 ) -> Iterator[dict[str, str]]:
-    urls = {name: env[name] for name in URLS if env.get(name)}
+    urls = given(env)
     with ExitStack() as stack:
         if "DATABASE_URL" not in urls:
             server, urls["DATABASE_URL"] = postgres.start(folder / "postgres", password, durable=durable, hold=hold)

@@ -62,6 +62,8 @@ def _loads(body: bytes) -> Any:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for key, value in pairs:
+        if UNSTORABLE.search(key):
+            raise ValidationError({"body": "NUL and lone surrogates are not text, nor the name of a field."})
         if key in values:
             raise ValidationError({key: "This key stands twice in one object."})
         values[key] = value
@@ -73,12 +75,11 @@ def _refuse_constant(name: str) -> None:
 
 
 def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    """Every text in a parsed value with the path that leads to it; keys count as text."""
+    """Every text in a parsed value with the path that leads to it."""
     if isinstance(value, str):
         yield path, value
     elif isinstance(value, dict):
         for key, item in value.items():
-            yield path, key
             yield from _texts(item, f"{path}.{key}" if path else key)
     elif isinstance(value, list):
         for index, item in enumerate(value):

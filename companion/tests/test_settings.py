@@ -82,10 +82,21 @@ def test_env_example__every_variable_that_is_read__stands_in_it() -> None:
         ("rediss://user:pass@host:6380/2?x=1", ("rediss://host:6380/2?x=1", "user", "pass")),
         ("redis://user@host", ("redis://host", "user", None)),
         ("unix:///run/redis.sock?db=1", ("unix:///run/redis.sock?db=1", None, None)),
+        ("redis://host/0?password=p%40ss&username=u", ("redis://host/0", "u", "p@ss")),
+        ("redis://host:1/0?db=2&password=x", ("redis://host:1/0?db=2", None, "x")),
     ],
 )
 def test_redis_url__credentials__taken_out(url: str, expected: tuple[str, str | None, str | None]) -> None:
     assert split_credentials(url) == expected
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://:hidden#pw@host/0", "redis://:hidden/pw@host/0", "http://:hidden@host", "hidden"]
+)
+def test_settings__unclear_redis_url__refused_without_showing_it(url: str) -> None:
+    result = start(REDIS_URL=url)
+    assert "REDIS_URL" in result.stderr.splitlines()[-1]
+    assert "hidden" not in result.stderr
 
 
 def test_settings__redis_password__stands_nowhere_but_in_the_password_options() -> None:

@@ -3,6 +3,8 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django_filters import ChoiceFilter, FilterSet, TypedChoiceFilter
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework.exceptions import ValidationError
 from rest_framework.filters import BaseFilterBackend, OrderingFilter
 from rest_framework.request import Request
@@ -16,7 +18,7 @@ PARAMETERS = frozenset({"archetype", "is_active", "search", "ordering", "page", 
 
 class PersonalityFilter(FilterSet):  # type: ignore[misc]  # it is untyped
     archetype = ChoiceFilter(choices=[(name, name) for name in sorted(ARCHETYPES)])
-    is_active = TypedChoiceFilter(choices=BOOLEANS, coerce="true".__eq__)
+    is_active = extend_schema_field(OpenApiTypes.BOOL)(TypedChoiceFilter)(choices=BOOLEANS, coerce="true".__eq__)
 
     class Meta:
         model = Personality
@@ -24,7 +26,13 @@ class PersonalityFilter(FilterSet):  # type: ignore[misc]  # it is untyped
 
 
 class StrictOrdering(OrderingFilter):
-    """`?ordering=` by known fields only. A misspelt one is an error, where DRF would silently drop it."""
+    """`?ordering=` by known fields only. A misspelt one is an error, where DRF would silently drop it.
+
+    The id comes last, so that pages of rows that are otherwise equal neither repeat nor lose one.
+    """
+
+    def get_ordering(self, request: Request, queryset: QuerySet[Any], view: Any) -> list[str]:
+        return [*(super().get_ordering(request, queryset, view) or ("personality_name",)), "id"]
 
     def remove_invalid_fields(self, queryset: QuerySet[Any], fields: Any, view: Any, request: Request) -> Any:
         valid = super().remove_invalid_fields(queryset, fields, view, request)

@@ -15,6 +15,8 @@ MAX_NAMES = 100
 
 
 class TraitsSerializer(StrictSerializer):
+    """Levels, whole numbers from 0 to 10."""
+
     humor_level = Level()
     formality_level = Level()
     enthusiasm_level = Level()
@@ -26,6 +28,8 @@ class TraitsSerializer(StrictSerializer):
 
 
 class BehaviorsSerializer(StrictSerializer):
+    """What it does in a conversation."""
+
     asks_questions = Flag()
     uses_examples = Flag()
     shares_opinions = Flag()
@@ -34,6 +38,8 @@ class BehaviorsSerializer(StrictSerializer):
 
 
 class CustomSerializer(StrictSerializer):
+    """The author's own texts, kept to the letter; null for none."""
+
     backstory = Text(max_length=1000)
     custom_instructions = Text(max_length=2000)
     speaking_style = Text(max_length=500)
@@ -47,7 +53,9 @@ class MetaSerializer(serializers.Serializer[Any]):
 
 
 class PersonalitySerializer(StrictSerializer):
-    """Only `personality_name` must be given. What is left out comes from the archetype; null clears a text."""
+    """POST and PUT: only `personality_name` must be given, what is left out comes from the archetype. PATCH: what is left
+    out stays. Null clears a text. Unknown fields are refused, and so are read-only ones unless sent back unchanged.
+    """
 
     id = serializers.UUIDField(read_only=True)
     personality_name = Name()
@@ -80,6 +88,8 @@ class PersonalitySerializer(StrictSerializer):
 
 
 class ResolveSerializer(StrictSerializer):
+    """Names in any spelling; the answer calls them as they were given."""
+
     names = serializers.ListField(child=GivenName(), min_length=1, max_length=MAX_NAMES)
 
 

@@ -6,9 +6,10 @@ from typing import Any, cast
 import msgspec
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import ValidationError
 from rest_framework.filters import SearchFilter
 from rest_framework.generics import ListCreateAPIView
 from rest_framework.request import Request
@@ -22,6 +23,7 @@ from personalities.api.errors import GlobalIsForStaff, PersonalityNotFound
 from personalities.api.filters import KnownParameters, PersonalityFilter, StrictOrdering
 from personalities.archetypes import ARCHETYPES
 from personalities.config import PersonalityConfig
+from personalities.managers import PersonalityQuerySet
 from personalities.models import Personality
 from personalities.names import InvalidName, canonical
 
@@ -110,13 +112,21 @@ def _config(request: Request, name: str) -> PersonalityConfig:
         raise PersonalityNotFound(str(error)) from None
 
 
+def _in_scope(request: Request, rows: PersonalityQuerySet) -> PersonalityQuerySet:
+    """`?owner=me` or `?owner=global` says which one is meant, where the caller has one of a global one's name."""
+    scopes = {None: Q(), "me": Q(owner=request.user.pk), "global": Q(owner=None)}
+    if (scope := request.query_params.get("owner")) not in scopes:
+        raise ValidationError({"owner": "Known: me, global."})
+    return rows.filter(scopes[scope])
+
+
 def _editable(request: Request, name: str) -> Personality:
-    """The row that GET shows the caller, active or not, locked; refused where the caller may only read it."""
+    """The row that GET shows the caller, else an inactive one; locked. Refused where the caller may only read it."""
     try:
         rows = Personality.objects.visible_to(request.user).filter(personality_name=canonical(name))
     except InvalidName as error:
         raise PersonalityNotFound(str(error)) from None
-    row = rows.own_before_global().select_for_update().first()
+    row = _in_scope(request, rows).served_first().select_for_update().first()
     if row is None:
         raise PersonalityNotFound(f"No personality is named {name!r:.120}.")
     if not row.is_editable_by(request.user):

@@ -12,7 +12,7 @@ from django_redis.exceptions import ConnectionInterrupted
 from redis.exceptions import RedisError
 
 from personalities import cache
-from personalities.cache.keys import Key, config_key, id_key, is_ours, pattern
+from personalities.cache.keys import Key, config_key, is_ours, pattern
 from personalities.config import PersonalityConfig
 
 SCAN_COUNT = 1000  # SCAN's default of 10 makes a hundred times as many round trips
@@ -43,13 +43,13 @@ def state() -> str:
     return "ok"
 
 
-def entries(name: str = "*") -> list[Entry]:
+def entries(name: str | None = None) -> list[Entry]:
     """Our keys of the personality `name`, or of all, sorted. Raises RedisUnavailable."""
     with _client() as client:
         return sorted((entry for keys in _scan(client, name) for entry in _measure(client, keys)), key=lambda e: e.key)
 
 
-def forget_all(names: Collection[str] = ("*",)) -> int:
+def forget_all(names: Collection[str | None] = (None,)) -> int:
     """Delete our keys of the personalities `names`; return how many went. Raises RedisUnavailable."""
     with _client() as client:
         return sum(client.unlink(*keys) for name in names for keys in _scan(client, name))
@@ -67,7 +67,7 @@ def store(configs: Sequence[PersonalityConfig]) -> int:
 
 def forget(keys: Collection[Key]) -> int:
     """Delete the copies kept under `keys`; return how many Redis keys went. Raises RedisUnavailable."""
-    names = [settings.REDIS_KEY_PREFIX + name for key in keys for name in (id_key(key), config_key(key))]
+    names = [settings.REDIS_KEY_PREFIX + name for name in cache.redis_names(keys)]
     with _client() as client:
         return int(client.unlink(*names)) if names else 0
 
@@ -103,7 +103,7 @@ def _client() -> Iterator[Any]:
         raise RedisUnavailable(f"Redis at {settings.REDIS_LOCATION} did not answer: {error}") from error
 
 
-def _scan(client: Any, name: str) -> Iterator[list[str]]:
+def _scan(client: Any, name: str | None) -> Iterator[list[str]]:
     """Our keys, a batch at a time. SCAN may name a key twice, and its glob finds more than ours."""
     cursor = -1
     while cursor != 0:

@@ -36,9 +36,9 @@ def console(stdout: Any) -> Console:
 
 
 def names(given: Sequence[str]) -> list[str]:
-    """The names as keys spell them, "*" when none is given."""
+    """The names as keys spell them."""
     try:
-        return [canonical(name) for name in given] or ["*"]
+        return [canonical(name) for name in given]
     except InvalidName as error:
         raise CommandError(f"name: {error}") from None
 

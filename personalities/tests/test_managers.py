@@ -138,9 +138,52 @@ def test_get_config__a_list_under_our_key__read_from_the_row(redis: Any) -> None
     assert Personality.objects.get_id("elara") == elara.id
 
 
+def test_get_config__global_for_a_user_with_none_of_their_own__warm_no_query(
+    user: User, django_assert_num_queries: Queries
+) -> None:
+    elara = make()
+    Personality.objects.get_config("elara", user)
+    with django_assert_num_queries(0):
+        assert Personality.objects.get_id("elara", user) == elara.id
+        assert Personality.objects.get_configs(["elara"], user)["elara"].id == elara.id
+
+
+def test_get_config__own_made_after_the_global_was_read__own(user: User) -> None:
+    make()
+    Personality.objects.get_config("elara", user)
+    own = make(owner=user)
+    assert Personality.objects.get_id("elara", user) == own.id
+
+
+def test_get_config__own_made_active_by_update__own(user: User) -> None:
+    make()
+    own = make(owner=user, is_active=False)
+    assert Personality.objects.get_config("elara", user).meta.owner is None
+    Personality.objects.filter(pk=own.pk).update(is_active=True)
+    assert Personality.objects.get_id("elara", user) == own.id
+
+
+@pytest.mark.parametrize("foreign", ["nova", "own"])
+def test_get_config__copies_of_another_under_our_keys__not_believed(redis: Any, user: User, foreign: str) -> None:
+    elara = make()
+    other = make("nova") if foreign == "nova" else make(owner=user)
+    Personality.objects.get_configs(["elara", "nova"], user)
+    Personality.objects.get_configs(["elara", "nova"])
+    source = "personality:global:nova" if foreign == "nova" else f"personality:{user.pk}:elara"
+    for part in ("id", "config"):
+        value = redis.get(f"{settings.REDIS_KEY_PREFIX}{source}:{part}")
+        redis.set(f"{settings.REDIS_KEY_PREFIX}personality:global:elara:{part}", value)
+    assert Personality.objects.get_id("elara") == elara.id != other.id
+
+
 @pytest.mark.parametrize(
     "change",
     [
+        {"greeting": "\ud800"},
+        {"greeting": "x" * 501},
+        {"is_active": False},
+        {"personality_name": "nova"},
+        {"archetype": 5},
         {"traits": {"humor_level": 3}},
         {"is_active": "yes"},
         {"unknown": 1},

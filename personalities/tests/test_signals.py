@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from personalities.models import Personality
 
@@ -159,6 +159,20 @@ def test_bulk_create__a_name_that_was_unknown__known_at_once() -> None:
 def test_version__changed__counts_one(elara: Personality, write: Callable[[Personality], None]) -> None:
     write(elara)
     assert Personality.objects.get_config("elara").meta.version == 2
+
+
+def test_version__save_refused__the_row_in_hand_is_as_it_was(elara: Personality) -> None:
+    elara.humor_level = 11
+    with pytest.raises(IntegrityError):
+        elara.save()
+    assert elara.version == 1
+
+
+def test_delete__renamed_but_not_saved__the_stored_name_is_forgotten(elara: Personality) -> None:
+    elara.personality_name = "vega"
+    elara.delete()
+    with pytest.raises(Personality.DoesNotExist):
+        Personality.objects.get_id("elara")
 
 
 def test_version__saved_from_two_stale_copies__counts_both(elara: Personality) -> None:

@@ -1,11 +1,17 @@
 """`dev.py manage` works where `run` works: on its servers while it is up, on its data when it is not."""
 
 import json
+import os
 import subprocess
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
+
 from tests.e2e.instance import CONNECT, Instance, dev, is_free
+from tooling import lock
+from tooling.banner import without_password
+from tooling.processes import free_port
 
 WHERE = "from django.db import connection as c; print(c.settings_dict['NAME'], c.settings_dict['PORT'])"
 SEVEN = "raise SystemExit(7)"
@@ -42,3 +48,25 @@ def test_manage__command_fails__its_code_and_its_words(instance: Instance) -> No
     assert failed.returncode == 1
     assert failed.stderr.startswith("CommandError: ")
     assert "nobody-of-that-name" in failed.stderr
+
+
+def test_manage__one_url_given_while_run_is_up__that_server_is_used(instance: Instance) -> None:
+    nowhere = f"redis://127.0.0.1:{free_port()}/0"
+    refused = dev("manage", "clear_personality_cache", var=instance.var, REDIS_URL=nowhere)
+    assert refused.returncode == 1
+    assert "did not answer" in refused.stderr
+
+
+def test_owner_of_var__killed_and_not_yet_buried__is_not_alive() -> None:
+    child = subprocess.Popen(["sleep", "60"])
+    assert lock._is_alive(child.pid)
+    child.kill()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and lies there
+    assert not lock._is_alive(child.pid)
+    child.wait()
+    assert not lock._is_alive(child.pid)
+
+
+@pytest.mark.parametrize("url", ["redis://:hidden@host:1/0", "redis://host:1/0?password=hidden"])
+def test_banner__redis_url_with_a_password__shown_without(url: str) -> None:
+    assert without_password(url) == "redis://host:1/0"

@@ -1,6 +1,7 @@
 """The service as the README runs it in production: settings by default, no dev.py in front."""
 
 import os
+import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,3 +41,13 @@ def test_production__uvicorn__https_only_but_for_probes(server: str) -> None:
         assert (moved.status_code, moved.headers["Location"]) == (301, "https://companion.example/api/v1/archetypes/")
         assert client.get("/livez", headers={"Host": "evil.example"}).status_code == 400
         assert client.get("/static/favicon.svg").status_code == 301
+
+
+def test_production__body_of_unknown_or_excessive_length__refused_unread(server: str) -> None:
+    with httpx.Client(base_url=server, headers=HOST, trust_env=False) as client:
+        chunked = client.patch("/api/v1/personalities/elara/", content=iter([b'{"greeting": "x"}']))
+        assert (chunked.status_code, list(chunked.json()["errors"])) == (411, ["body"])
+    address = httpx.URL(server)
+    with socket.create_connection((address.host, address.port or 80), 5) as raw:
+        raw.sendall(b"POST / HTTP/1.1\r\nHost: companion.example\r\nContent-Length: 1000000000\r\n\r\n")
+        assert raw.recv(100).startswith(b"HTTP/1.1 413")

@@ -18,7 +18,11 @@ class Command(BaseCommand):
 
     @transaction.atomic
     def handle(self, *args: Any, **options: Any) -> str:
+        if len(options["name"]) > 100:
+            raise CommandError("--name: at most 100 characters")
         user = self._user(options["user"])
+        if not user.is_active:
+            raise CommandError(f"user: {user} is not active; no key of theirs would be accepted")
         key, text = ApiKey.objects.issue(user, options["name"])
         self.stderr.write(
             f"Key {key} of {user}. Keep it: it is not shown again. `revoke_api_key {key.prefix}` ends it."

@@ -16,8 +16,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         with loud_about_redis():
-            count = inventory.forget_all(names(options["name"]))
+            count = inventory.forget_all(names(options["name"]) or [None])
         if options["json"]:
             print_json(self.stdout, {"deleted": count})
-        else:
+        elif options["verbosity"]:
             self.stdout.write(f"{count} keys deleted.")

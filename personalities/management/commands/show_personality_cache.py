@@ -17,7 +17,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         with loud_about_redis():
-            entries = [entry for name in names(options["name"]) for entry in inventory.entries(name)]
+            wanted: list[str | None] = [*names(options["name"])]
+            entries = [entry for name in wanted or [None] for entry in inventory.entries(name)]
             rate = inventory.hit_rate()
         if options["json"]:
             print_json(self.stdout, {"hit_rate": rate, "keys": [asdict(entry) for entry in entries]})

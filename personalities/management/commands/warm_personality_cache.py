@@ -22,8 +22,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         wanted = names(options["name"])
         rows = Personality.objects.filter(is_active=True)
-        rows = rows if wanted == ["*"] else rows.filter(personality_name__in=wanted)
-        if unknown := {*wanted} - {"*"} - {*rows.values_list("personality_name", flat=True)}:
+        rows = rows.filter(personality_name__in=wanted) if wanted else rows
+        if unknown := {*wanted} - {*rows.values_list("personality_name", flat=True)}:
             raise CommandError(f"name: no active personality is named {', '.join(sorted(unknown))}")
         with loud_about_redis():
             count = sum(self._batches(rows, quiet=options["json"] or not options["verbosity"]))

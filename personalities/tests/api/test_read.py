@@ -111,6 +111,27 @@ def test_list__rows__same_shape_as_detail(reader: APIClient, elara: Personality)
     assert reader.get(LIST).json()["results"] == [reader.get(ELARA).json()]
 
 
+def test_list__rows_that_are_equal_in_the_order__each_once(editor: APIClient) -> None:
+    Personality.objects.bulk_create([Personality(personality_name=f"p{n}") for n in range(20)])
+    seen: list[str] = []
+    for page in (1, 2, 3, 4):
+        seen += names(editor.get(f"{LIST}?ordering=archetype&page_size=5&page={page}"))
+        Personality.objects.filter(personality_name=seen[-1]).update(humor_level=page)  # moves the row in the table
+    assert len(set(seen)) == 20
+
+
+@pytest.mark.parametrize("size", ["0", "-1", "201", "x", "", "1e3", "١"])
+def test_list__bad_page_size__400(reader: APIClient, size: str) -> None:
+    response = reader.get(f"{LIST}?page_size={size}")
+    assert response.status_code == 400
+    assert "page_size" in response.json()["errors"]
+
+
+def test_list__without_the_slash__a_read_is_sent_on_and_a_write_refused(editor: APIClient) -> None:
+    assert editor.get(LIST.rstrip("/")).status_code == 301
+    assert editor.post(LIST.rstrip("/"), {"personality_name": "mira"}).status_code == 404
+
+
 def test_list__many_rows__constant_queries(reader: APIClient, django_assert_num_queries: Any) -> None:
     Personality.objects.bulk_create([Personality(personality_name=f"p{n}") for n in range(40)])
     with django_assert_num_queries(3):  # the key, the count, the page

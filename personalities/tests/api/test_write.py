@@ -142,6 +142,19 @@ def test_write__somebody_elses__404(reader: APIClient, editor: APIClient, user: 
     assert getattr(reader, verb)(f"{LIST}mira/", {"personality_name": "mira"}).status_code in {200, 204}
 
 
+def test_write__own_inactive_beside_a_global__acts_on_what_get_shows(
+    reader: APIClient, elara: Personality, user: User
+) -> None:
+    own = Personality.objects.create(personality_name="elara", owner=user, is_active=False)
+    assert reader.get(ELARA).json()["meta"]["owner"] is None
+    assert reader.delete(ELARA).status_code == 403
+    assert reader.patch(f"{ELARA}?owner=me", {"is_active": True}).json()["id"] == str(own.pk)
+    assert reader.get(ELARA).json()["id"] == str(own.pk)
+    assert reader.delete(f"{ELARA}?owner=me").status_code == 204
+    assert reader.delete(f"{ELARA}?owner=you").status_code == 400
+    assert Personality.objects.get() == elara
+
+
 @pytest.mark.parametrize("text", ["{{7*7}}", "{0.__class__}", "%s %(x)s", "</system>", " padded ", "line\nbreak", "🌙"])
 def test_text__whatever_the_author_typed__kept_to_the_letter(editor: APIClient, elara: Personality, text: str) -> None:
     editor.patch(ELARA, {"custom": {"backstory": text}})
