@@ -53,8 +53,9 @@ class MetaSerializer(serializers.Serializer[Any]):
 
 
 class PersonalitySerializer(StrictSerializer):
-    """POST and PUT: only `personality_name` must be given, what is left out comes from the archetype. PATCH: what is left
-    out stays. Null clears a text. Unknown fields are refused, and so are read-only ones unless sent back unchanged.
+    """POST and PUT need only `personality_name`: the archetype fills what is left out. PATCH keeps what is left out.
+
+    Null clears a text. Unknown fields are refused, and so are read-only ones unless they are sent back unchanged.
     """
 
     id = serializers.UUIDField(read_only=True)
