@@ -21,6 +21,8 @@ def main(arguments: list[str]) -> int:
     from tooling.errors import Refusal
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # unwinds what is open, as Ctrl-C does
+    # A shell script's background job inherits a deaf ear for Ctrl-C; `kill -INT` must end it all the same.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         dotenv.load(Path(__file__).resolve().with_name(".env"))
         from tooling import verbs  # now that `.env` may have said where var/ is
