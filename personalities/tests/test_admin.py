@@ -12,6 +12,7 @@ from django.db.models.signals import pre_save
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django_redis import get_redis_connection
 
 from personalities.archetypes import ARCHETYPES, complete
 from personalities.cache import inventory
@@ -94,8 +95,8 @@ def round_trips(redis: Any) -> int:
     return int(statistics["total_reads_processed"])
 
 
-def test_list__8_rows__costs_one_round_trip_to_redis(admin_client: Client, own_redis: Guarded, redis: Any) -> None:
-    trips = []
+def test_list__8_rows__costs_one_round_trip_to_redis(admin_client: Client, own_redis: Guarded) -> None:
+    trips, redis = [], get_redis_connection("default")
     for number in range(8):
         made(f"n{number}")
         before = round_trips(redis)
