@@ -12,6 +12,10 @@ from django.contrib.auth.models import User
 from redis import Redis
 from rest_framework.test import APIClient
 
+from coherence.cache import CoherentCache
+from coherence.clock import clock
+from coherence.feed import feed
+from coherence.listener import listener
 from tooling.processes import Guarded
 from tooling.redis import start as start_redis
 
@@ -32,13 +36,41 @@ def redis() -> Iterator[Any]:
         yield client
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> Iterator[None]:
+    """A database cannot be dropped while somebody listens to it."""
+    yield
+    listener.stop()
+
+
+@pytest.fixture
+def forget_near() -> Callable[[], None]:
+    """Makes this process one that has just started: it keeps no copy near."""
+
+    def forget() -> None:
+        for cache in CoherentCache.by_kind.values():
+            cache._start_anew()
+
+    return forget
+
+
 @pytest.fixture(autouse=True)
-def _no_leftovers(redis: Any) -> Iterator[None]:
-    """Every test finds Redis without keys of ours. Never FLUSHDB: the server may be somebody's own."""
+def _no_leftovers(redis: Any, forget_near: Callable[[], None]) -> Iterator[None]:
+    """Every test finds no copies. Never FLUSHDB: the server may be somebody's own."""
     prefix = settings.REDIS_KEY_PREFIX
+    forget_near()
     yield
     for key in redis.scan_iter(f"{prefix}*", count=1000):
         redis.delete(key)
+
+
+@pytest.fixture
+def out_of_touch() -> Iterator[Callable[[float], None]]:
+    """Makes it so many seconds since PostgreSQL was heard of last."""
+    listener.stop()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(listener, "ensure", lambda: None)
+        yield lambda seconds: patch.setattr(feed, "clock", lambda: clock() + seconds)
 
 
 @pytest.fixture

@@ -8,14 +8,14 @@ from accounts.models import ApiKey
 class ApiKeyAuthentication(BaseAuthentication):
     """`Authorization: Bearer cpk_…`. Another scheme, or none, is left to the next authentication class."""
 
-    def authenticate(self, request: Request) -> "tuple[object, ApiKey] | None":
+    def authenticate(self, request: Request) -> "tuple[object, None] | None":
         scheme, _, text = get_authorization_header(request).decode("latin-1").partition(" ")
         if scheme.lower() != "bearer":
             return None
-        key = ApiKey.objects.verify(text.strip())
-        if key is None:
+        user = ApiKey.objects.verify(text.strip())
+        if user is None:
             raise AuthenticationFailed("This API key is not known or was revoked.")
-        return key.user, key
+        return user, None
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="companion"'

@@ -3,7 +3,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import models
 
-from accounts import keys
+from accounts import copies, keys
 
 if TYPE_CHECKING:
     from accounts.models import ApiKey
@@ -16,11 +16,10 @@ class ApiKeyManager(models.Manager["ApiKey"]):
         key = self.create(user=user, name=name, prefix=keys.prefix(text) or "", digest=keys.digest(text))
         return key, text
 
-    def verify(self, text: str) -> "ApiKey | None":
-        """The key row of an unrevoked key of an active user, with its user; else None. One query."""
+    def verify(self, text: str) -> Any:
+        """The user of an unrevoked key, if they are active; else None. Asks no database about a key it knows."""
         prefix = keys.prefix(text)
-        if prefix is None:
+        key = copies.keys.get(prefix).value if prefix else None
+        if key is None or not hmac.compare_digest(key.digest, keys.digest(text)):
             return None
-        valid = self.filter(prefix=prefix, revoked_at=None, user__is_active=True)
-        key = valid.select_related("user").first()
-        return key if key and hmac.compare_digest(key.digest, keys.digest(text)) else None
+        return copies.user(key.user_id)

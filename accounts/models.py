@@ -1,8 +1,11 @@
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import models
 from django.utils import timezone
 
+from accounts.copies import USER_COLUMNS
 from accounts.managers import ApiKeyManager
+from coherence.triggers import note_changes
 
 
 class ApiKey(models.Model):
@@ -20,6 +23,7 @@ class ApiKey(models.Model):
     class Meta:
         verbose_name = "API key"
         ordering = ("-created_at",)
+        triggers = note_changes("'api_key:' || {row}.prefix")
 
     def __str__(self) -> str:
         return f"cpk_{self.prefix}_…"
@@ -28,3 +32,11 @@ class ApiKey(models.Model):
         """Refuse this key from now on. The first revocation's time stays."""
         self.revoked_at = self.revoked_at or timezone.now()
         self.save(update_fields=["revoked_at"])
+
+
+class WatchedUser(User):
+    """Django's user. It stands here because its changes are noted, of what `copies` keeps: a login changes nothing."""
+
+    class Meta:
+        proxy = True
+        triggers = note_changes("'user:' || {row}.id", *USER_COLUMNS)

@@ -9,8 +9,9 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
-from environs import Env
+from environs import Env, validate
 
+from coherence.deadline import DeadlineConnection
 from companion.redis_url import split_credentials
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -32,9 +33,11 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "servestatic",
+    "pgtrigger",
     "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "coherence",
     "accounts",
     "personalities",
 ]
@@ -78,9 +81,16 @@ USE_TZ = True
 DATABASES: dict[str, Any] = {"default": env.dj_db_url("DATABASE_URL", conn_health_checks=True)}
 if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
     raise ImproperlyConfigured("DATABASE_URL: PostgreSQL is the only database supported")
+POOL_SIZE = env.int("DATABASE_POOL_SIZE", 10, validate=validate.Range(1))
 DATABASES["default"]["OPTIONS"] = DATABASES["default"].get("OPTIONS", {}) | {
     # Under ASGI each request has a thread of its own, so connections are shared by a pool instead of kept by threads.
-    "pool": {"min_size": 1, "max_size": env.int("DATABASE_POOL_SIZE", 10), "timeout": 2},
+    "pool": {
+        "min_size": min(4, POOL_SIZE),  # when Redis goes away, many threads need one at the same moment
+        "max_size": POOL_SIZE,
+        "timeout": 2,
+        "reconnect_timeout": 1,  # then anew; else the pauses between attempts grow as long as the outage
+        "connection_class": DeadlineConnection,
+    },
     "connect_timeout": 2,
 }
 
@@ -88,8 +98,9 @@ DATABASES["default"]["OPTIONS"] = DATABASES["default"].get("OPTIONS", {}) | {
 REDIS_ENABLED = env.bool("REDIS_ENABLED", True)
 REDIS_LOCATION, REDIS_USERNAME, REDIS_PASSWORD = split_credentials(env.str("REDIS_URL", "redis://127.0.0.1:6379/0"))
 REDIS_KEY_PREFIX = env.str("REDIS_KEY_PREFIX", "")
-PERSONALITY_CACHE_SECONDS = env.int("PERSONALITY_CACHE_SECONDS", 86400)
-DJANGO_REDIS_LOG_IGNORED_EXCEPTIONS = True
+PERSONALITY_CACHE_SECONDS = env.int("PERSONALITY_CACHE_SECONDS", 86400, validate=validate.Range(1, 10**9))
+PERSONALITY_NEAR_ENTRIES = env.int("PERSONALITY_NEAR_ENTRIES", 10_000, validate=validate.Range(0))
+PERSONALITY_STALE_IF_ERROR_SECONDS = env.int("PERSONALITY_STALE_IF_ERROR_SECONDS", 900, validate=validate.Range(0))
 REDIS_CACHE: dict[str, Any] = {
     "BACKEND": "django_redis.cache.RedisCache",
     "LOCATION": REDIS_LOCATION,
@@ -104,7 +115,11 @@ REDIS_CACHE: dict[str, Any] = {
         "SOCKET_TIMEOUT": 0.1,  # seconds
         "USERNAME": REDIS_USERNAME,
         "PASSWORD": REDIS_PASSWORD,  # here and not in LOCATION, where error pages would show it
-        "CONNECTION_POOL_KWARGS": {"max_connections": 100},
+        "CONNECTION_POOL_CLASS": "coherence.redis.pool.BreakerPool",  # counts and logs what is ignored above it
+        "CONNECTION_POOL_KWARGS": {
+            "max_connections": 100,
+            "protocol": 2,  # the third takes four round trips to connect, each of which may wait for a timeout
+        },
     },
 }
 NO_CACHE = {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}
@@ -165,6 +180,7 @@ LOGGING = {
         "django.server": {"handlers": [], "propagate": True},
         "personalities": {"level": LOG_LEVEL},
         "accounts": {"level": LOG_LEVEL},
+        "coherence": {"level": LOG_LEVEL},
     },
 }
 

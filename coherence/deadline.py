@@ -1,0 +1,36 @@
+"""How long PostgreSQL may take. Its own timeouts are no help when it is the server that hangs."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import psycopg
+from psycopg.errors import _WaitTimeout
+
+_deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
+
+
+@contextmanager
+def answer_within(seconds: float) -> Iterator[None]:
+    """Whatever this thread asks PostgreSQL meanwhile fails with OperationalError when the time is over."""
+    token = _deadline.set(time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _deadline.reset(token)
+
+
+class DeadlineConnection(psycopg.Connection[Any]):
+    """A connection that heeds `answer_within`. Once too late it is closed: its answer may still come."""
+
+    def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
+        deadline = _deadline.get()
+        if deadline is None:
+            return super().wait(gen, *args, **kwargs)
+        try:
+            return super().wait(gen, *args, **kwargs | {"timeout": max(0.0, deadline - time.monotonic())})
+        except _WaitTimeout:
+            self.close()
+            raise psycopg.OperationalError("PostgreSQL did not answer in time") from None

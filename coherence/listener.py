@@ -1,0 +1,144 @@
+"""The thread that keeps a process's change feed in touch with PostgreSQL."""
+
+import logging
+import os
+import threading
+import time
+from contextlib import closing, suppress
+from typing import Any
+
+import psycopg
+from django.db import DEFAULT_DB_ALIAS, Error, connections
+from psycopg_pool import ConnectionPool
+
+from coherence import log
+from coherence.deadline import DeadlineConnection, answer_within
+from coherence.feed import ChangeFeed, feed
+
+logger = logging.getLogger(__name__)
+
+# Without any notification. Together with the time of an answer that does not come it stays below IN_TOUCH_SECONDS.
+POLL_SECONDS = 0.75
+ANSWER_SECONDS = 0.35
+PRUNE_SECONDS = 10.0
+WAIT_SECONDS = 0.4  # a reader that finds the feed out of touch, but not in trouble, lets it answer first
+# A server whose machine has vanished is noticed by the kernel.
+PATIENCE = {"connect_timeout": 1, "keepalives_idle": 2, "keepalives_interval": 1, "keepalives_count": 3}
+
+
+class Listener:
+    """One daemon thread and one connection of its own: LISTEN, and a look at the log at every notification."""
+
+    def __init__(self, feed: ChangeFeed) -> None:
+        self.feed = feed
+        self._start_anew()
+        os.register_at_fork(after_in_child=self._start_anew)
+
+    def _start_anew(self) -> None:
+        """Also in a forked child, which has neither the thread nor a right to its connection."""
+        self._thread: threading.Thread | None = None
+        self._stopping = threading.Event()
+        self._told = threading.Event()
+        self._lock = threading.Lock()
+        self._is_well = True  # what it last asked was answered, or is not too late
+        self._is_lost = False
+        self._prune_at = 0.0
+
+    def ensure(self) -> None:
+        """For readers that find the feed out of touch: see to it that somebody follows the log, and let it speak.
+
+        The thread may not have begun, or may sleep still after a pause of the process.
+        """
+        with self._lock:
+            if self._thread is None or not self._thread.is_alive():
+                self._start()
+            self._told.clear()
+        if self._is_well and not self.feed.in_touch:
+            self._told.wait(WAIT_SECONDS)
+
+    def stop(self) -> None:
+        """End the thread and its connection, within POLL_SECONDS."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _start(self) -> None:
+        self._stopping, self._is_well, self._is_lost = threading.Event(), True, False
+        self._thread = threading.Thread(target=self._run, name="change feed", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            heard = self.feed.heard
+            try:
+                with closing(_connect()) as connection:
+                    self._follow(connection)
+            except (Error, psycopg.Error) as error:
+                self._is_well = False
+                self._told.set()
+                if self.feed.heard == heard:  # else it was well for a while, and a new one may be had at once
+                    self._do_without(error)
+
+    def _follow(self, connection: "psycopg.Connection[Any]") -> None:
+        with answer_within(ANSWER_SECONDS):
+            connection.execute(f"LISTEN {log.CHANNEL}")
+        with connection.cursor() as cursor:
+            self._ask(cursor)
+            _mend_pool()
+            while not self._stopping.is_set():
+                self._prune_now_and_then(cursor)
+                list(connection.notifies(timeout=POLL_SECONDS, stop_after=1))
+                self._ask(cursor)
+
+    def _prune_now_and_then(self, cursor: Any) -> None:
+        if time.monotonic() < self._prune_at:
+            return
+        self._prune_at = time.monotonic() + PRUNE_SECONDS  # first: what took too long is not tried again at once
+        with answer_within(ANSWER_SECONDS):
+            log.prune(cursor)
+
+    def _ask(self, cursor: Any) -> None:
+        with answer_within(ANSWER_SECONDS):
+            self.feed.poll(cursor)
+        if self._is_lost:
+            logger.info("The change log is followed again.")
+        self._is_well, self._is_lost = True, False
+        self._told.set()
+
+    def _do_without(self, error: Exception) -> None:
+        """There is no connection of our own to be had; one of those that requests use may do."""
+        try:
+            with answer_within(ANSWER_SECONDS), _pool().connection(ANSWER_SECONDS) as borrowed:
+                self.feed.poll(borrowed.cursor())
+        except psycopg.Error:
+            self._lose(error)
+        self._stopping.wait(POLL_SECONDS)
+
+    def _lose(self, error: Exception) -> None:
+        if not self._is_lost:
+            logger.error("The change log cannot be followed, so copies are served unverified: %s", error)
+        self._is_lost = True
+
+
+def _pool() -> "ConnectionPool[Any]":
+    """Django's, which keeps it with the wrapper of its database."""
+    pool: ConnectionPool[Any] | None = connections[DEFAULT_DB_ALIAS].pool  # type: ignore[attr-defined]
+    if pool is None:
+        raise psycopg.OperationalError("There is no connection pool")
+    pool.open()
+    return pool
+
+
+def _mend_pool() -> None:
+    """Where our connection was cut, those that wait in the pool were too. Each would cost a request a second."""
+    with answer_within(ANSWER_SECONDS), suppress(psycopg.OperationalError):
+        _pool().check()
+
+
+def _connect() -> "psycopg.Connection[Any]":
+    """Outside Django's pool, which it would leave one short."""
+    parameters = connections[DEFAULT_DB_ALIAS].get_connection_params() | PATIENCE
+    return DeadlineConnection.connect(**parameters, application_name="companion: change feed", autocommit=True)
+
+
+listener = Listener(feed)

@@ -1,0 +1,5 @@
+"""Redis behind a circuit breaker."""
+
+import logging
+
+logger = logging.getLogger("coherence.redis")

@@ -1,0 +1,76 @@
+"""A cache of user names, whose feed is the test's own and hears only `tell`."""
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from coherence import cache as module
+from coherence import flight
+from coherence.answer import Answer
+from coherence.cache import CoherentCache
+from coherence.feed import ChangeFeed
+from coherence.listener import listener
+from coherence.log import NumberedQuery
+from coherence.tests.cache.rows import ID, insert
+from coherence.tests.cache.stand_ins import Clock, Deaf, Gate, InRedis
+from coherence.tests.helpers import SECONDS
+
+STALE_SECONDS = 900.0
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def feed(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> ChangeFeed:
+    listener.stop()
+    feed = ChangeFeed(clock)
+    monkeypatch.setattr(module, "feed", feed)
+    monkeypatch.setattr(module, "listener", Deaf())
+    monkeypatch.setattr(flight, "JOIN_SECONDS", SECONDS)  # however busy the machine is
+    feed.catch_up()
+    return feed
+
+
+@pytest.fixture
+def tell(feed: ChangeFeed) -> Callable[[], None]:
+    return feed.catch_up
+
+
+ACTIVE = NumberedQuery(User, "id = ANY(%(ids)s) AND is_active")
+
+
+@pytest.fixture
+def shared(redis: Any, settings: Any) -> InRedis:
+    return InRedis(redis, settings.REDIS_KEY_PREFIX)
+
+
+@pytest.fixture
+def gate() -> Gate:
+    """Between the answer of the database and all that is done with it."""
+    return Gate()
+
+
+@pytest.fixture
+def names(feed: ChangeFeed, shared: InRedis, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> CoherentCache[int, str]:
+    """Of the active users."""
+
+    def load(ids: Collection[int]) -> tuple[int | None, dict[int, str]]:
+        number, users = ACTIVE(ids=list(ids))
+        gate.pass_by()
+        return number, {user.pk: user.username for user in users}
+
+    monkeypatch.setattr(CoherentCache, "by_kind", dict(CoherentCache.by_kind))
+    return CoherentCache("unit", load, "user:{}".format, shared=shared, capacity=10, stale_seconds=STALE_SECONDS)
+
+
+@pytest.fixture
+def known(names: CoherentCache[int, str], tell: Callable[[], None]) -> None:
+    """A copy of one row lies near and in Redis."""
+    insert(ID, "old")
+    tell()
+    assert names.get(ID) == Answer("old", "database")

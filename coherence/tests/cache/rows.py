@@ -1,0 +1,23 @@
+"""The users that the tests look up, written past Django as another program would."""
+
+from coherence.cache import CoherentCache
+from coherence.tests.helpers import sql
+
+ID, OTHER, NOBODY = 1_000_001, 1_000_002, 1_000_003
+
+
+def insert(id: int, name: str) -> None:
+    flags, nothing = "is_superuser, is_staff, is_active", "password, first_name, last_name, email"
+    sql(
+        f"INSERT INTO auth_user (id, username, date_joined, {flags}, {nothing}) "
+        "VALUES (%s, %s, now(), false, false, true, '', '', '', '')",
+        id, name,
+    )  # fmt: skip
+
+
+def rename(name: str, id: int = ID) -> None:
+    sql("UPDATE auth_user SET username = %s WHERE id = %s", name, id)
+
+
+def forget_near(names: CoherentCache[int, str]) -> None:
+    names._start_anew()

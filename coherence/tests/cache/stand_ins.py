@@ -1,0 +1,68 @@
+"""What stands in the place of the clock, the listener and Redis, and a gate that holds up a load."""
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from threading import Event
+from time import monotonic
+from typing import Any, cast
+
+from coherence.shared import Shared
+from coherence.tests.cache.rows import ID, NOBODY, OTHER
+from coherence.tests.helpers import SECONDS
+
+
+class Clock:
+    """Shows the real time, and as much more as the test says."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def __call__(self) -> float:
+        return monotonic() + self.ahead
+
+
+class Deaf:
+    """In the place of the listener: nobody tells the feed anything, and nobody waits for that."""
+
+    def ensure(self) -> None:
+        pass
+
+
+class InRedis(Shared[int, str]):
+    """What a cache that processes share has to do, and nothing more."""
+
+    def __init__(self, redis: Any, prefix: str) -> None:
+        self.redis, self.prefix = redis, prefix
+
+    def get_many(self, keys: Collection[int]) -> Mapping[int, tuple[int, str]]:
+        values = zip(keys, self.redis.mget([f"{self.prefix}unit:{key}" for key in keys]), strict=True)
+        return {key: cast(tuple[int, str], tuple(json.loads(value))) for key, value in values if value}
+
+    def store(self, number: int, values: Mapping[int, str]) -> None:
+        self.redis.mset({f"{self.prefix}unit:{key}": json.dumps([number, value]) for key, value in values.items()})
+
+    def clear(self) -> None:
+        self.redis.delete(*[f"{self.prefix}unit:{key}" for key in (ID, OTHER, NOBODY)])
+
+
+class Gate:
+    """Holds up what comes by while it is closed."""
+
+    def __init__(self) -> None:
+        self.reached, self.opened = Event(), Event()
+        self.opened.set()
+
+    def pass_by(self) -> None:
+        if not self.opened.is_set():
+            self.reached.set()
+            assert self.opened.wait(SECONDS)
+
+    @contextmanager
+    def closed(self) -> Iterator[None]:
+        """Until the end, at the latest."""
+        self.opened.clear()
+        try:
+            yield
+        finally:
+            self.opened.set()

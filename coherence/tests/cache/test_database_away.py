@@ -1,0 +1,63 @@
+"""The database does not answer: the error in time, and copies are served all the same."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import monotonic
+
+import psycopg
+import pytest
+from django.db import OperationalError, connection
+
+from coherence import cache as module
+from coherence.answer import Answer
+from coherence.cache import CoherentCache
+from coherence.tests.cache.rows import ID, NOBODY, forget_near, rename
+from coherence.tests.cache.stand_ins import InRedis
+from coherence.tests.helpers import SECONDS
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@contextmanager
+def table_locked() -> Iterator[None]:
+    """The database answers nobody about users."""
+    with psycopg.connect(**connection.get_connection_params()) as other:
+        other.execute("LOCK TABLE auth_user IN ACCESS EXCLUSIVE MODE")
+        yield
+
+
+def test_database__does_not_answer__the_error_in_time_and_nothing_is_kept(
+    names: CoherentCache[int, str], known: None, shared: InRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forget_near(names)
+    shared.clear()
+    monkeypatch.setattr(module, "DATABASE_SECONDS", 0.3)
+    started = monotonic()
+    with table_locked(), pytest.raises(OperationalError, match="did not answer in time"):
+        names.get_many([ID, NOBODY])
+    assert monotonic() - started < SECONDS / 4
+    assert len(names.found) == len(names.absent) == len(shared.get_many([ID, NOBODY])) == 0
+    monkeypatch.setattr(module, "DATABASE_SECONDS", SECONDS)
+    assert names.get(ID) == Answer("old", "database")
+
+
+def test_database__our_connection_was_ended__the_error_and_then_a_new_one(
+    names: CoherentCache[int, str], known: None, tell: Callable[[], None]
+) -> None:
+    rename("new")
+    tell()
+    with psycopg.connect(**connection.get_connection_params(), autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", [connection.connection.info.backend_pid])
+    with pytest.raises(OperationalError):
+        names.get(ID)
+    assert names.get(ID) == Answer("new", "database")
+
+
+def test_database__does_not_answer_about_one__copies_of_others_are_served(
+    names: CoherentCache[int, str], known: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "DATABASE_SECONDS", 0.3)
+    with table_locked():
+        with pytest.raises(OperationalError):
+            names.get(NOBODY)
+        assert names.get(ID) == Answer("old", "near")

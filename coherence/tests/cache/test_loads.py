@@ -1,0 +1,100 @@
+"""What happens while a load is on its way: a commit comes between, other threads join."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, cast
+
+import pytest
+from django.db import connection
+
+from coherence.answer import Answer
+from coherence.cache import CoherentCache
+from coherence.tests.cache.rows import ID, forget_near, rename
+from coherence.tests.cache.stand_ins import Gate, InRedis
+from coherence.tests.helpers import SECONDS, until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def threads(gate: Gate) -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(10) as pool:
+        yield pool
+        gate.opened.set()
+
+
+def in_thread(threads: ThreadPoolExecutor, names: CoherentCache[int, str]) -> Future[Answer[str]]:
+    """A lookup by a thread, which gives its connection back."""
+
+    def get() -> Answer[str]:
+        try:
+            return names.get(ID)
+        finally:
+            connection.close()
+
+    return threads.submit(get)
+
+
+def test_load__a_commit_comes_between_its_read_and_its_keeping__the_next_lookup_is_new(
+    names: CoherentCache[int, str],
+    known: None,
+    shared: InRedis,
+    gate: Gate,
+    tell: Callable[[], None],
+    threads: ThreadPoolExecutor,
+) -> None:
+    forget_near(names)
+    shared.clear()
+    with gate.closed():
+        slow = in_thread(threads, names)
+        assert gate.reached.wait(SECONDS)
+        rename("new")
+        tell()
+    slow.result(SECONDS)
+    assert shared.get_many([ID])[ID][1] in ("old", "new")
+    assert names.get(ID).value == "new"
+    forget_near(names)
+    assert names.get(ID).value == "new"
+
+
+def test_joiner__knows_of_a_commit_after_the_load_began__asks_again(
+    names: CoherentCache[int, str],
+    known: None,
+    shared: InRedis,
+    gate: Gate,
+    tell: Callable[[], None],
+    threads: ThreadPoolExecutor,
+) -> None:
+    forget_near(names)
+    shared.clear()
+    with gate.closed():
+        in_thread(threads, names)
+        assert gate.reached.wait(SECONDS)
+        joined = cast(Any, names._flights._flights[ID])
+        rename("new")
+        tell()
+        joiner = in_thread(threads, names)
+        until(lambda: len(joined._condition._waiters) == 1)
+    assert joiner.result(SECONDS) == Answer("new", "database")
+
+
+def test_many_threads__a_cold_name__one_query(
+    names: CoherentCache[int, str], known: None, shared: InRedis, gate: Gate, threads: ThreadPoolExecutor
+) -> None:
+    forget_near(names)
+    shared.clear()
+    loads, read = list[object](), names._read
+
+    def count(keys: Collection[int]) -> tuple[int | None, Mapping[int, str]]:
+        loads.append(keys)
+        return read(keys)
+
+    names._read = count
+    with gate.closed():
+        first = in_thread(threads, names)
+        assert gate.reached.wait(SECONDS)
+        joined = cast(Any, names._flights._flights[ID])
+        others = [in_thread(threads, names) for _ in range(9)]
+        until(lambda: len(joined._condition._waiters) == 9)
+    assert [lookup.result(SECONDS).value for lookup in (first, *others)] == ["old"] * 10
+    assert len(loads) == 1

@@ -1,0 +1,51 @@
+"""Which copy counts, by its number, the feed's and the database's."""
+
+from collections.abc import Callable
+
+import pytest
+
+from coherence.answer import Answer
+from coherence.cache import CoherentCache
+from coherence.feed import ChangeFeed
+from coherence.tests.cache.rows import ID, OTHER, forget_near, insert, rename
+from coherence.tests.cache.stand_ins import InRedis
+from coherence.tests.helpers import Count
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.mark.parametrize("near", [False, True])
+def test_copy__its_number_is_above_the_feeds__not_believed(
+    names: CoherentCache[int, str], known: None, feed: ChangeFeed, shared: InRedis, near: bool
+) -> None:
+    forget_near(names)
+    shared.store(feed.number + 1000, {ID: "of a future that was lost"})
+    if near:
+        names._keep(ID, feed.number + 1000, "of a future that was lost")
+        shared.clear()
+    assert names.get(ID) == Answer("old", "database")
+
+
+def test_copy_in_redis__stored_again_too_late__not_believed(
+    names: CoherentCache[int, str], known: None, feed: ChangeFeed, shared: InRedis, tell: Callable[[], None]
+) -> None:
+    before = feed.number
+    rename("new")
+    tell()
+    assert names.get(ID) == Answer("new", "database")
+    shared.store(before, {ID: "old"})
+    assert names.get(ID) == Answer("new", "near")
+    forget_near(names)
+    assert names.get(ID) == Answer("new", "database")
+
+
+def test_database_read__is_ahead_of_the_feed__the_feed_catches_up(
+    names: CoherentCache[int, str], known: None, feed: ChangeFeed, django_assert_num_queries: Count
+) -> None:
+    insert(OTHER, "other")
+    rename("new")  # and nobody tells
+    with django_assert_num_queries(2):
+        assert names.get(OTHER) == Answer("other", "database")
+    with django_assert_num_queries(0):
+        assert names.get(OTHER) == Answer("other", "near")
+    assert names.get(ID) == Answer("new", "database")  # the feed heard of this as well

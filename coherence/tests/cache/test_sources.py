@@ -1,0 +1,72 @@
+"""Lookups: from where the answer comes, and when the database is asked."""
+
+from collections.abc import Callable
+
+import pytest
+
+from coherence import log
+from coherence.answer import Answer
+from coherence.cache import CoherentCache
+from coherence.tests.cache.rows import ID, NOBODY, OTHER, forget_near, insert, rename
+from coherence.tests.helpers import Count
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_get__a_row__from_the_database_then_near_then_redis(
+    names: CoherentCache[int, str], known: None, django_assert_num_queries: Count
+) -> None:
+    with django_assert_num_queries(0):
+        assert names.get(ID) == Answer("old", "near")
+        forget_near(names)
+        assert names.get(ID) == Answer("old", "redis")
+        assert names.get(ID) == Answer("old", "near")
+    assert names.lookups == {("database", True): 1, ("near", True): 2, ("redis", True): 1}
+
+
+def test_get_many__each_lies_elsewhere__one_query_for_what_is_left(
+    names: CoherentCache[int, str], known: None, django_assert_num_queries: Count, tell: Callable[[], None]
+) -> None:
+    insert(OTHER, "other")
+    tell()
+    with django_assert_num_queries(1):
+        answers = names.get_many([ID, OTHER, NOBODY])
+    assert answers == {
+        ID: Answer("old", "near"),
+        OTHER: Answer("other", "database"),
+        NOBODY: Answer(None, "database"),
+    }
+    with django_assert_num_queries(0):
+        assert {answer.source for answer in names.get_many([ID, OTHER, NOBODY]).values()} == {"near"}
+        assert names.get_many([]) == {}
+
+
+def test_get__changed__as_soon_as_the_feed_knows(
+    names: CoherentCache[int, str], known: None, tell: Callable[[], None], django_assert_num_queries: Count
+) -> None:
+    rename("new")
+    tell()
+    with django_assert_num_queries(1):
+        assert names.get(ID) == Answer("new", "database")
+        assert names.get(ID) == Answer("new", "near")
+        forget_near(names)
+        assert names.get(ID) == Answer("new", "redis")
+
+
+def test_get__another_row_changed__the_copy_counts(
+    names: CoherentCache[int, str], known: None, tell: Callable[[], None]
+) -> None:
+    insert(OTHER, "other")
+    tell()
+    assert names.get(ID) == Answer("old", "near")
+    forget_near(names)
+    assert names.get(ID) == Answer("old", "redis")
+
+
+def test_get__everything_noted__no_copy_counts(
+    names: CoherentCache[int, str], known: None, tell: Callable[[], None]
+) -> None:
+    assert names.get(NOBODY).source == "database"
+    log.note()
+    tell()
+    assert {answer.source for answer in names.get_many([ID, NOBODY]).values()} == {"database"}

@@ -1,0 +1,26 @@
+"""A feed whose clock is the test's. `log.LIMIT` is lowered where its reach is tested."""
+
+import pytest
+
+from coherence import log
+from coherence.feed import ChangeFeed
+from coherence.tests.helpers import Clock
+
+LIMIT = 4
+KEYS = ("a", "b", "c", "d", "e", "f")
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def feed(clock: Clock) -> ChangeFeed:
+    return ChangeFeed(clock)
+
+
+@pytest.fixture
+def _low_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "SINCE", log.SINCE.replace(f"LIMIT {log.LIMIT}", f"LIMIT {LIMIT}"))
+    monkeypatch.setattr(log, "LIMIT", LIMIT)

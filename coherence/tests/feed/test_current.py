@@ -1,0 +1,65 @@
+"""Which copies the feed lets count, by what a process knows of a real change log."""
+
+import subprocess
+import sys
+
+import pytest
+
+from coherence import log
+from coherence.feed import ChangeFeed
+from coherence.tests.helpers import note
+
+pytestmark = pytest.mark.django_db(transaction=True)
+FORK = """
+import os, signal, sys
+import django
+django.setup()
+from coherence.feed import feed
+with feed._lock:  # as if another thread were taking in what it has read
+    child = os.fork()
+    if not child:
+        signal.alarm(10)
+        with feed._lock:
+            os._exit(0)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_current__before_the_first_answer__nothing_is(feed: ChangeFeed) -> None:
+    assert not feed.current("a", note("a"))
+    assert not feed.in_touch
+    assert feed.age == float("inf")
+
+
+def test_current__changed_since__not(feed: ChangeFeed) -> None:
+    before = note("b")
+    feed.catch_up()
+    after = note("a")
+    feed.catch_up()
+    assert [feed.current("a", number) for number in (before, after - 1, after)] == [False, False, True]
+    assert [feed.outdated("a", number) for number in (before, after - 1, after)] == [True, True, False]
+    assert feed.current("b", before)
+    assert not feed.outdated("b", before)
+
+
+def test_current__a_number_above_ours__neither_believed_nor_outdated(feed: ChangeFeed) -> None:
+    note("b")
+    feed.catch_up()
+    number = note("a")
+    assert not feed.current("a", number)
+    assert not feed.outdated("a", number)
+
+
+def test_current__everything_changed__nothing_from_before(feed: ChangeFeed) -> None:
+    before = note("a")
+    feed.catch_up()
+    log.note()
+    feed.catch_up()
+    assert not feed.current("a", before)
+    assert not feed.current("of which no line tells", before)
+    assert feed.current("a", feed.number)
+    assert not feed.latest
+
+
+def test_fork__while_another_thread_takes_lines__child_is_not_locked() -> None:
+    assert subprocess.run([sys.executable, "-c", FORK], timeout=60).returncode == 0

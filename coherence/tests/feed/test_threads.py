@@ -1,0 +1,52 @@
+"""Some threads ask the feed while another takes lines in."""
+
+from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle
+from time import monotonic
+from typing import Any
+
+import pytest
+
+from coherence.feed import ChangeFeed
+from coherence.tests.feed.conftest import KEYS
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Told:
+    """A cursor that answers what the test says."""
+
+    def __init__(self, rows: list[tuple[int, str]]) -> None:
+        self._rows = rows
+
+    def execute(self, sql: str, parameters: Any) -> None:
+        pass
+
+    def fetchall(self) -> Any:
+        return self._rows
+
+
+@pytest.mark.usefixtures("_low_limit", "_hurry")
+def test_current__asked_while_lines_are_taken__never_of_a_copy_known_as_outdated() -> None:
+    """The log is the test's own, for PostgreSQL cannot write so fast that half the questions meet a change."""
+    feed, known, over = ChangeFeed(), dict.fromkeys(KEYS, 0), monotonic() + 2
+
+    def ask() -> int:
+        asked = 0
+        while monotonic() < over:
+            for key in KEYS:
+                number = known[key]
+                assert not feed.current(key, number - 1)
+                assert feed.outdated(key, number - 1)
+                asked += 1
+        return asked
+
+    with ThreadPoolExecutor(2) as threads:
+        askers = [threads.submit(ask) for _ in range(2)]
+        for number, key in enumerate(cycle(KEYS), 1):
+            begins = number % 7 == 0  # pruned beyond what we know: start over
+            feed.poll(Told([(number, key)] if begins else [(number, key), (number - 1, "")]))
+            known[key] = number
+            if monotonic() > over:
+                break
+        assert all(asker.result() for asker in askers)

@@ -1,0 +1,33 @@
+"""A listener of the test's own, and its feed."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from coherence import listener as module
+from coherence.feed import ChangeFeed
+from coherence.listener import Listener
+from coherence.tests.helpers import until
+from coherence.tests.listener.connections import pids, stop
+
+
+@pytest.fixture
+def feed() -> ChangeFeed:
+    return ChangeFeed()
+
+
+@pytest.fixture
+def listener(feed: ChangeFeed) -> Iterator[Listener]:
+    """In the place of the process's own."""
+    module.listener.stop()
+    until(lambda: not pids())
+    listener = Listener(feed)
+    yield listener
+    stop(listener)
+
+
+@pytest.fixture
+def running(listener: Listener, feed: ChangeFeed) -> Listener:
+    listener.ensure()
+    until(lambda: feed.in_touch and len(pids()) == 1)
+    return listener

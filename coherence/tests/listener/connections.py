@@ -1,0 +1,38 @@
+"""The listener's connections, as the server sees them."""
+
+from typing import Any
+
+import psycopg
+from django.db import connection
+
+from coherence import log
+from coherence.listener import Listener
+from coherence.tests.helpers import sql
+
+NAME = "companion: change feed"
+PIDS = "SELECT pid FROM pg_stat_activity WHERE application_name = %s AND datname = current_database()"
+
+
+def pids() -> list[int]:
+    return [pid for (pid,) in sql(PIDS, NAME)]
+
+
+def stop(listener: Listener) -> None:
+    """However long it would wait for a notification."""
+    listener._stopping.set()
+    sql("SELECT pg_notify(%s, '')", log.CHANNEL)
+    listener.stop()
+
+
+def cut() -> None:
+    assert [sql("SELECT pg_terminate_backend(%s)", pid) for pid in pids()] == [[(True,)]]
+
+
+def no_pool() -> None:
+    raise psycopg.OperationalError("there is no connection to be had")
+
+
+def parameters() -> dict[str, Any]:
+    """Of a connection that is nobody else's."""
+    given = connection.get_connection_params()
+    return {name: given[name] for name in ("host", "port", "user", "password", "dbname")}

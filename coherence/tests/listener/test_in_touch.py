@@ -1,0 +1,112 @@
+"""The thread follows the log: its notifications are taken away, its connection is cut."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic, sleep
+
+import psycopg
+import pytest
+from django.db import connection
+
+from coherence import listener as module
+from coherence.feed import IN_TOUCH_SECONDS, ChangeFeed
+from coherence.listener import POLL_SECONDS, Listener
+from coherence.tests.helpers import SECONDS, note, sql, until
+from coherence.tests.listener.connections import cut, no_pool, parameters, pids
+
+pytestmark = pytest.mark.django_db(transaction=True)
+DEFINITION = "SELECT pg_get_functiondef('public.coherence_note(text)'::regprocedure)"
+SPEAKS = "PERFORM pg_notify('coherence', next::text);"
+
+
+@contextmanager
+def without_notify() -> Iterator[None]:
+    ((definition,),) = sql(DEFINITION)
+    assert SPEAKS in definition
+    sql(definition.replace(SPEAKS, ""))
+    try:
+        yield
+    finally:
+        sql(definition)
+
+
+def test_running__nothing_happens__stays_in_touch(running: Listener, feed: ChangeFeed) -> None:
+    over = monotonic() + IN_TOUCH_SECONDS + 2
+    while monotonic() < over:
+        assert feed.age < IN_TOUCH_SECONDS + 1  # the second is for a busy machine
+        sleep(0.01)
+
+
+def test_running__a_commit__told_at_once(listener: Listener, feed: ChangeFeed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "POLL_SECONDS", 10 * SECONDS)  # not by looking, then
+    listener.ensure()
+    for key in "abc":
+        number = note(key)
+        until(lambda number=number: feed.number >= number)  # type: ignore[misc]
+        assert not feed.current(key, number - 1)
+
+
+def test_running__without_notifications__known_within_the_bound(running: Listener, feed: ChangeFeed) -> None:
+    with without_notify():
+        until(lambda: feed.age < POLL_SECONDS / 4)  # it looks when that time is over, and not just now
+        number = note("a")
+        took = until(lambda: feed.number >= number)
+        assert took < IN_TOUCH_SECONDS + 1  # the second is for a busy machine
+    assert not feed.current("a", number - 1)
+
+
+def test_connection_cut__connected_anew_at_once_and_nothing_missed(
+    running: Listener, feed: ChangeFeed, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "coherence"):
+        for _ in range(3):
+            before, known = pids(), feed.number
+            cut()
+            number = note("while it is away")
+            assert until(lambda number=number: feed.number >= number) < IN_TOUCH_SECONDS + 1  # type: ignore[misc]
+            assert not feed.current("while it is away", known)
+            until(lambda before=before: len(pids()) == 1 and pids() != before)  # type: ignore[misc]
+    assert not caplog.records
+
+
+def test_connection_cut__no_other_to_be_had__one_of_the_pool_will_do(
+    running: Listener, feed: ChangeFeed, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "PATIENCE", module.PATIENCE | {"port": 1})
+    with caplog.at_level(logging.INFO, "coherence"):
+        cut()
+        until(lambda: not pids())
+        for _ in range(3):
+            number = note("while it is away")
+            assert until(lambda number=number: feed.number >= number) < IN_TOUCH_SECONDS + 1  # type: ignore[misc]
+    assert not caplog.records
+
+
+def test_pool__cut_as_well__mended_before_anybody_waits_for_it(running: Listener, feed: ChangeFeed) -> None:
+    sql("SELECT 1")  # so that there is one in the pool, once this thread lets go of it
+    connection.close()
+    with psycopg.connect(**parameters(), autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
+                      "AND pid <> pg_backend_pid()")  # fmt: skip
+    heard = feed.heard
+    until(lambda: feed.heard > heard)
+    started = monotonic()
+    sql("SELECT 1")
+    assert monotonic() - started < 1  # the pool's own pause after a connection that was dead
+
+
+def test_database_away__for_many_tries__one_line_and_then_in_touch(
+    running: Listener, feed: ChangeFeed, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PATIENCE", module.PATIENCE | {"port": 1})
+    monkeypatch.setattr(module, "_pool", no_pool)
+    monkeypatch.setattr(module, "POLL_SECONDS", 0.02)
+    with caplog.at_level(logging.INFO, "coherence"):
+        cut()
+        until(lambda: not feed.in_touch)
+        assert [record.levelname for record in caplog.records] == ["ERROR"]
+        monkeypatch.undo()
+        until(lambda: feed.in_touch)
+        until(lambda: "followed again" in caplog.text)
+    assert [record.levelname for record in caplog.records] == ["ERROR", "INFO"]

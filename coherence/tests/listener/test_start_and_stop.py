@@ -1,0 +1,91 @@
+"""The thread that follows the log starts at the first read, and ends when it is told to."""
+
+from time import monotonic
+
+import pytest
+from django.contrib.auth.models import User
+
+from coherence import cache
+from coherence import listener as module
+from coherence.cache import CoherentCache
+from coherence.feed import ChangeFeed
+from coherence.listener import POLL_SECONDS, Listener
+from coherence.tests.helpers import SECONDS, note, sql, until
+from coherence.tests.listener.connections import cut, no_pool, pids
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_start__nobody_reads__no_connection(listener: Listener) -> None:
+    assert listener._thread is None
+    assert pids() == []
+
+
+def test_start__at_the_first_read__in_touch_when_it_returns(
+    listener: Listener, feed: ChangeFeed, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "feed", feed)
+    monkeypatch.setattr(cache, "listener", listener)
+    assert CoherentCache.by_kind["user"].get(user.pk).value
+    assert feed.in_touch
+    assert CoherentCache.by_kind["user"].get(user.pk).source == "near"
+    until(lambda: len(pids()) == 1)
+
+
+def test_ensure__first_of_all__waits_for_the_first_answer(
+    listener: Listener, feed: ChangeFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "WAIT_SECONDS", SECONDS)  # however busy the machine is
+    listener.ensure()
+    assert feed.heard > 0
+
+
+def test_ensure__runs_already__one_thread_and_one_connection(running: Listener) -> None:
+    thread = running._thread
+    for _ in range(10):
+        running.ensure()
+    assert running._thread is thread
+    assert len(pids()) == 1
+
+
+def test_start__the_log_is_old__pruned(listener: Listener) -> None:
+    sql("INSERT INTO coherence_change (number, key) VALUES (1, 'old')")
+    note("a")
+    listener.ensure()
+    until(lambda: not sql("SELECT 1 FROM coherence_change WHERE number = 1"))
+
+
+def test_stop__running__thread_and_connection_end(running: Listener) -> None:
+    thread = running._thread
+    started = monotonic()
+    running.stop()
+    assert monotonic() - started < POLL_SECONDS + 1
+    assert thread
+    assert not thread.is_alive()
+    until(lambda: not pids())
+
+
+def test_stop__never_started__nothing_happens(listener: Listener) -> None:
+    listener.stop()
+    assert pids() == []
+
+
+def test_stop__cut_off_and_waiting_to_try_again__ends(
+    running: Listener, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "PATIENCE", module.PATIENCE | {"port": 1})
+    monkeypatch.setattr(module, "_pool", no_pool)
+    cut()
+    monkeypatch.setattr(module, "POLL_SECONDS", 10 * SECONDS)
+    until(lambda: "cannot be followed" in caplog.text)
+    started = monotonic()
+    running.stop()
+    assert monotonic() - started < SECONDS
+
+
+def test_ensure__after_stop__starts_again(running: Listener, feed: ChangeFeed) -> None:
+    running.stop()
+    number = note("a")
+    running.ensure()
+    until(lambda: feed.number >= number)
+    until(lambda: len(pids()) == 1)

@@ -1,0 +1,140 @@
+"""Every statement of SQL that coherence needs, against a real log."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection, transaction
+
+from coherence import log
+from coherence.log import Line, NumberedQuery
+from coherence.tests.helpers import CLOCK, note, number, sql
+
+pytestmark = pytest.mark.django_db(transaction=True)
+CONDITION = "username = ANY(%(names)s)"
+NAMED = NumberedQuery(User, CONDITION)
+DAY = 24 * 60 * 60 * 1000  # in the unit of the numbers
+
+
+@pytest.fixture
+def two() -> list[User]:
+    return [User.objects.create(username=name) for name in ("ada", "ben")]
+
+
+def since(known: int) -> list[Line]:
+    with connection.cursor() as cursor:
+        return log.since(cursor, known)
+
+
+def age_of_lines(*days: float) -> list[int]:
+    """A log of lines that are so many days old, and no other; their numbers."""
+    sql("DELETE FROM coherence_change")
+    now = sql(f"SELECT {CLOCK}")[0][0]
+    numbers = [now - int(day * DAY) for day in days]
+    for line in numbers:
+        sql("INSERT INTO coherence_change (number, key) VALUES (%s, 'old')", line)
+    return numbers
+
+
+def prune() -> list[int]:
+    """The numbers that are left."""
+    with connection.cursor() as cursor:
+        log.prune(cursor)
+    return [line for (line,) in sql("SELECT number FROM coherence_change ORDER BY number")]
+
+
+def test_numbered_query__rows__with_the_number_in_one_statement(
+    two: list[User], django_assert_num_queries: Callable[..., Any]
+) -> None:
+    with django_assert_num_queries(1):
+        read, rows = NAMED(names=["ada", "ben", "nobody"])
+    assert read == number() > 0
+    assert sorted(row.username for row in rows) == ["ada", "ben"]
+    with django_assert_num_queries(0):
+        assert {row.pk for row in rows} == {user.pk for user in two}
+
+
+def test_numbered_query__no_such_row__no_number_in_one_statement(
+    two: list[User], django_assert_num_queries: Callable[..., Any]
+) -> None:
+    with django_assert_num_queries(1):
+        assert NAMED(names=["nobody"]) == (None, [])
+
+
+def test_numbered_query__only_some_columns__those(
+    two: list[User], django_assert_num_queries: Callable[..., Any]
+) -> None:
+    with django_assert_num_queries(1):
+        _, (row,) = NumberedQuery(User, CONDITION, ("id", "username"))(names=["ada"])
+        assert row.username == "ada"
+    assert "email" in row.get_deferred_fields()
+
+
+def test_numbered_query__log_without_a_line__nought(two: list[User]) -> None:
+    sql("DELETE FROM coherence_change")
+    assert NAMED(names=["ada"]) == (0, [two[0]])
+
+
+def test_since__changes__newest_first_and_the_known_one_last() -> None:
+    known, middle, newest = note("a"), note("b", "c"), note("d")
+    assert since(known) == [Line(newest, "d"), Line(middle, "c"), Line(middle, "b"), Line(known, "")]
+
+
+def test_since__nothing_new__the_known_one_once_however_many_keys_it_has() -> None:
+    known = note("a", "b")
+    assert since(known) == [Line(known, "")]
+
+
+def test_since__the_known_one_is_not_there__no_anchor() -> None:
+    pruned, newest = note("a"), note("b")
+    sql("DELETE FROM coherence_change WHERE number <= %s", pruned)
+    assert since(pruned) == [Line(newest, "b")]
+    assert since(newest + DAY) == []
+
+
+def test_since__more_than_are_read__the_newest_and_the_anchor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "SINCE", log.SINCE.replace(f"LIMIT {log.LIMIT}", "LIMIT 2"))
+    known, _, _, newest = (note(key) for key in "abcd")
+    assert [line.key for line in since(known)] == ["d", "c", ""]
+    assert since(known)[0].number == newest
+
+
+def test_note__keys__one_number_for_all_and_each_once() -> None:
+    known = note("a")
+    number = note("b", "c", "b")
+    assert since(known) == [Line(number, "c"), Line(number, "b"), Line(known, "")]
+
+
+def test_note__no_keys_named__everything() -> None:
+    known = note("a")
+    log.note()
+    assert [line.key for line in since(known)] == ["*", ""]
+
+
+def test_note__empty__no_line() -> None:
+    known = note("a")
+    assert note() == known
+
+
+def test_note__rolled_back__no_line() -> None:
+    known = note("a")
+    with transaction.atomic():
+        log.note(["b"])
+        transaction.set_rollback(True)
+    assert number() == known
+
+
+def test_prune__lines_of_all_ages__those_within_the_retention_stay() -> None:
+    old, _, young, newest = age_of_lines(30, log.RETENTION_DAYS + 0.1, log.RETENTION_DAYS - 0.1, 0)
+    assert old < young
+    assert prune() == [young, newest]
+
+
+def test_prune__all_are_too_old__the_newest_stays() -> None:
+    _, newest = age_of_lines(30, 20)
+    assert prune() == [newest]
+
+
+def test_prune__log_without_a_line__nothing_happens() -> None:
+    assert age_of_lines() == prune() == []

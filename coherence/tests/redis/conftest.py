@@ -1,0 +1,83 @@
+"""A breaker by itself, whose clock is the test's; and the pool, against a real Redis that a test may harm."""
+
+from collections.abc import Callable, Iterator
+from time import sleep
+from typing import Any, cast
+
+import pytest
+from django_redis import get_redis_connection
+from django_redis.pool import ConnectionFactory
+from redis import Redis
+
+from coherence.redis.breaker import Breaker
+from coherence.redis.errors import error_log
+from coherence.redis.pool import BreakerPool, _pool_of
+from coherence.tests.helpers import SECONDS, Clock, until
+from coherence.tests.redis.use import write
+from tooling.processes import Guarded
+
+THREADS = 50
+
+
+def jitter(low: float, high: float) -> float:
+    """The longest pause of the range. Slow, so that threads meet here."""
+    sleep(0.01)
+    return high
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock(1000.0)
+
+
+@pytest.fixture
+def breaker(clock: Clock) -> Breaker:
+    return Breaker(clock, jitter)
+
+
+@pytest.fixture(autouse=True)
+def _count_from_nought() -> None:
+    error_log.reset()
+
+
+@pytest.fixture
+def use_pool(settings: Any, own_redis: Guarded) -> Iterator[Callable[..., BreakerPool]]:
+    """Give the cache a BreakerPool. Patient, unless a test says otherwise; a breaker that tries again soon."""
+    settings.DJANGO_REDIS_LOG_IGNORED_EXCEPTIONS = False
+
+    def use(**options: Any) -> BreakerPool:
+        patience = {"SOCKET_TIMEOUT": SECONDS, "SOCKET_CONNECT_TIMEOUT": SECONDS}
+        pool_class = {"CONNECTION_POOL_CLASS": "coherence.redis.pool.BreakerPool"}
+        default = settings.CACHES["default"]
+        settings.CACHES = {"default": default | {"OPTIONS": default["OPTIONS"] | patience | pool_class | options}}
+        pool = get_redis_connection("default").connection_pool
+        assert isinstance(pool, BreakerPool)
+        pool.breaker.retry_after = (SECONDS, SECONDS)
+        return pool
+
+    yield use
+    # Pools outlive their caches, and a later test's server may get this port.
+    _pool_of.cache_clear()
+    if pool := cast(Any, ConnectionFactory)._pools.pop(settings.REDIS_LOCATION, None):
+        pool.disconnect()
+
+
+@pytest.fixture
+def pool(use_pool: Callable[..., BreakerPool]) -> BreakerPool:
+    return use_pool()
+
+
+@pytest.fixture
+def hasty(use_pool: Callable[..., BreakerPool]) -> BreakerPool:
+    """A connected pool that waits as little as it can without taking a busy Redis for a frozen one."""
+    pool = use_pool(SOCKET_TIMEOUT=0.3, SOCKET_CONNECT_TIMEOUT=0.3)
+    until(lambda: write("value"))
+    error_log.reset()
+    return pool
+
+
+@pytest.fixture
+def admin(settings: Any, own_redis: Guarded) -> Iterator[Any]:
+    """A client of the same Redis by another way."""
+    with Redis.from_url(settings.REDIS_LOCATION) as client:
+        yield client

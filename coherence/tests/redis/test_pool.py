@@ -1,0 +1,89 @@
+"""The pool: nothing wrong, all connections taken, whose breaker it is, other kinds of connection, a fork."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from redis.connection import SSLConnection, UnixDomainSocketConnection
+from redis.exceptions import ConnectionError
+
+from coherence.redis.errors import errors
+from coherence.redis.pool import BreakerPool, breaker_of
+from coherence.tests.redis.use import do_everything, read, write
+from tooling.processes import Guarded
+
+FORK = """
+import os, signal, sys
+from coherence.redis.errors import errors
+from coherence.redis.pool import BreakerPool
+pool = BreakerPool.from_url("redis://127.0.0.1:1/0")
+pool.breaker.refused()
+errors["TimeoutError"] += 1
+with pool.breaker._lock:  # as if another thread were in the midst of something
+    child = os.fork()
+    if not child:
+        signal.alarm(10)
+        fresh = not errors and pool.breaker.state == "closed" and pool.breaker.opened == 0
+        pool.breaker.refused()
+        os._exit(0 if fresh else 3)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) or not pool.breaker.is_open)
+"""
+
+
+def test_healthy__every_operation__nothing_counted_or_logged(
+    pool: BreakerPool, caplog: pytest.LogCaptureFixture
+) -> None:
+    do_everything()
+    cache.set("key", "value")
+    assert read() == ["value"]
+    assert errors == {}
+    assert pool.breaker.state == "closed"
+    assert [record for record in caplog.records if record.name == "coherence.redis"] == []
+
+
+def test_pool_exhausted__many_threads__counted_and_stays_closed(use_pool: Callable[..., BreakerPool]) -> None:
+    pool = use_pool(CONNECTION_POOL_KWARGS={"max_connections": 1})
+    connection = pool.get_connection()
+    with ThreadPoolExecutor(20) as threads:
+        list(threads.map(lambda _: read(), range(20)))
+    assert errors == {"MaxConnectionsError": 20}
+    assert pool.breaker.opened == 0
+    pool.release(connection)
+    assert write("value")
+
+
+def test_breaker_of__asked__without_connecting(pool: BreakerPool, own_redis: Guarded, settings: Any) -> None:
+    own_redis.stop()
+    assert breaker_of() is breaker_of("default") is pool.breaker
+    assert errors == {}
+
+
+def test_breaker_of__other_caches__none(own_redis: Guarded, settings: Any) -> None:
+    settings.CACHES = settings.CACHES | {
+        "dummy": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"},
+        "redis": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": settings.REDIS_LOCATION},
+        "plain": settings.CACHES["default"] | {"LOCATION": "redis://127.0.0.1:1/0", "OPTIONS": {}},
+    }
+    assert [breaker_of(alias) for alias in ("dummy", "redis", "plain")] == [None] * 3
+
+
+@pytest.mark.parametrize(
+    ("url", "connection_class"),
+    [("rediss://127.0.0.1:1/0", SSLConnection), ("unix:///no/such/socket", UnixDomainSocketConnection)],
+)
+def test_other_connections__refused__reported_too(url: str, connection_class: type) -> None:
+    pool = BreakerPool.from_url(url)
+    assert issubclass(pool.connection_class, connection_class)
+    with pytest.raises(ConnectionError):
+        pool.get_connection()
+    assert pool.breaker.is_open
+    assert errors == {"ConnectionError": 1}
+
+
+def test_fork__while_open_and_locked__the_child_starts_afresh() -> None:
+    subprocess.run([sys.executable, "-c", FORK], env=os.environ, check=True, timeout=60)
