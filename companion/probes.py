@@ -1,9 +1,13 @@
 """What an orchestrator asks. Both are open, name no hosts and cost little."""
 
+from django.conf import settings
 from django.db import Error, connection
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 
+from coherence.deadline import answer_within
+from coherence.feed import feed
+from coherence.listener import listener
 from personalities.cache import inventory
 
 
@@ -15,21 +19,31 @@ def livez(request: HttpRequest) -> JsonResponse:
 
 @never_cache
 def readyz(request: HttpRequest) -> JsonResponse:
-    """200 when PostgreSQL answers, else 503. Redis is reported but not required: lookups do without it."""
+    """200 while lookups can be answered: "ready" with PostgreSQL, "degraded" while copies are served without it, so
+    that nobody takes the instances away that still serve. Else 503. Redis is reported but not required.
+
+    `changes`: whether this process follows the change log. While it does not, copies are served unverified.
+    """
     now = status()
-    return JsonResponse(now, status=200 if now["status"] == "ready" else 503)
+    return JsonResponse(now, status=503 if now["status"] == "not ready" else 200)
 
 
 def status() -> dict[str, str]:
     postgresql = _postgresql()
-    word = "ready" if postgresql == "ok" else "not ready"
-    return {"status": word, "postgresql": postgresql, "redis": inventory.state()}
+    listener.ensure()
+    word = "ready" if postgresql == "ok" else "degraded" if _serves_copies() else "not ready"
+    changes = "followed" if feed.in_touch else "not followed"
+    return {"status": word, "postgresql": postgresql, "redis": inventory.state(), "changes": changes}
 
 
 def _postgresql() -> str:
     try:
-        with connection.cursor() as cursor:
+        with answer_within(2), connection.cursor() as cursor:
             cursor.execute("SELECT 1")
     except Error:
         return "unreachable"
     return "ok"
+
+
+def _serves_copies() -> bool:
+    return feed.age <= settings.PERSONALITY_STALE_IF_ERROR_SECONDS

@@ -1,6 +1,6 @@
 """Lookups by name, and writes that forget what they made untrue."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
@@ -8,9 +8,10 @@ from django.db import models, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from personalities import cache
+from coherence.answer import SOURCES, Answer
 from personalities.cache.keys import Key
 from personalities.config import PersonalityConfig
+from personalities.copies import copies, forget_on_commit
 from personalities.names import InvalidName, canonical
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     Owner = AbstractBaseUser | AnonymousUser | int | None
 
+NO_NAME: Answer[PersonalityConfig] = Answer(None, "near")
 KEY_FIELDS = frozenset({"owner", "owner_id", "personality_name"})
 
 
@@ -43,7 +45,7 @@ class PersonalityQuerySet(models.QuerySet["Personality"]):
             before = self._keys_by_id()
             count = super().update(**versioned)
             after = self._stored_keys(before) if KEY_FIELDS & values.keys() else set()
-            cache.forget_on_commit(after.union(before.values()), using=self.db)
+            forget_on_commit(after.union(before.values()), using=self.db)
         return count
 
     update.alters_data = True  # type: ignore[attr-defined]
@@ -51,8 +53,13 @@ class PersonalityQuerySet(models.QuerySet["Personality"]):
     def bulk_create(self, objs: Iterable["Personality"], *args: Any, **kwargs: Any) -> "list[Personality]":
         with transaction.atomic(using=self.db):
             created = super().bulk_create(objs, *args, **kwargs)
-            cache.forget_on_commit({row.key for row in created}, using=self.db)
+            forget_on_commit({row.key for row in created}, using=self.db)
         return created
+
+    def _raw_delete(self, using: str | None) -> int:
+        count = super()._raw_delete(using)
+        forget_on_commit((), using=using or self.db)
+        return int(count)
 
     def _keys_by_id(self) -> dict[UUID, Key]:
         return {pk: (owner, name) for pk, owner, name in self.values_list("pk", "owner_id", "personality_name")}
@@ -69,7 +76,7 @@ class PersonalityManager(_FromQuerySet["Personality"]):
     """`Personality.objects`. Lookups are by name, in any spelling, and see active personalities only.
 
     `owner` is a user, a user's id, or None. With an owner, a personality of their own goes before a global one of the
-    same name. Inside a transaction the cache is neither read nor filled: the writer sees its own rows.
+    same name. Inside a transaction no copy is read and none kept: the writer sees its own rows.
     """
 
     def get_id(self, name: str, owner: "Owner" = None) -> UUID:
@@ -78,49 +85,39 @@ class PersonalityManager(_FromQuerySet["Personality"]):
 
     def get_config(self, name: str, owner: "Owner" = None) -> PersonalityConfig:
         """The configuration of the personality. Raises Personality.DoesNotExist."""
-        configs = self.get_configs([name], owner)
-        if name not in configs:
+        config = self.lookup(name, owner).value
+        if config is None:
             raise self.model.DoesNotExist(f"No active personality is named {name!r:.120}.")
-        return configs[name]
+        return config
 
     def get_configs(self, names: Collection[str], owner: "Owner" = None) -> dict[str, PersonalityConfig]:
         """Configurations by name as given; unknown names are left out. One round trip; a query for what it lacked."""
+        answers = self.lookup_many(names, owner)
+        return {name: answer.value for name, answer in answers.items() if answer.value}
+
+    def lookup(self, name: str, owner: "Owner" = None) -> Answer[PersonalityConfig]:
+        """What there is under the name, or that there is nothing; and where that came from."""
+        return self.lookup_many([name], owner).get(name, NO_NAME)
+
+    def lookup_many(self, names: Collection[str], owner: "Owner" = None) -> dict[str, Answer[PersonalityConfig]]:
+        """An answer for each of `names` that can be one. Raises django.db.OperationalError when PostgreSQL is needed
+        and out of reach.
+        """
         spellings = {name: spelling for name in names if (spelling := _spelling(name))}
         owner_id = _id_of(owner)
-        found = self._read(spellings.values(), owner_id)
-        own_before_global = {
-            given: found.get((owner_id, name)) or found.get((None, name)) for given, name in spellings.items()
-        }
-        return {given: config for given, config in own_before_global.items() if config}
+        found = copies.get_many({(scope, name) for name in spellings.values() for scope in (owner_id, None)})
+        answers = {given: _own_first(found[owner_id, name], found[None, name]) for given, name in spellings.items()}
+        for answer in answers.values():
+            copies.count(answer)
+        return answers
 
-    def load(self, keys: Collection[Key]) -> dict[Key, PersonalityConfig]:
-        """Configurations straight from the database, in one query."""
-        names = {name for _, name in keys}
-        owners = {owner for owner, _ in keys if owner is not None}
-        rows = self.filter(is_active=True, personality_name__in=names)
-        rows = rows.filter(Q(owner=None) | Q(owner__in=owners))
-        return {row.key: row.to_config() for row in rows if row.key in keys}
 
-    def _read(self, names: Iterable[str], owner: int | None) -> Mapping[Key, PersonalityConfig]:
-        keys = {(scope, name) for name in names for scope in {owner, None}}
-        if transaction.get_connection(self.db).in_atomic_block:
-            return self.load(keys)
-        found, nobodys = cache.get_many(keys)
-        # A personality of one's own hides the global one, which then need not be looked for.
-        lacking = keys - found.keys() - nobodys
-        if missing := {(scope, name) for scope, name in lacking if (owner, name) not in found}:
-            loaded = self.load(missing)
-            cache.store(loaded.values(), self._names_of({scope for scope, _ in missing if scope is not None}))
-            found |= loaded
-        return found
-
-    def _names_of(self, owners: Collection[int]) -> dict[int, list[str]]:
-        """The names of the active personalities of each owner."""
-        names: dict[int, list[str]] = {owner: [] for owner in owners}
-        owned = self.filter(is_active=True, owner__in=owners).values_list("owner_id", "personality_name")
-        for owner, name in owned if owners else ():
-            names[owner].append(name)
-        return names
+def _own_first(own: Answer[PersonalityConfig], everybodys: Answer[PersonalityConfig]) -> Answer[PersonalityConfig]:
+    """Their own if there is one; else everybody's, which is as far away as the farther of the two answers."""
+    if own.value:
+        return own
+    farther = max(own, everybodys, key=lambda answer: SOURCES.index(answer.source))
+    return everybodys._replace(source=farther.source, age=max(own.age, everybodys.age))
 
 
 def _id_of(owner: "Owner") -> int | None:

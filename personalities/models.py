@@ -6,8 +6,9 @@ from django.core.validators import MaxValueValidator
 from django.db import DatabaseError, models
 from django.db.models import Q
 
+from coherence.triggers import note_changes
 from personalities.archetypes import ARCHETYPES
-from personalities.cache.keys import Key
+from personalities.cache.keys import TRIGGER_KEY, Key
 from personalities.config import BEHAVIORS, CUSTOM, TRAITS, Behaviors, Custom, Meta, PersonalityConfig, Traits
 from personalities.fields import NameField
 from personalities.managers import PersonalityManager
@@ -94,6 +95,7 @@ class Personality(models.Model):
     class Meta:
         verbose_name_plural = "personalities"
         ordering = ("personality_name", "id")
+        triggers = note_changes(TRIGGER_KEY)
         constraints = [
             models.UniqueConstraint(
                 fields=("owner", "personality_name"), name="personality_owner_and_name_unique", nulls_distinct=False,

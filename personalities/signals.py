@@ -5,7 +5,7 @@ from typing import Any
 from django.db.models.signals import post_delete, post_save, pre_delete, pre_save
 from django.dispatch import receiver
 
-from personalities import cache
+from personalities.copies import forget_on_commit
 from personalities.models import Personality
 
 
@@ -18,4 +18,4 @@ def note_stored_key(sender: type[Personality], instance: Personality, using: str
 
 @receiver([post_save, post_delete], sender=Personality)
 def forget_copies(sender: type[Personality], instance: Personality, using: str, **kwargs: Any) -> None:
-    cache.forget_on_commit({instance.key, *getattr(instance, "_stored_keys", ())}, using=using)
+    forget_on_commit({instance.key, *getattr(instance, "_stored_keys", ())}, using=using)

@@ -4,12 +4,14 @@ import logging
 
 from django.conf import settings
 
+from coherence.listener import listener
 from personalities.cache import inventory
 
 logger = logging.getLogger(__name__)
 
 
 def announce() -> None:
+    listener.ensure()  # so that the first request finds the copies in Redis believable
     match inventory.state():
         case "ok":
             seconds = settings.PERSONALITY_CACHE_SECONDS

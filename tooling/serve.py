@@ -26,7 +26,6 @@ def main() -> None:
         call_command("seed_personalities", verbosity=0)
         call_command("create_demo_admin", options.demo)
     with suppress(CommandError):  # Redis is off or away, which the service itself will say
-        call_command("clear_personality_cache", verbosity=0)  # copies that outlived a change while Redis was away
         call_command("warm_personality_cache", verbosity=0)
     config = uvicorn.Config("companion.asgi:application", lifespan="off", log_config=None, access_log=False)
     uvicorn.Server(config).run([socket.socket(fileno=options.listener)])

@@ -22,6 +22,8 @@ def to_problem(error: Exception, context: dict[str, Any]) -> Response | None:
         return None
     body = problem_body(response.status_code, _detail(error), errors=_errors(error))
     response.data, response.content_type = body, "application/problem+json"
+    for name, value in getattr(error, "headers", {}).items():
+        response[name] = value
     return response
 
 

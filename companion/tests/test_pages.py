@@ -8,6 +8,10 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from rest_framework.test import APIClient
 
+from coherence.clock import clock
+from coherence.feed import IN_TOUCH_SECONDS, feed
+from coherence.listener import listener
+
 OPEN = {"", "livez", "readyz", "api/schema/", "api/docs/", "admin/login/"}
 
 
@@ -46,7 +50,12 @@ def test_livez__any_time__touches_no_database() -> None:
 
 @pytest.mark.django_db
 def test_readyz__all_up__ready() -> None:
-    assert Client().get("/readyz").json() == {"status": "ready", "postgresql": "ok", "redis": "ok"}
+    assert Client().get("/readyz").json() == {
+        "status": "ready",
+        "postgresql": "ok",
+        "redis": "ok",
+        "changes": "followed",
+    }
 
 
 @pytest.fixture
@@ -63,10 +72,17 @@ def no_postgresql(settings: Any, transactional_db: None) -> Any:
         connection.settings_dict |= before
 
 
-def test_readyz__postgresql_away__503(no_postgresql: None) -> None:
+@pytest.mark.parametrize(("seconds", "word", "code"), [(0, "degraded", 200), (901, "not ready", 503)])
+def test_readyz__postgresql_away__200_while_copies_are_served(
+    no_postgresql: None, monkeypatch: pytest.MonkeyPatch, seconds: int, word: str, code: int
+) -> None:
+    listener.stop()
+    monkeypatch.setattr(listener, "ensure", lambda: None)
+    monkeypatch.setattr(feed, "heard", clock() - IN_TOUCH_SECONDS - seconds)
     response = Client().get("/readyz")
-    assert response.status_code == 503
-    assert response.json() == {"status": "not ready", "postgresql": "unreachable", "redis": "ok"}
+    assert response.status_code == code
+    said = {"status": word, "postgresql": "unreachable", "redis": "ok", "changes": "not followed"}
+    assert response.json() == said
 
 
 def test_api__postgresql_away__503_to_be_tried_again(no_postgresql: None) -> None:

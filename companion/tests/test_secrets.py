@@ -41,17 +41,21 @@ def with_password(settings: Any, password: str) -> None:
 @pytest.fixture
 def log(caplog: pytest.LogCaptureFixture) -> Callable[[], str]:
     """Everything logged at any level, with tracebacks."""
-    for name in ("", "personalities", "accounts"):
+    for name in ("", "personalities", "accounts", "coherence"):
         caplog.set_level(logging.DEBUG, name)
     caplog.handler.setFormatter(logging.Formatter("%(name)s %(message)s"))
     return lambda: caplog.text
 
 
 def test_redis_password__right_one__works_and_is_said_nowhere(
-    locked_redis: redis_py.Redis, log: Callable[[], str], django_assert_num_queries: Any
+    locked_redis: redis_py.Redis,
+    log: Callable[[], str],
+    forget_near: Callable[[], None],
+    django_assert_num_queries: Any,
 ) -> None:
     Personality.objects.create(personality_name="elara")
     Personality.objects.get_id("elara")
+    forget_near()
     with django_assert_num_queries(0):
         Personality.objects.get_id("elara")
     startup.announce()
@@ -74,7 +78,7 @@ def test_redis_password__redis_refuses__logged_without_it(
     startup.announce()
     with pytest.raises(inventory.RedisUnavailable) as error:
         inventory.entries()
-    assert "Exception ignored" in log()
+    assert "Circuit breaker open" in log()
     assert PLANTED not in log() + str(error.value) + APIClient().get("/readyz").content.decode()
 
 
@@ -104,7 +108,7 @@ def failing_request(monkeypatch: pytest.MonkeyPatch, key: str) -> str:
     def fail(*args: object) -> None:
         raise RuntimeError("planted failure")
 
-    monkeypatch.setattr(managers.PersonalityManager, "get_configs", fail)
+    monkeypatch.setattr(managers.PersonalityManager, "lookup", fail)
     client = APIClient(raise_request_exception=False)
     response = client.get("/api/v1/personalities/elara/", HTTP_AUTHORIZATION=f"Bearer {key}")
     assert response.status_code == 500

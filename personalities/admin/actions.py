@@ -6,17 +6,20 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from personalities import copies
 from personalities.cache import inventory
 from personalities.models import Personality
 
 
 @admin.action(description="Forget cached copies", permissions=["change"])
 def forget_copies(model_admin: Any, request: HttpRequest, rows: QuerySet[Personality]) -> None:
-    """Drop the selected personalities' copies, nobody else's. The next reader loads them from the database."""
+    """Drop the selected personalities' copies, nobody else's. Every process loads them anew."""
+    keys = [row.key for row in rows]
+    copies.forget(keys)
     try:
-        count = inventory.forget([row.key for row in rows])
+        count = inventory.forget(keys)
     except inventory.RedisUnavailable as error:
-        messages.error(request, f"Nothing was forgotten. {error}")
+        messages.warning(request, f"No copy from before is believed any more, but none was deleted. {error}")
     else:
         messages.success(request, f"{count} keys forgotten (selected: {len(rows)} personalities).")
 
@@ -24,9 +27,9 @@ def forget_copies(model_admin: Any, request: HttpRequest, rows: QuerySet[Persona
 @admin.action(description="Warm: copy into the cache", permissions=["change"])
 def warm(model_admin: Any, request: HttpRequest, rows: QuerySet[Personality]) -> None:
     """Copy the selected active personalities into Redis, so that the first reader finds them there."""
-    configs = [row.to_config() for row in rows if row.is_active]
+    number, configs = copies.load([row.key for row in rows])
     try:
-        count = inventory.store(configs) if configs else 0
+        count = inventory.store(number or 0, configs.values())
     except inventory.RedisUnavailable as error:
         messages.error(request, f"Nothing was warmed. {error}")
     else:

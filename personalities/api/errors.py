@@ -10,9 +10,10 @@ class NameTaken(APIException):
 
 
 class PersonalityNotFound(NotFound):
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(reason)
         self.errors = {"name": [reason]}
+        self.headers = headers or {}
 
 
 class GlobalIsForStaff(PermissionDenied):

@@ -18,7 +18,7 @@ from rest_framework.reverse import reverse
 from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
-from personalities.api import serializers
+from personalities.api import provenance, serializers
 from personalities.api.errors import GlobalIsForStaff, PersonalityNotFound
 from personalities.api.filters import KnownParameters, PersonalityFilter, StrictOrdering
 from personalities.archetypes import ARCHETYPES
@@ -54,7 +54,8 @@ class PersonalityDetailView(APIView):
     @extend_schema(responses=serializers.PersonalitySerializer)
     def get(self, request: Request, name: str) -> Response:
         """Active ones only: an inactive personality is listed for its editors, and served to nobody."""
-        return Response(_config(request, name).to_dict())
+        config, headers = _lookup(request, name)
+        return Response(config.to_dict(), headers=headers)
 
     @extend_schema(request=serializers.PersonalitySerializer, responses=serializers.PersonalitySerializer)
     def put(self, request: Request, name: str) -> Response:
@@ -83,7 +84,8 @@ class PersonalityIdView(APIView):
     @extend_schema(responses=serializers.IdSerializer)
     def get(self, request: Request, name: str) -> Response:
         """Only the id."""
-        return Response({"id": str(_config(request, name).id)})
+        config, headers = _lookup(request, name)
+        return Response({"id": str(config.id)}, headers=headers)
 
 
 class ResolveView(APIView):
@@ -93,9 +95,10 @@ class ResolveView(APIView):
         serializer = serializers.ResolveSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         names = serializer.validated_data["names"]
-        configs = Personality.objects.get_configs(names, request.user)
-        missing = [name for name in dict.fromkeys(names) if name not in configs]
-        return Response({"personalities": {n: c.to_dict() for n, c in configs.items()}, "missing": missing})
+        answers = Personality.objects.lookup_many(names, request.user)
+        found = {name: answer.value.to_dict() for name, answer in answers.items() if answer.value}
+        missing = [name for name in answers if name not in found]
+        return Response({"personalities": found, "missing": missing}, headers=provenance.headers(answers.values()))
 
 
 class ArchetypeListView(APIView):
@@ -105,11 +108,13 @@ class ArchetypeListView(APIView):
         return Response(msgspec.to_builtins(list(ARCHETYPES.values())))
 
 
-def _config(request: Request, name: str) -> PersonalityConfig:
-    try:
-        return Personality.objects.get_config(name, request.user)
-    except Personality.DoesNotExist as error:
-        raise PersonalityNotFound(str(error)) from None
+def _lookup(request: Request, name: str) -> tuple[PersonalityConfig, dict[str, str]]:
+    """The configuration, and the headers that say where it came from."""
+    answer = Personality.objects.lookup(name, request.user)
+    headers = provenance.headers([answer])
+    if answer.value is None:
+        raise PersonalityNotFound(f"No active personality is named {name!r:.120}.", headers)
+    return answer.value, headers
 
 
 def _in_scope(request: Request, rows: PersonalityQuerySet) -> PersonalityQuerySet:

@@ -1,6 +1,6 @@
 """Copies of configurations in Django's cache: the one module that reads and writes it.
 
-With Redis away every read is a miss and every write does nothing; django-redis logs what it ignores.
+With Redis away every read is a miss and every write does nothing.
 """
 
 import logging
@@ -9,87 +9,85 @@ from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
-from django.db import transaction
 
-from personalities.cache.keys import Key, config_key, id_key, names_key
+from coherence.redis.pool import breaker_of
+from coherence.shared import Shared
+from personalities.cache.keys import Key, config_key, id_key
 from personalities.config import SHAPE, PersonalityConfig
 
 logger = logging.getLogger(__name__)
 
 
-def get_many(keys: Collection[Key]) -> tuple[dict[Key, PersonalityConfig], set[Key]]:
-    """The configurations kept under `keys`, and those keys that are known to have none: one round trip.
-
-    What is corrupt or foreign counts as absent from the cache, and so as neither.
+class RedisCopies(Shared[Key, PersonalityConfig]):
+    """Each under two keys, `:id` and `:config`. Beside a configuration stand the number of the change log at which it
+    was read and the shape of this release.
     """
-    names = {key: (id_key(key), config_key(key)) for key in keys}
-    lists = {owner: names_key(owner) for owner, _ in keys if owner is not None}
-    values = cache.get_many([*lists.values(), *(name for pair in names.values() for name in pair)]) or {}
-    found = {key: _believe(key, values.get(of_id), values.get(of_config)) for key, (of_id, of_config) in names.items()}
-    for key, config in found.items():
-        logger.debug("%s %s", "hit" if config else "miss", config_key(key))
-    known = {owner: owned for owner, name in lists.items() if isinstance(owned := values.get(name), list)}
-    nobodys: set[Key] = {(owner, name) for owner, name in keys if owner in known and name not in known[owner]}
-    return {key: config for key, config in found.items() if config}, nobodys
+
+    def get_many(self, keys: Collection[Key]) -> dict[Key, tuple[int, PersonalityConfig]]:
+        """In one round trip. What is corrupt or foreign counts as absent."""
+        if _is_away():
+            return {}
+        names = {key: (id_key(key), config_key(key)) for key in keys}
+        values = cache.get_many([name for pair in names.values() for name in pair]) or {}
+        found = {
+            key: believe(key, values.get(of_id), values.get(of_config)) for key, (of_id, of_config) in names.items()
+        }
+        for key, copy in found.items():
+            logger.debug("%s %s", "hit" if copy else "miss", config_key(key))
+        return {key: copy for key, copy in found.items() if copy}
+
+    def store(self, number: int, values: Mapping[Key, PersonalityConfig]) -> None:
+        """For PERSONALITY_CACHE_SECONDS, in one round trip."""
+        if _is_away():
+            return
+        copies = entries(number, values.values())
+        cache.set_many(copies, settings.PERSONALITY_CACHE_SECONDS)
+        logger.debug("stored %s", " ".join(copies))
 
 
-def store(configs: Iterable[PersonalityConfig], names: Mapping[int, Collection[str]]) -> None:
-    """Keep copies, and by owner the `names` they have personalities of, for PERSONALITY_CACHE_SECONDS: one round trip.
-
-    The names are what lets a user's read of a global personality do without the database.
-    """
-    if values := entries(configs) | {names_key(owner): sorted(owned) for owner, owned in names.items()}:
-        cache.set_many(values, settings.PERSONALITY_CACHE_SECONDS)
-        logger.debug("stored %s", " ".join(values))
-
-
-def entries(configs: Iterable[PersonalityConfig]) -> dict[str, Any]:
+def entries(number: int, configs: Iterable[PersonalityConfig]) -> dict[str, Any]:
     """What is kept of each: its id and its configuration, by key."""
     values: dict[str, Any] = {}
     for config in configs:
         key = (config.meta.owner, config.personality_name)
-        values |= {id_key(key): str(config.id), config_key(key): _with_shape(config)}
+        values |= {id_key(key): str(config.id), config_key(key): _with_number_and_shape(number, config)}
     return values
 
 
 def forget(keys: Iterable[Key]) -> None:
-    """Drop the copies kept under `keys`, and what is known of the names of their owners."""
+    """Drop the copies kept under `keys`."""
     names = redis_names(keys)
-    if names:
+    if names and not _is_away():
         cache.delete_many(names)
         logger.debug("forgot %s", " ".join(names))
 
 
 def redis_names(keys: Iterable[Key]) -> list[str]:
     """All that is kept about `keys`."""
-    keys = set(keys)
-    lists = {names_key(owner) for owner, _ in keys if owner is not None}
-    return sorted(lists.union(*((id_key(key), config_key(key)) for key in keys)))
+    return sorted({name for key in keys for name in (id_key(key), config_key(key))})
 
 
-def forget_on_commit(keys: Iterable[Key], *, using: str) -> None:
-    """Forget once the transaction on database `using` is committed; a rolled-back one forgets nothing."""
-
-    def forget_committed() -> None:  # a named function: Django's report of a failing hook cannot name a partial
-        forget(keys)
-
-    # Robust: the row is committed, so a failing cache must not tell the caller otherwise.
-    transaction.on_commit(forget_committed, using=using, robust=True)
-
-
-def _with_shape(config: PersonalityConfig) -> dict[str, Any]:
-    plain = config.to_dict()
-    plain["meta"]["shape"] = SHAPE
-    return plain
-
-
-def _believe(key: Key, of_id: Any, of_config: Any) -> PersonalityConfig | None:
-    """The configuration, if it is one of this release, is served at all, and is the one that belongs under `key`."""
+def believe(key: Key, of_id: Any, of_config: Any) -> tuple[int, PersonalityConfig] | None:
+    """The number and the configuration, if it is one of this release, is served at all, and belongs under `key`."""
     try:
-        if of_config["meta"].pop("shape") != SHAPE:
-            return None
+        meta = of_config["meta"]
+        number, shape = meta.pop("number"), meta.pop("shape")
         config = PersonalityConfig.from_dict(of_config)
     except (TypeError, KeyError, AttributeError, ValueError):
         return None  # whoever wrote that, it is not ours; the row will overwrite it
     fits = (config.meta.owner, config.personality_name) == key and of_id == str(config.id)
-    return config if fits and config.is_active else None
+    return (number, config) if fits and config.is_active and shape == SHAPE and type(number) is int else None
+
+
+def _is_away() -> bool:
+    """Whether there is no Redis to ask, or it would be refused at once by the breaker below Django's cache."""
+    if not settings.REDIS_ENABLED:
+        return True
+    breaker = breaker_of()
+    return breaker is not None and breaker.is_open
+
+
+def _with_number_and_shape(number: int, config: PersonalityConfig) -> dict[str, Any]:
+    plain = config.to_dict()
+    plain["meta"] |= {"number": number, "shape": SHAPE}
+    return plain

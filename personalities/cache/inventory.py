@@ -1,6 +1,6 @@
 """What lies in Redis, for people: commands, admin, readiness. Unlike a lookup, it says when Redis is away."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
@@ -12,7 +12,7 @@ from django_redis.exceptions import ConnectionInterrupted
 from redis.exceptions import RedisError
 
 from personalities import cache
-from personalities.cache.keys import Key, config_key, is_ours, pattern
+from personalities.cache.keys import Key, config_key, id_key, is_ours, key_of, pattern
 from personalities.config import PersonalityConfig
 
 SCAN_COUNT = 1000  # SCAN's default of 10 makes a hundred times as many round trips
@@ -55,12 +55,12 @@ def forget_all(names: Collection[str | None] = (None,)) -> int:
         return sum(client.unlink(*keys) for name in names for keys in _scan(client, name))
 
 
-def store(configs: Sequence[PersonalityConfig]) -> int:
-    """Keep copies as a lookup does; return how many configurations. Raises RedisUnavailable."""
+def store(number: int, configs: Collection[PersonalityConfig]) -> int:
+    """Keep copies as a lookup does, read at `number` of the log; return how many. Raises RedisUnavailable."""
     with _client() as client:
         # Django's cache would ignore a failure. Given a client of its own, django-redis's inner layer raises it.
         cast(Any, caches["default"]).client.set_many(
-            cache.entries(configs), settings.PERSONALITY_CACHE_SECONDS, client=client
+            cache.entries(number, configs), settings.PERSONALITY_CACHE_SECONDS, client=client
         )
     return len(configs)
 
@@ -83,6 +83,13 @@ def cached(keys: Collection[Key]) -> set[Key]:
             return {key for key, found in zip(names.values(), pipeline.execute(), strict=True) if found}
     except RedisUnavailable:
         return set()
+
+
+def copies(name: str | None = None) -> Iterator[dict[Key, tuple[int, PersonalityConfig] | None]]:
+    """What lies under our keys, a batch at a time: the copy and its number, None when it is not to be believed."""
+    with _client() as client:
+        for batch in _scan(client, name):
+            yield _read(client, {key for text in batch if (key := key_of(text))})
 
 
 def hit_rate() -> float | None:
@@ -110,6 +117,13 @@ def _scan(client: Any, name: str | None) -> Iterator[list[str]]:
         cursor, found = client.scan(max(cursor, 0), match=pattern(name), count=SCAN_COUNT)
         if keys := [key for key in {raw.decode(errors="replace") for raw in found} if is_ours(key)]:
             yield keys
+
+
+def _read(client: Any, keys: Collection[Key]) -> dict[Key, tuple[int, PersonalityConfig] | None]:
+    """As a lookup reads them, but a failure is raised."""
+    names = [name for key in keys for name in (id_key(key), config_key(key))]
+    values = cast(Any, caches["default"]).client.get_many(names, client=client)
+    return {key: cache.believe(key, values.get(id_key(key)), values.get(config_key(key))) for key in keys}
 
 
 def _measure(client: Any, keys: list[str]) -> Iterator[Entry]:

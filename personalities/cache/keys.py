@@ -5,24 +5,21 @@ import re
 from django.conf import settings
 
 Key = tuple[int | None, str]  # owner's id (None: global), canonical name
+TRIGGER_KEY = "'personality:' || coalesce({row}.owner_id::text, 'global') || ':' || {row}.personality_name"
 
-OURS = re.compile(r"personality:(?:global|\d+):[a-z0-9][a-z0-9_-]{0,99}:(?:id|config)|personality:\d+:names")
+OURS = re.compile(r"personality:(global|\d+):([a-z0-9][a-z0-9_-]{0,99}):(?:id|config)")
 
 
 def id_key(key: Key) -> str:
-    return f"{_stem(key)}:id"
+    return f"{stem(key)}:id"
 
 
 def config_key(key: Key) -> str:
-    return f"{_stem(key)}:config"
+    return f"{stem(key)}:config"
 
 
-def names_key(owner: int) -> str:
-    """Of the list of names that a user has personalities of."""
-    return f"personality:{owner}:names"
-
-
-def _stem(key: Key) -> str:
+def stem(key: Key) -> str:
+    """What the change log calls it, and its Redis keys begin with. TRIGGER_KEY says the same in SQL."""
     owner, name = key
     return f"personality:{'global' if owner is None else owner}:{name}"
 
@@ -39,5 +36,11 @@ def pattern(name: str | None = None) -> str:
 
 
 def is_ours(text: str) -> bool:
+    return key_of(text) is not None
+
+
+def key_of(text: str) -> Key | None:
+    """Whose copy lies under the Redis key `text`; None when it is none of ours."""
     prefix = settings.REDIS_KEY_PREFIX
-    return text.startswith(prefix) and OURS.fullmatch(text.removeprefix(prefix)) is not None
+    match = OURS.fullmatch(text.removeprefix(prefix)) if text.startswith(prefix) else None
+    return (None if match[1] == "global" else int(match[1]), match[2]) if match else None

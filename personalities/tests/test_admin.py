@@ -371,7 +371,7 @@ def test_change__saved__the_api_reads_it_at_once(admin_client: Client, admin_use
 @committing
 def test_forget__selected__only_their_copies_go(admin_client: Client, admin_user: User) -> None:
     everybodys, own, other = made("mira"), made("mira", owner=admin_user), made("other")
-    inventory.store([row.to_config() for row in (everybodys, own, other)])
+    inventory.store(1, [row.to_config() for row in (everybodys, own, other)])
     assert act(admin_client, "forget_copies", own) == ["2 keys forgotten (selected: 1 personalities)."]
     assert inventory.cached([everybodys.key, own.key, other.key]) == {everybodys.key, other.key}
 
@@ -386,7 +386,7 @@ def test_warm__selected__active_ones_are_cached(admin_client: Client) -> None:
 
 @committing
 @pytest.mark.parametrize(
-    ("action", "said"), [("warm", "Nothing was warmed."), ("forget_copies", "Nothing was forgotten.")]
+    ("action", "said"), [("warm", "Nothing was warmed."), ("forget_copies", "No copy from before is believed any more")]
 )
 def test_action__redis_away__says_so(admin_client: Client, own_redis: Guarded, action: str, said: str) -> None:
     row = made()

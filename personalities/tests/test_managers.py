@@ -120,14 +120,16 @@ def test_get_configs__many_names__one_query_then_none(django_assert_num_queries:
 )  # fmt: skip
 @pytest.mark.parametrize("part", ["id", "config"])
 def test_get_config__foreign_value_in_redis__read_from_the_row_and_mended(
-    redis: Any, part: str, garbage: bytes, django_assert_num_queries: Queries
+    redis: Any, part: str, garbage: bytes, forget_near: Callable[[], None], django_assert_num_queries: Queries
 ) -> None:
     elara, nova = make(), make("nova")
     Personality.objects.get_configs(["elara", "nova"])
     redis.set(f"{settings.REDIS_KEY_PREFIX}personality:global:elara:{part}", garbage)
+    forget_near()
     with django_assert_num_queries(1):
         configs = Personality.objects.get_configs(["elara", "nova"])
     assert (configs["elara"].id, configs["nova"].id) == (elara.id, nova.id)
+    forget_near()
     with django_assert_num_queries(0):
         assert Personality.objects.get_id("elara") == elara.id
 

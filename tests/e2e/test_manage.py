@@ -52,7 +52,7 @@ def test_manage__command_fails__its_code_and_its_words(instance: Instance) -> No
 
 def test_manage__one_url_given_while_run_is_up__that_server_is_used(instance: Instance) -> None:
     nowhere = f"redis://127.0.0.1:{free_port()}/0"
-    refused = dev("manage", "clear_personality_cache", var=instance.var, REDIS_URL=nowhere)
+    refused = dev("manage", "show_personality_cache", var=instance.var, REDIS_URL=nowhere)
     assert refused.returncode == 1
     assert "did not answer" in refused.stderr
 

@@ -37,7 +37,7 @@ def log_in(url: str, username: str, password: str) -> int:
 def test_run__up__ready(instance: Instance) -> None:
     answer = httpx.get(f"{instance.url}/readyz", trust_env=False)
     assert answer.status_code == 200
-    assert answer.json() == {"status": "ready", "postgresql": "ok", "redis": "ok"}
+    assert answer.json() == {"status": "ready", "postgresql": "ok", "redis": "ok", "changes": "followed"}
 
 
 def test_run__up__one_block_with_everything(instance: Instance) -> None:

@@ -1,11 +1,13 @@
 from argparse import ArgumentParser
-from itertools import islice
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from rich.progress import track
 
 from personalities.cache import inventory
+from personalities.cache.keys import Key
+from personalities.copies import load
 from personalities.management.report import add_json_option, console, loud_about_redis, names, print_json
 from personalities.models import Personality
 
@@ -23,18 +25,19 @@ class Command(BaseCommand):
         wanted = names(options["name"])
         rows = Personality.objects.filter(is_active=True)
         rows = rows.filter(personality_name__in=wanted) if wanted else rows
-        if unknown := {*wanted} - {*rows.values_list("personality_name", flat=True)}:
+        keys = list(rows.values_list("owner_id", "personality_name"))
+        if unknown := {*wanted} - {name for _, name in keys}:
             raise CommandError(f"name: no active personality is named {', '.join(sorted(unknown))}")
         with loud_about_redis():
-            count = sum(self._batches(rows, quiet=options["json"] or not options["verbosity"]))
+            count = sum(self._batches(keys, quiet=options["json"] or not options["verbosity"]))
         if options["json"]:
             print_json(self.stdout, {"warmed": count})
         elif options["verbosity"]:
             self.stdout.write(f"{count} personalities warmed.")
 
-    def _batches(self, rows: Any, *, quiet: bool) -> Any:
-        found = rows.iterator(chunk_size=BATCH)
-        total = -(-rows.count() // BATCH)
+    def _batches(self, keys: Sequence[Key], *, quiet: bool) -> Iterator[int]:
         screen = console(self.stderr)
-        for _ in track(range(total), "Warming", console=screen, disable=quiet or not screen.is_terminal):
-            yield inventory.store([row.to_config() for row in islice(found, BATCH)])
+        starts = range(0, len(keys), BATCH)
+        for start in track(starts, "Warming", console=screen, disable=quiet or not screen.is_terminal):
+            number, configs = load(keys[start : start + BATCH])
+            yield inventory.store(number or 0, configs.values())

@@ -1,0 +1,72 @@
+"""What Prometheus reads: counts that are kept where things happen, and looked at only when it asks."""
+
+from collections.abc import Iterable, Iterator
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from coherence.cache import CoherentCache
+from coherence.feed import feed
+from coherence.redis.errors import errors
+from coherence.redis.pool import breaker_of
+
+
+class CoherenceCollector(Collector):
+    def collect(self) -> Iterable[Metric]:
+        yield from (_lookups(), _unverified(), _copies(), _age(), *_breaker(), _errors())
+
+
+def registry() -> CollectorRegistry:
+    """Coherence, and the process itself."""
+    made = CollectorRegistry()
+    made.register(CoherenceCollector())
+    for collector in (ProcessCollector, PlatformCollector, GCCollector):
+        collector(registry=made)
+    return made
+
+
+def _lookups() -> Metric:
+    family = CounterMetricFamily("companion_lookups", "Lookups answered.", labels=("kind", "source", "result"))
+    for kind, cache in CoherentCache.by_kind.items():
+        for (source, is_found), count in cache.lookups.copy().items():
+            family.add_metric((kind, source, "found" if is_found else "absent"), count)
+    return family
+
+
+def _unverified() -> Metric:
+    family = CounterMetricFamily(
+        "companion_unverified_reads", "Lookups answered while PostgreSQL was out of reach.", labels=("kind",)
+    )
+    for kind, cache in CoherentCache.by_kind.items():
+        family.add_metric((kind,), cache.unverified)
+    return family
+
+
+def _copies() -> Metric:
+    family = GaugeMetricFamily("companion_near_copies", "Copies in this process.", labels=("kind", "what"))
+    for kind, cache in CoherentCache.by_kind.items():
+        family.add_metric((kind, "found"), len(cache.found))
+        family.add_metric((kind, "absent"), len(cache.absent))
+    return family
+
+
+def _age() -> Metric:
+    """Infinite before the first word from PostgreSQL."""
+    return GaugeMetricFamily(
+        "companion_change_feed_age_seconds", "Since all changes of the log were known here.", value=feed.age
+    )
+
+
+def _breaker() -> Iterator[Metric]:
+    if (breaker := breaker_of()) is not None:
+        is_open, opened = float(breaker.state != "closed"), breaker.opened
+        yield GaugeMetricFamily("companion_redis_breaker_open", "1 while Redis is left alone.", value=is_open)
+        yield CounterMetricFamily("companion_redis_breaker_openings", "Times that it opened.", value=opened)
+
+
+def _errors() -> Metric:
+    family = CounterMetricFamily("companion_redis_errors", "Errors that lookups did without.", labels=("type",))
+    for kind, count in errors.copy().items():
+        family.add_metric((kind,), count)
+    return family

@@ -1,0 +1,90 @@
+"""What Prometheus reads."""
+
+from collections.abc import Callable
+
+import pytest
+from django.contrib.auth.models import User
+from prometheus_client.parser import text_string_to_metric_families
+from rest_framework.test import APIClient
+
+from personalities.models import Personality
+from tooling.processes import Guarded
+
+pytestmark = pytest.mark.django_db(transaction=True)
+SCRAPER = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
+
+
+@pytest.fixture
+def scrape(user: User, client_of: Callable[[User], APIClient]) -> Callable[[], dict[str, float]]:
+    """Each sample by its name and labels, as Prometheus would show it."""
+    program = client_of(user)
+
+    def read() -> dict[str, float]:
+        response = program.get("/metrics", HTTP_ACCEPT=SCRAPER)
+        assert response["Content-Type"].startswith("text/plain")
+        families = text_string_to_metric_families(response.content.decode())
+        samples = [sample for family in families for sample in family.samples]
+        return {f"{s.name}{{{','.join(map(str, s.labels.values()))}}}": s.value for s in samples}
+
+    return read
+
+
+def test_metrics__lookups__counted_by_kind_source_and_result(
+    scrape: Callable[[], dict[str, float]], forget_near: Callable[[], None]
+) -> None:
+    Personality.objects.create(personality_name="elara")
+    before = scrape()
+    Personality.objects.lookup("elara")
+    for _ in range(3):
+        Personality.objects.lookup("elara")
+    forget_near()
+    Personality.objects.lookup("elara")
+    Personality.objects.lookup("nobody")
+    after = scrape()
+    rise = {
+        what: after[f"companion_lookups_total{{personality,{what}}}"]
+        - before.get(f"companion_lookups_total{{personality,{what}}}", 0)
+        for what in ("found,database", "found,near", "found,redis", "absent,database")
+    }
+    assert rise == {"found,database": 1, "found,near": 3, "found,redis": 1, "absent,database": 1}
+    assert after["companion_near_copies{personality,found}"] == 1
+    assert after["companion_near_copies{personality,absent}"] == 1
+
+
+def test_metrics__postgresql_out_of_reach__unverified_reads_counted(
+    scrape: Callable[[], dict[str, float]], out_of_touch: Callable[[float], None]
+) -> None:
+    Personality.objects.create(personality_name="elara")
+    Personality.objects.lookup("elara")
+    out_of_touch(100)
+    before = scrape()
+    Personality.objects.lookup("elara")
+    unverified = "companion_unverified_reads_total{personality}"
+    assert scrape()[unverified] == before[unverified] + 1
+
+
+def test_metrics__feed_and_process__are_there(scrape: Callable[[], dict[str, float]]) -> None:
+    samples = scrape()
+    assert 0 <= samples["companion_change_feed_age_seconds{}"] < 2
+    assert samples["process_resident_memory_bytes{}"] > 0
+
+
+def test_metrics__redis_stopped__breaker_open_and_errors_counted(
+    scrape: Callable[[], dict[str, float]], own_redis: Guarded
+) -> None:
+    Personality.objects.create(personality_name="elara")
+    Personality.objects.lookup("elara")
+    before = scrape()
+    assert before["companion_redis_breaker_open{}"] == 0
+    own_redis.stop()
+    Personality.objects.lookup("nobody")
+    after = scrape()
+    assert after["companion_redis_breaker_open{}"] == 1
+    assert after["companion_redis_breaker_openings_total{}"] == 1
+    refused = "companion_redis_errors_total{ConnectionError}"
+    assert after[refused] > before.get(refused, 0)
+
+
+def test_metrics__no_key__refused() -> None:
+    response = APIClient().get("/metrics", HTTP_ACCEPT=SCRAPER)
+    assert response.status_code == 401

@@ -1,0 +1,80 @@
+"""The coherent copies of configurations: near, in Redis, and where both come from."""
+
+from collections.abc import Collection, Iterable
+from functools import cache
+from typing import TYPE_CHECKING
+
+from django.apps import apps
+from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS, transaction
+
+from coherence import log
+from coherence.cache import CoherentCache
+from coherence.hooks import catch_up_on_commit
+from coherence.log import NumberedQuery
+from personalities.cache import RedisCopies
+from personalities.cache import forget as forget_in_redis
+from personalities.cache.keys import Key, stem
+from personalities.config import PersonalityConfig
+
+if TYPE_CHECKING:
+    from personalities.models import Personality
+
+
+@cache
+def _query() -> "NumberedQuery[Personality]":
+    """Made at the first lookup, when the models are there."""
+    return NumberedQuery(
+        apps.get_model("personalities", "Personality"),
+        "is_active AND personality_name = ANY(%(names)s) AND (owner_id IS NULL OR owner_id = ANY(%(owners)s))",
+    )
+
+
+def load(keys: Collection[Key]) -> tuple[int | None, dict[Key, PersonalityConfig]]:
+    """The active ones of `keys` straight from the database, and the number of the change log, in one statement."""
+    owners = {owner for owner, _ in keys if owner is not None}
+    number, rows = _query()(names=list({name for _, name in keys}), owners=list(owners))
+    return number, {row.key: row.to_config() for row in rows if row.key in keys}
+
+
+copies = CoherentCache(
+    "personality",
+    load,
+    stem,
+    shared=RedisCopies(),
+    capacity=settings.PERSONALITY_NEAR_ENTRIES,
+    stale_seconds=settings.PERSONALITY_STALE_IF_ERROR_SECONDS,
+)
+
+
+def forget_everything() -> None:
+    """From now on no process believes any copy from before, wherever it lies. Works without Redis."""
+    log.note()
+    catch_up_on_commit(DEFAULT_DB_ALIAS)
+
+
+def forget(keys: Collection[Key]) -> None:
+    """The same of `keys` alone."""
+    log.note(map(stem, keys))
+    catch_up_on_commit(DEFAULT_DB_ALIAS)
+
+
+def keys_of(names: Collection[str]) -> set[Key]:
+    """All that goes by one of `names`: everybody's, whether it exists or not, and each owner's."""
+    model: type[Personality] = apps.get_model("personalities", "Personality")
+    rows = model._base_manager.filter(personality_name__in=names)
+    return {(None, name) for name in names} | set(rows.values_list("owner_id", "personality_name"))
+
+
+def forget_on_commit(keys: Iterable[Key], *, using: str) -> None:
+    """Once the transaction on database `using` is committed, drop the copies in Redis and take the change to heart.
+
+    No truth rests on it: it lets this process see its own commit at once, and people an empty place in Redis.
+    """
+    catch_up_on_commit(using)
+
+    def forget_committed() -> None:  # a named function: Django's report of a failing hook cannot name a partial
+        forget_in_redis(keys)
+
+    # Robust: the row is committed, so a failing cache must not tell the caller otherwise.
+    transaction.on_commit(forget_committed, using=using, robust=True)

@@ -1,0 +1,96 @@
+"""audit_personality_cache finds what is planted."""
+
+import json
+from collections.abc import Callable
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from personalities.config import SHAPE
+from personalities.models import Personality
+
+pytestmark = pytest.mark.django_db(transaction=True)
+CONFIG = "personality:global:elara:config"
+
+
+@pytest.fixture(autouse=True)
+def warm() -> None:
+    Personality.objects.create(personality_name="elara", greeting="Good morning.")
+    Personality.objects.create(personality_name="nova")
+    call_command("warm_personality_cache", verbosity=0)
+
+
+@pytest.fixture
+def plant(redis: Any) -> Callable[..., None]:
+    """Writes a configuration back to Redis with other values."""
+
+    def write(**changes: Any) -> None:
+        key = settings.REDIS_KEY_PREFIX + CONFIG
+        redis.set(key, json.dumps(json.loads(redis.get(key)) | changes))
+
+    return write
+
+
+def audit(*names: str) -> tuple[dict[str, Any], bool]:
+    """What it exports, and whether it fails."""
+    out = StringIO()
+    try:
+        call_command("audit_personality_cache", *names, "--json", stdout=out)
+    except CommandError:
+        return json.loads(out.getvalue()), True
+    return json.loads(out.getvalue()), False
+
+
+def counts(**found: int) -> dict[str, int]:
+    return {"compared": 2, "sound": 0, "outdated": 0, "foreign": 0, "wrong": 0} | found
+
+
+def test_audit__nothing_wrong__says_so() -> None:
+    assert audit() == (counts(sound=2) | {"copies": []}, False)
+
+
+def test_audit__another_greeting_planted__wrong(plant: Callable[..., None]) -> None:
+    plant(greeting="Go away.")
+    found = [{"key": "personality:global:elara", "verdict": "wrong"}]
+    assert audit() == (counts(sound=1, wrong=1) | {"copies": found}, True)
+    assert audit("nova")[1] is False
+
+
+def test_audit__a_copy_without_a_row__wrong(redis: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE personalities_personality DISABLE TRIGGER USER")
+        cursor.execute("DELETE FROM personalities_personality WHERE personality_name = 'elara'")
+        cursor.execute("ALTER TABLE personalities_personality ENABLE TRIGGER USER")
+    assert audit()[0]["wrong"] == 1
+
+
+@pytest.mark.parametrize("garbage", [b"", b"{", b"[]", b'{"x": 1}', b"\x80\x04K\x01."])
+def test_audit__garbage_planted__foreign(redis: Any, garbage: bytes) -> None:
+    redis.set(settings.REDIS_KEY_PREFIX + CONFIG, garbage)
+    assert audit() == (counts(sound=1, foreign=1) | {"copies": [{"key": CONFIG[:-7], "verdict": "foreign"}]}, True)
+
+
+def test_audit__an_older_copy_is_back__outdated_and_harmless() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE personalities_personality SET greeting = 'New.' WHERE personality_name = 'elara'")
+    assert audit() == (counts(sound=1, outdated=1) | {"copies": [{"key": CONFIG[:-7], "verdict": "outdated"}]}, False)
+    assert Personality.objects.get_config("elara").greeting == "New."
+
+
+def test_audit__a_number_that_the_log_has_not_reached__foreign(plant: Callable[..., None]) -> None:
+    meta = Personality.objects.get_config("elara").to_dict()["meta"]
+    plant(meta=meta | {"number": 2**62, "shape": SHAPE})
+    assert audit()[0]["foreign"] == 1
+
+
+def test_audit__wrong__a_person_reads_which_and_why(plant: Callable[..., None]) -> None:
+    plant(greeting="Go away.")
+    out = StringIO()
+    with pytest.raises(CommandError, match="1 wrong or damaged: personality:global:elara"):
+        call_command("audit_personality_cache", stdout=out)
+    assert "not what the row says, and believed" in out.getvalue()
+    assert "2 copies compared with their rows: 1 sound, 0 outdated, 0 foreign, 1 wrong." in out.getvalue()
