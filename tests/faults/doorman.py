@@ -1,0 +1,98 @@
+"""API keys, in a lab: made, turned away, and verified again and again meanwhile."""
+
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import connection
+
+from accounts import copies, keys
+from accounts.models import ApiKey
+from tests.faults.reads import Caught
+
+Verdict = tuple[int, int, str, bool, str]  # start, end, key, whether it is let in, error
+
+
+def issue(count: int) -> list[str]:
+    """So many keys, each of a user of its own."""
+    users = [User.objects.create(username=f"u-{secrets.token_hex(5)}") for _ in range(count)]
+    return [ApiKey.objects.issue(user)[1] for user in users]
+
+
+def verify(text: str) -> Verdict:
+    user, start = None, time.monotonic_ns()
+    with Caught() as caught:
+        user = ApiKey.objects.verify(text)
+    return start, time.monotonic_ns(), text, user is not None, caught.error
+
+
+def key_of(text: str) -> ApiKey:
+    return ApiKey.objects.get(prefix=keys.prefix(text))
+
+
+def deactivate(user: User) -> None:
+    user.is_active = False
+    user.save()
+
+
+WAYS: dict[str, Callable[[ApiKey], Any]] = {
+    "revoke": lambda key: key.revoke(),
+    "delete": lambda key: key.delete(),
+    "deactivate": lambda key: deactivate(key.user),
+    "delete user": lambda key: key.user.delete(),
+}
+
+
+def turn_away(way: str, text: str) -> int:
+    """By the ORM; the moment (monotonic, ns) at which it was done."""
+    WAYS[way](key_of(text))
+    return time.monotonic_ns()
+
+
+class Guard:
+    """A thread that verifies keys one after the other, until told to end."""
+
+    def __init__(self, texts: list[str]) -> None:
+        self._texts, self._verdicts, self._over = texts, list[Verdict](), threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def end(self) -> list[Verdict]:
+        self._over.set()
+        self._thread.join()
+        return self._verdicts
+
+    def _run(self) -> None:
+        while not self._over.wait(0.001):
+            self._verdicts += map(verify, self._texts)
+        connection.close()
+
+
+guards: list[Guard] = []
+
+
+def guard(texts: list[str]) -> None:
+    """Begin; answers when each key was verified once."""
+    assert all(let_in for _, _, _, let_in, _ in map(verify, texts)), "a good key was refused"
+    guards.append(Guard(texts))
+
+
+def invent_keys(count: int) -> int:
+    """Verify keys that nobody has, the last of them as a caller would present it; how many were let in."""
+    texts = [keys.generate() for _ in range(count)]
+    prefixes = [keys.prefix(text) or "" for text in texts]
+    found = copies.keys.get_many(prefixes)  # what `verify` asks, many at a time
+    return sum(answer.value is not None for answer in found.values()) + (ApiKey.objects.verify(texts[-1]) is not None)
+
+
+COMMANDS: dict[str, Callable[..., Any]] = {
+    "issue": issue,
+    "verify": verify,
+    "turn_away": turn_away,
+    "guard": guard,
+    "unguard": lambda: guards.pop().end(),
+    "invent_keys": invent_keys,
+}

@@ -1,0 +1,90 @@
+"""Places at which a worker stops until told to go on, or for ever."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from coherence.cache import CoherentCache
+from tests.faults.reads import Row, read
+
+PATIENCE = 30.0
+
+
+class Held:
+    """A read in a thread of its own that stops between reading the row and keeping copies of it."""
+
+    def __init__(self, name: str) -> None:
+        self._name, self._rows = name, list[Row]()
+        self._reached, self._go = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=lambda: self._rows.append(read(self._name)), daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+        assert self._reached.wait(PATIENCE), "the read did not come to the database"
+
+    def start_at_once(self) -> None:
+        """Without a stop. It should hang when this returns, and would have ended otherwise."""
+        self._thread.start()
+        self._thread.join(0.2)
+
+    def stop_here(self) -> None:
+        if threading.current_thread() is self._thread:
+            self._reached.set()
+            assert self._go.wait(PATIENCE), "nobody let the read go on"
+
+    def end(self) -> Row:
+        self._go.set()
+        self._thread.join(PATIENCE)
+        return self._rows[0]
+
+
+held: list[Held] = []  # these stop at the gate,
+joined: list[Held] = []  # these do not
+load = CoherentCache._query
+
+
+def _load_and_stop(self: Any, keys: Any) -> Any:
+    loaded = load(self, keys)
+    stop_here()
+    return loaded
+
+
+def stop_here() -> None:
+    for each in held:
+        each.stop_here()
+
+
+def hold(name: str) -> None:
+    """Begin a read; answers when it has the row and has kept no copy yet."""
+    CoherentCache._query = _load_and_stop  # type: ignore[method-assign]
+    held.append(Held(name))
+    held[-1].start()
+
+
+def join(name: str) -> None:
+    """Begin another read, which will wait for the one that is held: a name is loaded once at a time."""
+    joined.append(Held(name))
+    joined[-1].start_at_once()
+
+
+def joined_read() -> Row:
+    return joined.pop(0).end()
+
+
+def release() -> Row:
+    """Let it go on, to its end."""
+    return held.pop(0).end()
+
+
+def die_before_hooks() -> None:
+    """From now on this process dies, unheard, at the first commit hook: the row is committed then."""
+    add: Callable[..., None] = BaseDatabaseWrapper.on_commit
+
+    def on_commit(self: BaseDatabaseWrapper, func: Any, robust: bool = False) -> None:
+        add(self, lambda: os.kill(os.getpid(), signal.SIGKILL))
+
+    BaseDatabaseWrapper.on_commit = on_commit  # type: ignore[method-assign]

@@ -1,0 +1,116 @@
+"""Servers to which faults are done. A signal goes to the server itself, never to the guard above it."""
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import psutil
+from redis import Redis
+from redis.exceptions import RedisError
+
+from tests.e2e.instance import wait_until
+from tooling import postgres, redis
+from tooling.processes import Guarded
+
+
+class Server:
+    """A server that can be frozen (it keeps its port and its memory, and answers nothing) and go on."""
+
+    guarded: Guarded
+
+    @property
+    def process(self) -> psutil.Process:
+        """The real one: the only child of the guard's process."""
+        (child,) = psutil.Process(self.guarded.process.pid).children()
+        return child
+
+    def freeze(self) -> None:
+        """SIGSTOP, parents first so that no child is born meanwhile. Returns when all have stopped."""
+        self._signal(signal.SIGSTOP)
+        wait_until(lambda: all(each.status() == psutil.STATUS_STOPPED for each in self._family()))
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def stop(self) -> None:
+        """For good; what is frozen would not hear it."""
+        if self.guarded.process.poll() is None:
+            self.thaw()
+        self.guarded.stop()
+
+    def _signal(self, number: signal.Signals) -> None:
+        for process in self._family():
+            process.send_signal(number)
+
+    def _family(self) -> list[psutil.Process]:
+        """A child may end while we count: PostgreSQL's autovacuum workers do."""
+        return [self.process, *(each for each in self.process.children(recursive=True) if each.is_running())]
+
+
+class RedisServer(Server):
+    """With its data on disk (AOF), so that a killed one comes back with what it had. Its port stays the same."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.guarded, self.url = redis.start(folder, durable=True)
+        self.port = int(self.url.rpartition(":")[2].partition("/")[0])
+        self.client: Any = Redis.from_url(self.url, socket_timeout=5)
+
+    def freeze(self) -> None:
+        super().freeze()
+        assert not self.answers(), "a frozen Redis answers"
+
+    def thaw(self) -> None:
+        super().thaw()
+        wait_until(self.answers)
+
+    def kill(self) -> None:
+        """SIGKILL: nobody listens on its port any more when this returns."""
+        self.process.kill()
+        self.guarded.stop()
+        assert not self.answers(), "a killed Redis answers"
+
+    def restart(self) -> None:
+        """After `kill`: the same data on the same port."""
+        url, (self.guarded, self.url) = self.url, redis.start(self._folder, durable=True, port=self.port)
+        assert self.url == url, f"somebody took port {self.port}"
+        wait_until(self.answers)  # not while it still loads its data
+
+    def answers(self, seconds: float = 0.2) -> bool:
+        with Redis.from_url(self.url, socket_timeout=seconds, socket_connect_timeout=seconds, retry=None) as client:
+            try:
+                return bool(client.ping())
+            except RedisError:
+                return False
+
+
+class PostgresServer(Server):
+    """Without fsync: fast, and safe from everything but SIGKILL and a power cut."""
+
+    def __init__(self, folder: Path, password: str) -> None:
+        self._again = (folder, password)
+        self.guarded, self.url = postgres.start(folder, password, durable=False)
+        self._port = int(self.url.rpartition(":")[2].partition("/")[0])
+
+    def halt(self) -> None:
+        """A fast shutdown: connections are closed, and new ones refused, until `restart`."""
+        self.stop()
+
+    def restart(self) -> None:
+        """After `halt`: the same data on the same port."""
+        url = self.url
+        with mock.patch.object(postgres, "free_port", return_value=self._port):  # it takes no wish
+            self.guarded, self.url = postgres.start(*self._again, durable=False)
+        assert self.url == url
+
+
+def pause(seconds: float, since: int) -> None:
+    """Let time pass until `seconds` after the moment `since` (monotonic, ns): where time itself is what is tested."""
+    time.sleep(max(seconds - (time.monotonic_ns() - since) / 1e9, 0))
+
+
+def kill(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)

@@ -1,0 +1,76 @@
+"""Promise 1 where the change feed is out of touch, though PostgreSQL itself is well."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.faults.conftest import LONG, Figure, Workers
+from tests.faults.history import Commit
+from tests.faults.ills import FEEDS, deaf_feeds
+from tests.faults.scenarios import BOUND, watched
+from tests.faults.stage import Stage
+
+CUT = f"SELECT pg_terminate_backend(pid) FROM ({FEEDS}) feeds"
+
+
+def test_feed__connections_cut__noticed_within_the_bound(
+    stage: Stage, workers: Workers, name: str, figure: Figure
+) -> None:
+    """As by a proxy, an administrator or a failover. Seldom writes: whoever reads the database has other news of it."""
+    writes = 30 if LONG else 10
+    readers, before = workers(3), stage.create(name)
+    with cut_again_and_again(stage, 0.5) as cut:
+        verdict = watched(
+            readers, [name], before, lambda: stage.writer.write_many("raw_sql", [name], 2, writes, pause=0.6)
+        )
+    assert len(cut) >= writes, "the connections were not cut"
+    figure(
+        1,
+        "a commit is noticed while the feed's connections are cut",
+        f"0 reads older than {BOUND} s",
+        measured=f"{verdict} ({writes} writes)",
+        met=verdict.holds,
+        why=verdict.evidence(),
+    )
+
+
+@pytest.mark.skipif(not LONG, reason="four seconds")
+def test_feed__connections_hang__noticed_within_the_bound(
+    stage: Stage, workers: Workers, fresh: Callable[[], str], figure: Figure
+) -> None:
+    names = [fresh() for _ in range(10)]
+    readers, before = workers(3), stage.create(*names)
+
+    def write() -> list[Commit]:
+        with deaf_feeds(stage):  # for longer than the bound
+            return stage.writer.write_many("raw_sql", names, 2, 10_000, pause=0.01, seconds=2 * BOUND)
+
+    verdict = watched(readers, names, before, write)
+    figure(
+        1,
+        "a commit is noticed while the feed's connections hang",
+        f"0 reads older than {BOUND} s",
+        measured=str(verdict),
+        met=verdict.holds,
+        why=verdict.evidence(),
+    )
+
+
+@contextmanager
+def cut_again_and_again(stage: Stage, seconds: float) -> Iterator[list[object]]:
+    over, cut = threading.Event(), list[object]()
+
+    def run() -> None:
+        while not over.wait(seconds):
+            cut.extend(stage.sql(CUT))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield cut
+    finally:
+        over.set()
+        thread.join()
+    assert cut, "no feed was cut"

@@ -1,0 +1,71 @@
+"""Promise 3: another process sees every change of a row, by whatever path it was written."""
+
+import time
+from collections.abc import Callable
+
+from tests.faults.conftest import Figure, Workers
+from tests.faults.history import Commit
+from tests.faults.scenarios import BOUND
+from tests.faults.stage import Stage
+from tests.faults.verdict import said
+from tests.faults.workers import Worker
+
+CHANGING = ("save", "update_or_create", "upsert", "update", "bulk_update", "raw_sql")
+MAKING = ("create", "bulk_create")
+DELETING = ("delete", "raw_delete", "truncate", "admin_delete")
+RENAMING = ("rename_by_save", "rename_by_update", "rename_by_bulk_update", "rename_by_sql")
+
+Fresh = Callable[[], str]
+
+
+def noticed(reader: Worker, commit: Commit, expected: dict[str, int | None]) -> float:
+    """Seconds from the return of COMMIT until the reader shows of each name what is expected; at most 5."""
+    while True:
+        reads = [reader.read(name) for name in expected]
+        seconds = (time.monotonic_ns() - commit.returned) / 1e9
+        if [read.version for read in reads] == list(expected.values()) or seconds > 5:
+            return seconds
+
+
+def change(stage: Stage, path: str, fresh: Fresh, reader: Worker) -> float:
+    name = fresh()
+    stage.create(name)
+    assert reader.read(name).version == 1
+    return noticed(reader, stage.writer.write(path, name, 2), {name: 2})
+
+
+def make(stage: Stage, path: str, fresh: Fresh, reader: Worker) -> float:
+    name = fresh()
+    assert reader.read(name).version is None
+    return noticed(reader, stage.writer.write(path, name, 1), {name: 1})
+
+
+def delete(stage: Stage, path: str, fresh: Fresh, reader: Worker) -> float:
+    name = fresh()
+    stage.create(name)
+    assert reader.read(name).version == 1
+    return noticed(reader, stage.writer.write(path, name, 2), {name: None})
+
+
+def rename(stage: Stage, path: str, fresh: Fresh, reader: Worker) -> float:
+    old, new = fresh(), fresh()
+    stage.create(old)
+    assert [reader.read(name).version for name in (old, new)] == [1, None]
+    return noticed(reader, stage.writer.write(path, old, 2, to=new), {old: None, new: 2})
+
+
+def test_paths__every_way_to_write__seen_elsewhere(
+    stage: Stage, workers: Workers, fresh: Fresh, figure: Figure
+) -> None:
+    (reader,) = workers(1)
+    kinds = {change: CHANGING, make: MAKING, delete: DELETING, rename: RENAMING}
+    seconds = {path: seen(stage, path, fresh, reader) for seen, paths in kinds.items() for path in paths}
+    within = [path for path, taken in seconds.items() if taken <= BOUND]
+    figure(
+        3,
+        "every way to write is noticed, renames included",
+        f"{len(seconds)} of {len(seconds)} within {BOUND} s",
+        measured=f"{len(within)} of {len(seconds)}, slowest {said(max(seconds.values()))}",
+        met=len(within) == len(seconds),
+        why=str(seconds),
+    )

@@ -1,0 +1,58 @@
+"""Promise 9: when Redis is back, it is used again within seconds, and nobody has to do anything for that."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.faults.conftest import LONG, Figure
+from tests.faults.ills import Ill, frozen, killed
+from tests.faults.labs import labs
+from tests.faults.rates import THREADS, Load, Window, load
+from tests.faults.stage import Stage
+from tests.faults.verdict import said
+
+BAR, SECONDS, WINDOW = 0.9, 6.0, 0.2
+GIVEN_UP = 15.0
+ROUNDS = 2 if LONG else 1
+
+
+def hit_ratio(window: Window) -> float:
+    return sum(lookup.source == "redis" for lookup in window.lookups) / max(len(window.lookups), 1)
+
+
+def opened(stage: Stage, ours: Load, ill: Ill) -> int:
+    """Do that to Redis until the breaker has opened; the moment at which Redis is well again."""
+    with ill(stage.redis):
+        ours.run(0.4)
+        assert ours.breaker == "open"
+        assert hit_ratio(ours.windows[-1]) < BAR, "the fault did not take effect"
+    return time.monotonic_ns()
+
+
+def back(ours: Load, since: int) -> float:
+    """Seconds from then to the end of the first window with enough hits."""
+    ours.windows.clear()
+    while (took := (time.monotonic_ns() - since) / 1e9) < GIVEN_UP:
+        ours.run(WINDOW)
+        if hit_ratio(ours.windows[-1]) >= BAR and ours.breaker == "closed":
+            return (time.monotonic_ns() - since) / 1e9
+    return took
+
+
+@pytest.mark.parametrize("ill", [frozen, killed])
+def test_redis__back__used_again_within_seconds(
+    stage: Stage, fresh: Callable[[], str], figure: Figure, ill: Ill
+) -> None:
+    names = [fresh() for _ in range(3 * THREADS)]
+    stage.create(*names)
+    with labs(stage) as new, load(new(PERSONALITY_NEAR_ENTRIES="0"), names) as ours:
+        took = [back(ours, opened(stage, ours, ill)) for _ in range(ROUNDS)]
+    figure(
+        9,
+        f"Redis was {ill.__name__} and is back: breaker closed, hit ratio >= {BAR}",
+        f"within {said(SECONDS)}",
+        measured=f"{said(max(took))} at the latest ({ROUNDS} times), then {hit_ratio(ours.windows[-1]):.3f}",
+        met=max(took) <= SECONDS and ours.sources <= {"redis", "database"},
+        why=f"{[said(each) for each in took]}; answers came from {ours.sources}",
+    )

@@ -1,0 +1,123 @@
+"""Promise 8: a Redis that is silent costs lookups next to nothing, where a timeout alone would cost nearly all."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import pytest
+
+from tests.faults.conftest import LONG, Figure
+from tests.faults.labs import labs
+from tests.faults.rates import THREADS, Load, load, take_turns
+from tests.faults.stage import Stage
+from tests.faults.verdict import said
+
+OPENING = 0.6  # seconds of lookups into which the fault falls
+ROUNDS, SECONDS, PEER_SECONDS = (11, 0.5, 3) if LONG else (20, 0.1, 0.5)
+TIMEOUT = 0.1  # seconds: settings.REDIS_CACHE
+BAR, SLOWEST, PEER_BAR = 0.8, 2 * TIMEOUT + 0.1, 50
+
+
+class Outcome(NamedTuple):
+    """Lookups a second: ours, those of a process without Redis, and of one that has a timeout and no breaker."""
+
+    ours: float
+    database: float
+    peer: float
+    slowest: float  # of ours, in seconds
+
+    @property
+    def share(self) -> float:
+        return self.ours / self.database
+
+
+@pytest.fixture
+def names(stage: Stage, fresh: Callable[[], str]) -> list[str]:
+    made = [fresh() for _ in range(3 * THREADS)]
+    stage.create(*made)
+    return made
+
+
+def outcome(stage: Stage, names: list[str], rounds: int, without: Sequence[str] = ()) -> Outcome:
+    with labs(stage) as new:
+        lab, peer = new(PERSONALITY_NEAR_ENTRIES="0", without=without), new(PERSONALITY_NEAR_ENTRIES="0")
+        bare = new(PERSONALITY_NEAR_ENTRIES="0", REDIS_ENABLED="false")
+        with load(lab, names) as ours, load(bare, names) as database, load(peer, names, "cache aside") as plain:
+            for each in ours, plain:
+                each.run(0.05)
+                assert each.sources == {"redis"}, f"{each.sources} before the fault"
+                each.windows.clear()
+            try:
+                measure(stage, ours, database, plain, rounds)
+            finally:
+                stage.redis.thaw()
+        return Outcome(ours.rate, database.rate, plain.rate, ours.slowest)
+
+
+def measure(stage: Stage, ours: Load, database: Load, plain: Load, rounds: int) -> None:
+    with ours.going(OPENING):
+        stage.redis.freeze()
+    ours.leave_out("redis")
+    take_turns([ours, database], rounds, SECONDS)
+    plain.run(PEER_SECONDS)
+    assert ours.sources == database.sources == plain.sources == {"database"}
+
+
+@pytest.fixture(scope="module")
+def found(stage: Stage) -> Outcome:
+    names = [f"frozen-{number}" for number in range(3 * THREADS)]
+    stage.create(*names)
+    return outcome(stage, names, ROUNDS)
+
+
+def test_lookups__redis_frozen__nearly_as_fast_as_the_database(found: Outcome, figure: Figure) -> None:
+    rates = f"{found.ours:.0f}/s against {found.database:.0f}/s"
+    figure(
+        8,
+        "Redis frozen: lookups a second, from the first moment on",
+        f">= {BAR} x database-only, slowest <= {said(SLOWEST)}",
+        measured=f"{found.share:.2f} ({rates}), slowest {said(found.slowest)}",
+        met=found.share >= BAR and found.slowest <= SLOWEST,
+    )
+
+
+def test_lookups__redis_frozen__far_ahead_of_a_timeout_alone(found: Outcome, figure: Figure) -> None:
+    """How far, PostgreSQL decides: the peer is held up by its timeouts, we by what a lookup costs without Redis.
+
+    Where the database alone is not that far ahead, nobody can be; what is left to show is that we keep up with it.
+    """
+    reach = min(PEER_BAR * found.peer, BAR * found.database)
+    figure(
+        8.1,
+        "the same, against django-redis with that timeout and no breaker",
+        f">= {PEER_BAR} x, or {BAR} of what the database alone does",
+        measured=f"{found.ours / found.peer:.0f} x ({found.ours:.0f}/s against {found.peer:.0f}/s; "
+        f"the database alone {found.database / found.peer:.0f} x)",
+        met=found.ours >= reach,
+    )
+
+
+@pytest.mark.skipif(not LONG, reason="for the long form")
+def test_lookups__redis_freezes_while_no_database_connection_is_open__slowest(
+    stage: Stage, names: list[str], figure: Figure
+) -> None:
+    """A process that Redis has served for long has none, and all its threads need one at the same moment."""
+    with labs(stage) as new:
+        for name in names:
+            stage.writer.read(name)  # now Redis has them
+        with load(new(PERSONALITY_NEAR_ENTRIES="0"), names) as ours:
+            try:
+                with ours.going(OPENING):
+                    stage.redis.freeze()
+            finally:
+                stage.redis.thaw()
+    figure(
+        8.2,
+        "the same, where no connection to PostgreSQL was open",
+        f"slowest <= {said(SLOWEST)}",
+        measured=said(ours.slowest),
+        met=ours.slowest <= SLOWEST,
+    )
+
+
+def test_lookups__redis_frozen_without_breaker__test_would_notice(stage: Stage, names: list[str]) -> None:
+    assert outcome(stage, names, 1, without=["breaker"]).share < BAR
