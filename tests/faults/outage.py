@@ -78,6 +78,7 @@ class Outage:
             since = time.monotonic()
             wait_until(lambda: self.lab.read(self.warm[0]).unverified, 5)
             self.noticed = time.monotonic() - since
+            wait_until(lambda: self.site.personality(self.warm[0]).is_marked, 5)  # each process notices by itself
             self._suffer()
             while time.monotonic() < since + seconds:
                 self.lab.read(self.cold[0])  # somebody always asks
