@@ -20,12 +20,14 @@ class ChangeFeed:
     """The latest change of each key, as far back as a floor, below which nothing is known.
 
     `number` is the log's number as this process knows it; `heard` is when (monotonic, seconds) that was all there was.
+    `edition` is another one whenever something has become known.
     Questions take no lock: what they read is replaced whole, or only grows.
     """
 
     def __init__(self, clock: Callable[[], float] = clock) -> None:
         self.clock = clock
         self.number = 0
+        self.edition = 0
         self.heard = float("-inf")
         self._known: tuple[int, dict[str, int]] = (0, {})
         self._lock = threading.Lock()
@@ -94,6 +96,7 @@ class ChangeFeed:
             self._note(line)
         if lines:  # last: a number is known when all changes up to it are
             self.number = max(self.number, lines[0].number)
+        self.edition += bool(lines) or not is_anchored
         return True
 
     def _start_over(self, lines: Sequence[Line]) -> None:

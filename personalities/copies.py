@@ -12,13 +12,17 @@ from coherence import log
 from coherence.cache import CoherentCache
 from coherence.hooks import catch_up_on_commit
 from coherence.log import NumberedQuery
+from coherence.near import Copy
 from personalities.cache import RedisCopies
 from personalities.cache import forget as forget_in_redis
 from personalities.cache.keys import Key, stem
 from personalities.config import PersonalityConfig
+from personalities.names import InvalidName, canonical
 
 if TYPE_CHECKING:
     from personalities.models import Personality
+
+ServedCopy = Copy[Key, PersonalityConfig]
 
 
 @cache
@@ -45,6 +49,43 @@ copies = CoherentCache(
     capacity=settings.PERSONALITY_NEAR_ENTRIES,
     stale_seconds=settings.PERSONALITY_STALE_IF_ERROR_SECONDS,
 )
+
+
+def hit(name: str, owner: int | None) -> ServedCopy | None:
+    """The copy that answers a lookup without asking anybody: the owner's own, else everybody's. It counts as read.
+
+    None when more must be done, also where `name` cannot be one.
+    """
+    try:
+        copy = _given.get(name) if owner is None else None
+        if copy is None or not copies.holds(copy):
+            copy = _hit(name, owner)
+    except InvalidName:
+        return None
+    if copy is not None:
+        copy.reads += 1
+        copy.used = True
+    return copy
+
+
+# Everybody's copies by the name as it was given, which saves nearly every lookup the way to its key.
+_given: dict[str, ServedCopy] = {}
+
+
+def _hit(name: str, owner: int | None) -> ServedCopy | None:
+    spelling = canonical(name)
+    copy = copies.hit((owner, spelling))
+    if owner is not None:
+        return copies.hit((None, spelling)) if copy is not None and copy.value is None else copy
+    if copy is not None and copy.value is not None:
+        _remember(name, copy)
+    return copy
+
+
+def _remember(name: str, copy: ServedCopy) -> None:
+    if len(_given) >= copies.capacity:
+        _given.clear()
+    _given[name] = copy
 
 
 def forget_everything() -> None:

@@ -1,7 +1,7 @@
 """Lookups by name, and writes that forget what they made untrue."""
 
 from collections.abc import Collection, Iterable
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 from uuid import UUID
 
 from django.db import models, transaction
@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from coherence.answer import SOURCES, Answer
 from personalities.cache.keys import Key
 from personalities.config import PersonalityConfig
-from personalities.copies import copies, forget_on_commit
+from personalities.copies import copies, forget_on_commit, hit
 from personalities.names import InvalidName, canonical
 
 if TYPE_CHECKING:
@@ -79,16 +79,25 @@ class PersonalityManager(_FromQuerySet["Personality"]):
     same name. Inside a transaction no copy is read and none kept: the writer sees its own rows.
     """
 
+    def contribute_to_class(self, cls: type[models.Model], name: str) -> None:
+        """Django's way from the class to its manager would be half of what a lookup costs."""
+        super().contribute_to_class(cls, name)
+        setattr(cls, name, self)
+
     def get_id(self, name: str, owner: "Owner" = None) -> UUID:
         """The id of the personality. Raises Personality.DoesNotExist."""
-        return self.get_config(name, owner).id
+        copy = hit(name, None if owner is None else _id_of(owner))
+        config = copy.value if copy else self.lookup(name, owner).value
+        return config.id if config else self._none(name)
 
     def get_config(self, name: str, owner: "Owner" = None) -> PersonalityConfig:
         """The configuration of the personality. Raises Personality.DoesNotExist."""
-        config = self.lookup(name, owner).value
-        if config is None:
-            raise self.model.DoesNotExist(f"No active personality is named {name!r:.120}.")
-        return config
+        copy = hit(name, None if owner is None else _id_of(owner))
+        config = copy.value if copy else self.lookup(name, owner).value
+        return config or self._none(name)
+
+    def _none(self, name: str) -> NoReturn:
+        raise self.model.DoesNotExist(f"No active personality is named {name!r:.120}.")
 
     def get_configs(self, names: Collection[str], owner: "Owner" = None) -> dict[str, PersonalityConfig]:
         """Configurations by name as given; unknown names are left out. One round trip; a query for what it lacked."""
@@ -97,6 +106,8 @@ class PersonalityManager(_FromQuerySet["Personality"]):
 
     def lookup(self, name: str, owner: "Owner" = None) -> Answer[PersonalityConfig]:
         """What there is under the name, or that there is nothing; and where that came from."""
+        if copy := hit(name, _id_of(owner)):
+            return Answer(copy.value, "near")
         return self.lookup_many([name], owner).get(name, NO_NAME)
 
     def lookup_many(self, names: Collection[str], owner: "Owner" = None) -> dict[str, Answer[PersonalityConfig]]:

@@ -12,22 +12,22 @@ THREADS = 8
 SECONDS = 1.0
 
 
-def filled(capacity: int, keys: str) -> NearCache[str]:
-    cache: NearCache[str] = NearCache(capacity)
+def filled(capacity: int, keys: str) -> NearCache[str, str]:
+    cache: NearCache[str, str] = NearCache(capacity)
     for key in keys:
-        cache.keep(key, Copy(key, 1))
+        cache.keep(Copy(key, key, 1))
     return cache
 
 
-def kept(cache: NearCache[str], keys: str) -> str:
+def kept(cache: NearCache[str, str], keys: str) -> str:
     """Looks without reading, which would count."""
     return "".join(key for key in keys if key in cache._copies)
 
 
 def test_keep__more_than_its_capacity__bounded_and_the_newest_is_there() -> None:
-    cache: NearCache[int] = NearCache(10)
+    cache: NearCache[str, int] = NearCache(10)
     for number in range(1000):
-        cache.keep(str(number), Copy(number, number))
+        cache.keep(Copy(str(number), number, number))
         assert len(cache) <= 10
         assert cache._copies[str(number)].value == number
     assert len(cache) == 10
@@ -37,7 +37,7 @@ def test_keep__all_were_read__bounded_all_the_same() -> None:
     cache = filled(3, "abc")
     for key in "abc":
         assert cache.get(key)
-    cache.keep("d", Copy("d", 1))
+    cache.keep(Copy("d", "d", 1))
     assert len(cache) == 3
 
 
@@ -45,7 +45,7 @@ def test_keep__full__what_was_read_stays_and_what_was_not_goes() -> None:
     cache = filled(3, "abc")
     for key in "defghijk":
         assert cache.get("a")
-        cache.keep(key, Copy(key, 1))
+        cache.keep(Copy(key, key, 1))
     assert kept(cache, "abcdefghi") == "a"
 
 
@@ -53,15 +53,15 @@ def test_keep__read_once_long_ago__goes_in_the_end() -> None:
     cache = filled(3, "abc")
     assert cache.get("a")
     for key in "defghijk":
-        cache.keep(key, Copy(key, 1))
+        cache.keep(Copy(key, key, 1))
     assert kept(cache, "abcdefgh") == ""
 
 
 @pytest.mark.parametrize(("number", "served"), [(4, "old"), (5, "new"), (6, "new")])
 def test_keep__there_is_one__never_replaced_by_an_earlier(number: int, served: str) -> None:
-    cache: NearCache[str] = NearCache(10)
-    cache.keep("a", Copy("old", 5))
-    cache.keep("a", Copy("new", number))
+    cache: NearCache[str, str] = NearCache(10)
+    cache.keep(Copy("a", "old", 5))
+    cache.keep(Copy("a", "new", number))
     copy = cache.get("a")
     assert copy
     assert copy.value == served
@@ -75,7 +75,7 @@ def test_keep__capacity_of_nought__nothing_is_kept() -> None:
 
 @pytest.mark.usefixtures("_hurry")
 def test_hammered__eight_threads_and_too_little_room__bounded_and_never_mixed_up() -> None:
-    cache: NearCache[str] = NearCache(20)
+    cache: NearCache[str, str] = NearCache(20)
     keys, over = [str(number) for number in range(50)], monotonic() + SECONDS
 
     def hammer(seed: int) -> int:
@@ -85,26 +85,26 @@ def test_hammered__eight_threads_and_too_little_room__bounded_and_never_mixed_up
             if copy := cache.get(key):
                 assert copy.value == key
                 hits += 1
-            cache.keep(key, Copy(key, random.randrange(100)))
+            cache.keep(Copy(key, key, random.randrange(100)))
             assert len(cache) <= 20 + 1  # the one that is just coming in
         return hits
 
     with ThreadPoolExecutor(THREADS) as threads:
         assert all(threads.map(hammer, range(THREADS)))
-    cache.keep("last", Copy("last", 1))
+    cache.keep(Copy("last", "last", 1))
     assert 1 <= len(cache) <= 20
 
 
 @pytest.mark.usefixtures("_hurry")
 def test_hammered__eight_threads_keep_in_any_order__no_copy_is_followed_by_an_earlier_one() -> None:
-    cache: NearCache[int] = NearCache(10)
+    cache: NearCache[str, int] = NearCache(10)
     over = monotonic() + SECONDS
 
     def hammer(seed: int) -> int:
         random, known, turns = Random(seed), 0, 0
         while monotonic() < over:
             number = random.randrange(turns + 1, turns + 100)
-            cache.keep("a", Copy(number, number))
+            cache.keep(Copy("a", number, number))
             copy = cache.get("a")
             assert copy
             assert copy.number >= max(known, number)

@@ -8,6 +8,7 @@ import pytest
 from django.conf import settings
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
+from coherence.transactions import Here
 from personalities.cache.keys import config_key
 from personalities.models import Personality
 from tests.faults import writes
@@ -77,6 +78,7 @@ def test_transaction__caches_used_inside__histories_find_it(
 ) -> None:
     """The cure taken away: lookups inside read and keep copies like all others."""
     monkeypatch.setattr("coherence.cache.in_transaction", lambda: False)
+    monkeypatch.setattr("coherence.cache.here", Here())
     assert play(20, onlooker, kept, cool)
 
 

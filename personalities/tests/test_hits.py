@@ -1,0 +1,99 @@
+"""Lookups that are answered from memory: by any spelling, for each owner, and never longer than they are true."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from coherence.answer import Answer
+from personalities.copies import copies
+from personalities.models import Personality
+
+pytestmark = pytest.mark.django_db(transaction=True)
+Queries = Callable[[int], Any]
+SPELLINGS = ("elara", "Elara", " ELARA ", "ｅｌａｒａ")
+
+
+@pytest.fixture
+def elara() -> Personality:
+    row = Personality.objects.create(personality_name="elara", greeting="old")
+    Personality.objects.get_id("elara")
+    return row
+
+
+def greetings(owner: User | None = None) -> set[str | None]:
+    return {Personality.objects.get_config(name, owner).greeting for name in SPELLINGS}
+
+
+def test_hit__any_spelling_twice__the_same_object_without_a_query(
+    elara: Personality, django_assert_num_queries: Queries
+) -> None:
+    with django_assert_num_queries(0):
+        found = {id(Personality.objects.get_config(name)) for name in SPELLINGS * 2}
+    assert len(found) == 1
+
+
+def test_hit__edited_and_edited_again__each_spelling_knows(elara: Personality) -> None:
+    assert greetings() == {"old"}
+    for greeting in ("new", "newer"):
+        elara.greeting = greeting
+        elara.save()
+        assert greetings() == {greeting}
+
+
+def test_hit__renamed__no_spelling_finds_it(elara: Personality) -> None:
+    greetings()
+    elara.personality_name = "seraphina"
+    elara.save()
+    for name in SPELLINGS:
+        with pytest.raises(Personality.DoesNotExist):
+            Personality.objects.get_id(name)
+
+
+def test_hit__an_owner_has_one_of_that_name__each_gets_theirs(elara: Personality, user: User) -> None:
+    assert greetings() == greetings(user) == {"old"}
+    own = Personality.objects.create(personality_name="elara", owner=user, greeting="own")
+    assert (greetings(), greetings(user)) == ({"old"}, {"own"})
+    own.delete()
+    assert greetings() == greetings(user) == {"old"}
+
+
+def test_hit__more_names_than_are_kept__all_answered_and_bounded(
+    elara: Personality, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copies, "capacity", 2)
+    monkeypatch.setattr(copies.found, "capacity", 2)
+    for _ in range(2):
+        assert greetings() == {"old"}
+    Personality.objects.bulk_create([Personality(personality_name=f"n-{number}") for number in range(5)])
+    for _ in range(2):
+        assert {Personality.objects.get_config(f"n-{number}").personality_name for number in range(5)} == {
+            f"n-{number}" for number in range(5)
+        }
+    assert greetings() == {"old"}
+    assert len(copies.found) <= 2
+
+
+@pytest.mark.parametrize("name", ["", "no name", "nobody", "x" * 401, "\x00", 7, None])
+def test_hit__what_is_no_name__does_not_exist(elara: Personality, name: Any) -> None:
+    for _ in range(2):
+        with pytest.raises(Personality.DoesNotExist):
+            Personality.objects.get_id(name)
+
+
+def test_hit__in_a_coroutine__answered_though_the_database_may_not_be_asked(elara: Personality) -> None:
+    async def read() -> Answer[Any]:
+        return Personality.objects.lookup("elara")
+
+    assert asyncio.run(read()).value == elara.to_config()
+
+
+def test_lookups__hits__each_counted_once(elara: Personality, user: User) -> None:
+    Personality.objects.get_id("elara", user)
+    before = copies.lookups
+    Personality.objects.get_id("elara")
+    Personality.objects.get_config("Elara")
+    Personality.objects.lookup("elara", user)
+    assert copies.lookups - before == {("near", True): 3}
