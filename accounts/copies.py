@@ -3,6 +3,7 @@
 Only in this process's memory: verdicts do not belong into a cache that others can write.
 """
 
+import hmac
 from collections.abc import Collection
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,6 +13,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import DEFAULT_DB_ALIAS
 
+from accounts.keys import digest
 from coherence.cache import CoherentCache
 from coherence.log import NumberedQuery
 
@@ -28,6 +30,9 @@ class Key(NamedTuple):
 
     user_id: int
     digest: str
+
+    def fits(self, text: str) -> bool:
+        return hmac.compare_digest(self.digest, digest(text))
 
 
 @cache
@@ -55,6 +60,17 @@ def _load_users(ids: Collection[int]) -> tuple[int | None, dict[int, tuple[Any, 
 STALE_SECONDS = settings.PERSONALITY_STALE_IF_ERROR_SECONDS  # who may not ask is not served, however stale
 keys = CoherentCache("api_key", _load_keys, "api_key:{}".format, capacity=10_000, stale_seconds=STALE_SECONDS)
 users = CoherentCache("user", _load_users, "user:{}".format, capacity=10_000, stale_seconds=STALE_SECONDS)
+
+
+def hit(prefix: str) -> Key | None:
+    """The key, if it can be told from memory that it and its user may come in. Both count as looked up."""
+    key = keys.hit(prefix)
+    holder = users.hit(key.value.user_id) if key is not None and key.value is not None else None
+    if key is None or holder is None or holder.value is None:
+        return None
+    key.reads += 1
+    holder.reads += 1
+    return key.value
 
 
 def user(id: int) -> Any:

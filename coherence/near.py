@@ -1,7 +1,7 @@
 """Copies in this process's memory."""
 
 import threading
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -10,18 +10,14 @@ NONE = -1  # no edition of the feed
 
 
 class Copy(Generic[K, V]):
-    """A frozen value, None when there is no such row, and the number of the change log at which it was read.
+    """A frozen value, None when there is no such row, and the number of the change log at which it was read."""
 
-    `made_of_it` is for whoever serves the value in another form: it lives as long as the copy.
-    """
-
-    __slots__ = ("edition", "key", "made_of_it", "number", "reads", "used", "value")
+    __slots__ = ("edition", "key", "number", "reads", "used", "value")
 
     def __init__(self, key: K, value: V | None, number: int) -> None:
         self.key = key
         self.value = value
         self.number = number
-        self.made_of_it: Any = None
         self.edition = NONE  # of the feed, in which it was last found to be true
         self.reads = 0  # answers given with it, counted without a lock: a lost one does no harm
         self.used = False  # since it was last considered for making room

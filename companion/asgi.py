@@ -9,7 +9,8 @@ django_application = get_asgi_application()
 
 # What follows needs the applications to be loaded.
 from companion.door import Door  # noqa: E402
+from companion.reader import HotReader  # noqa: E402
 from personalities.startup import announce  # noqa: E402
 
-application = Door(django_application)  # type: ignore[arg-type]  # the stubs type ASGI by other names
+application = HotReader(Door(django_application))  # type: ignore[arg-type]  # the stubs type ASGI by other names
 announce()

@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import datetime
+from functools import cached_property
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -51,7 +52,7 @@ class Meta(Frozen, frozen=True):
     updated_at: datetime
 
 
-class PersonalityConfig(Frozen, frozen=True):
+class PersonalityConfig(Frozen, frozen=True, dict=True):
     """Everything that shapes a prompt. `meta.owner` is None for a global personality; absent texts are None."""
 
     id: UUID
@@ -70,6 +71,16 @@ class PersonalityConfig(Frozen, frozen=True):
         """Plain JSON values: the id as text, times in ISO 8601."""
         plain: dict[str, Any] = msgspec.to_builtins(self)
         return plain
+
+    @cached_property
+    def json(self) -> bytes:
+        """The same as text. Made once, for what is kept in memory is served many times."""
+        return msgspec.json.encode(self)
+
+    @cached_property
+    def digest(self) -> str:
+        """Of `json`: 32 hexadecimal digits that differ wherever the configuration does."""
+        return hashlib.sha256(self.json).hexdigest()[:32]
 
     @classmethod
     def from_dict(cls, plain: Any) -> "PersonalityConfig":

@@ -22,8 +22,6 @@ from personalities.names import InvalidName, canonical
 if TYPE_CHECKING:
     from personalities.models import Personality
 
-ServedCopy = Copy[Key, PersonalityConfig]
-
 
 @cache
 def _query() -> "NumberedQuery[Personality]":
@@ -51,10 +49,10 @@ copies = CoherentCache(
 )
 
 
-def hit(name: str, owner: int | None) -> ServedCopy | None:
-    """The copy that answers a lookup without asking anybody: the owner's own, else everybody's. It counts as read.
+def hit(name: str, owner: int | None) -> PersonalityConfig | None:
+    """What answers a lookup without asking anybody: the owner's own, else everybody's. It counts as read.
 
-    None when more must be done, also where `name` cannot be one.
+    None when more must be done, and where there is nothing of that name.
     """
     try:
         copy = _given.get(name) if owner is None else None
@@ -62,17 +60,18 @@ def hit(name: str, owner: int | None) -> ServedCopy | None:
             copy = _hit(name, owner)
     except InvalidName:
         return None
-    if copy is not None:
-        copy.reads += 1
-        copy.used = True
-    return copy
+    if copy is None or copy.value is None:
+        return None
+    copy.reads += 1
+    copy.used = True
+    return copy.value
 
 
 # Everybody's copies by the name as it was given, which saves nearly every lookup the way to its key.
-_given: dict[str, ServedCopy] = {}
+_given: dict[str, Copy[Key, PersonalityConfig]] = {}
 
 
-def _hit(name: str, owner: int | None) -> ServedCopy | None:
+def _hit(name: str, owner: int | None) -> Copy[Key, PersonalityConfig] | None:
     spelling = canonical(name)
     copy = copies.hit((owner, spelling))
     if owner is not None:
@@ -82,7 +81,7 @@ def _hit(name: str, owner: int | None) -> ServedCopy | None:
     return copy
 
 
-def _remember(name: str, copy: ServedCopy) -> None:
+def _remember(name: str, copy: Copy[Key, PersonalityConfig]) -> None:
     if len(_given) >= copies.capacity:
         _given.clear()
     _given[name] = copy

@@ -7,8 +7,9 @@ import msgspec
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Q, QuerySet
+from django.http.response import HttpResponseBase
 from django_filters.rest_framework import DjangoFilterBackend
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.filters import SearchFilter
 from rest_framework.generics import ListCreateAPIView
@@ -18,14 +19,16 @@ from rest_framework.reverse import reverse
 from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
-from personalities.api import provenance, serializers
+from personalities.api import provenance, representation, serializers
 from personalities.api.errors import GlobalIsForStaff, PersonalityNotFound
 from personalities.api.filters import KnownParameters, PersonalityFilter, StrictOrdering
+from personalities.api.representation import Represent
 from personalities.archetypes import ARCHETYPES
-from personalities.config import PersonalityConfig
 from personalities.managers import PersonalityQuerySet
 from personalities.models import Personality
 from personalities.names import InvalidName, canonical
+
+IF_NONE_MATCH = OpenApiParameter("If-None-Match", location="header", description="The ETag of what you have: 304.")
 
 
 class PersonalityListView(ListCreateAPIView[Personality]):
@@ -51,11 +54,12 @@ class PersonalityListView(ListCreateAPIView[Personality]):
 class PersonalityDetailView(APIView):
     """One personality by name, in any spelling: the caller's own, else the global one."""
 
-    @extend_schema(responses=serializers.PersonalitySerializer)
-    def get(self, request: Request, name: str) -> Response:
+    represent = staticmethod(representation.of_config)
+
+    @extend_schema(responses={200: serializers.PersonalitySerializer, 304: None}, parameters=[IF_NONE_MATCH])
+    def get(self, request: Request, name: str) -> HttpResponseBase:
         """Active ones only: an inactive personality is listed for its editors, and served to nobody."""
-        config, headers = _lookup(request, name)
-        return Response(config.to_dict(), headers=headers)
+        return _read(request, name, self.represent)
 
     @extend_schema(request=serializers.PersonalitySerializer, responses=serializers.PersonalitySerializer)
     def put(self, request: Request, name: str) -> Response:
@@ -81,11 +85,12 @@ class PersonalityDetailView(APIView):
 
 
 class PersonalityIdView(APIView):
-    @extend_schema(responses=serializers.IdSerializer)
-    def get(self, request: Request, name: str) -> Response:
+    represent = staticmethod(representation.of_id)
+
+    @extend_schema(responses={200: serializers.IdSerializer, 304: None}, parameters=[IF_NONE_MATCH])
+    def get(self, request: Request, name: str) -> HttpResponseBase:
         """Only the id."""
-        config, headers = _lookup(request, name)
-        return Response({"id": str(config.id)}, headers=headers)
+        return _read(request, name, self.represent)
 
 
 class ResolveView(APIView):
@@ -108,13 +113,12 @@ class ArchetypeListView(APIView):
         return Response(msgspec.to_builtins(list(ARCHETYPES.values())))
 
 
-def _lookup(request: Request, name: str) -> tuple[PersonalityConfig, dict[str, str]]:
-    """The configuration, and the headers that say where it came from."""
+def _read(request: Request, name: str, represent: Represent) -> HttpResponseBase:
     answer = Personality.objects.lookup(name, request.user)
     headers = provenance.headers([answer])
     if answer.value is None:
         raise PersonalityNotFound(f"No active personality is named {name!r:.120}.", headers)
-    return answer.value, headers
+    return representation.respond(request._request, represent(answer.value), headers)
 
 
 def _in_scope(request: Request, rows: PersonalityQuerySet) -> PersonalityQuerySet:
