@@ -13,7 +13,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import DEFAULT_DB_ALIAS
 
-from accounts.keys import digest
+from accounts.keys import PREFIX, digest
 from coherence.cache import CoherentCache
 from coherence.log import NumberedQuery
 
@@ -62,15 +62,15 @@ keys = CoherentCache("api_key", _load_keys, "api_key:{}".format, capacity=10_000
 users = CoherentCache("user", _load_users, "user:{}".format, capacity=10_000, stale_seconds=STALE_SECONDS)
 
 
-def hit(prefix: str) -> Key | None:
-    """The key, if it can be told from memory that it and its user may come in. Both count as looked up."""
-    key = keys.hit(prefix)
+def hit(text: str) -> int | None:
+    """The id of the user whose key it is, if it can be told from memory that they may come in; else None."""
+    key = keys.hit(text[PREFIX])
     holder = users.hit(key.value.user_id) if key is not None and key.value is not None else None
-    if key is None or holder is None or holder.value is None:
+    if key is None or key.value is None or holder is None or holder.value is None or not key.value.fits(text):
         return None
     key.reads += 1
     holder.reads += 1
-    return key.value
+    return key.value.user_id
 
 
 def user(id: int) -> Any:

@@ -5,6 +5,7 @@ import re
 import secrets
 
 SHAPE = re.compile(r"cpk_([a-z0-9]{8})_[A-Za-z0-9_-]{43}")
+PREFIX = slice(4, 12)  # where it stands in a key
 
 
 def generate() -> str:

@@ -20,9 +20,3 @@ class ApiKeyManager(models.Manager["ApiKey"]):
         prefix = keys.prefix(text)
         key = copies.keys.get(prefix).value if prefix else None
         return copies.user(key.user_id) if key is not None and key.fits(text) else None
-
-    def hit(self, text: str) -> int | None:
-        """The id of the user whom `verify` would return, if that can be told without asking anybody; else None."""
-        prefix = keys.prefix(text)
-        key = copies.hit(prefix) if prefix else None
-        return key.user_id if key is not None and key.fits(text) else None

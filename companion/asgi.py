@@ -2,15 +2,17 @@
 
 import os
 
-from django.core.asgi import get_asgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "companion.settings")
-django_application = get_asgi_application()
+django.setup(set_prefix=False)
 
 # What follows needs the applications to be loaded.
 from companion.door import Door  # noqa: E402
+from companion.handler import Handler  # noqa: E402
 from companion.reader import HotReader  # noqa: E402
 from personalities.startup import announce  # noqa: E402
 
-application = HotReader(Door(django_application))  # type: ignore[arg-type]  # the stubs type ASGI by other names
+django_application = Handler()
+application = HotReader(Door(django_application))
 announce()

@@ -41,9 +41,8 @@ INSTALLED_APPS = [
     "accounts",
     "personalities",
 ]
-MIDDLEWARE = [
+MIDDLEWARE = [  # static files do not come through here: see handler.py
     "django.middleware.security.SecurityMiddleware",
-    "servestatic.middleware.ServeStaticMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "companion.middleware.SlashMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

@@ -82,6 +82,11 @@ class PersonalityConfig(Frozen, frozen=True, dict=True):
         """Of `json`: 32 hexadecimal digits that differ wherever the configuration does."""
         return hashlib.sha256(self.json).hexdigest()[:32]
 
+    @cached_property
+    def made_of_it(self) -> dict[Any, Any]:
+        """For whoever serves it in another form: what is kept here lives as long as this does."""
+        return {}
+
     @classmethod
     def from_dict(cls, plain: Any) -> "PersonalityConfig":
         """The inverse of `to_dict`. Raises ValueError for anything else, however nearly right."""

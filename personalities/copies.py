@@ -1,7 +1,7 @@
 """The coherent copies of configurations: near, in Redis, and where both come from."""
 
 from collections.abc import Collection, Iterable
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from django.apps import apps
@@ -71,8 +71,11 @@ def hit(name: str, owner: int | None) -> PersonalityConfig | None:
 _given: dict[str, Copy[Key, PersonalityConfig]] = {}
 
 
+_spelling = lru_cache(maxsize=1000)(canonical)  # names come again and again
+
+
 def _hit(name: str, owner: int | None) -> Copy[Key, PersonalityConfig] | None:
-    spelling = canonical(name)
+    spelling = _spelling(name)
     copy = copies.hit((owner, spelling))
     if owner is not None:
         return copies.hit((None, spelling)) if copy is not None and copy.value is None else copy

@@ -1,12 +1,18 @@
 """Which requests are the plain case: those of which it is certain what Django would do with them."""
 
+from functools import lru_cache
+from io import BytesIO
 from typing import NamedTuple
 
 from asgiref.typing import HTTPScope
+from django.core.exceptions import DisallowedHost
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpRequest, HttpResponse
+from django.middleware.security import SecurityMiddleware
 
-from companion.reader.heads import Header, View, of_middleware
 from personalities.api.views import PersonalityDetailView, PersonalityIdView
 
+View = type[PersonalityDetailView] | type[PersonalityIdView]
 VIEWS: dict[str, View] = {"": PersonalityDetailView, "id/": PersonalityIdView}  # by what follows the name in the path
 METHODS = {"GET", "HEAD"}
 ACCEPTED = {b"*/*", b"application/json", b"application/json, text/plain, */*"}  # as programs say it
@@ -16,11 +22,10 @@ TELLING = frozenset({b"cookie", b"if-match", b"if-modified-since", b"if-unmodifi
 
 
 class PlainRead(NamedTuple):
-    view: View
     name: str  # as given
     key: str  # the API key, as given
     known: bytes | None  # the ETag of what the caller has
-    greeting: tuple[Header, ...]
+    form: tuple[View, bool]  # and whether it came by HTTPS
 
 
 def plain(scope: HTTPScope, prefix: str) -> PlainRead | None:
@@ -34,8 +39,35 @@ def plain(scope: HTTPScope, prefix: str) -> PlainRead | None:
     headers = dict(given)
     if view is None or len(headers) < len(given) or not TELLING.isdisjoint(headers):  # some header twice
         return None
+    is_secure = comes_securely(scope["scheme"], headers.get(b"host"), headers.get(b"x-forwarded-proto"))
     scheme, _, key = headers.get(b"authorization", b"").partition(b" ")
-    greeting = of_middleware(scope["scheme"], headers.get(b"host"), headers.get(b"x-forwarded-proto"))
-    if scheme != b"Bearer" or greeting is None or headers.get(b"accept", b"*/*") not in ACCEPTED:
+    if scheme != b"Bearer" or is_secure is None or headers.get(b"accept", b"*/*") not in ACCEPTED:
         return None
-    return PlainRead(view, name, key.decode("latin-1"), headers.get(b"if-none-match"), greeting)
+    return PlainRead(name, key.decode("latin-1"), headers.get(b"if-none-match"), (view, is_secure))
+
+
+@lru_cache(maxsize=1000)
+def comes_securely(scheme: str, host: bytes | None, forwarded: bytes | None) -> bool | None:
+    """Whether Django takes such a request for one by HTTPS; None when it would refuse it, or send it there.
+
+    `forwarded` is the header by which a proxy tells the scheme.
+    """
+    given = {b"host": host, b"x-forwarded-proto": forwarded}
+    headers = [(name, value) for name, value in given.items() if value is not None]
+    request = ASGIRequest({"method": "GET", "path": "/", "scheme": scheme, "headers": headers}, BytesIO())
+    if host is None or not _is_allowed(request) or SecurityMiddleware(nobody).process_request(request):
+        return None
+    return request.is_secure()
+
+
+def nobody(request: HttpRequest) -> HttpResponse:
+    """What stands behind a middleware that is asked for its own part only."""
+    raise AssertionError
+
+
+def _is_allowed(request: ASGIRequest) -> bool:
+    try:
+        request.get_host()
+    except DisallowedHost:
+        return False
+    return True

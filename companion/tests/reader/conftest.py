@@ -4,11 +4,13 @@ from typing import Any, NamedTuple
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.handlers.asgi import ASGIHandler
 
 from accounts.models import ApiKey
 from companion.door import Door
-from companion.reader import HotReader, heads
+from companion.handler import Handler
+from companion.reader import HotReader
+from companion.reader.answer import of_middleware
+from companion.reader.plain import comes_securely
 from companion.tests.reader.asking import HOST, PREFIX, Asking, Headers, asked_by, request
 from personalities.models import Personality
 
@@ -49,10 +51,11 @@ def ask() -> Iterator[Asking]:
 
 @pytest.fixture(autouse=True)
 def _one_host(settings: Any) -> Iterator[None]:
+    """These settings are asked once."""
     settings.ALLOWED_HOSTS = [HOST]
-    heads.of_middleware.cache_clear()
     yield
-    heads.of_middleware.cache_clear()
+    comes_securely.cache_clear()
+    of_middleware.cache_clear()
 
 
 @pytest.fixture
@@ -68,7 +71,7 @@ def deployment(request: pytest.FixtureRequest, settings: Any) -> Headers:
 @pytest.fixture
 def django(deployment: Headers) -> Any:
     """The specification."""
-    return Door(ASGIHandler())  # type: ignore[arg-type]
+    return Door(Handler())
 
 
 @pytest.fixture
