@@ -1,4 +1,4 @@
-"""The service for any ASGI server: `uvicorn companion.asgi:application`."""
+"""The service for any ASGI server: `granian --interface asginl companion.asgi:application`."""
 
 import os
 

@@ -17,20 +17,18 @@ from tooling.errors import Refusal
 from tooling.paths import ROOT, VAR
 from tooling.processes import Guarded, Order, ended
 
-BACKLOG = 2048  # what uvicorn asks for
-
 
 def run(arguments: list[str]) -> int:
     options = _parse(arguments)
     env = environment.read()
     demo = _demo_file(env)
-    with _owned(env) as hold, _listener(options.host, options.port) as listener:
-        python, number = servers.ensure_python(env, "requirements.txt"), listener.fileno()
-        command = (python, "-m", "tooling.serve", "--listener", str(number), "--demo", demo)
+    with _owned(env) as hold, _place(options.host, options.port) as port:
+        python = servers.ensure_python(env, "requirements.txt")
+        command = (python, "-m", "tooling.serve", "--host", options.host, "--port", str(port), "--demo", demo)
         with servers.kept(env, hold) as urls:
             env = environment.for_development(env, options.host) | urls
-            order = Order("Companion", command, None, cwd=ROOT, environment=env, keep_open=[number], hold=hold)
-            return _serve(order, f"http://{_address(options.host)}:{listener.getsockname()[1]}", demo)
+            order = Order("Companion", command, None, cwd=ROOT, environment=env, hold=hold)
+            return _serve(order, f"http://{_address(options.host)}:{port}", demo)
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
@@ -54,16 +52,20 @@ def _owned(env: dict[str, str]) -> Iterator[list[int]]:
 
 
 @contextmanager
-def _listener(host: str, port: int) -> Iterator[socket.socket]:
-    """The socket that the service will listen on. Held from the start: making .venv gives others time to take it."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host, port))
-            listener.listen(BACKLOG)
-        except OSError as error:
-            raise Refusal(f"{host}:{port} cannot be used ({error.strerror}); choose another with --port") from None
-        yield listener
+def _place(host: str, port: int) -> Iterator[int]:
+    """The port that the service will listen on, kept from others from the start: making .venv gives them time."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family) as probe:  # not shared, and so refused where anybody is
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+            port = probe.getsockname()[1]
+        with socket.socket(family) as keeper:  # shared with the service; it does not listen
+            keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            keeper.bind((host, port))
+            yield port
+    except OSError as error:
+        raise Refusal(f"{host}:{port} cannot be used ({error.strerror}); choose another with --port") from None
 
 
 def _demo_file(env: dict[str, str]) -> Path:

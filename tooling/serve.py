@@ -1,22 +1,25 @@
-"""Prepares the database and serves, in one process: importing Django once keeps the start short. Runs inside .venv."""
+"""Prepares the database, and becomes the server. Runs inside .venv."""
 
 import argparse
 import os
-import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import django
-import uvicorn
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+# As the README runs it in production.
+GRANIAN = ("-m", "granian", "--interface", "asginl", "--http", "1", "--no-ws", "companion.asgi:application")
+QUIET = ("--log-level", "warning")
 PREPARING = 0x636F6D70  # PostgreSQL's advisory locks are numbers; any that nobody else uses
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--listener", type=int, help="descriptor of the listening socket")
+    parser.add_argument("--host")
+    parser.add_argument("--port")
     parser.add_argument("--demo", help="file for the demo admin's password and API key")
     options = parser.parse_args()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "companion.settings")
@@ -27,8 +30,7 @@ def main() -> None:
         call_command("create_demo_admin", options.demo)
     with suppress(CommandError):  # Redis is off or away, which the service itself will say
         call_command("warm_personality_cache", verbosity=0)
-    config = uvicorn.Config("companion.asgi:application", lifespan="off", log_config=None, access_log=False)
-    uvicorn.Server(config).run([socket.socket(fileno=options.listener)])
+    os.execv(sys.executable, [sys.executable, *GRANIAN, *QUIET, "--host", options.host, "--port", options.port])  # noqa: S606
 
 
 @contextmanager

@@ -16,24 +16,37 @@ from tooling.processes import Guarded, Order, free_port
 HOST = {"Host": "companion.example"}
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[str]:
-    assert "`uvicorn companion.asgi:application --lifespan off`" in (ROOT / "README.md").read_text()
+GRANIAN = "granian --interface asginl --http 1 --no-ws companion.asgi:application"  # in the README
+ANOTHER = "uvicorn --lifespan off companion.asgi:application"  # any ASGI server will do
+
+
+@pytest.fixture(params=[GRANIAN, ANOTHER])
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     port, log = free_port(), tmp_path / "log"
-    uvicorn = Path(sys.executable).with_name("uvicorn")
-    command = (uvicorn, "companion.asgi:application", "--lifespan", "off", "--port", str(port))
+    program, *arguments = request.param.split()
+    command = (Path(sys.executable).with_name(program), *arguments, "--port", str(port))
     env = {name: os.environ[name] for name in ("PATH", "DATABASE_URL", "REDIS_URL", "SECRET_KEY")}
     env |= {"ALLOWED_HOSTS": "companion.example"}
-    running = Guarded(Order("uvicorn", command, log, cwd=ROOT, environment=env))
+    running = Guarded(Order(program, command, log, cwd=ROOT, environment=env))
     try:
-        wait_until(lambda: "running on" in log.read_text() or running.process.poll() is not None, 30)
+        wait_until(lambda: "Started" in log.read_text() or running.process.poll() is not None, 30)
         assert running.process.poll() is None, log.read_text()
+        wait_until(lambda: answers(port))
         yield f"http://127.0.0.1:{port}"
     finally:
         running.stop()
 
 
-def test_production__uvicorn__https_only_but_for_probes(server: str) -> None:
+def answers(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_production__command__is_the_readmes() -> None:
+    assert f"`{GRANIAN}`" in (ROOT / "README.md").read_text()
+
+
+def test_production__server__https_only_but_for_probes(server: str) -> None:
     with httpx.Client(base_url=server, headers=HOST, trust_env=False) as client:
         assert client.get("/livez").status_code == 200
         assert client.get("/readyz").json()["status"] == "ready"

@@ -16,7 +16,17 @@ from tests.faults.stage import Stage
 from tooling.paths import ROOT
 from tooling.processes import Guarded, Order, free_port
 
-UVICORN = (Path(sys.executable).with_name("uvicorn"), "companion.asgi:application", "--lifespan", "off")
+GRANIAN = (
+    sys.executable,
+    "-m",
+    "granian",
+    "--interface",
+    "asginl",
+    "--http",
+    "1",
+    "--no-ws",
+    "companion.asgi:application",
+)
 
 
 class Answer(NamedTuple):
@@ -56,9 +66,9 @@ class Site:
 def site(stage: Stage, key: str, folder: Path) -> Iterator[Site]:
     logging.getLogger("httpx").setLevel(logging.WARNING)  # or a failed test reports each request
     port, log = free_port(), folder / "log"
-    server = Guarded(Order("uvicorn", (*UVICORN, "--port", str(port)), log, cwd=ROOT, environment=stage.environment))
+    server = Guarded(Order("granian", (*GRANIAN, "--port", str(port)), log, cwd=ROOT, environment=stage.environment))
     try:
-        wait_until(lambda: "running on" in log.read_text() or server.process.poll() is not None, 30)
+        wait_until(lambda: "Started worker" in log.read_text() or server.process.poll() is not None, 30)
         assert server.process.poll() is None, log.read_text()
         running = Site(f"http://127.0.0.1:{port}", key)
         with running.client:
