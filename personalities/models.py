@@ -1,5 +1,6 @@
 import uuid
-from typing import Any
+from collections.abc import Collection
+from typing import Any, Self
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator
@@ -92,6 +93,10 @@ class Personality(models.Model):
 
     objects = PersonalityManager()
 
+    stored_key: Key | None = (
+        None  # as far as this instance knows it: who has it wrong leaves a copy that is not believed
+    )
+
     class Meta:
         verbose_name_plural = "personalities"
         ordering = ("personality_name", "id")
@@ -117,6 +122,13 @@ class Personality(models.Model):
 
     def __str__(self) -> str:
         return self.display_name or self.personality_name
+
+    @classmethod
+    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any], **others: Any) -> Self:
+        row = super().from_db(db, field_names, values, **others)
+        if {"owner_id", "personality_name"}.issubset(field_names):
+            row.stored_key = row.key
+        return row
 
     @property
     def key(self) -> Key:
