@@ -1,4 +1,3 @@
-import asyncio
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -11,7 +10,7 @@ from companion.handler import Handler
 from companion.reader import HotReader
 from companion.reader.answer import of_middleware
 from companion.reader.plain import comes_securely
-from companion.tests.reader.asking import HOST, PREFIX, Asking, Headers, asked_by, request
+from companion.tests.asking import HOST, PREFIX, Asking, Headers, asked_by, request
 from personalities.models import Personality
 
 NAMES = ("elara", "nova", "isla", "nobody")
@@ -41,12 +40,6 @@ def cast(transactional_db: None) -> Cast:
     Personality.objects.create(personality_name="nova")
     Personality.objects.create(personality_name="isla", is_active=False)
     return Cast(*(text for _, text in rows))
-
-
-@pytest.fixture
-def ask() -> Iterator[Asking]:
-    with asyncio.Runner() as runner:
-        yield Asking(runner)
 
 
 @pytest.fixture(autouse=True)

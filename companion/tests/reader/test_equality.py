@@ -8,7 +8,7 @@ from hypothesis import strategies as some
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from companion.reader import HotReader
-from companion.tests.reader.asking import HOST, PREFIX, Asking, Headers, asked_by, request
+from companion.tests.asking import HOST, PREFIX, Asking, Headers, asked_by, request
 from companion.tests.reader.conftest import NAMES, Cast
 
 SPELLINGS = [*NAMES, "Elara", " elara", "ｅｌａｒａ", "elara\n", "resolve", "*", "", "..", "a" * 101, "ﬀ", "\x00", "ſ"]

@@ -38,7 +38,13 @@ class Asking:
         self._runner = runner
 
     def __call__(self, application: Any, scope: dict[str, Any]) -> Said:
-        return self._runner.run(_say(application, scope))
+        return self.at_once(application, scope, 1)[0]
+
+    def at_once(self, application: Any, scope: dict[str, Any], times: int) -> list[Said]:
+        async def all_of_them() -> list[Said]:
+            return await asyncio.gather(*(_say(application, scope) for _ in range(times)))
+
+        return self._runner.run(all_of_them())
 
 
 async def _say(application: Any, scope: dict[str, Any]) -> Said:

@@ -1,0 +1,101 @@
+"""Django under ASGI, as companion.handler runs it."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.signals import request_finished, request_started
+from django.db import connection, connections
+from psycopg_pool import ConnectionPool
+
+from accounts.models import ApiKey
+from coherence.tests.helpers import until
+from companion.handler import Handler
+from companion.settings import BASE_DIR
+from companion.tests.asking import PREFIX, Asking, asked_by, request
+
+
+def in_use(pool: ConnectionPool[Any]) -> int:
+    stats = pool.get_stats()
+    return stats["pool_size"] - stats["pool_available"]
+
+
+@pytest.fixture
+def key(transactional_db: None) -> str:
+    return ApiKey.objects.issue(User.objects.create_user("ursula"))[1]
+
+
+@pytest.fixture
+def handler() -> Handler:
+    return Handler()
+
+
+@pytest.fixture
+def pool() -> ConnectionPool[Any]:
+    found: ConnectionPool[Any] = connections["default"].pool  # type: ignore[attr-defined]
+    return found
+
+
+@pytest.fixture
+def threads() -> Iterator[set[int]]:
+    """In which requests were begun, answered and ended."""
+    seen: set[int] = set()
+
+    def note(**_: Any) -> None:
+        seen.add(threading.get_ident())
+
+    def note_query(execute: Callable[..., Any], *query: Any) -> Any:
+        note()
+        return execute(*query)
+
+    request_started.connect(note)
+    request_finished.connect(note)
+    with connection.execute_wrapper(note_query):
+        yield seen
+    request_started.disconnect(note)
+    request_finished.disconnect(note)
+
+
+def test_handler__a_request__in_one_thread_and_not_the_event_loops(
+    handler: Handler, ask: Asking, key: str, threads: set[int]
+) -> None:
+    assert ask(handler, request(PREFIX, asked_by(key))).status == 200
+    assert len(threads) == 1
+    assert threading.get_ident() not in threads
+
+
+def test_handler__many_at_once__all_answered_and_no_connection_kept(
+    handler: Handler, ask: Asking, key: str, pool: ConnectionPool[Any]
+) -> None:
+    before = in_use(pool)
+    assert {said.status for said in ask.at_once(handler, request(PREFIX, asked_by(key)), 60)} == {200}
+    until(lambda: in_use(pool) == before)  # the pool may still be growing
+
+
+def test_handler__static_file__whole(handler: Handler, ask: Asking) -> None:
+    said = ask(handler, request("/static/favicon.svg", asked_by("")))
+    assert (said.status, said.body) == (200, (BASE_DIR / "companion/static/favicon.svg").read_bytes())
+    assert said.header(b"x-content-type-options") == b"nosniff"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_handler__no_such_static_file__404(handler: Handler, ask: Asking) -> None:
+    assert ask(handler, request("/static/nothing.svg", asked_by(""))).status == 404
+
+
+def test_handler__below_a_path__links_begin_with_it(handler: Handler, ask: Asking, key: str) -> None:
+    said = ask(handler, request(f"/below{PREFIX.rstrip('/')}", asked_by(key), root_path="/below"))
+    assert (said.status, said.header(b"location")) == (301, f"/below{PREFIX}".encode())
+
+
+def test_handler__caller_gone_before_the_body_was_there__nothing_is_answered(handler: Handler) -> None:
+    async def gone() -> dict[str, str]:
+        return {"type": "http.disconnect"}
+
+    async def send(event: Any) -> None:
+        raise AssertionError(event)
+
+    asyncio.run(handler(request(PREFIX, []), gone, send))
