@@ -1,0 +1,50 @@
+"""`python -m benchmarks`, with DATABASE_URL and REDIS_URL of servers that nobody else uses: see `dev.py bench`."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks import growth, http, lookups, machine, queries, report, startup, writes
+from benchmarks.effort import FULL, QUICK, Effort
+from benchmarks.findings import Section
+from benchmarks.ground import Ground
+
+SECTIONS: dict[str, Callable[[Ground, Effort], Section]] = {
+    "lookups": lookups.measure,
+    "http": http.measure,
+    "queries": queries.measure,
+    "growth": growth.measure,
+    "writes": writes.measure,
+    "startup": startup.measure,
+}
+
+
+def main() -> None:
+    options = _parse()
+    wanted = options.section or list(SECTIONS)
+    effort, ground = QUICK if options.quick else FULL, Ground()
+    found: dict[str, Section] = {}
+    for name in wanted:
+        found[name] = SECTIONS[name](ground, effort)
+        report.show(found[name].title, found[name].tables)
+    report.show("", [report.bars(found)])
+    facts = machine.describe()
+    if options.json:
+        report.write_json(options.json, facts, found)
+    if not options.quick and set(wanted) == set(SECTIONS):
+        report.write_page(facts, found)
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="dev.py bench", epilog="All sections together write docs/benchmarks.md.")
+    parser.add_argument("section", nargs="*", help=f"which to measure: {', '.join(SECTIONS)} (all)")
+    parser.add_argument("--quick", action="store_true", help="small sizes, few rounds: shows that it works, no more")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="where to put every figure of every round")
+    options = parser.parse_args()
+    if unknown := set(options.section) - SECTIONS.keys():
+        parser.error(f"not known: {', '.join(sorted(unknown))}; known: {', '.join(SECTIONS)}")
+    return options
+
+
+if __name__ == "__main__":
+    main()

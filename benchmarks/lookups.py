@@ -1,0 +1,121 @@
+"""A lookup in one thread: what the service takes, near and from Redis, and what others take."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+from benchmarks.effort import Effort
+from benchmarks.findings import Bar, Section, Table
+from benchmarks.ground import Ground
+from benchmarks.spread import Spread, ratio, short
+from benchmarks.turns import Contender, contenders, take_turns
+
+
+class Peer(NamedTuple):
+    label: str
+    module: str
+    environment: dict[str, str] = {}
+
+
+NEAR, SHARED, RAW, EMPTY = "Companion, near", "Companion, from Redis", "redis-py", "an empty call"
+DISTANT = ("django-redis", "cacheops", "cachalot", "waffle", "the original's class")
+PEERS = (
+    Peer(EMPTY, "nothing"),
+    Peer(NEAR, "companion"),
+    Peer("LocMemCache", "locmem_cache"),
+    Peer("redis-py, client-side caching", "redis_py_tracking"),
+    Peer(RAW, "redis_py"),
+    Peer(SHARED, "companion", {"PERSONALITY_NEAR_ENTRIES": "0"}),
+    Peer("the original's class", "original"),
+    Peer("django-redis", "django_redis"),
+    Peer("Django's RedisCache", "redis_cache"),
+    Peer("waffle", "waffle"),
+    Peer("cachalot", "cachalot"),
+    Peer("cacheops", "cacheops"),
+    Peer("ORM on PostgreSQL", "rows"),
+)
+WAYS = {"id": "GET", "config": "GET + json.loads"}
+Samples = dict[tuple[str, str], list[float]]  # microseconds a call in each round, by label and way
+
+TEXT = """\
+One thread, one name that was asked for before. *id* is the personality's id, *config* her whole configuration: of the
+ORM and what caches its queries the row, of which no configuration is built; of waffle, whose flags hold none, nothing.
+The ratio is to redis-py with hiredis over TCP, `GET` of the service's own key, for config with `json.loads`; it is
+taken inside each round. *times* is how often Companion's near hit fits into it. LocMemCache is true only in the process
+that writes. From Redis the service reads `:id` and `:config` in one `MGET`, for either question, and checks both."""
+
+
+def measure(ground: Ground, effort: Effort) -> Section:
+    place = ground.place("lookups")
+    with contenders(*((peer.module, place | peer.environment) for peer in PEERS)) as processes:
+        by_label = dict(zip((peer.label for peer in PEERS), processes, strict=True))
+        refusals = {label: process.refusal for label, process in by_label.items() if process.refusal}
+        samples = _time({label: by_label[label] for label in by_label if label not in refusals}, effort)
+    tables = [_table(samples, refusals), _shared_table(samples)]
+    figures = {"microseconds": {f"{label}, {way}": samples[label, way] for label, way in samples}, "refused": refusals}
+    return Section("Lookup", TEXT, tables, _bars(samples), figures)
+
+
+def _time(processes: Mapping[str, Contender], effort: Effort) -> Samples:
+    runs = {}
+    for label, process in processes.items():
+        for way in process.ask("ways"):
+            if process.ask("value", way=way) == "None" and label != EMPTY:
+                raise RuntimeError(f"{label}, {way}: nothing was found")  # a miss must not pass for a hit
+            runs[label, way] = partial(process.ask, "time", way=way, seconds=effort.window)
+    return take_turns(runs, effort.rounds)
+
+
+def _table(samples: Samples, refusals: Mapping[str, str]) -> Table:
+    head = ("", *(cell for way, to in WAYS.items() for cell in (f"{way} µs", f"÷ {to}", "times")))
+    rows = [
+        (peer.label, f"refused: {refusals[peer.label]}", *[""] * 5)
+        if peer.label in refusals
+        else (peer.label, *(cell for way in WAYS for cell in _cells(samples, peer.label, way)))
+        for peer in PEERS
+    ]
+    return Table("", head, rows)
+
+
+def _cells(samples: Samples, label: str, way: str) -> Sequence[str]:
+    if (label, way) not in samples:
+        return ("–", "–", "–")
+    micros, to_raw = samples[label, way], ratio(samples[label, way], samples[RAW, way])
+    return short(Spread.of(micros).median), str(to_raw), short(_times(samples, label, way).median)
+
+
+def _times(samples: Samples, label: str, way: str) -> Spread:
+    return ratio(samples[label, way], samples[NEAR, way])
+
+
+def _shared_table(samples: Samples) -> Table:
+    """What a hit in Redis is made of."""
+    rows = [
+        (f"{SHARED}, {way} ÷ {what}", str(ratio(samples[SHARED, way], samples[RAW, to])))
+        for way in WAYS
+        for what, to in (("GET + json.loads of :config", "config"), ("MGET + json.loads of both keys", "both"))
+    ]
+    return Table("A hit in Redis, near cache off", ("", "ratio"), rows)
+
+
+def _bars(samples: Samples) -> list[Bar]:
+    near = [
+        Bar.at_most(f"near hit, {way}", 0.01, f"× {to}", ratio(samples[NEAR, way], samples[RAW, way]))
+        for way, to in WAYS.items()
+    ]
+    both = ratio(samples[SHARED, "config"], samples[RAW, "both"])
+    one = ratio(samples[SHARED, "config"], samples[RAW, "config"])
+    return [
+        *near,
+        *(_bar_of_peers(samples, way) for way in WAYS),
+        Bar.at_most("hit in Redis, config", 1.3, "× MGET + json.loads of the same two keys", both),
+        Bar.at_most("hit in Redis, config", 1.3, "× GET + json.loads of one of them", one),
+    ]
+
+
+def _bar_of_peers(samples: Samples, way: str) -> Bar:
+    """Of the peer that comes nearest."""
+    times: dict[str, Any] = {label: _times(samples, label, way) for label in DISTANT if (label, way) in samples}
+    nearest = min(times, key=times.__getitem__)
+    bar = Bar.at_least(f"near hit, {way}", 100, f"× as fast as each of {', '.join(times)}", times[nearest])
+    return bar._replace(measured=f"{bar.measured}, {nearest}")

@@ -1,0 +1,75 @@
+"""What a run has found out: on the terminal, as JSON, and as docs/benchmarks.md."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import rich.table
+from rich.console import Console
+
+from benchmarks import plots
+from benchmarks.findings import Bar, Section, Table
+from tooling.paths import ROOT
+
+PAGE = ROOT / "docs" / "benchmarks.md"
+HEAD = ("goal", "bar", "measured", "met")
+
+INTRODUCTION = """\
+# Benchmarks
+
+`python3 dev.py bench` writes this page, on PostgreSQL and Redis of its own. Each contender is a process of its own, and
+all take turns, so that what else the machine does meets all alike. Ratios are taken inside each round; a figure is the
+median of the rounds, with the quartiles in parentheses. Absolute times belong to the machine, ratios travel better.
+"""
+
+Sections = Mapping[str, Section]
+
+
+def bars(sections: Sections) -> Table:
+    rows = [(bar.goal, bar.bar, bar.measured, "yes" if bar.met else "NO") for bar in _bars(sections)]
+    return Table("Bars", HEAD, rows)
+
+
+def show(title: str, tables: Iterable[Table]) -> None:
+    console = Console()
+    console.rule(title)
+    for table in tables:
+        shown = rich.table.Table(*table.head, title=table.title or None)
+        for row in table.rows:
+            shown.add_row(*row)
+        console.print(shown)
+
+
+def write_json(file: Path, machine: Mapping[str, str], sections: Sections) -> None:
+    content = {
+        "machine": machine,
+        "bars": [bar._asdict() for bar in _bars(sections)],
+        "sections": {name: section.figures for name, section in sections.items()},
+    }
+    file.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def write_page(machine: Mapping[str, str], sections: Sections) -> None:
+    """With its plots, of the same figures."""
+    facts = "\n".join(f"- {what}: {text}" for what, text in machine.items())
+    parts = [INTRODUCTION, facts, "## Bars", markdown(bars(sections))]
+    for name, section in sections.items():
+        parts += [f"## {section.title}", section.text, *_plot(name, section), *map(markdown, section.tables)]
+    PAGE.write_text("\n\n".join(part.strip() for part in parts) + "\n")
+
+
+def markdown(table: Table) -> str:
+    lines = [table.head, ["---"] * len(table.head), *table.rows]
+    title = f"**{table.title}**\n\n" if table.title and table.head != HEAD else ""
+    return title + "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _plot(name: str, section: Section) -> Sequence[str]:
+    if name not in plots.DRAWINGS:
+        return []
+    plots.draw(name, section.figures, PAGE.with_suffix("") / f"{name}.svg")
+    return [f"![{section.title}](benchmarks/{name}.svg)"]
+
+
+def _bars(sections: Sections) -> list[Bar]:
+    return [bar for section in sections.values() for bar in section.bars]
