@@ -31,7 +31,9 @@ class PlainRead(NamedTuple):
 def plain(scope: HTTPScope, prefix: str) -> PlainRead | None:
     """The read that is asked for below the path `prefix`; None when it is another request, or not a plain one."""
     path = scope["path"]
-    if not path.startswith(prefix) or scope["method"] not in METHODS or scope["query_string"] or scope["root_path"]:
+    if not path.startswith(prefix) or scope["method"] not in METHODS:
+        return None
+    if scope.get("query_string") or scope.get("root_path"):  # which a server may leave out, as it may the scheme
         return None
     name, slash, rest = path[len(prefix) :].partition("/")
     view = VIEWS.get(rest) if slash else None
@@ -39,7 +41,7 @@ def plain(scope: HTTPScope, prefix: str) -> PlainRead | None:
     headers = dict(given)
     if view is None or len(headers) < len(given) or not TELLING.isdisjoint(headers):  # some header twice
         return None
-    is_secure = comes_securely(scope["scheme"], headers.get(b"host"), headers.get(b"x-forwarded-proto"))
+    is_secure = comes_securely(scope.get("scheme", "http"), headers.get(b"host"), headers.get(b"x-forwarded-proto"))
     scheme, _, key = headers.get(b"authorization", b"").partition(b" ")
     if scheme != b"Bearer" or is_secure is None or headers.get(b"accept", b"*/*") not in ACCEPTED:
         return None

@@ -35,6 +35,13 @@ def test_reader__plain_read__without_django(alone: HotReader, cast: Cast, ask: A
         assert said.header(b"server-timing") == b'lookup;desc="near"'
 
 
+def test_reader__server_that_leaves_out_what_it_may__without_django(alone: HotReader, cast: Cast, ask: Asking) -> None:
+    scope = request(ELARA, asked_by(cast.otto))
+    for name in ("query_string", "root_path", "scheme"):
+        del scope[name]
+    assert ask(alone, scope).status == 200
+
+
 def test_reader__only_the_id__without_django(alone: HotReader, cast: Cast, ask: Asking) -> None:
     said = ask(alone, request(f"{ELARA}id/", asked_by(cast.otto)))
     assert said.body == b'{"id":"%s"}' % str(Personality.objects.get_id("elara")).encode()
