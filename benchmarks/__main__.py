@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Callable
 from pathlib import Path
+from time import perf_counter
 
 from benchmarks import growth, http, lookups, machine, queries, report, startup, writes
 from benchmarks.effort import FULL, QUICK, Effort
@@ -25,8 +26,9 @@ def main() -> None:
     effort, ground = QUICK if options.quick else FULL, Ground()
     found: dict[str, Section] = {}
     for name in wanted:
+        start = perf_counter()
         found[name] = SECTIONS[name](ground, effort)
-        report.show(found[name].title, found[name].tables)
+        report.show(f"{found[name].title}, {perf_counter() - start:.0f} s", found[name].tables)
     report.show("", [report.bars(found)])
     facts = machine.describe()
     if options.json:

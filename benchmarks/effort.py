@@ -15,4 +15,4 @@ class Effort(NamedTuple):
 
 
 FULL = Effort(rounds=7, window=0.2, load=2, watch=60, rows=10_000, sizes=(10, 1_000, 100_000, 1_000_000))
-QUICK = Effort(rounds=3, window=0.02, load=0.4, watch=3, rows=1_000, sizes=(10, 1_000))
+QUICK = Effort(rounds=3, window=0.02, load=0.3, watch=3, rows=1_000, sizes=(10, 1_000))

@@ -8,7 +8,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from benchmarks.http import APPLICATIONS, OURS, VIEW
+from benchmarks.applications import APPLICATIONS, OURS, VIEW
 from benchmarks.lookups import EMPTY, NEAR, PEERS, SHARED
 from benchmarks.servers import SERVERS
 

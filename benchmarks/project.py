@@ -10,6 +10,8 @@ from django.conf import Settings, settings
 APPS = ("django.contrib.auth", "django.contrib.contenttypes", "pgtrigger", "coherence", "accounts", "personalities",
         "benchmarks")  # fmt: skip
 
+POOL = {"min_size": 4, "max_size": 10}  # as large as the service's
+
 
 def configure(*apps: str, **changes: Any) -> None:
     """Call it before anything of Django is used. What is not set here is as in companion.settings."""
@@ -17,7 +19,7 @@ def configure(*apps: str, **changes: Any) -> None:
         Settings("companion.settings"),
         INSTALLED_APPS=[*APPS, *apps],
         MIDDLEWARE=[],
-        DATABASES={"default": dj_database_url.parse(os.environ["DATABASE_URL"]) | {"OPTIONS": {"pool": True}}},
+        DATABASES={"default": dj_database_url.parse(os.environ["DATABASE_URL"]) | {"OPTIONS": {"pool": POOL}}},
         **{"CACHES": redis_cache("django_redis.cache.RedisCache")} | changes,
     )
     django.setup()

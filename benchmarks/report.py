@@ -1,6 +1,7 @@
 """What a run has found out: on the terminal, as JSON, and as docs/benchmarks.md."""
 
 import json
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from benchmarks.findings import Bar, Section, Table
 from tooling.paths import ROOT
 
 PAGE = ROOT / "docs" / "benchmarks.md"
+WIDTH = 140  # of what is not a terminal
 HEAD = ("goal", "bar", "measured", "met")
 
 INTRODUCTION = """\
@@ -31,7 +33,7 @@ def bars(sections: Sections) -> Table:
 
 
 def show(title: str, tables: Iterable[Table]) -> None:
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=WIDTH)
     console.rule(title)
     for table in tables:
         shown = rich.table.Table(*table.head, title=table.title or None)

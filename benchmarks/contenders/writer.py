@@ -14,6 +14,10 @@ from benchmarks.subject import NAME
 
 TWIN = """
 CREATE TABLE twin (LIKE personalities_personality INCLUDING ALL);
+DO $$ BEGIN EXECUTE (
+    SELECT string_agg('ALTER TABLE twin ADD ' || pg_get_constraintdef(oid), ';')
+    FROM pg_constraint WHERE conrelid = 'personalities_personality'::regclass AND contype = 'f'
+); END $$;
 INSERT INTO twin SELECT * FROM personalities_personality
 """
 

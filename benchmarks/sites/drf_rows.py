@@ -1,6 +1,6 @@
 """DRF with a serializer, from PostgreSQL. In its most favourable form: no middleware, and it lets everybody in.
 
-`application` is Django's own, `threaded` the service's handler.
+`application` is Django's own, `threaded` the same view in the service's handler.
 """
 
 from benchmarks.project import configure
