@@ -42,7 +42,7 @@ One thread, one name that was asked for before. *id* is the personality's id, *c
 ORM and what caches its queries the row, of which no configuration is built; of waffle, whose flags hold none, nothing.
 The ratio is to redis-py with hiredis over TCP, `GET` of the service's own key, for config with `json.loads`; it is
 taken inside each round. *times* is how often Companion's near hit fits into it. LocMemCache is true only in the process
-that writes. From Redis the service reads `:id` and `:config` in one `MGET`, for either question, and checks both."""
+that writes. From Redis the service reads `:config`, for either question, and checks it."""
 
 
 def measure(ground: Ground, effort: Effort) -> Section:
@@ -93,7 +93,7 @@ def _shared_table(samples: Samples) -> Table:
     rows = [
         (f"{SHARED}, {way} ÷ {what}", str(ratio(samples[SHARED, way], samples[RAW, to])))
         for way in WAYS
-        for what, to in (("GET + json.loads of :config", "config"), ("MGET + json.loads of both keys", "both"))
+        for what, to in (("GET", "id"), ("GET + json.loads of :config", "config"))
     ]
     return Table("A hit in Redis, near cache off", ("", "ratio"), rows)
 
@@ -103,13 +103,14 @@ def _bars(samples: Samples) -> list[Bar]:
         Bar.at_most(f"near hit, {way}", 0.01, f"× {to}", ratio(samples[NEAR, way], samples[RAW, way]))
         for way, to in WAYS.items()
     ]
-    both = ratio(samples[SHARED, "config"], samples[RAW, "both"])
-    one = ratio(samples[SHARED, "config"], samples[RAW, "config"])
+    from_redis = [
+        Bar.at_most(f"hit in Redis, {way}", 1.3, f"× {to}", ratio(samples[SHARED, way], samples[RAW, way]))
+        for way, to in WAYS.items()
+    ]
     return [
         *near,
         *(_bar_of_peers(samples, way) for way in WAYS),
-        Bar.at_most("hit in Redis, config", 1.3, "× MGET + json.loads of the same two keys", both),
-        Bar.at_most("hit in Redis, config", 1.3, "× GET + json.loads of one of them", one),
+        *from_redis,
     ]
 
 

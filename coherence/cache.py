@@ -126,18 +126,21 @@ class CoherentCache(Generic[K, V]):
     def _look(self, keys: Collection[K]) -> dict[K, Answer[V]]:
         answers: dict[K, Answer[V]] = {}
         if (age := self._age()) is not None:
-            answers |= self._near(keys, age)
-            answers |= self._from_shared(_lacking(keys, answers), age)
-        return answers | self._from_database(_lacking(keys, answers))
+            answers = self._near(keys, age)
+            if missing := _lacking(keys, answers):
+                answers |= self._from_shared(missing, age)
+        if missing := _lacking(keys, answers):
+            answers |= self._from_database(missing)
+        return answers
 
     def _age(self) -> float | None:
         """How long ago what we know was all there is: 0 while in touch, None when that is too long to serve copies."""
         if not feed.in_touch:
             listener.ensure()
-        age = feed.age
-        if age <= IN_TOUCH_SECONDS:
-            return 0.0
-        return age if age <= self.stale_seconds else None
+            age = feed.age
+            if age > IN_TOUCH_SECONDS:
+                return age if age <= self.stale_seconds else None
+        return 0.0
 
     def _near(self, keys: Collection[K], age: float) -> dict[K, Answer[V]]:
         return {key: Answer(copy.value, "near", age) for key in keys if (copy := self._current(key))}
@@ -148,7 +151,7 @@ class CoherentCache(Generic[K, V]):
 
     def _from_shared(self, keys: Collection[K], age: float) -> dict[K, Answer[V]]:
         answers: dict[K, Answer[V]] = {}
-        for key, (number, value) in (self.shared.get_many(keys) if keys else {}).items():
+        for key, (number, value) in self.shared.get_many(keys).items():
             if feed.current(self.log_key(key), number):
                 self._keep(key, number, value)
                 answers[key] = Answer(value, "redis", age)

@@ -52,6 +52,8 @@ class NearCache(Generic[K, V]):
 
     def keep(self, copy: Copy[K, V]) -> None:
         """Keep it, unless a later one is kept already."""
+        if not self.capacity:
+            return
         with self._lock:
             kept = self._copies.get(copy.key)
             if kept is None or kept.number <= copy.number:
@@ -67,6 +69,8 @@ class NearCache(Generic[K, V]):
 
     def drop(self, key: K, number: int) -> None:
         """Forget it, unless it is later than `number`."""
+        if key not in self._copies:  # as nearly always
+            return
         with self._lock:
             kept = self._copies.get(key)
             if kept is not None and kept.number <= number:

@@ -23,7 +23,7 @@ class Verdict(StrEnum):
 MEANING = {
     Verdict.SOUND: "what the row says",
     Verdict.OUTDATED: "older than its row; not believed",
-    Verdict.FOREIGN: "damaged, incomplete, from the future, or not written by this release; not believed",
+    Verdict.FOREIGN: "damaged, incomplete, from the future, or of another release; at most its `:config` is believed",
     Verdict.WRONG: "not what the row says, and believed",
 }
 

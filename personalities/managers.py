@@ -86,12 +86,12 @@ class PersonalityManager(_FromQuerySet["Personality"]):
 
     def get_id(self, name: str, owner: "Owner" = None) -> UUID:
         """The id of the personality. Raises Personality.DoesNotExist."""
-        config = hit(name, None if owner is None else _id_of(owner)) or self.lookup(name, owner).value
+        config = hit(name, None if owner is None else _id_of(owner)) or self._look(name, owner).value
         return config.id if config else self._none(name)
 
     def get_config(self, name: str, owner: "Owner" = None) -> PersonalityConfig:
         """The configuration of the personality. Raises Personality.DoesNotExist."""
-        config = hit(name, None if owner is None else _id_of(owner)) or self.lookup(name, owner).value
+        config = hit(name, None if owner is None else _id_of(owner)) or self._look(name, owner).value
         return config or self._none(name)
 
     def _none(self, name: str) -> NoReturn:
@@ -106,6 +106,10 @@ class PersonalityManager(_FromQuerySet["Personality"]):
         """What there is under the name, or that there is nothing; and where that came from."""
         if config := hit(name, _id_of(owner)):
             return Answer(config, "near")
+        return self._look(name, owner)
+
+    def _look(self, name: str, owner: "Owner") -> Answer[PersonalityConfig]:
+        """For what is not near."""
         return self.lookup_many([name], owner).get(name, NO_NAME)
 
     def lookup_many(self, names: Collection[str], owner: "Owner" = None) -> dict[str, Answer[PersonalityConfig]]:

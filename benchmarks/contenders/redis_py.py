@@ -15,5 +15,4 @@ def commands() -> Commands:
     return timed(
         id=lambda: client.get(ID_KEY),
         config=lambda: json.loads(client.get(CONFIG_KEY)),
-        both=lambda: [json.loads(value) for value in client.mget(ID_KEY, CONFIG_KEY)],
     )

@@ -3,8 +3,6 @@
 For django-redis: OPTIONS["CONNECTION_POOL_CLASS"] = "coherence.redis.pool.BreakerPool".
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -51,29 +49,28 @@ class Reporting(AbstractConnection):
             self.connect_check_health(check_health=False)
         if check_health:
             self.check_health()  # type: ignore[no-untyped-call]
-        with self._reporting():
-            super().send_packed_command(command, check_health=False)  # type: ignore[no-untyped-call]
-
-    def read_response(self, *args: Any, **kwargs: Any) -> Any:
-        with self._reporting():
-            reply = super().read_response(*args, **kwargs)
-        if not self._connecting:  # a frozen server's kernel connects: only the answer to a command proves anything
-            self._breaker.succeeded()
-            for error in reply if isinstance(reply, list) else ():  # EXEC's
-                if isinstance(error, ResponseError):
-                    count_answer(error)
-        return reply
-
-    @contextmanager
-    def _reporting(self) -> Iterator[None]:
         try:
-            yield
+            super().send_packed_command(command, check_health=False)  # type: ignore[no-untyped-call]
         except RedisError as error:
-            if not self._connecting:
-                self._report(error)
+            self._report(error)
             raise
 
+    def read_response(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            reply = super().read_response(*args, **kwargs)
+        except RedisError as error:
+            self._report(error)
+            raise
+        if not self._connecting:  # a frozen server's kernel connects: only the answer to a command proves anything
+            self._breaker.succeeded()
+            for each in reply if isinstance(reply, list) else ():  # EXEC's
+                if isinstance(each, ResponseError):
+                    count_answer(each)
+        return reply
+
     def _report(self, error: RedisError) -> None:
+        if self._connecting:  # which reports for all its steps
+            return
         if isinstance(error, ResponseError):
             self._breaker.succeeded()  # it answered
             count_answer(error)

@@ -86,7 +86,7 @@ def cached(keys: Collection[Key]) -> set[Key]:
 
 
 def copies(name: str | None = None) -> Iterator[dict[Key, tuple[int, PersonalityConfig] | None]]:
-    """What lies under our keys, a batch at a time: the copy and its number, None when it is not to be believed."""
+    """What lies under our keys, a batch at a time: the copy and its number, None when it is not as it is stored."""
     with _client() as client:
         for batch in _scan(client, name):
             yield _read(client, {key for text in batch if (key := key_of(text))})
@@ -120,10 +120,11 @@ def _scan(client: Any, name: str | None) -> Iterator[list[str]]:
 
 
 def _read(client: Any, keys: Collection[Key]) -> dict[Key, tuple[int, PersonalityConfig] | None]:
-    """As a lookup reads them, but a failure is raised."""
+    """Unlike a lookup, with `:id`, which people read; and a failure is raised."""
     names = [name for key in keys for name in (id_key(key), config_key(key))]
     values = cast(Any, caches["default"]).client.get_many(names, client=client)
-    return {key: cache.believe(key, values.get(id_key(key)), values.get(config_key(key))) for key in keys}
+    found = {key: cache.believe(key, values.get(config_key(key))) for key in keys}
+    return {key: copy if copy and values.get(id_key(key)) == str(copy[1].id) else None for key, copy in found.items()}
 
 
 def _measure(client: Any, keys: list[str]) -> Iterator[Entry]:

@@ -74,6 +74,16 @@ def test_audit__garbage_planted__foreign(redis: Any, garbage: bytes) -> None:
     assert audit() == (counts(sound=1, foreign=1) | {"copies": [{"key": CONFIG[:-7], "verdict": "foreign"}]}, True)
 
 
+@pytest.mark.parametrize("other", [b"", b'"85c872cd-68db-42d5-9164-a78a7f51a611"', None])
+def test_audit__another_id_planted__foreign_until_cleared(redis: Any, other: bytes | None) -> None:
+    """Lookups go by the configuration alone, but people read the id."""
+    key = settings.REDIS_KEY_PREFIX + "personality:global:elara:id"
+    redis.delete(key) if other is None else redis.set(key, other)
+    assert audit() == (counts(sound=1, foreign=1) | {"copies": [{"key": CONFIG[:-7], "verdict": "foreign"}]}, True)
+    call_command("warm_personality_cache", verbosity=0)
+    assert audit()[0] == counts(sound=2) | {"copies": []}
+
+
 def test_audit__an_older_copy_is_back__outdated_and_harmless() -> None:
     with connection.cursor() as cursor:
         cursor.execute("UPDATE personalities_personality SET greeting = 'New.' WHERE personality_name = 'elara'")

@@ -161,6 +161,19 @@ def test_version__changed__counts_one(elara: Personality, write: Callable[[Perso
     assert Personality.objects.get_config("elara").meta.version == 2
 
 
+def test_save__in_autocommit__writes_and_reads_the_log_and_asks_no_more(
+    elara: Personality, django_assert_num_queries: Callable[[int], Any]
+) -> None:
+    with django_assert_num_queries(2):
+        by_save(elara)
+    assert elara.version == 2
+
+
+def test_version__nothing_to_save__the_row_in_hand_is_as_it_was(elara: Personality) -> None:
+    elara.save(update_fields=[])
+    assert elara.version == 1
+
+
 def test_version__save_refused__the_row_in_hand_is_as_it_was(elara: Personality) -> None:
     elara.humor_level = 11
     with pytest.raises(IntegrityError):

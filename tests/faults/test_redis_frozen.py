@@ -82,18 +82,14 @@ def test_lookups__redis_frozen__nearly_as_fast_as_the_database(found: Outcome, f
 
 
 def test_lookups__redis_frozen__far_ahead_of_a_timeout_alone(found: Outcome, figure: Figure) -> None:
-    """How far, PostgreSQL decides: the peer is held up by its timeouts, we by what a lookup costs without Redis.
-
-    Where the database alone is not that far ahead, nobody can be; what is left to show is that we keep up with it.
-    """
-    reach = min(PEER_BAR * found.peer, BAR * found.database)
+    """How far, PostgreSQL decides: the peer is held up by its timeouts, we by what a lookup costs without Redis."""
     figure(
         8.1,
         "the same, against django-redis with that timeout and no breaker",
-        f">= {PEER_BAR} x, or {BAR} of what the database alone does",
+        f">= {PEER_BAR} x",
         measured=f"{found.ours / found.peer:.0f} x ({found.ours:.0f}/s against {found.peer:.0f}/s; "
         f"the database alone {found.database / found.peer:.0f} x)",
-        met=found.ours >= reach,
+        met=found.ours >= PEER_BAR * found.peer,
     )
 
 

@@ -1,5 +1,6 @@
 """Some threads ask the feed while another takes lines in."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle
 from time import monotonic
@@ -24,6 +25,32 @@ class Told:
 
     def fetchall(self) -> Any:
         return self._rows
+
+
+class Overtaken:
+    """A cursor whose first answer comes after another thread has found out that the log is another one."""
+
+    def __init__(self, meanwhile: Callable[[], None], *answers: list[tuple[int, str]]) -> None:
+        self._meanwhile, self._answers = meanwhile, list(answers)
+
+    def execute(self, sql: str, parameters: Any) -> None:
+        pass
+
+    def fetchall(self) -> Any:
+        answer = self._answers.pop(0)
+        if len(self._answers) == 1:
+            self._meanwhile()
+        return answer
+
+
+def test_poll__overtaken_by_another_that_started_over__asks_again() -> None:
+    """Whoever has committed knows of it when `poll` returns, though the answer that told so was of no use."""
+    feed = ChangeFeed()
+    older = [(5, "a")]  # read before our commit, taken in after it
+    newer = [(6, "b"), (5, "")]
+    feed.poll(Overtaken(lambda: feed.poll(Told(older)), [(6, "b"), (5, "a")], newer))
+    assert feed.number == 6
+    assert feed.latest["b"] == 6
 
 
 @pytest.mark.usefixtures("_low_limit", "_hurry")
