@@ -29,9 +29,9 @@ class Key(NamedTuple):
     """Of a key that is not revoked: whose it is, and what its text must hash to."""
 
     user_id: int
-    digest: str
+    digest: bytes
 
-    def fits(self, text: str) -> bool:
+    def fits(self, text: bytes) -> bool:
         return hmac.compare_digest(self.digest, digest(text))
 
 
@@ -49,7 +49,7 @@ def _user_query() -> "NumberedQuery[User]":
 
 def _load_keys(prefixes: Collection[str]) -> tuple[int | None, dict[str, Key]]:
     number, keys = _key_query()(prefixes=list(prefixes))
-    return number, {key.prefix: Key(key.user_id, key.digest) for key in keys}
+    return number, {key.prefix: Key(key.user_id, bytes.fromhex(key.digest)) for key in keys}
 
 
 def _load_users(ids: Collection[int]) -> tuple[int | None, dict[int, tuple[Any, ...]]]:
@@ -62,10 +62,13 @@ keys = CoherentCache("api_key", _load_keys, "api_key:{}".format, capacity=10_000
 users = CoherentCache("user", _load_users, "user:{}".format, capacity=10_000, stale_seconds=STALE_SECONDS)
 
 
-def hit(text: str) -> int | None:
-    """The id of the user whose key it is, if it can be told from memory that they may come in; else None."""
-    key = keys.hit(text[PREFIX])
-    holder = users.hit(key.value.user_id) if key is not None and key.value is not None else None
+def near(text: bytes) -> int | None:
+    """The id of the user whose key it is, if it can be told from memory that they may come in; else None.
+
+    For who knows that copies `coherence.cache.may_answer`.
+    """
+    key = keys.near(text[PREFIX].decode("latin-1"))
+    holder = users.near(key.value.user_id) if key is not None and key.value is not None else None
     if key is None or key.value is None or holder is None or holder.value is None or not key.value.fits(text):
         return None
     key.reads += 1

@@ -19,5 +19,5 @@ def prefix(key: str) -> str | None:
     return match[1] if match else None
 
 
-def digest(key: str) -> str:
-    return hashlib.sha256(key.encode()).hexdigest()
+def digest(key: bytes) -> bytes:
+    return hashlib.sha256(key).digest()

@@ -23,6 +23,20 @@ DATABASE_SECONDS = 2.0  # a lookup that needs PostgreSQL fails when it has not a
 ATTEMPTS = 3
 
 
+def may_answer() -> bool:
+    """Whether a copy that is true may answer, and nobody else be asked: in touch, outside transactions.
+
+    Nearly every lookup comes through here, and so it is written flat, `in_transaction` once more included: no lock, no
+    I/O, no log line, no object made.
+    """
+    if feed.clock() - feed.heard > IN_TOUCH_SECONDS:
+        return False
+    django = here.connection
+    if django is None or django.in_atomic_block:
+        return django is None
+    return django.connection is None or django.connection.pgconn.transaction_status in IDLE
+
+
 class CoherentCache(Generic[K, V]):
     """Copies of one kind of thing. Values are immutable, for every caller is handed the same object.
 
@@ -68,26 +82,19 @@ class CoherentCache(Generic[K, V]):
         self._flights = SingleFlight(self._load)
 
     def hit(self, key: K) -> Copy[K, V] | None:
-        """The copy that is near, if it `holds`. Whoever answers with it adds to its reads."""
+        """The copy that answers a lookup without asking anybody. Whoever answers with it adds to its reads."""
+        return self.near(key) if may_answer() else None
+
+    def near(self, key: K) -> Copy[K, V] | None:
+        """The copy that is near and true, for who knows that it `may_answer`."""
         copy = self.found.get(key) or self.absent.get(key)
-        return copy if copy is not None and self.holds(copy) else None
+        return copy if copy is not None and self.is_true(copy) else None
 
-    def holds(self, copy: Copy[K, V]) -> bool:
-        """Whether a lookup can be answered with it and nobody else be asked: true, in touch, outside transactions.
+    def is_true(self, copy: Copy[K, V]) -> bool:
+        """Whether its row is not known to have changed."""
+        return copy.edition == feed.edition or self._compare(copy)
 
-        Nearly every lookup comes through here, and so it is written flat, `in_transaction` once more included: no lock,
-        no I/O, no log line, no object made.
-        """
-        if copy.edition != feed.edition and not self._holds_in_this_edition(copy):
-            return False
-        if feed.clock() - feed.heard > IN_TOUCH_SECONDS:
-            return False
-        django = here.connection
-        if django is None or django.in_atomic_block:
-            return django is None
-        return django.connection is None or django.connection.pgconn.transaction_status in IDLE
-
-    def _holds_in_this_edition(self, copy: Copy[K, V]) -> bool:
+    def _compare(self, copy: Copy[K, V]) -> bool:
         """Compare numbers once, and no more until something has changed."""
         edition = feed.edition  # before the comparison: what becomes known meanwhile makes it compare again
         is_true = feed.current(self.log_key(copy.key), copy.number)

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, transaction
 
 from coherence import log
-from coherence.cache import CoherentCache
+from coherence.cache import CoherentCache, may_answer
 from coherence.hooks import catch_up_on_commit
 from coherence.log import NumberedQuery
 from coherence.near import Copy
@@ -54,40 +54,47 @@ def hit(name: str, owner: int | None) -> PersonalityConfig | None:
 
     None when more must be done, and where there is nothing of that name.
     """
-    try:
-        copy = _given.get(name) if owner is None else None
-        if copy is None or not copies.holds(copy):
-            copy = _hit(name, owner)
-    except InvalidName:
-        return None
-    if copy is None or copy.value is None:
-        return None
-    copy.reads += 1
-    copy.used = True
-    return copy.value
+    return near(name, owner) if may_answer() else None
 
 
-# Everybody's copies by the name as it was given, which saves nearly every lookup the way to its key.
-_given: dict[str, Copy[Key, PersonalityConfig]] = {}
+def near(name: str, owner: int | None) -> PersonalityConfig | None:
+    """The same, for who knows that copies `may_answer`."""
+    pair = _given.get((name, owner))
+    if pair is None or not (copies.is_true(pair[0]) and copies.is_true(pair[1])):
+        pair = _pair(name, owner)
+        if pair is None:
+            return None
+    own, served = pair
+    own.used = served.used = True
+    served.reads += 1
+    return served.value
 
+
+# The owner's own copy and the one that answers (everybody's where the owner has none) by the name as it was given,
+# which saves nearly every lookup the way to its keys.
+Pair = tuple[Copy[Key, PersonalityConfig], Copy[Key, PersonalityConfig]]
+_given: dict[tuple[str, int | None], Pair] = {}
 
 _spelling = lru_cache(maxsize=1000)(canonical)  # names come again and again
 
 
-def _hit(name: str, owner: int | None) -> Copy[Key, PersonalityConfig] | None:
-    spelling = _spelling(name)
-    copy = copies.hit((owner, spelling))
-    if owner is not None:
-        return copies.hit((None, spelling)) if copy is not None and copy.value is None else copy
-    if copy is not None and copy.value is not None:
-        _remember(name, copy)
-    return copy
+def _pair(name: str, owner: int | None) -> Pair | None:
+    try:
+        spelling = _spelling(name)
+    except InvalidName:
+        return None
+    own = copies.near((owner, spelling))
+    served = copies.near((None, spelling)) if own is not None and own.value is None else own
+    if own is None or served is None or served.value is None:
+        return None
+    _remember((name, owner), (own, served))
+    return own, served
 
 
-def _remember(name: str, copy: Copy[Key, PersonalityConfig]) -> None:
+def _remember(given: tuple[str, int | None], pair: Pair) -> None:
     if len(_given) >= copies.capacity:
         _given.clear()
-    _given[name] = copy
+    _given[given] = pair
 
 
 def forget_everything() -> None:

@@ -7,10 +7,11 @@ plain case is answered, a GET or HEAD with an API key that is near too; everythi
 from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 from django.urls import reverse
 
-from accounts.copies import hit as user_of
+from accounts.copies import near as near_user
+from coherence.cache import may_answer
 from companion.reader.answer import Answer, answer
 from companion.reader.plain import plain
-from personalities.copies import hit
+from personalities.copies import near
 
 
 class HotReader:
@@ -32,8 +33,8 @@ class HotReader:
 
     def _find(self, scope: HTTPScope) -> Answer | None:
         asked = plain(scope, self._prefix)
-        user = user_of(asked.key) if asked else None
-        if asked is None or user is None:
+        if asked is None or not may_answer():
             return None
-        config = hit(asked.name, user)
+        user = near_user(asked.key)
+        config = near(asked.name, user) if user is not None else None
         return answer(config, asked) if config else None

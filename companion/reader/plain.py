@@ -15,6 +15,7 @@ from personalities.api.views import PersonalityDetailView, PersonalityIdView
 View = type[PersonalityDetailView] | type[PersonalityIdView]
 VIEWS: dict[str, View] = {"": PersonalityDetailView, "id/": PersonalityIdView}  # by what follows the name in the path
 METHODS = {"GET", "HEAD"}
+LONGEST = 500  # of a path that is remembered
 ACCEPTED = {b"*/*", b"application/json", b"application/json, text/plain, */*"}  # as programs say it
 # Each may change the answer: a session, a condition, a body that is refused.
 TELLING = frozenset({b"cookie", b"if-match", b"if-modified-since", b"if-unmodified-since", b"content-length",
@@ -23,29 +24,36 @@ TELLING = frozenset({b"cookie", b"if-match", b"if-modified-since", b"if-unmodifi
 
 class PlainRead(NamedTuple):
     name: str  # as given
-    key: str  # the API key, as given
+    key: bytes  # the API key, as given
     known: bytes | None  # the ETag of what the caller has
     form: tuple[View, bool]  # and whether it came by HTTPS
 
 
 def plain(scope: HTTPScope, prefix: str) -> PlainRead | None:
     """The read that is asked for below the path `prefix`; None when it is another request, or not a plain one."""
-    path = scope["path"]
-    if not path.startswith(prefix) or scope["method"] not in METHODS:
+    place = _place(scope["path"], prefix) if len(scope["path"]) <= LONGEST else None
+    if place is None or scope["method"] not in METHODS:
         return None
     if scope.get("query_string") or scope.get("root_path"):  # which a server may leave out, as it may the scheme
         return None
-    name, slash, rest = path[len(prefix) :].partition("/")
-    view = VIEWS.get(rest) if slash else None
     given = [*scope["headers"]]
     headers = dict(given)
-    if view is None or len(headers) < len(given) or not TELLING.isdisjoint(headers):  # some header twice
+    if len(headers) < len(given) or not TELLING.isdisjoint(headers):  # some header twice
         return None
     is_secure = comes_securely(scope.get("scheme", "http"), headers.get(b"host"), headers.get(b"x-forwarded-proto"))
-    scheme, _, key = headers.get(b"authorization", b"").partition(b" ")
-    if scheme != b"Bearer" or is_secure is None or headers.get(b"accept", b"*/*") not in ACCEPTED:
+    authorization = headers.get(b"authorization", b"")
+    if is_secure is None or authorization[:7] != b"Bearer " or headers.get(b"accept", b"*/*") not in ACCEPTED:
         return None
-    return PlainRead(name, key.decode("latin-1"), headers.get(b"if-none-match"), (view, is_secure))
+    name, view = place
+    return PlainRead(name, authorization[7:], headers.get(b"if-none-match"), (view, is_secure))
+
+
+@lru_cache(maxsize=1000)
+def _place(path: str, prefix: str) -> tuple[str, View] | None:
+    """The name as it is given, and the view whose answer is asked for."""
+    name, slash, rest = path.removeprefix(prefix).partition("/")
+    view = VIEWS.get(rest) if slash and path.startswith(prefix) else None
+    return (name, view) if view else None
 
 
 @lru_cache(maxsize=1000)

@@ -43,10 +43,10 @@ def test_hit__its_row_has_changed__none_from_the_moment_it_is_known(names: Names
     assert names.hit(ID) is copy
     tell()
     assert names.hit(ID) is None
-    assert not names.holds(copy)
+    assert not names.is_true(copy)
     assert names.get(ID).value == "new"
     assert values(names) == "new"
-    assert not names.holds(copy)
+    assert not names.is_true(copy)
 
 
 def test_hit__deleted_and_asked_for__absence_is_one(names: Names, tell: Callable[[], None]) -> None:
@@ -108,5 +108,5 @@ def test_holds__made_room_for__not_any_more(names: Names, number: int) -> None:
     for id in (OTHER, OTHER + 1)[: number + 1]:
         copy.used = False
         names.found.keep(Copy(id, "other", copy.number))
-    assert not names.holds(copy)
+    assert not names.is_true(copy)
     assert names.hit(ID) is None
