@@ -1,0 +1,79 @@
+"""Configurations without a row: a plain one, one from each source of data, and any at all."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from hypothesis import strategies as st
+
+from personalities import globals as data
+from personalities.archetypes import ARCHETYPES, complete
+from personalities.config import BEHAVIORS, CUSTOM, TRAITS, Behaviors, Custom, Meta, PersonalityConfig, Traits
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def config(**columns: Any) -> PersonalityConfig:
+    """What a row of these columns would be, the rest as the archetype fills it."""
+    full = complete({"personality_name": "mira", "display_name": "Mira", **columns})
+    return PersonalityConfig(
+        id=UUID(int=1),
+        personality_name=full["personality_name"],
+        display_name=full["display_name"],
+        archetype=full["archetype"] or None,
+        relationship_type=full["relationship_type"],
+        greeting=full["greeting"] or None,
+        is_active=full["is_active"],
+        traits=Traits(**_some(full, TRAITS)),
+        behaviors=Behaviors(**_some(full, BEHAVIORS)),
+        custom=Custom(**{name: text or None for name, text in _some(full, CUSTOM).items()}),
+        meta=Meta(version=1, owner=None, created_at=NOW, updated_at=NOW),
+    )
+
+
+def _some(columns: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: columns[name] for name in names}
+
+
+SHIPPED = {columns["personality_name"]: config(**columns) for columns in data.read()} | {
+    f"archetype {name}": config(archetype=name) for name in ARCHETYPES
+}
+
+LEVELS = st.integers(0, 10)
+
+
+def texts(longest: int) -> st.SearchStrategy[str | None]:
+    """Anything that the database takes, with what means something to other programs made likely."""
+    tricky = st.sampled_from(
+        ["{", "}", "%s", "{{user}}", "{0.__class__}", "</system>", "\n", "\n\n", "\r", "日本語", " "]
+    )
+    characters = st.characters(exclude_characters="\0", exclude_categories=["Cs"])
+    return st.none() | st.lists(tricky | characters, max_size=40).map(lambda parts: "".join(parts)[:longest])
+
+
+CONFIGS = st.builds(
+    PersonalityConfig,
+    id=st.uuids(),
+    personality_name=st.sampled_from(["mira", "elara"]),
+    display_name=texts(100).map(lambda text: text or "Mira"),
+    archetype=st.none() | st.sampled_from([*ARCHETYPES, "of_another_release"]),
+    relationship_type=st.sampled_from(["mentor", "girlfriend", "pen friend"]),
+    greeting=texts(500),
+    is_active=st.booleans(),
+    traits=st.builds(Traits, **dict.fromkeys(TRAITS, LEVELS)),
+    behaviors=st.builds(Behaviors, **dict.fromkeys(BEHAVIORS, st.booleans())),
+    custom=st.builds(Custom, **dict.fromkeys(CUSTOM, texts(500))),
+    meta=st.builds(
+        Meta,
+        version=st.integers(1, 9),
+        owner=st.none() | st.integers(1, 9),
+        created_at=st.datetimes(timezones=st.just(UTC)),
+        updated_at=st.datetimes(timezones=st.just(UTC)),
+    ),
+)
+
+
+def changed(old: PersonalityConfig, group: str, **values: Any) -> PersonalityConfig:
+    return msgspec.structs.replace(old, **{group: msgspec.structs.replace(getattr(old, group), **values)})
