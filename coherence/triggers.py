@@ -32,6 +32,7 @@ def _note(key: str) -> str:
     old, new = key.format(row="OLD"), key.format(row="NEW")
     return (
         f"IF TG_OP <> 'INSERT' THEN PERFORM public.coherence_note({old}); END IF; "
-        f"IF TG_OP <> 'DELETE' THEN PERFORM public.coherence_note({new}); END IF; "
+        f"IF TG_OP = 'INSERT' OR TG_OP = 'UPDATE' AND {new} <> {old} "
+        f"THEN PERFORM public.coherence_note({new}); END IF; "
         "RETURN NULL;"
     )

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from django.db import models, transaction
 from django.db.models import Q
-from django.db.models.functions import Now
 
 from coherence.answer import SOURCES, Answer
 from personalities.cache.keys import Key
@@ -39,11 +38,10 @@ class PersonalityQuerySet(models.QuerySet["Personality"]):
         return self.order_by("-is_active", models.F("owner").asc(nulls_last=True))
 
     def update(self, **values: Any) -> int:
-        """As Django's; also counts a version and, unless given, sets `updated_at`."""
-        versioned = {"version": models.F("version") + 1, "updated_at": Now()} | values
+        """As Django's. PostgreSQL counts a version, and sets `updated_at` unless it is given."""
         with transaction.atomic(using=self.db):
             before = self._keys_by_id()
-            count = super().update(**versioned)
+            count = super().update(**values)
             after = self._stored_keys(before) if KEY_FIELDS & values.keys() else set()
             forget_on_commit(after.union(before.values()), using=self.db)
         return count

@@ -20,7 +20,7 @@ def to_problem(error: Exception, context: dict[str, Any]) -> Response | None:
     response = exception_handler(error, context)
     if response is None:
         return None
-    body = problem_body(response.status_code, _detail(error), errors=_errors(error))
+    body = problem_body(response.status_code, _detail(error), errors=_errors(error)) | getattr(error, "members", {})
     response.data, response.content_type = body, "application/problem+json"
     for name, value in getattr(error, "headers", {}).items():
         response[name] = value

@@ -1,3 +1,4 @@
+import re
 import socket
 from typing import Any
 
@@ -19,7 +20,8 @@ def paths(resolver: URLResolver, start: str = "") -> list[str]:
     """Every route with its parameters filled in."""
     found = []
     for pattern in resolver.url_patterns:
-        path = start + str(pattern.pattern).replace("<str:name>", "elara").replace("<path:object_id>", "1")
+        route = str(pattern.pattern).replace("<str:name>", "elara").replace("<path:object_id>", "1")
+        path = start + re.sub(r"<int:\w+>", "1", route)
         found += paths(pattern, path) if isinstance(pattern, URLResolver) else [path]
         assert isinstance(pattern, URLResolver | URLPattern)
     return found

@@ -2,6 +2,8 @@
 
 from rest_framework.exceptions import APIException, NotFound, PermissionDenied
 
+from personalities.config import PersonalityConfig
+
 
 class NameTaken(APIException):
     status_code = 409
@@ -16,6 +18,30 @@ class PersonalityNotFound(NotFound):
         self.headers = headers or {}
 
 
+class PreconditionRequired(APIException):
+    status_code = 428
+    default_detail = "PUT replaces the whole: send the ETag of what you have read as If-Match."
+    errors = {"If-Match": [default_detail]}
+
+
+class PreconditionFailed(APIException):
+    """With what there is now, so that the caller can decide without another request."""
+
+    status_code = 412
+
+    def __init__(self, current: PersonalityConfig, etag: str) -> None:
+        super().__init__(f"It has changed since you read it: version {current.meta.version} is current.")
+        self.errors = {"If-Match": [str(self.detail)]}
+        self.headers = {"ETag": etag}
+        self.members = {"current": current.to_dict()}
+
+
+class VersionNotFound(NotFound):
+    def __init__(self, number: int) -> None:
+        super().__init__(f"There is no version {number}.")
+        self.errors = {"version": [str(self.detail)]}
+
+
 class GlobalIsForStaff(PermissionDenied):
-    default_detail = "A global personality is written by staff only."
+    default_detail = "A global personality is written by staff only, who also see its history."
     errors = {"name": [default_detail]}

@@ -22,6 +22,18 @@ class Level(serializers.IntegerField):
         return super().to_internal_value(data)
 
 
+class Count(serializers.IntegerField):
+    """A whole number from 1 on."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"min_value": 1, "max_value": 2**31 - 1} | kwargs)
+
+    def to_internal_value(self, data: Any) -> int:
+        if type(data) is not int:
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
 class Flag(serializers.BooleanField):
     """true or false."""
 

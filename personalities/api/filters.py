@@ -13,7 +13,6 @@ from personalities.archetypes import ARCHETYPES
 from personalities.models import Personality
 
 BOOLEANS = [("true", "true"), ("false", "false")]
-PARAMETERS = frozenset({"archetype", "is_active", "search", "ordering", "page", "page_size"})
 
 
 class PersonalityFilter(FilterSet):  # type: ignore[misc]  # it is untyped
@@ -44,9 +43,9 @@ class StrictOrdering(OrderingFilter):
 
 
 class KnownParameters(BaseFilterBackend):
-    """A misspelt parameter is an error: ignoring `?archetyp=` would answer with everything."""
+    """A parameter that is none of `view.parameters` is an error: ignoring `?archetyp=` would answer with everything."""
 
     def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
-        if unknown := request.query_params.keys() - PARAMETERS:
+        if unknown := request.query_params.keys() - view.parameters:
             raise ValidationError(dict.fromkeys(unknown, "This parameter is not known."))
         return queryset

@@ -1,5 +1,6 @@
 """A personality as HTTP carries it: bytes, and the ETag of exactly these bytes."""
 
+import hashlib
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -16,6 +17,10 @@ class Representation(NamedTuple):
     body: bytes
     etag: str
 
+    @classmethod
+    def of(cls, body: bytes) -> "Representation":
+        return cls(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
+
     @property
     def headers(self) -> dict[str, str]:
         """Whoever keeps it asks each time whether it still is the one, and shares it with nobody."""
@@ -31,6 +36,12 @@ def of_config(config: PersonalityConfig) -> Representation:
 
 def of_id(config: PersonalityConfig) -> Representation:
     return Representation(b'{"id":"%s"}' % str(config.id).encode(), f'"{config.id}"')
+
+
+def written(config: PersonalityConfig, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:
+    """What a write has made: the bytes and the ETag that a read gives from now on."""
+    made = of_config(config)
+    return HttpResponse(made.body, status=status, headers=made.headers | (headers or {}))
 
 
 def respond(request: HttpRequest, found: Representation, provenance: dict[str, str]) -> HttpResponseBase:

@@ -68,13 +68,14 @@ class PersonalitySerializer(StrictSerializer):
     traits = TraitsSerializer(required=False)
     behaviors = BehaviorsSerializer(required=False)
     custom = CustomSerializer(required=False)
+    note = Text(max_length=500, write_only=True, help_text="Why: for the history.")
     meta = MetaSerializer(read_only=True)
 
     def to_representation(self, instance: Personality) -> dict[str, Any]:
         return instance.to_config().to_dict()
 
     def create(self, validated_data: dict[str, Any]) -> Personality:
-        return _saved(Personality(**complete(_columns(validated_data))))
+        return saved(Personality(**complete(_columns(validated_data))))
 
     def update(self, instance: Personality, validated_data: dict[str, Any]) -> Personality:
         """PUT replaces the whole; PATCH keeps what is not given."""
@@ -82,7 +83,7 @@ class PersonalitySerializer(StrictSerializer):
         changes = {**refill(vars(instance), given), **given} if self.partial else complete(given)
         for column, value in changes.items():
             setattr(instance, column, value)
-        return _saved(instance)
+        return saved(instance)
 
     def _shown(self) -> Mapping[str, Any]:
         return self.to_representation(self.instance) if self.instance else {}
@@ -117,7 +118,7 @@ class ArchetypeSerializer(serializers.Serializer[Any]):
 def _columns(nested: Mapping[str, Any]) -> dict[str, Any]:
     """{"traits": {"humor_level": 3}, "archetype": None} becomes {"humor_level": 3, "archetype": ""}."""
     groups = ("traits", "behaviors", "custom")
-    flat = {name: value for name, value in nested.items() if name not in groups}
+    flat = {name: value for name, value in nested.items() if name not in (*groups, "note")}
     for group in groups:
         flat |= nested.get(group, {})
     return {name: "" if value is None else value for name, value in flat.items() if name != "owner"} | _owner(nested)
@@ -128,7 +129,7 @@ def _owner(nested: Mapping[str, Any]) -> dict[str, Any]:
     return {"owner": nested["owner"]} if "owner" in nested else {}
 
 
-def _saved(personality: Personality) -> Personality:
+def saved(personality: Personality) -> Personality:
     try:
         with transaction.atomic():
             personality.save()

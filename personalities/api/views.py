@@ -6,28 +6,25 @@ from typing import Any, cast
 import msgspec
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework.exceptions import ValidationError
 from rest_framework.filters import SearchFilter
 from rest_framework.generics import ListCreateAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
-from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
-from personalities.api import provenance, representation, serializers
-from personalities.api.errors import GlobalIsForStaff, PersonalityNotFound
+from personalities.api import conditions, provenance, representation, rows, serializers
+from personalities.api.errors import PersonalityNotFound
 from personalities.api.filters import KnownParameters, PersonalityFilter, StrictOrdering
 from personalities.api.representation import Represent
 from personalities.archetypes import ARCHETYPES
-from personalities.managers import PersonalityQuerySet
 from personalities.models import Personality
-from personalities.names import InvalidName, canonical
 
+PERSONALITY = serializers.PersonalitySerializer
 IF_NONE_MATCH = OpenApiParameter("If-None-Match", location="header", description="The ETag of what you have: 304.")
 
 
@@ -37,18 +34,18 @@ class PersonalityListView(ListCreateAPIView[Personality]):
     serializer_class = serializers.PersonalitySerializer
     filter_backends = (KnownParameters, DjangoFilterBackend, SearchFilter, StrictOrdering)
     filterset_class = PersonalityFilter
+    parameters = frozenset({"archetype", "is_active", "search", "ordering", "page", "page_size"})
     search_fields = ("personality_name", "display_name", "backstory")
     ordering_fields = ("personality_name", "display_name", "archetype", "created_at", "updated_at")
 
     def get_queryset(self) -> QuerySet[Personality]:
         return Personality.objects.visible_to(self.request.user)
 
-    def perform_create(self, serializer: BaseSerializer[Personality]) -> None:
-        user = cast(User, self.request.user)
-        serializer.save(owner=None if user.is_staff else user)
-
-    def get_success_headers(self, data: Any) -> dict[str, str]:
-        return {"Location": reverse("personality", args=[data["personality_name"]], request=self.request)}
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Any:
+        user = cast(User, request.user)
+        row = rows.save(request, self.get_serializer(data=request.data), owner=None if user.is_staff else user)
+        location = reverse("personality", args=[row.personality_name], request=request)
+        return representation.written(row.to_config(), HTTPStatus.CREATED, {"Location": location})
 
 
 class PersonalityDetailView(APIView):
@@ -61,27 +58,29 @@ class PersonalityDetailView(APIView):
         """Active ones only: an inactive personality is listed for its editors, and served to nobody."""
         return _read(request, name, self.represent)
 
-    @extend_schema(request=serializers.PersonalitySerializer, responses=serializers.PersonalitySerializer)
-    def put(self, request: Request, name: str) -> Response:
+    @extend_schema(request=PERSONALITY, responses=PERSONALITY, parameters=[conditions.IF_MATCH_ALWAYS, rows.OWNER])
+    def put(self, request: Request, name: str) -> HttpResponseBase:
         return self._write(request, name, partial=False)
 
-    @extend_schema(request=serializers.PersonalitySerializer, responses=serializers.PersonalitySerializer)
-    def patch(self, request: Request, name: str) -> Response:
+    @extend_schema(request=PERSONALITY, responses=PERSONALITY, parameters=[conditions.IF_MATCH, rows.OWNER])
+    def patch(self, request: Request, name: str) -> HttpResponseBase:
         return self._write(request, name, partial=True)
 
-    @extend_schema(responses={204: None})
+    @extend_schema(responses={204: None}, parameters=[conditions.IF_MATCH, rows.OWNER])
     @transaction.atomic
     def delete(self, request: Request, name: str) -> Response:
-        _editable(request, name).delete()
+        row = rows.locked(request, name)
+        conditions.check(request, row)
+        with rows.authored_by(request):
+            row.delete()
         return Response(status=HTTPStatus.NO_CONTENT)
 
     @transaction.atomic
-    def _write(self, request: Request, name: str, *, partial: bool) -> Response:
-        row = _editable(request, name)
-        serializer = serializers.PersonalitySerializer(row, data=request.data, partial=partial)
-        serializer.is_valid(raise_exception=True)
-        serializer.save()
-        return Response(serializer.data)
+    def _write(self, request: Request, name: str, *, partial: bool) -> HttpResponseBase:
+        row = rows.locked(request, name)
+        conditions.check(request, row, required=not partial)
+        row = rows.save(request, PERSONALITY(row, data=request.data, partial=partial))
+        return representation.written(row.to_config())
 
 
 class PersonalityIdView(APIView):
@@ -119,25 +118,3 @@ def _read(request: Request, name: str, represent: Represent) -> HttpResponseBase
     if answer.value is None:
         raise PersonalityNotFound(f"No active personality is named {name!r:.120}.", headers)
     return representation.respond(request._request, represent(answer.value), headers)
-
-
-def _in_scope(request: Request, rows: PersonalityQuerySet) -> PersonalityQuerySet:
-    """`?owner=me` or `?owner=global` says which one is meant, where the caller has one of a global one's name."""
-    scopes = {None: Q(), "me": Q(owner=request.user.pk), "global": Q(owner=None)}
-    if (scope := request.query_params.get("owner")) not in scopes:
-        raise ValidationError({"owner": "Known: me, global."})
-    return rows.filter(scopes[scope])
-
-
-def _editable(request: Request, name: str) -> Personality:
-    """The row that GET shows the caller, else an inactive one; locked. Refused where the caller may only read it."""
-    try:
-        rows = Personality.objects.visible_to(request.user).filter(personality_name=canonical(name))
-    except InvalidName as error:
-        raise PersonalityNotFound(str(error)) from None
-    row = _in_scope(request, rows).served_first().select_for_update().first()
-    if row is None:
-        raise PersonalityNotFound(f"No personality is named {name!r:.120}.")
-    if not row.is_editable_by(request.user):
-        raise GlobalIsForStaff
-    return row

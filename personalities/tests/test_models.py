@@ -23,14 +23,22 @@ pytestmark = pytest.mark.django_db
         ("personality_name", ""),
         ("archetype", "villain"),
         ("relationship_type", "enemy"),
-        ("version", 0),
-        *((column, None) for column in ("personality_name", "humor_level", "backstory", "asks_questions", "version")),
+        *((column, None) for column in ("personality_name", "humor_level", "backstory", "asks_questions")),
     ],
 )
 def test_row__impossible_value_by_sql__refused(column: str, value: Any) -> None:
     Personality.objects.create(personality_name="elara")
     with pytest.raises(IntegrityError), connection.cursor() as cursor:
         cursor.execute(f"UPDATE personalities_personality SET {column} = %s", [value])
+
+
+@pytest.mark.parametrize("value", [0, 1, 7, 2**31 - 1, None])
+def test_version__set_by_sql__counted_all_the_same(value: int | None) -> None:
+    elara = Personality.objects.create(personality_name="elara")
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE personalities_personality SET version = %s, greeting = 'Hi'", [value])
+    elara.refresh_from_db()
+    assert elara.version == 2
 
 
 @pytest.mark.parametrize(

@@ -190,7 +190,8 @@ def test_delete__renamed_but_not_saved__the_stored_name_is_forgotten(elara: Pers
 
 def test_version__saved_from_two_stale_copies__counts_both(elara: Personality) -> None:
     first, second = (Personality.objects.get(pk=elara.pk) for _ in range(2))
-    for copy in (first, second):
-        by_save(copy)
+    by_save(first)
+    second.greeting = "Hi"
+    second.save()
     assert second.version == 3
     assert Personality.objects.get_config("elara").meta.version == 3

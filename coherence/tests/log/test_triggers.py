@@ -148,9 +148,10 @@ def test_user__may_do_other_things_now__noted(column: str, user: User, noted: Ca
 
 
 def declared() -> list[tuple[Any, pgtrigger.Trigger]]:
-    """By every model, of our own apps or not."""
+    """Of the log, by every model, of our own apps or not."""
     every = apps.get_models(include_auto_created=True)
-    return [(model, trigger) for model in every for trigger in getattr(model._meta, "triggers", ())]
+    triggers = [(model, trigger) for model in every for trigger in getattr(model._meta, "triggers", ())]
+    return [(model, trigger) for model, trigger in triggers if trigger.name.startswith("note_")]
 
 
 def test_pg_trigger__every_model_that_declares_some__has_them_switched_on() -> None:

@@ -88,19 +88,21 @@ def test_patch__archetype__what_the_old_one_filled_follows(editor: APIClient) ->
 def test_put__what_was_read__round_trip(editor: APIClient, elara: Personality) -> None:
     read = editor.get(ELARA).json()
     read["traits"]["humor_level"] = 9
-    written = editor.put(ELARA, read).json()
+    written = editor.put(ELARA, read, headers={"If-Match": "*"}).json()
     assert written["traits"] == read["traits"]
     assert {**written, "meta": None} == {**read, "meta": None}
 
 
 def test_put__left_out__as_if_new(editor: APIClient, elara: Personality) -> None:
-    written = editor.put(ELARA, {"personality_name": "elara", "archetype": "curious_student"}).json()
+    given = {"personality_name": "elara", "archetype": "curious_student"}
+    written = editor.put(ELARA, given, headers={"If-Match": "*"}).json()
     assert written["custom"]["backstory"] is None
     assert written["traits"]["curiosity_level"] == 10
 
 
 def test_put__another_name__renamed(editor: APIClient, elara: Personality) -> None:
-    assert editor.put(ELARA, {"personality_name": "vega"}).json()["id"] == str(elara.id)
+    renamed = editor.put(ELARA, {"personality_name": "vega"}, headers={"If-Match": "*"}).json()
+    assert renamed["id"] == str(elara.id)
     assert editor.get(ELARA).status_code == 404
     assert editor.get(f"{LIST}vega/").status_code == 200
 
@@ -138,8 +140,9 @@ def test_write__global_by_no_staff__403(reader: APIClient, elara: Personality, v
 @pytest.mark.parametrize("verb", ["put", "patch", "delete"])
 def test_write__somebody_elses__404(reader: APIClient, editor: APIClient, user: User, verb: str) -> None:
     Personality.objects.create(personality_name="mira", owner=user)
-    assert getattr(editor, verb)(f"{LIST}mira/", {"personality_name": "mira"}).status_code == 404
-    assert getattr(reader, verb)(f"{LIST}mira/", {"personality_name": "mira"}).status_code in {200, 204}
+    given: Any = {"data": {"personality_name": "mira"}, "headers": {"If-Match": "*"}}
+    assert getattr(editor, verb)(f"{LIST}mira/", **given).status_code == 404
+    assert getattr(reader, verb)(f"{LIST}mira/", **given).status_code in {200, 204}
 
 
 def test_write__own_inactive_beside_a_global__acts_on_what_get_shows(

@@ -6,7 +6,6 @@ from django.conf import settings
 from django.core.validators import MaxValueValidator
 from django.db import connections, models
 from django.db.models import Q
-from django.db.models.expressions import Combinable
 from django.db.models.sql import UpdateQuery
 
 from coherence.triggers import note_changes
@@ -15,6 +14,7 @@ from personalities.cache.keys import TRIGGER_KEY, Key
 from personalities.config import BEHAVIORS, CUSTOM, TRAITS, Behaviors, Custom, Meta, PersonalityConfig, Traits
 from personalities.fields import NameField
 from personalities.managers import PersonalityManager
+from personalities.models.triggers import count_versions
 from personalities.names import SHAPE
 
 
@@ -101,7 +101,7 @@ class Personality(models.Model):
     class Meta:
         verbose_name_plural = "personalities"
         ordering = ("personality_name", "id")
-        triggers = note_changes(TRIGGER_KEY)
+        triggers = [count_versions(), *note_changes(TRIGGER_KEY)]
         constraints = [
             models.UniqueConstraint(
                 fields=("owner", "personality_name"), name="personality_owner_and_name_unique", nulls_distinct=False,
@@ -141,49 +141,42 @@ class Personality(models.Model):
         return bool(user.is_staff) if self.owner_id is None else self.owner_id == user.pk
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """As Django's; also counts a version, in the database, so that two writers cannot count the same one."""
+        """As Django's. `version` and `updated_at` are what the database made of them."""
         self.display_name = self.display_name or spoken(self.personality_name)
-        if self._state.adding:
-            super().save(*args, **kwargs)
-            return
-        if fields := kwargs.get("update_fields"):
-            kwargs["update_fields"] = {*fields, "version", "updated_at"}
-        before, self.version = self.version, models.F("version") + 1
-        try:
-            super().save(*args, **kwargs)
-        finally:
-            if isinstance(self.version, Combinable):  # nothing was written
-                self.version = before
+        super().save(*args, **kwargs)
 
-    # The types that mypy knows are those of Django 6, which reads back by itself what the database has counted.
+    # The types that mypy knows are those of Django 6, which can read back what the database has counted.
     def _do_update(self, base_qs: Any, using: str, pk_val: Any, values: Any, *args: Any) -> bool:  # type: ignore[override]
-        """Django's, and the version as it was counted, in the same statement."""
+        """Django's, and what was counted, in the same statement."""
         query = base_qs.filter(pk=pk_val).query.chain(UpdateQuery)
         query.add_update_fields(values)
         statement, parameters = query.get_compiler(using).as_sql()
         with connections[using].cursor() as cursor:
-            cursor.execute(f'{statement} RETURNING "version"', parameters)
+            cursor.execute(f'{statement} RETURNING "version", "updated_at"', parameters)
             written = cursor.fetchone()
         if written:
-            self.version = written[0]
+            self.version, self.updated_at = written
         return bool(written)
 
     def to_config(self) -> PersonalityConfig:
-        return PersonalityConfig(
-            id=self.id,
-            personality_name=self.personality_name,
-            display_name=self.display_name or spoken(self.personality_name),
-            archetype=self.archetype or None,
-            relationship_type=self.relationship_type,
-            greeting=self.greeting or None,
-            is_active=self.is_active,
-            traits=Traits(**{name: getattr(self, name) for name in TRAITS}),
-            behaviors=Behaviors(**{name: getattr(self, name) for name in BEHAVIORS}),
-            custom=Custom(**{name: getattr(self, name) or None for name in CUSTOM}),
-            meta=Meta(
-                version=self.version, owner=self.owner_id, created_at=self.created_at, updated_at=self.updated_at
-            ),
-        )
+        return config_of(self)
+
+
+def config_of(row: Any) -> PersonalityConfig:
+    """Of a personality, or of one as it was: whatever has its columns."""
+    return PersonalityConfig(
+        id=row.id,
+        personality_name=row.personality_name,
+        display_name=row.display_name or spoken(row.personality_name),
+        archetype=row.archetype or None,
+        relationship_type=row.relationship_type,
+        greeting=row.greeting or None,
+        is_active=row.is_active,
+        traits=Traits(**{name: getattr(row, name) for name in TRAITS}),
+        behaviors=Behaviors(**{name: getattr(row, name) for name in BEHAVIORS}),
+        custom=Custom(**{name: getattr(row, name) or None for name in CUSTOM}),
+        meta=Meta(version=row.version, owner=row.owner_id, created_at=row.created_at, updated_at=row.updated_at),
+    )
 
 
 def spoken(name: str) -> str:

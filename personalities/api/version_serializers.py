@@ -1,0 +1,44 @@
+"""The JSON of a history."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from personalities.api.fields import Count, StrictSerializer, Text
+from personalities.api.serializers import PersonalitySerializer
+from personalities.models import Version
+
+
+class VersionSerializer(serializers.ModelSerializer[Version]):
+    version = serializers.IntegerField(source="number")
+    author = serializers.CharField(help_text="Empty for commands and SQL that did not say.")
+    note = serializers.CharField(help_text="Why, in the author's words.")
+
+    class Meta:
+        model = Version
+        fields = ("version", "author", "note", "created_at")
+
+
+class WholeVersionSerializer(VersionSerializer):
+    personality = PersonalitySerializer()
+
+    class Meta(VersionSerializer.Meta):
+        fields = (*VersionSerializer.Meta.fields, "personality")  # type: ignore[assignment]
+
+
+class ChangeSerializer(serializers.Serializer[Any]):
+    field = serializers.CharField(help_text="A dotted path in the configuration.")
+    before = serializers.JSONField()
+    after = serializers.JSONField()
+
+
+class DifferenceSerializer(serializers.Serializer[Any]):
+    before = serializers.IntegerField()
+    after = serializers.IntegerField()
+    changes = ChangeSerializer(many=True)
+    prompt = serializers.CharField(help_text="Of the assembled prompt: a unified diff.")
+
+
+class RollbackSerializer(StrictSerializer):
+    version = Count()
+    note = Text(max_length=500, help_text="Why: for the history.")
