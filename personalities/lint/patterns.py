@@ -1,0 +1,73 @@
+"""What should not stand in a text. Every repetition has a bound or never gives back: time grows with the text alone."""
+
+import re
+from typing import NamedTuple
+
+from personalities.lint.finding import Severity
+
+TOLD = "All of it is sent to a language model"
+
+MACRO = r"""
+    \{\{ [^{}\n]{1,100} \}\} | \[\[ [^\[\]\n]{1,100} \]\] | \$\{ \w{1,50} \} | %\( \w{1,50} \)s
+    | < (?: user | username | char | character | bot | persona | name ) >
+    | \{ (?: user | user_?name | char | char_?name | character | bot | persona | name ) \}
+    | \[ (?: (?: your | the | user | user's | insert )\ )? name \]
+"""
+EMAIL = r"(?<![\w.%+-]) [\w.%+-]++ @ (?: [A-Za-z0-9-]{1,63} \. ){1,8} [A-Za-z]{2,24} \b"
+# International or with a leading 0, or as North Americans group them: rows of years and dates are none of these.
+PHONE = r"""
+    (?<![\w.,+-]) (?: \+ \(? [1-9] | \(? 0 ) (?: [\ ()./-]{0,2} \d ){7,13} (?! \d )
+    | (?<![\w.,+-]) (?: \+? 1 [\ .-] )? \(? \d{3} \)? [\ .-] \d{3} [\ .-] \d{4} (?! \d )
+"""
+# "Never ignore your rules" is good advice.
+OVERRIDE = r"""
+    (?<! not\ ) (?<! never\ ) (?<! n't\ ) \b (?: ignore | disregard | forget | override | bypass ) \b
+    (?:
+        (?: \W{1,3} \w{1,20} ){0,3} \W{1,3} (?: all | any | your | previous | prior | above | earlier | system )
+        (?: \W{1,3} \w{1,20} ){0,3} \W{1,3} (?: instructions? | prompts? | directions | guidelines | rules )
+        | \W{1,3} everything \W{1,3} (?: above | before | you \W{1,3} (?: were | have \W{1,3} been ) \W{1,3} told )
+    ) \b
+    | \b (?: reveal | print | repeat | output ) (?: \W{1,3} \w{1,20} ){0,3} \W{1,3} system \W{1,3} prompt \b
+"""
+ROLE = r"""
+    < \| \w{1,30} \| > | < /? (?: system | assistant | human ) > | </user> | << /? SYS >> | \[ /? INST \]
+    | ^ (?: \#{2,4} \ ? (?: system | instructions? | assistant | user | human | response ) | system ) \ ? :
+"""
+CREDENTIAL = r"""
+    (?<! [A-Za-z0-9] ) (?:
+        sk [-_] [A-Za-z0-9_-]{16} | cpk_ [A-Za-z0-9_-]{16} | (?: AKIA | ASIA ) [A-Z0-9]{16} | AIza [A-Za-z0-9_-]{35}
+        | gh [pousr] _ [A-Za-z0-9]{20} | github_pat_ \w{20} | glpat- [A-Za-z0-9_-]{20} | xox [abeprs] - [A-Za-z0-9-]{10}
+        | eyJ [A-Za-z0-9_-]{20}
+    )
+    | -----BEGIN\ [A-Z\ ]{0,30} PRIVATE\ KEY
+    | :// [^\s:/@]{1,64} : [^\s:/@]{1,64} @
+    | (?i: password | passwd | pwd | passphrase | secret | api [ _-]? key | token ) ["']? \s{0,3}
+      (?: = \s{0,3} \S{4} | : \s{0,3} (?= \S{0,40} \d ) \S{8} )
+"""
+
+
+class Pattern(NamedTuple):
+    severity: Severity
+    rule: str
+    regex: re.Pattern[str]
+    message: str
+
+
+def _pattern(severity: Severity, rule: str, text: str, message: str, flags: int = re.IGNORECASE) -> Pattern:
+    return Pattern(severity, rule, re.compile(text, re.VERBOSE | flags), message)
+
+
+PATTERNS = (
+    _pattern(
+        "error", "secret", CREDENTIAL, f"What looks like a key or a password. {TOLD}: remove it and replace it.", 0
+    ),
+    _pattern(
+        "warning", "unresolved-macro", MACRO, "What looks like a placeholder. None is filled: write what it means."
+    ),
+    _pattern(
+        "warning", "email-address", EMAIL, f"What looks like an e-mail address. {TOLD}, which may say it to users."
+    ),
+    _pattern("warning", "phone-number", PHONE, f"What looks like a phone number. {TOLD}, which may say it to users."),
+    _pattern("warning", "instruction-override", OVERRIDE, "Tells a model to drop or to show its other instructions."),
+    _pattern("warning", "role-marker", ROLE, "What a model may take for the end of this text.", re.I | re.M),
+)
