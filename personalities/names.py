@@ -6,7 +6,7 @@ import unicodedata
 SHAPE = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 MAX_LENGTH = 100
 MAX_RAW_LENGTH = 400  # a name in full-width letters is longer before normalising; what is longer still is no name
-RESERVED = frozenset({"resolve"})  # taken by a path of the API
+RESERVED = frozenset({"lint", "resolve"})  # taken by paths of the API
 RULE = "Use 1 to 100 letters a-z, digits, - and _, beginning with a letter or digit."
 
 

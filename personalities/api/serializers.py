@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django.db import IntegrityError, transaction
 from rest_framework import serializers
 
-from personalities.api.errors import NameTaken
+from personalities.api import drafts
 from personalities.api.fields import Flag, GivenName, Level, Name, StrictSerializer, Text
-from personalities.archetypes import ARCHETYPES, complete, refill
+from personalities.archetypes import ARCHETYPES
 from personalities.models import Personality, RelationshipType
 
 MAX_NAMES = 100
@@ -75,15 +74,16 @@ class PersonalitySerializer(StrictSerializer):
         return instance.to_config().to_dict()
 
     def create(self, validated_data: dict[str, Any]) -> Personality:
-        return saved(Personality(**complete(_columns(validated_data))))
+        return drafts.save(drafts.new(validated_data))
 
     def update(self, instance: Personality, validated_data: dict[str, Any]) -> Personality:
-        """PUT replaces the whole; PATCH keeps what is not given."""
-        given = _columns(validated_data)
-        changes = {**refill(vars(instance), given), **given} if self.partial else complete(given)
-        for column, value in changes.items():
-            setattr(instance, column, value)
-        return saved(instance)
+        return drafts.save(drafts.changed(instance, validated_data, partial=self.partial))
+
+    def draft(self) -> Personality:
+        """What `save` would save, once it is valid."""
+        if self.instance is None:
+            return drafts.new(self.validated_data)
+        return drafts.changed(self.instance, self.validated_data, partial=self.partial)
 
     def _shown(self) -> Mapping[str, Any]:
         return self.to_representation(self.instance) if self.instance else {}
@@ -113,28 +113,3 @@ class ArchetypeSerializer(serializers.Serializer[Any]):
     example_greeting = serializers.CharField()
     traits = TraitsSerializer()
     behaviors = BehaviorsSerializer()
-
-
-def _columns(nested: Mapping[str, Any]) -> dict[str, Any]:
-    """{"traits": {"humor_level": 3}, "archetype": None} becomes {"humor_level": 3, "archetype": ""}."""
-    groups = ("traits", "behaviors", "custom")
-    flat = {name: value for name, value in nested.items() if name not in (*groups, "note")}
-    for group in groups:
-        flat |= nested.get(group, {})
-    return {name: "" if value is None else value for name, value in flat.items() if name != "owner"} | _owner(nested)
-
-
-def _owner(nested: Mapping[str, Any]) -> dict[str, Any]:
-    """Not a field of the API: the view says whose a new personality is, and None is an answer."""
-    return {"owner": nested["owner"]} if "owner" in nested else {}
-
-
-def saved(personality: Personality) -> Personality:
-    try:
-        with transaction.atomic():
-            personality.save()
-    except IntegrityError as error:
-        if "personality_owner_and_name_unique" in str(error):
-            raise NameTaken from None
-        raise
-    return personality

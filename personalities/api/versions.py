@@ -10,11 +10,11 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from personalities import history
-from personalities.api import conditions, representation, rows
+from personalities.api import conditions, drafts, representation, rows
 from personalities.api.errors import VersionNotFound
 from personalities.api.filters import KnownParameters
 from personalities.api.representation import Representation
-from personalities.api.serializers import PersonalitySerializer, saved
+from personalities.api.serializers import PersonalitySerializer
 from personalities.api.version_serializers import (
     DifferenceSerializer,
     RollbackSerializer,
@@ -71,7 +71,7 @@ class RollbackView(APIView):
         version = _version(row, wanted.validated_data["version"])
         note = wanted.validated_data.get("note") or f"Back to version {version.number}."
         with rows.authored_by(request, note):
-            row = saved(history.as_it_was(row, version))
+            row = drafts.save(history.as_it_was(row, version))
         return representation.written(row.to_config())
 
 

@@ -5,7 +5,7 @@ from personalities.lint.contradictions import contradictions
 from personalities.lint.finding import Finding
 from personalities.lint.texts import empty_voice, over_budget, patterns
 
-__all__ = ["Finding", "lint"]
+__all__ = ["Finding", "lint", "refusals"]
 
 RULES = (patterns, empty_voice, over_budget, contradictions)
 
@@ -16,3 +16,12 @@ def lint(config: PersonalityConfig) -> list[Finding]:
     It finds what is written by mistake. It is no guard: who wants to hide a secret or an instruction from it can.
     """
     return sorted((finding for rule in RULES for finding in rule(config)), key=lambda finding: finding.severity)
+
+
+def refusals(config: PersonalityConfig) -> dict[str, list[str]]:
+    """The errors alone, by field: with one, nothing is saved."""
+    found: dict[str, list[str]] = {}
+    for finding in lint(config):
+        if finding.severity == "error":
+            found.setdefault(finding.field, []).append(finding.message)
+    return found
