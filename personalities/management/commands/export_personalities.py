@@ -1,0 +1,33 @@
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from personalities.files import directory
+from personalities.files.problems import printable
+from personalities.management.owner import add_owner_option, owner
+from personalities.models import Personality
+
+
+class Command(BaseCommand):
+    help = (
+        "Write personalities to DIR, one JSON file each, for version control and `import_personalities`. No file is "
+        "removed; those that are of no personality are named."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("dir", type=Path, metavar="DIR", help="made when missing")
+        add_owner_option(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        rows = Personality.objects.filter(owner=owner(options["owner"])).order_by("personality_name")
+        try:
+            names = directory.write(options["dir"], rows)
+        except OSError as error:
+            raise CommandError(f"DIR: {error}") from None
+        if options["verbosity"]:
+            self.stdout.write(f"{len(names)} personalities written to {options['dir']}.")
+        if strangers := directory.strangers(options["dir"], names):
+            said = ", ".join(printable(name) for name in strangers)
+            self.stdout.write(f"Left alone, for there is no such personality: {said}")
