@@ -1,0 +1,74 @@
+from argparse import ArgumentParser
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.core.management.base import BaseCommand, CommandError
+from django.db import IntegrityError, transaction
+
+from personalities.files import directory, drift
+from personalities.files.drift import Documents, Drift
+from personalities.files.problems import BadFiles
+from personalities.management import drift_report
+from personalities.management.owner import add_owner_option, owner
+from personalities.management.report import add_json_option, print_json
+from personalities.models import Personality
+
+NAME_TAKEN = "personality_owner_and_name_unique"
+
+
+class Command(BaseCommand):
+    help = (
+        "Make personalities what the JSON files in DIR say, all of them or, when one file is wrong, none; and show "
+        "what differed. What a file leaves out, its archetype fills. A personality without a file stays as it is."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("dir", type=Path, metavar="DIR", help="as export_personalities writes it")
+        parser.add_argument(
+            "--dry-run", action="store_true",
+            help="only show what differs: write nothing, and exit with 1 when an import would",
+        )  # fmt: skip
+        add_owner_option(parser)
+        add_json_option(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        whose = owner(options["owner"])
+        documents = self._read(options)
+        found = _compare(documents, whose) if options["dry_run"] else _import(documents, whose)
+        if options["json"]:
+            print_json(self.stdout, drift_report.as_json(found))
+        elif options["verbosity"]:
+            self.stdout.write(drift_report.as_text(found))
+        if found and options["dry_run"]:
+            raise CommandError("There is drift. Nothing was written.")
+
+    def _read(self, options: Mapping[str, Any]) -> Documents:
+        try:
+            return directory.read(options["dir"])
+        except BadFiles as error:
+            if options["json"]:
+                print_json(self.stdout, {"errors": [problem._asdict() for problem in error.problems]})
+            raise CommandError(f"{error}\nErrors: {len(error.problems)}. Nothing was written.") from None
+
+
+def _compare(documents: Documents, whose: User | None) -> Drift:
+    rows = Personality.objects.filter(owner=whose)
+    return drift.compare(documents, {row.personality_name: row for row in rows})
+
+
+def _import(documents: Documents, whose: User | None) -> Drift:
+    try:
+        with transaction.atomic():
+            locked = Personality.objects.filter(owner=whose).select_for_update()
+            rows = {row.personality_name: row for row in locked}
+            found = drift.compare(documents, rows)
+            drift.write(found, documents, rows, whose)
+    except IntegrityError as error:
+        if NAME_TAKEN in str(error):
+            raise CommandError(
+                "Meanwhile somebody made one of the same name. Nothing was written: try again."
+            ) from None
+        raise
+    return found
