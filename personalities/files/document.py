@@ -7,6 +7,7 @@ from rest_framework.serializers import ValidationError
 
 from personalities.archetypes import complete
 from personalities.files.serializers import DocumentSerializer, JSONObject
+from personalities.lint import refusals
 from personalities.models import Personality
 
 OF_THE_DATABASE = ("id", "meta")
@@ -33,7 +34,10 @@ def load(body: bytes, file: str) -> dict[str, Any]:
         serializer.is_valid(raise_exception=True)
     except RecursionError:
         raise _wrong("This is nested too deeply.") from None
-    return complete({column: "" if value is None else value for column, value in serializer.validated_data.items()})
+    columns = complete({column: "" if value is None else value for column, value in serializer.validated_data.items()})
+    if errors := refusals(Personality(**columns).to_config()):
+        raise ValidationError(errors)
+    return columns
 
 
 def _parse(body: bytes) -> Any:

@@ -1,22 +1,17 @@
 """How documents and rows differ, and how the rows are made to say what the documents say."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.contrib.auth.models import User
 
-from personalities.files.document import plain
-from personalities.models import Personality
+from personalities import comparison
+from personalities.comparison import Change
+from personalities.models import Personality, authored
 
 Documents = Mapping[str, dict[str, Any]]
 Rows = Mapping[str, Personality]
-
-
-class Change(NamedTuple):
-    field: str
-    before: Any
-    after: Any
 
 
 @dataclass(frozen=True)
@@ -46,24 +41,15 @@ def compare(documents: Documents, rows: Rows) -> Drift:
 
 def write(drift: Drift, documents: Documents, rows: Rows, owner: User | None) -> None:
     """To be called in the transaction that holds `rows`. An unchanged row is not written."""
-    for name in drift.created:
-        Personality(owner=owner, **documents[name]).save()
-    for name in drift.changed:
-        for column, value in documents[name].items():
-            setattr(rows[name], column, value)
-        rows[name].save()
+    with authored("", "Imported from a file."):
+        for name in drift.created:
+            Personality(owner=owner, **documents[name]).save()
+        for name in drift.changed:
+            for column, value in documents[name].items():
+                setattr(rows[name], column, value)
+            rows[name].save()
 
 
 def _changes(row: Personality, columns: Mapping[str, Any]) -> list[Change]:
     """Compared as they are shown: a display name that is left out is what the name makes of it."""
-    before, after = plain(row), plain(Personality(**columns))
-    pairs = zip(_leaves(before), _leaves(after), strict=True)
-    return [Change(field, old, new) for (field, old), (_, new) in pairs if old != new]
-
-
-def _leaves(document: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
-    for field, value in document.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, f"{path}{field}.")
-        else:
-            yield f"{path}{field}", value
+    return comparison.changes(row.to_config(), Personality(**columns).to_config())

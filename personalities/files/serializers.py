@@ -58,6 +58,7 @@ class DocumentSerializer(Thorough, PersonalitySerializer):
 
     id = None  # type: ignore[assignment]  # of this database, and so is `meta`
     meta = None  # type: ignore[assignment]
+    note = None  # type: ignore[assignment]  # of one change
     traits = DocumentTraits(required=False, source="*")
     behaviors = DocumentBehaviors(required=False, source="*")
     custom = DocumentCustom(required=False, source="*")

@@ -28,6 +28,8 @@ def refused(directory: Path, *options: str) -> list[tuple[str, str]]:
         (b'"id": null', "id"),
         (b'"meta": null', "meta"),
         (b'"owner": 1', "owner"),
+        (b'"note": "Why."', "note"),
+        (b'"custom": {"backstory": "password=correct-horse-battery"}', "custom.backstory"),
         (b'"traits": {"charm": 5}', "traits.charm"),
         (b'"traits": {"humor_level": 11}', "traits.humor_level"),
         (b'"traits": {"humor_level": "5"}', "traits.humor_level"),
