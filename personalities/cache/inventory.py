@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, cast
 
 from django.conf import settings
@@ -12,10 +13,11 @@ from django_redis.exceptions import ConnectionInterrupted
 from redis.exceptions import RedisError
 
 from personalities import cache
-from personalities.cache.keys import Key, config_key, id_key, is_ours, key_of, pattern
+from personalities.cache.keys import CONFIG, Key, config_key, id_key, is_ours, key_of, pattern
 from personalities.config import PersonalityConfig
 
 SCAN_COUNT = 1000  # SCAN's default of 10 makes a hundred times as many round trips
+SURVEY_ROUNDS = 20  # some 20,000 keys of the server, ours or not: 10 ms of its time
 
 
 class RedisUnavailable(Exception):
@@ -29,6 +31,15 @@ class Entry:
     key: str
     ttl: int | None
     size: int
+
+
+@dataclass(frozen=True)
+class Survey:
+    """Of the configurations in Redis, how many were seen, and the first by name. Not `complete`: there may be more."""
+
+    count: int
+    complete: bool
+    first: list[Entry]
 
 
 def state() -> str:
@@ -47,6 +58,18 @@ def entries(name: str | None = None) -> list[Entry]:
     """Our keys of the personality `name`, or of all, sorted. Raises RedisUnavailable."""
     with _client() as client:
         return sorted((entry for keys in _scan(client, name) for entry in _measure(client, keys)), key=lambda e: e.key)
+
+
+def survey(limit: int) -> Survey:
+    """At most `limit` configurations. Costs little however many keys there are, so that a page may ask every few
+    seconds. Raises RedisUnavailable.
+    """
+    with _client() as client:
+        rounds = _rounds(client, None)
+        found = {key for keys in islice(rounds, SURVEY_ROUNDS) for key in keys if key.endswith(CONFIG)}
+        complete = next(rounds, None) is None
+        first = sorted(_measure(client, sorted(found)[:limit]), key=lambda entry: entry.key)
+    return Survey(len(found), complete, first)
 
 
 def forget_all(names: Collection[str | None] = (None,)) -> int:
@@ -111,12 +134,16 @@ def _client() -> Iterator[Any]:
 
 
 def _scan(client: Any, name: str | None) -> Iterator[list[str]]:
-    """Our keys, a batch at a time. SCAN may name a key twice, and its glob finds more than ours."""
+    """Our keys, a batch at a time."""
+    return filter(None, _rounds(client, name))
+
+
+def _rounds(client: Any, name: str | None) -> Iterator[list[str]]:
+    """Our keys that each round trip found, if any. SCAN may name a key twice, and its glob finds more than ours."""
     cursor = -1
     while cursor != 0:
         cursor, found = client.scan(max(cursor, 0), match=pattern(name), count=SCAN_COUNT)
-        if keys := [key for key in {raw.decode(errors="replace") for raw in found} if is_ours(key)]:
-            yield keys
+        yield [key for key in {raw.decode(errors="replace") for raw in found} if is_ours(key)]
 
 
 def _read(client: Any, keys: Collection[Key]) -> dict[Key, tuple[int, PersonalityConfig] | None]:

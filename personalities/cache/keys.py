@@ -6,8 +6,9 @@ from django.conf import settings
 
 Key = tuple[int | None, str]  # owner's id (None: global), canonical name
 TRIGGER_KEY = "'personality:' || coalesce({row}.owner_id::text, 'global') || ':' || {row}.personality_name"
+CONFIG = ":config"  # how the key that lookups read ends
 
-OURS = re.compile(r"personality:(global|\d+):([a-z0-9][a-z0-9_-]{0,99}):(?:id|config)")
+OURS = re.compile(r"personality:(global|[0-9]{1,19}):([a-z0-9][a-z0-9_-]{0,99}):(?:id|config)")
 
 
 def id_key(key: Key) -> str:
@@ -15,7 +16,7 @@ def id_key(key: Key) -> str:
 
 
 def config_key(key: Key) -> str:
-    return f"{stem(key)}:config"
+    return f"{stem(key)}{CONFIG}"
 
 
 def stem(key: Key) -> str:

@@ -1,17 +1,15 @@
 from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
+from math import ceil
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from rich.progress import track
 
-from personalities.cache import inventory
 from personalities.cache.keys import Key
-from personalities.copies import load
 from personalities.management.report import add_json_option, console, loud_about_redis, names, print_json
 from personalities.models import Personality
-
-BATCH = 100  # some 300 KB: well within Redis' 0.1 s, also on a busy machine
+from personalities.warming import BATCH, warm
 
 
 class Command(BaseCommand):
@@ -36,8 +34,6 @@ class Command(BaseCommand):
             self.stdout.write(f"{count} personalities warmed.")
 
     def _batches(self, keys: Sequence[Key], *, quiet: bool) -> Iterator[int]:
-        screen = console(self.stderr)
-        starts = range(0, len(keys), BATCH)
-        for start in track(starts, "Warming", console=screen, disable=quiet or not screen.is_terminal):
-            number, configs = load(keys[start : start + BATCH])
-            yield inventory.store(number or 0, configs.values())
+        screen, total = console(self.stderr), ceil(len(keys) / BATCH)
+        disable = quiet or not screen.is_terminal
+        return iter(track(warm(keys), "Warming", total, console=screen, disable=disable))
