@@ -1,5 +1,6 @@
-"""What can be done to the cached copies of the selected personalities."""
+"""What can be done to the cached copies of the selected personalities, and what is said of it."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
@@ -16,23 +17,31 @@ def forget_copies(model_admin: Any, request: HttpRequest, rows: QuerySet[Persona
     """Drop the selected personalities' copies, nobody else's. Every process loads them anew."""
     keys = [row.key for row in rows]
     copies.forget(keys)
-    try:
-        count = inventory.forget(keys)
-    except inventory.RedisUnavailable as error:
-        messages.warning(request, f"No copy from before is believed any more, but none was deleted. {error}")
-    else:
-        messages.success(request, f"{count} keys forgotten (selected: {len(rows)} personalities).")
+    tell_forgotten(request, lambda: inventory.forget(keys), f"selected: {len(rows)} personalities")
 
 
 @admin.action(description="Warm: copy into the cache", permissions=["change"])
 def warm(model_admin: Any, request: HttpRequest, rows: QuerySet[Personality]) -> None:
     """Copy the selected active personalities into Redis, so that the first reader finds them there."""
     number, configs = copies.load([row.key for row in rows])
+    tell_warmed(request, lambda: inventory.store(number or 0, configs.values()), f"selected: {len(rows)}")
+
+
+def tell_forgotten(request: HttpRequest, delete: Callable[[], int], what: str) -> None:
+    """Delete from Redis what is not believed any more, and say how many keys went."""
     try:
-        count = inventory.store(number or 0, configs.values())
+        count = delete()
+    except inventory.RedisUnavailable as error:
+        messages.warning(request, f"No copy from before is believed any more, but none was deleted. {error}")
+    else:
+        messages.success(request, f"{count} keys forgotten ({what}).")
+
+
+def tell_warmed(request: HttpRequest, store: Callable[[], int], what: str) -> None:
+    """Store in Redis, and say how many."""
+    try:
+        count = store()
     except inventory.RedisUnavailable as error:
         messages.error(request, f"Nothing was warmed. {error}")
     else:
-        messages.success(
-            request, f"Warmed: {count} (selected: {len(rows)}). Inactive ones are not served and stay out."
-        )
+        messages.success(request, f"Warmed: {count} ({what}). Inactive ones are not served and stay out.")
