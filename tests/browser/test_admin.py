@@ -1,50 +1,9 @@
-"""A person edits a personality in a real browser; a program reads the edit. Needs Chromium on PATH."""
-
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
+"""A person edits a personality in a real browser; a program reads the edit."""
 
 import pytest
-from playwright.sync_api import ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from tests.e2e.instance import Instance
-
-# As root Chromium has no sandbox; the others keep it from looking for the internet.
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-             "--disable-component-update", "--disable-sync"]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
-    running = Instance(Path(tmp_path_factory.mktemp("browser")) / "var")
-    try:
-        yield running.wait_for_block()
-    finally:
-        running.stop()
-
-
-@pytest.fixture(params=[1280, 390], ids=["desktop", "phone"])
-def page(request: pytest.FixtureRequest, instance: Instance) -> Iterator[Page]:
-    """A signed-in page. Whatever it writes to its console as an error fails the test."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    assert chromium, "apt install chromium"
-    errors: list[str] = []
-
-    def note(message: ConsoleMessage) -> None:
-        if message.type == "error":
-            errors.append(message.text)
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        page = browser.new_page(viewport={"width": request.param, "height": 900}, base_url=instance.url)
-        page.on("console", note)
-        page.goto("/admin/")
-        page.fill("[name=username]", "admin")
-        page.fill("[name=password]", instance.password)
-        page.click("button[type=submit], input[type=submit]")
-        yield page
-        browser.close()
-    assert not errors
 
 
 def open_elara(page: Page) -> None:
