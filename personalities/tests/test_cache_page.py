@@ -9,7 +9,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from coherence.redis.pool import breaker_of
-from personalities.admin import cache_entries
+from personalities.admin import cache_entries, wording
 from personalities.cache import inventory
 from personalities.cache.keys import Key, config_key
 from personalities.models import Personality
@@ -339,3 +339,19 @@ def test_warm_all__redis_away__says_so(admin_client: Client, rows: dict[str, Per
     own_redis.stop()
     (said,) = press(admin_client, "warm-all/")
     assert said.startswith("Nothing was warmed. Redis at")
+
+
+# ── The words ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "0 s"), (59, "59 s"), (60, "1 min 0 s"), (3599, "59 min 59 s"), (86399, "23 h 59 min"), (90000, "1 d 1 h")],
+)
+def test_lasting__any_time__its_two_largest_units(seconds: int, words: str) -> None:
+    assert wording.lasting(seconds) == words
+
+
+@pytest.mark.parametrize(("part", "whole", "words"), [(0, 0, "–"), (0, 5, "0.0%"), (2, 3, "66.7%"), (5, 5, "100.0%")])
+def test_share__of_something_or_nothing__a_percentage_or_none(part: int, whole: int, words: str) -> None:
+    assert wording.share(part, whole) == words
