@@ -1,5 +1,8 @@
 """What differs between two configurations."""
 
+from collections.abc import Iterator
+from difflib import SequenceMatcher
+from itertools import zip_longest
 from typing import Any
 
 from personalities.config import Frozen, PersonalityConfig
@@ -29,3 +32,25 @@ def _flat(config: PersonalityConfig) -> dict[str, Any]:
         elif name not in APART:
             flat[name] = value
     return flat
+
+
+class Pair(Frozen, frozen=True):
+    """A line before and after; None where there was or is none."""
+
+    before: str | None
+    after: str | None
+
+    @property
+    def differs(self) -> bool:
+        return self.before != self.after
+
+
+def side_by_side(before: str, after: str) -> list[Pair]:
+    """The lines of two texts, those that are alike beside each other."""
+    old, new = before.split("\n"), after.split("\n")
+    blocks = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+    return [pair for _, i, j, k, m in blocks for pair in _pairs(old[i:j], new[k:m])]
+
+
+def _pairs(old: list[str], new: list[str]) -> Iterator[Pair]:
+    return (Pair(before=left, after=right) for left, right in zip_longest(old, new))

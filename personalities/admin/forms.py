@@ -8,10 +8,13 @@ from unfold.widgets import (
     UnfoldAdminExpandableTextareaWidget,
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminNullBooleanSelectWidget,
+    UnfoldAdminTextInputWidget,
 )
 
+from personalities.admin.stale import changed_meanwhile
 from personalities.archetypes import complete, refill
 from personalities.config import BEHAVIORS, TRAITS
+from personalities.lint import refusals
 from personalities.models import Personality
 
 FROM_ARCHETYPE = "from the archetype"
@@ -41,6 +44,9 @@ class TextField(forms.CharField):
 
 class PersonalityForm(forms.ModelForm):  # type: ignore[type-arg]
     follows: frozenset[str] = frozenset()  # the fields that change with the archetype, without being edited
+    note = forms.CharField(
+        max_length=500, required=False, widget=UnfoldAdminTextInputWidget, help_text="Why: for the history."
+    )
 
     class Meta:
         model = Personality
@@ -59,6 +65,12 @@ class PersonalityForm(forms.ModelForm):  # type: ignore[type-arg]
             name = "personality_name" if each.code == "name_taken" else NON_FIELD_ERRORS
             errors.setdefault(name, []).append(each)
         super().add_error(field, error)
+
+    def _post_clean(self) -> None:
+        """As Django's, which fills the instance; then what the linter refuses is said at its field."""
+        super()._post_clean()  # type: ignore[misc]  # its stubs leave it out
+        for path, messages in ({} if self.errors else refusals(self.instance.to_config())).items():
+            self.add_error(path.rpartition(".")[2], messages)
 
 
 class AddForm(PersonalityForm):
@@ -84,11 +96,21 @@ class AddForm(PersonalityForm):
 class ChangeForm(PersonalityForm):
     """When the archetype changes, the fields that still hold what the old one had filled in follow it."""
 
+    seen = forms.IntegerField(widget=forms.HiddenInput, label="")  # the version that the person has before them
+
     class Meta(PersonalityForm.Meta):
         help_texts = {"archetype": "When you choose another, what you never changed follows it."}
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "seen" in self.fields:  # somebody who may only look gets no fields
+            self.initial["seen"] = self.instance.version
+
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
+        if cleaned.get("seen", self.instance.version) != self.instance.version:
+            self.add_error(None, changed_meanwhile(self.instance, cleaned["seen"]))
+            return cleaned
         given = {name: cleaned[name] for name in self.changed_data if name in cleaned}
         stored = vars(self.instance)
         refilled = {**refill(stored, given), **given}

@@ -7,8 +7,8 @@ from unfold.decorators import display
 
 from personalities.admin.actions import forget_copies, warm
 from personalities.admin.forms import TEXTS, AddForm, ChangeForm
+from personalities.admin.history import HistoryAdmin
 from personalities.admin.listing import BADGES, OwnerFilter, PersonalityList
-from personalities.admin.preview import PreviewedAdmin
 from personalities.config import BEHAVIORS, TRAITS
 from personalities.models import Personality
 from personalities.names import MAX_RAW_LENGTH
@@ -24,14 +24,14 @@ COUNTED = ("version", "created_at", "updated_at")
 
 
 @admin.register(Personality)
-class PersonalityAdmin(PreviewedAdmin):
+class PersonalityAdmin(HistoryAdmin):
     list_display = ("name", "kind", "whose", "version", "is_active", "cached", "updated_at")
     list_filter = ("archetype", "relationship_type", "is_active", OwnerFilter)
     list_select_related = ("owner",)
     search_fields = ("personality_name", "display_name", "backstory", "owner__username")
     actions = (forget_copies, warm)
-    fieldsets = (*SECTIONS, ("State", {"fields": (*STATE, COUNTED)}))
-    add_fieldsets: Any = (*SECTIONS, ("State", {"fields": STATE}))
+    fieldsets = (*SECTIONS, ("State", {"fields": (*STATE, COUNTED, "note", "seen")}))
+    add_fieldsets: Any = (*SECTIONS, ("State", {"fields": (*STATE, "note")}))
     readonly_fields = COUNTED
     raw_id_fields = ("owner",)  # an owner that is no number is an error of the form; autocomplete would raise
     compressed_fields = False  # labels above the inputs leave room for the panel beside them

@@ -14,7 +14,9 @@ from unfold.admin import ModelAdmin
 
 from personalities.admin.forms import PersonalityForm
 from personalities.config import TRAITS
+from personalities.lint import lint
 from personalities.models import Personality
+from personalities.prompt import assemble
 from personalities.radar import radar
 
 TEMPLATE = "admin/personalities/personality/preview.html"
@@ -39,8 +41,9 @@ class PreviewedAdmin(ModelAdmin):
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         form, row = context["adminform"].form, context["original"]
-        # Somebody who may only look gets a form without fields: nothing that a preview could follow.
-        if form.fields and self.has_view_permission(request, row):
+        # Somebody who may only look gets nothing that a preview could follow.
+        may_write = self.has_change_permission(request, row) if row else self.has_add_permission(request)
+        if may_write and self.has_view_permission(request, row):
             name = f"{self.admin_site.name}:{URL_NAME}"
             context["preview_url"] = reverse(name, args=[row.pk] if row else [])
         return super().render_change_form(request, context | panel(form), *args, **kwargs)
@@ -52,8 +55,11 @@ def panel(form: PersonalityForm) -> dict[str, Any]:
         (_label(form, name), messages) for name, messages in form.errors.items()
     ]  # first: this fills the instance
     personality: Personality = form.instance
+    config = personality.to_config()
     return {
-        "radar": radar(personality.to_config().traits),
+        "radar": radar(config.traits),
+        "prompt": assemble(config),
+        "findings": [] if errors else lint(config),
         "levels": json.dumps({trait: getattr(personality, trait) for trait in TRAITS}),
         "mistakes": errors,
         "follows": sorted(_label(form, name) for name in form.follows),

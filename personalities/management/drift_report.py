@@ -4,7 +4,8 @@ import json
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from personalities.files.drift import Change, Drift
+from personalities.comparison import Change
+from personalities.files.drift import Drift
 from personalities.files.problems import printable
 
 WHOLE = 10_000  # longer than any text of a personality, escapes included

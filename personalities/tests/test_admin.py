@@ -45,7 +45,7 @@ def form_of(row: Personality, **changes: Any) -> dict[str, Any]:
     posted = {name: getattr(row, name) for name in (*names, "speaking_style", "greeting", *TRAITS)}
     checked = {name: "on" for name in (*BEHAVIORS, "is_active") if getattr(row, name)}
     typed = {name: text.replace("\n", "\r\n") if isinstance(text, str) else text for name, text in posted.items()}
-    return typed | checked | {"owner": row.owner_id or ""} | changes
+    return typed | checked | {"owner": row.owner_id or "", "seen": row.version} | changes
 
 
 def act(client: Client, action: str, *rows: Personality) -> list[str]:
