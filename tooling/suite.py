@@ -1,6 +1,7 @@
 """dev.py test: the whole suite against throw-away servers.
 
-With --browser, the tests that need Chromium instead; with --faults, the long form of those that break servers.
+With --browser, the tests that need Chromium instead; with --screenshots, those of them that draw docs/screenshots; with
+--faults, the long form of those that break servers.
 """
 
 from collections.abc import Sequence
@@ -22,6 +23,9 @@ class Part(NamedTuple):
 
 PARTS = {
     "--browser": Part("tests/browser", ["requirements-browser.txt"]),
+    "--screenshots": Part(
+        "tests/browser/test_pages.py", ["requirements-browser.txt"], {"COMPANION_SCREENSHOTS": "docs/screenshots"}
+    ),
     "--faults": Part("tests/faults", environment={"COMPANION_FAULTS": "long"}),
 }
 
