@@ -5,9 +5,11 @@ from http import HTTPStatus
 
 from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 
+from companion.api import parsers
 from companion.api.problems import problem_body
 
-MAX_BYTES = 2_621_440  # Django's own limit for forms; the API reads 64 KiB
+FORM_BYTES = 2_621_440  # Django's own limit
+MAX_DIGITS = 9  # of a length: what has more is too long, and need not be a number that Python reads
 
 
 class Door:
@@ -26,12 +28,30 @@ class Door:
 
 def _refusal(scope: HTTPScope) -> tuple[HTTPStatus, str] | None:
     headers = dict(scope["headers"])
+    if not _is_utf8(scope["query_string"]):
+        return HTTPStatus.BAD_REQUEST, "The query is not text in UTF-8."
     if b"transfer-encoding" in headers:
         return HTTPStatus.LENGTH_REQUIRED, "Send Content-Length; chunked bodies are not read."
-    length = headers.get(b"content-length", b"0")
-    if not length.isdigit() or int(length[:20]) > MAX_BYTES:
-        return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"At most {MAX_BYTES} bytes are read."
+    length = b",".join(value for name, value in scope["headers"] if name == b"content-length") or b"0"
+    if not length.isdigit():
+        return HTTPStatus.BAD_REQUEST, "Content-Length is not one whole number."
+    limit = _limit(scope)
+    if len(length) > MAX_DIGITS or int(length) > limit:
+        return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"At most {limit} bytes are read."
     return None
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _limit(scope: HTTPScope) -> int:
+    path = scope["path"].removeprefix(scope.get("root_path", ""))
+    return parsers.MAX_BYTES if path.startswith("/api/") else FORM_BYTES
 
 
 async def _answer(send: ASGISendCallable, status: HTTPStatus, detail: str) -> None:

@@ -4,10 +4,11 @@ import codecs
 import json
 import re
 from collections.abc import Iterator, Mapping
+from http import HTTPStatus
 from typing import IO, Any
 
 from django.utils.http import parse_header_parameters
-from rest_framework.exceptions import UnsupportedMediaType, ValidationError
+from rest_framework.exceptions import APIException, UnsupportedMediaType, ValidationError
 from rest_framework.parsers import BaseParser
 
 MAX_BYTES = 64 * 1024
@@ -16,6 +17,12 @@ MAX_DEPTH = 20
 # Possessive, and content with a missing end, so that no input makes it try twice.
 STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # NUL and lone surrogates: neither is text to PostgreSQL
+
+
+class TooLarge(APIException):
+    status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    default_detail = f"At most {MAX_BYTES} bytes are read."
+    errors = {"body": [default_detail]}
 
 
 class StrictJSONParser(BaseParser):
@@ -44,7 +51,7 @@ def _check_charset(media_type: str) -> None:
 
 def _check_size_and_depth(body: bytes) -> None:
     if len(body) > MAX_BYTES:
-        raise ValidationError({"body": f"At most {MAX_BYTES} bytes are read."})
+        raise TooLarge
     depth = 0
     for bracket in re.findall(rb"[\[{\]}]", STRING.sub(b"", body)):
         depth += 1 if bracket in b"[{" else -1
