@@ -1,8 +1,8 @@
 """The pages that belong to no app: the front page, and errors as JSON for programs, as a line for people."""
 
 from http import HTTPStatus
-from typing import Any
 
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
@@ -15,6 +15,9 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if isinstance(exception, DisallowedHost):
+        detail = "This is not the name of a host that is answered here."
+        return _error(request, HTTPStatus.BAD_REQUEST, detail, errors={"Host": [detail]})
     return _error(request, HTTPStatus.BAD_REQUEST, "The request could not be understood.")
 
 
@@ -30,8 +33,16 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return _error(request, HTTPStatus.INTERNAL_SERVER_ERROR, "Something broke here; it was logged.")
 
 
-def _error(request: HttpRequest, code: HTTPStatus, detail: str) -> HttpResponse:
-    if request.path.startswith("/api/"):
-        body: dict[str, Any] = problem_body(code, detail)
+def refused_content_type() -> HttpResponse:
+    detail = "The charset is not the name of one."
+    body = problem_body(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, errors={"Content-Type": [detail]})
+    return JsonResponse(body, status=body["status"], content_type="application/problem+json")
+
+
+def _error(
+    request: HttpRequest, code: HTTPStatus, detail: str, *, errors: dict[str, list[str]] | None = None
+) -> HttpResponse:
+    if request.path_info.startswith("/api/"):
+        body = problem_body(code, detail, errors=errors)
         return JsonResponse(body, status=code, content_type="application/problem+json")
     return HttpResponse(f"{code} {code.phrase}. {detail}", status=code, content_type="text/plain; charset=utf-8")

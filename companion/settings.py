@@ -166,6 +166,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS_ONLY
 if env.bool("BEHIND_HTTPS_PROXY", False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 X_FRAME_OPTIONS = "DENY"
+SESSION_ENGINE = "companion.sessions"
 
 # ── Logs ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 LOG_LEVEL = env.log_level("LOG_LEVEL", logging.INFO)

@@ -37,8 +37,8 @@ class Asking:
     def __init__(self, runner: asyncio.Runner) -> None:
         self._runner = runner
 
-    def __call__(self, application: Any, scope: dict[str, Any]) -> Said:
-        return self.at_once(application, scope, 1)[0]
+    def __call__(self, application: Any, scope: dict[str, Any], body: bytes = b"") -> Said:
+        return self._runner.run(_say(application, scope, body))
 
     def at_once(self, application: Any, scope: dict[str, Any], times: int) -> list[Said]:
         async def all_of_them() -> list[Said]:
@@ -47,9 +47,9 @@ class Asking:
         return self._runner.run(all_of_them())
 
 
-async def _say(application: Any, scope: dict[str, Any]) -> Said:
+async def _say(application: Any, scope: dict[str, Any], body: bytes = b"") -> Said:
     events: list[dict[str, Any]] = []
-    incoming = [{"type": "http.request", "body": b"", "more_body": False}]
+    incoming = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive() -> dict[str, Any]:
         return incoming.pop() if incoming else await asyncio.get_running_loop().create_future()  # nobody hangs up

@@ -13,6 +13,7 @@ from personalities.archetypes import ARCHETYPES
 from personalities.models import Personality
 
 BOOLEANS = [("true", "true"), ("false", "false")]
+MAX_SEARCH = 200  # characters; each word of them is looked for in every row
 
 
 class PersonalityFilter(FilterSet):  # type: ignore[misc]  # it is untyped
@@ -48,4 +49,7 @@ class KnownParameters(BaseFilterBackend):
     def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
         if unknown := request.query_params.keys() - view.parameters:
             raise ValidationError(dict.fromkeys(unknown, "This parameter is not known."))
+        search = request.query_params.get("search", "")
+        if len(search) > MAX_SEARCH or "\x00" in search:
+            raise ValidationError({"search": f"At most {MAX_SEARCH} characters, without NUL."})
         return queryset
