@@ -2,7 +2,7 @@
 """The front door: run, test, check and measure Companion on any machine that has Python 3.11 or newer and nothing else.
 
 python3 dev.py run [--port N] [--host H]   start everything and print where it is
-python3 dev.py test [pytest arguments]     the whole suite against throw-away servers; --browser or --faults: those
+python3 dev.py test [pytest arguments]     the suite on throw-away servers; --browser, --contract or --faults: those
 python3 dev.py check                       style, types, imports, migrations, deployment settings
 python3 dev.py bench [SECTION …]           measurements side by side with peers, into docs/benchmarks.md
 python3 dev.py manage COMMAND …            a management command in the same environment

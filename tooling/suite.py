@@ -1,7 +1,7 @@
 """dev.py test: the whole suite against throw-away servers.
 
 With --browser, the tests that need Chromium instead; with --screenshots, those of them that draw docs/screenshots; with
---faults, the long form of those that break servers.
+--contract, those of the OpenAPI schema; with --faults, the long form of those that break servers.
 """
 
 from collections.abc import Sequence
@@ -26,6 +26,7 @@ PARTS = {
     "--screenshots": Part(
         "tests/browser/test_pages.py", ["requirements-browser.txt"], {"COMPANION_SCREENSHOTS": "docs/screenshots"}
     ),
+    "--contract": Part("tests/contract", ["requirements-contract.txt"]),
     "--faults": Part("tests/faults", environment={"COMPANION_FAULTS": "long"}),
 }
 

@@ -1,4 +1,6 @@
-from rest_framework.exceptions import ValidationError
+from typing import Any
+
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.request import Request
 
@@ -9,6 +11,21 @@ class Pages(PageNumberPagination):
     page_size = 50
     page_size_query_param = "page_size"
     max_page_size = 200
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        """DRF's, with the bounds."""
+        parameters: list[dict[str, Any]] = super().get_schema_operation_parameters(view)
+        most = {self.page_size_query_param: {"maximum": self.max_page_size}}
+        for parameter in parameters:
+            parameter["schema"] |= {"minimum": 1} | most.get(parameter["name"], {})
+        return parameters
+
+    def get_page_number(self, request: Request, paginator: Any) -> int:
+        """DRF would take nothing for 1, and "last" for another number each time."""
+        text = request.query_params.get(self.page_query_param, "1")
+        if not (text.isascii() and text.isdigit()):
+            raise NotFound("There is no such page.")
+        return int(text[:10])
 
     def get_page_size(self, request: Request) -> int:
         """A size that is out of bounds is an error, where DRF would silently take another."""

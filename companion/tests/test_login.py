@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 LOGIN = "/admin/login/"
 
 
-def attempt(name: str, password: str, address: str = "192.0.2.1", **headers: str) -> Any:
+def attempt(name: str, password: str, address: str = "192.0.2.1", **headers: Any) -> Any:
     """Each from a browser of its own, without its cookies."""
     return Client(REMOTE_ADDR=address, **headers).post(LOGIN, {"username": name, "password": password})
 

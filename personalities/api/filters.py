@@ -31,6 +31,13 @@ class StrictOrdering(OrderingFilter):
     The id comes last, so that pages of rows that are otherwise equal neither repeat nor lose one.
     """
 
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        """DRF's, with the fields that are known."""
+        (parameter,) = super().get_schema_operation_parameters(view)
+        field = f"-?({'|'.join(view.ordering_fields)})"
+        parameter["schema"] |= {"pattern": f"^({field}(,{field})*)?$"}
+        return [parameter]
+
     def get_ordering(self, request: Request, queryset: QuerySet[Any], view: Any) -> list[str]:
         return [*(super().get_ordering(request, queryset, view) or ("personality_name",)), "id"]
 
@@ -49,6 +56,8 @@ class KnownParameters(BaseFilterBackend):
     def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
         if unknown := request.query_params.keys() - view.parameters:
             raise ValidationError(dict.fromkeys(unknown, "This parameter is not known."))
+        if empty := {"archetype", "is_active"} & {name for name, value in request.query_params.items() if not value}:
+            raise ValidationError(dict.fromkeys(empty, "This parameter is empty."))
         search = request.query_params.get("search", "")
         if len(search) > MAX_SEARCH or "\x00" in search:
             raise ValidationError({"search": f"At most {MAX_SEARCH} characters, without NUL."})

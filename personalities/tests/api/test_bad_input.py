@@ -183,7 +183,9 @@ def test_list__bad_ordering__400_names_it(reader: APIClient, ordering: str) -> N
     assert_refused(reader.get(f"{LIST}?ordering={ordering}"), "ordering")
 
 
-@pytest.mark.parametrize("query", ["format=../../etc", "format=html", "format=%00", "page=1e3", "page=%00"])
+@pytest.mark.parametrize(
+    "query", ["format=../../etc", "format=html", "format=%00", "page=1e3", "page=%00", "page=", "page=last", "page=١"]
+)
 def test_list__nothing_of_the_kind__404(reader: APIClient, query: str) -> None:
     assert reader.get(f"{LIST}?{query}").status_code == 404
 

@@ -102,6 +102,13 @@ def test_list__bad_query__400_names_the_parameter(reader: APIClient, field: str)
     assert field in response.json()["errors"]
 
 
+@pytest.mark.parametrize("field", ["archetype", "is_active"])
+def test_list__empty_parameter__400_names_it(reader: APIClient, field: str) -> None:
+    response = reader.get(f"{LIST}?{field}=")
+    assert response.status_code == 400
+    assert field in response.json()["errors"]
+
+
 @pytest.mark.parametrize("page", ["100000000000000000000", "-1", "0", "x"])
 def test_list__no_such_page__404(reader: APIClient, page: str) -> None:
     assert reader.get(f"{LIST}?page={page}").status_code == 404

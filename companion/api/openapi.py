@@ -1,0 +1,46 @@
+"""What holds for every operation, added to the OpenAPI schema: views say only the rest."""
+
+from http import HTTPStatus
+from typing import Any
+
+ALWAYS = (400, 401, 404, 406, 503)
+WITH_BODY = (411, 413, 415)
+BY_VERB: dict[str, tuple[int, ...]] = {
+    "post": (403, 409, *WITH_BODY),
+    "put": (403, 409, *WITH_BODY),
+    "patch": (403, 409, *WITH_BODY),
+    "delete": (403,),
+}
+PROBLEM = {
+    "type": "object",
+    "description": "RFC 9457, with a list of messages by the field at fault.",
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer", "minimum": 400, "maximum": 599},
+        "detail": {"type": "string"},
+        "errors": {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "string"}}},
+    },
+    "required": ["type", "title", "status", "detail"],
+    "additionalProperties": False,
+}
+CONTENT = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+
+
+def forbid_unknown_fields(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """As every serializer that reads does, being a StrictSerializer. A postprocessing hook of drf-spectacular."""
+    for name, schema in result["components"]["schemas"].items():
+        if name.endswith("Request"):
+            schema["additionalProperties"] = False
+    return result
+
+
+def document_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """The errors. Another postprocessing hook."""
+    result["components"]["schemas"]["Problem"] = PROBLEM
+    for operations in result["paths"].values():
+        for verb, operation in operations.items():
+            for status in sorted({*ALWAYS, *BY_VERB.get(verb, ())}):
+                problem = {"description": HTTPStatus(status).phrase, "content": CONTENT}
+                operation["responses"].setdefault(str(status), problem)
+    return result

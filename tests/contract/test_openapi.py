@@ -1,0 +1,38 @@
+"""The running service keeps to its OpenAPI schema, whatever schemathesis makes of that: the same thousands of requests
+each time. No server error; every status, content type and body as documented; what the schema allows is taken, what it
+forbids is refused.
+"""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.instance import Instance
+
+SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
+# Without NUL, which no schema forbids as briefly as JSON Schema would have it: test_bad_input has it.
+BOUNDS = ("--generation-deterministic", "--generation-allow-x00", "false", "--max-examples", "100",
+          "--continue-on-failure")  # fmt: skip
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Iterator[Instance]:
+    running = Instance(tmp_path / "var")
+    try:
+        yield running.wait_for_block()
+    finally:
+        running.stop()
+
+
+def test_service__thousands_of_requests__as_the_schema_says(instance: Instance, tmp_path: Path) -> None:
+    with instance.http() as client:
+        key = f"Authorization:{client.headers['Authorization']}"
+    command = [sys.executable, str(SCHEMATHESIS), "run", f"{instance.url}/api/schema/?format=json", "-H", key, *BOUNDS]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=110)
+    print(run.stdout[-20_000:])
+    assert run.returncode == 0
+    assert re.search(r"Selected: (\d+)/\1\s+Tested: \1\s", run.stdout), "every operation"
