@@ -1,0 +1,124 @@
+"""Who may do what to whose: every role with every verb at every address of the API, each answer spelled out."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.urls import URLPattern, URLResolver, get_resolver
+from rest_framework.test import APIClient
+
+from accounts.keys import generate
+from accounts.models import ApiKey
+from personalities.models import Personality
+
+pytestmark = pytest.mark.django_db
+VERBS = ("get", "head", "post", "put", "patch", "delete", "options")
+
+# "mine" is ursula's. What is somebody else's is not there, 404; what is everybody's may be seen, 403. Without a CSRF
+# token a session reads. A key that is wrong or revoked is none: who has none hears 401, whatever is asked.
+TABLE = """
+personalities/                whole            user other staff session        200 200 201 405 405 405 200
+personalities/                whole            tokenless                       200 200 403 403 403 403 200
+personalities/resolve/        whole            user other staff session        405 405 200 405 405 405 200
+personalities/resolve/        whole            tokenless                       405 405 403 403 403 403 200
+archetypes/                   whole            user other staff session        200 200 405 405 405 405 200
+archetypes/                   whole            tokenless                       200 200 403 403 403 403 200
+personalities/<str:name>/     mine             user                            200 200 405 200 200 204 200
+personalities/<str:name>/     mine             other staff session             404 404 405 404 404 404 200
+personalities/<str:name>/     mine             tokenless                       200 200 403 403 403 403 200
+personalities/<str:name>/     mine-inactive    user                            404 404 405 200 200 204 200
+personalities/<str:name>/     mine-inactive    other staff session             404 404 405 404 404 404 200
+personalities/<str:name>/     mine-inactive    tokenless                       404 404 403 403 403 403 200
+personalities/<str:name>/     global           user other                      200 200 405 403 403 403 200
+personalities/<str:name>/     global           staff session                   200 200 405 200 200 204 200
+personalities/<str:name>/     global           tokenless                       200 200 403 403 403 403 200
+personalities/<str:name>/     global-inactive  user other                      404 404 405 404 404 404 200
+personalities/<str:name>/     global-inactive  staff session                   404 404 405 200 200 204 200
+personalities/<str:name>/     global-inactive  tokenless                       404 404 403 403 403 403 200
+personalities/<str:name>/     nobodys          user other staff session        404 404 405 404 404 404 200
+personalities/<str:name>/     nobodys          tokenless                       404 404 403 403 403 403 200
+personalities/<str:name>/id/  mine             user                            200 200 405 405 405 405 200
+personalities/<str:name>/id/  mine             other staff session             404 404 405 405 405 405 200
+personalities/<str:name>/id/  mine             tokenless                       200 200 403 403 403 403 200
+personalities/<str:name>/id/  mine-inactive    user other staff session        404 404 405 405 405 405 200
+personalities/<str:name>/id/  mine-inactive    tokenless                       404 404 403 403 403 403 200
+personalities/<str:name>/id/  global           user other staff session        200 200 405 405 405 405 200
+personalities/<str:name>/id/  global           tokenless                       200 200 403 403 403 403 200
+personalities/<str:name>/id/  global-inactive  user other staff session        404 404 405 405 405 405 200
+personalities/<str:name>/id/  global-inactive  tokenless                       404 404 403 403 403 403 200
+personalities/<str:name>/id/  nobodys          user other staff session        404 404 405 405 405 405 200
+personalities/<str:name>/id/  nobodys          tokenless                       404 404 403 403 403 403 200
+"""
+LINES = [line.split() for line in TABLE.strip().splitlines()]
+CELLS = [
+    (line[0], line[1], role, tuple(map(int, line[-len(VERBS) :]))) for line in LINES for role in line[2 : -len(VERBS)]
+]
+PLACES = list(dict.fromkeys((route, whose) for route, whose, _, _ in CELLS))
+STRANGERS = ("anonymous", "wrong", "revoked")
+ROLES = ("user", "other", "staff", "session", "tokenless")
+
+
+def routes(resolver: URLResolver) -> Iterator[str]:
+    for pattern in resolver.url_patterns:
+        if isinstance(pattern, URLResolver):
+            yield from (f"{pattern.pattern}{rest}" for rest in routes(pattern))
+        elif isinstance(pattern, URLPattern):
+            yield str(pattern.pattern)
+
+
+@pytest.fixture
+def clients(user: User, staff: User, client_of: Callable[[User], APIClient]) -> dict[str, APIClient]:
+    """By role; there are all the objects of the table."""
+    for name, owner in {"mine": user, "global": None}.items():
+        Personality.objects.create(personality_name=name, owner=owner)
+        Personality.objects.create(personality_name=f"{name}-inactive", owner=owner, is_active=False)
+    wrong, revoked = APIClient(), client_of(user)
+    wrong.credentials(HTTP_AUTHORIZATION=f"Bearer {generate()}")
+    ApiKey.objects.get(user=user).revoke()
+    by_key = {"user": client_of(user), "other": client_of(User.objects.create_user("otto")), "staff": client_of(staff)}
+    session, tokenless = APIClient(), APIClient(enforce_csrf_checks=True)
+    session.force_login(staff)
+    tokenless.force_login(user)
+    return {**by_key, "anonymous": APIClient(), "wrong": wrong, "revoked": revoked, "session": session,
+            "tokenless": tokenless}  # fmt: skip
+
+
+def answers(client: APIClient, route: str, name: str) -> tuple[int, ...]:
+    return tuple(_answer(client, f"/api/v1/{route.replace('<str:name>', name)}", name, verb) for verb in VERBS)
+
+
+def _answer(client: APIClient, path: str, name: str, verb: str) -> int:
+    """The status; what was written is undone, and nothing is where it was refused."""
+    before = list(Personality.objects.values())
+    data: Any = {"names": ["global"]} if "resolve" in path else {"personality_name": "new" if "whole" in name else name}
+    with transaction.atomic():
+        status = getattr(client, verb)(path, None if verb in {"get", "head"} else data).status_code
+        assert status < 400 or list(Personality.objects.values()) == before, (path, verb)
+        transaction.set_rollback(True)
+    return 200 if (verb, status) == ("put", 428) else int(status)  # who may write it, given If-Match
+
+
+def test_table__every_route_of_the_api_and_every_role__stands_in_it() -> None:
+    found = {route.removeprefix("api/v1/") for route in routes(get_resolver()) if route.startswith("api/")}
+    assert found - {"api/schema/", "api/docs/"} == {route for route, _, _, _ in CELLS}
+    assert {(*place, role) for place in PLACES for role in ROLES} == {cell[:3] for cell in CELLS}
+    assert len(CELLS) == len(PLACES) * len(ROLES)
+
+
+@pytest.mark.parametrize(("route", "whose", "role", "expected"), CELLS)
+def test_api__role_and_object__as_the_table_says(
+    clients: dict[str, APIClient], route: str, whose: str, role: str, expected: tuple[int, ...]
+) -> None:
+    assert dict(zip(VERBS, answers(clients[role], route, whose), strict=True)) == dict(
+        zip(VERBS, expected, strict=True)
+    )
+
+
+@pytest.mark.parametrize("role", STRANGERS)
+@pytest.mark.parametrize(("route", "whose"), PLACES)
+def test_api__who_has_no_key__401_for_everything(
+    clients: dict[str, APIClient], route: str, whose: str, role: str
+) -> None:
+    assert set(answers(clients[role], route, whose)) == {401}
