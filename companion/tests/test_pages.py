@@ -113,6 +113,29 @@ def test_schema__read__every_operation_and_the_way_to_sign_in() -> None:
     assert schema["components"]["securitySchemes"]["apiKey"]["scheme"] == "bearer"
 
 
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/", "/admin/login/", "/api/v1/archetypes/", "/api/nothing", "/readyz", "/nothing"])
+def test_headers__any_answer__what_browsers_are_to_know(path: str) -> None:
+    response = Client().get(path)
+    assert {name: response.get(name) for name in HEADERS} == HEADERS
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/", "/admin/login/", "/api/docs/"])
+def test_headers__a_page__loads_and_sends_nothing_elsewhere(path: str) -> None:
+    policy = dict(rule.strip().split(" ", 1) for rule in Client().get(path)["Content-Security-Policy"].split(";"))
+    assert (policy["default-src"], policy["form-action"], policy["object-src"]) == ("'self'", "'self'", "'none'")
+    assert "http" not in str(policy)
+
+
 @pytest.mark.django_db
 def test_docs__page__loads_nothing_from_elsewhere() -> None:
     page = Client().get("/api/docs/").content.decode()
