@@ -6,10 +6,11 @@ from typing import Any
 ALWAYS = (400, 401, 404, 406, 503)
 WITH_BODY = (411, 413, 415)
 BY_VERB: dict[str, tuple[int, ...]] = {
-    "post": (403, 409, *WITH_BODY),
-    "put": (403, 409, *WITH_BODY),
-    "patch": (403, 409, *WITH_BODY),
-    "delete": (403,),
+    "get": (403,),
+    "post": (403, 409, 412, *WITH_BODY),
+    "put": (403, 409, 412, 428, *WITH_BODY),
+    "patch": (403, 409, 412, *WITH_BODY),
+    "delete": (403, 412),
 }
 PROBLEM = {
     "type": "object",
@@ -20,6 +21,7 @@ PROBLEM = {
         "status": {"type": "integer", "minimum": 400, "maximum": 599},
         "detail": {"type": "string"},
         "errors": {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "string"}}},
+        "current": {"type": "object", "description": "With 412: what there is now."},
     },
     "required": ["type", "title", "status", "detail"],
     "additionalProperties": False,
