@@ -34,7 +34,7 @@ class PromptView(APIView):
 
 
 class NewLintView(APIView):
-    @extend_schema(request=PersonalitySerializer, responses=LintSerializer)
+    @extend_schema(operation_id="personalities_lint_new", request=PersonalitySerializer, responses=LintSerializer)
     def post(self, request: Request) -> Response:
         """What there is to say of a personality that is not saved yet. Errors would keep it from being saved."""
         return _findings(PersonalitySerializer(data=request.data))
