@@ -66,7 +66,8 @@ EMPTY: Mapping[str, Any] = MappingProxyType(
 
 def complete(given: Mapping[str, Any]) -> dict[str, Any]:
     """All columns of a personality of which its author gave some: the archetype fills what is left out, and no more."""
-    return {**EMPTY, **columns(given.get("archetype", "")), **given}
+    empty = {**EMPTY, "locked_preferences": []}  # a list of its own for each
+    return {**empty, **columns(given.get("archetype", "")), **given}
 
 
 def refill(current: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import hashlib
 from datetime import datetime
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args
 from uuid import UUID
 
 import msgspec
@@ -14,6 +14,12 @@ Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 Line = Annotated[str, msgspec.Meta(max_length=500)]
 Backstory = Annotated[str, msgspec.Meta(max_length=1000)]
 Instructions = Annotated[str, msgspec.Meta(max_length=2000)]
+
+
+# What a user may wish for, and an author may lock.
+Preference = Literal["language", "formality", "tone", "emoji_use", "response_length", "explanation_style", "call_me"]
+PREFERENCES: tuple[Preference, ...] = get_args(Preference)
+Locks = Annotated[tuple[Preference, ...], msgspec.Meta(max_length=len(PREFERENCES))]
 
 
 class Frozen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -65,12 +71,13 @@ class PersonalityConfig(Frozen, frozen=True, dict=True):
     traits: Traits
     behaviors: Behaviors
     custom: Custom
+    locked_preferences: Locks
     meta: Meta
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values: the id as text, times in ISO 8601."""
         plain: dict[str, Any] = msgspec.to_builtins(self)
-        return plain
+        return plain | {"locked_preferences": list(self.locked_preferences)}  # a tuple would stay one
 
     @cached_property
     def json(self) -> bytes:

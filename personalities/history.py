@@ -10,7 +10,7 @@ from personalities.models import Event, Personality, Version
 from personalities.prompt import assemble
 
 CONTENT = ("personality_name", "display_name", "archetype", "relationship_type", "greeting", "is_active", *TRAITS,
-           *BEHAVIORS, *CUSTOM)  # fmt: skip
+           *BEHAVIORS, *CUSTOM, "locked_preferences")  # fmt: skip
 
 
 class Difference(Frozen, frozen=True):

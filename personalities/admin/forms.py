@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS
 from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminExpandableTextareaWidget,
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminNullBooleanSelectWidget,
@@ -13,11 +14,12 @@ from unfold.widgets import (
 
 from personalities.admin.stale import changed_meanwhile
 from personalities.archetypes import complete, refill
-from personalities.config import BEHAVIORS, TRAITS
+from personalities.config import BEHAVIORS, PREFERENCES, TRAITS
 from personalities.lint import refusals
 from personalities.models import Personality
 
 FROM_ARCHETYPE = "from the archetype"
+LOCKS_WIDGET = UnfoldAdminCheckboxSelectMultipleWidget
 TEXTS = ("backstory", "custom_instructions", "speaking_style", "greeting")
 
 
@@ -40,6 +42,12 @@ class TextField(forms.CharField):
 
     def to_python(self, value: Any) -> str:
         return (super().to_python(value) or "").replace("\r\n", "\n")
+
+
+class LocksField(forms.MultipleChoiceField):
+    def __init__(self, **kwargs: Any) -> None:
+        choices = [(name, name.replace("_", " ").capitalize()) for name in PREFERENCES]
+        super().__init__(**kwargs | {"choices": choices, "required": False, "widget": LOCKS_WIDGET})
 
 
 class PersonalityForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from unfold.decorators import display
 
 from personalities.admin.actions import forget_copies, warm
-from personalities.admin.forms import TEXTS, AddForm, ChangeForm
+from personalities.admin.forms import TEXTS, AddForm, ChangeForm, LocksField
 from personalities.admin.history import HistoryAdmin
 from personalities.admin.listing import BADGES, OwnerFilter, PersonalityList
 from personalities.config import BEHAVIORS, TRAITS
@@ -18,6 +18,7 @@ SECTIONS: tuple[tuple[str, Any], ...] = (
     ("Traits", {"fields": tuple(zip(TRAITS[::2], TRAITS[1::2], strict=True))}),
     ("Behaviours", {"fields": BEHAVIORS}),
     ("Voice", {"fields": TEXTS}),
+    ("Preferences of the user", {"fields": ("locked_preferences",)}),
 )
 STATE = ("is_active", "owner")
 COUNTED = ("version", "created_at", "updated_at")
@@ -61,6 +62,8 @@ class PersonalityAdmin(HistoryAdmin):
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "personality_name":
             kwargs["max_length"] = MAX_RAW_LENGTH  # what was typed may be longer than the spelling made of it
+        if db_field.name == "locked_preferences":
+            return LocksField(help_text=db_field.help_text)
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:

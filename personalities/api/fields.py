@@ -6,6 +6,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from personalities.config import PREFERENCES, Preference
 from personalities.names import InvalidName, canonical
 
 OPTIONAL_TEXT = {"required": False, "allow_null": True, "allow_blank": True, "trim_whitespace": False}
@@ -57,6 +58,20 @@ class Text(serializers.CharField):
         if not isinstance(data, str):  # DRF would take 5
             self.fail("invalid")
         return super().to_internal_value(data)
+
+
+class Locks(serializers.ListField):
+    """Names of preferences, each once; the order has no meaning."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        child = serializers.ChoiceField(choices=PREFERENCES)
+        super().__init__(child=child, max_length=len(PREFERENCES), required=False, **kwargs)
+
+    def to_internal_value(self, data: Any) -> tuple[Preference, ...]:  # type: ignore[override]
+        names = super().to_internal_value(data)
+        if len(set(names)) < len(names):
+            raise serializers.ValidationError("Name each preference once.")
+        return tuple(name for name in PREFERENCES if name in names)
 
 
 @extend_schema_field({"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$"})

@@ -6,7 +6,7 @@ from typing import Any
 from rest_framework import serializers
 
 from personalities.api import drafts
-from personalities.api.fields import Flag, GivenName, Level, Name, StrictSerializer, Text
+from personalities.api.fields import Flag, GivenName, Level, Locks, Name, StrictSerializer, Text
 from personalities.archetypes import ARCHETYPES
 from personalities.models import Personality, RelationshipType
 
@@ -67,6 +67,7 @@ class PersonalitySerializer(StrictSerializer):
     traits = TraitsSerializer(required=False)
     behaviors = BehaviorsSerializer(required=False)
     custom = CustomSerializer(required=False)
+    locked_preferences = Locks(help_text="What users may not have otherwise, whatever they prefer.")
     note = Text(max_length=500, write_only=True, help_text="Why: for the history.")
     meta = MetaSerializer(read_only=True)
 

@@ -29,7 +29,7 @@ class BadFiles(Exception):
 def problems_of(file: str, errors: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[Problem]:
     """{"traits": {"humor_level": ["…"]}}, DRF's shape, becomes the field traits.humor_level."""
     for key, found in errors.items():
-        here = path if key == WHOLE else (*path, key)
+        here = path if key == WHOLE else (*path, str(key))  # the place in a list is a number
         if isinstance(found, Mapping):
             yield from problems_of(file, found, here)
         else:

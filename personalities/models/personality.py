@@ -3,6 +3,7 @@ from collections.abc import Collection
 from typing import Any, Self
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator
 from django.db import connections, models
 from django.db.models import Q
@@ -11,7 +12,17 @@ from django.db.models.sql import UpdateQuery
 from coherence.triggers import note_changes
 from personalities.archetypes import ARCHETYPES
 from personalities.cache.keys import TRIGGER_KEY, Key
-from personalities.config import BEHAVIORS, CUSTOM, TRAITS, Behaviors, Custom, Meta, PersonalityConfig, Traits
+from personalities.config import (
+    BEHAVIORS,
+    CUSTOM,
+    PREFERENCES,
+    TRAITS,
+    Behaviors,
+    Custom,
+    Meta,
+    PersonalityConfig,
+    Traits,
+)
 from personalities.fields import NameField
 from personalities.managers import PersonalityManager
 from personalities.models.triggers import count_versions
@@ -88,6 +99,12 @@ class Personality(models.Model):
     )
     greeting = models.CharField(max_length=500, blank=True, help_text="Its first line. At most 500 characters.")
 
+    # The default of the database is for writers that do not know the column: a release from before, a script.
+    locked_preferences = ArrayField(
+        models.CharField(max_length=50), default=list, db_default=[], blank=True,
+        help_text="What users may not have otherwise, whatever they prefer.",
+    )  # fmt: skip
+
     is_active = models.BooleanField(default=True, help_text="Inactive: kept, but not served to anybody.")
     version = models.PositiveIntegerField(default=1, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -116,6 +133,10 @@ class Personality(models.Model):
             ),
             models.CheckConstraint(
                 name="personality_relationship_type_known", condition=Q(relationship_type__in=RelationshipType.values)
+            ),
+            models.CheckConstraint(
+                name="personality_locked_preferences_known",
+                condition=Q(locked_preferences__contained_by=list(PREFERENCES)),
             ),
             models.CheckConstraint(name="personality_version_positive", condition=Q(version__gte=1)),
             *map(_between_0_and_10, TRAITS),
@@ -175,6 +196,7 @@ def config_of(row: Any) -> PersonalityConfig:
         traits=Traits(**{name: getattr(row, name) for name in TRAITS}),
         behaviors=Behaviors(**{name: getattr(row, name) for name in BEHAVIORS}),
         custom=Custom(**{name: getattr(row, name) or None for name in CUSTOM}),
+        locked_preferences=tuple(name for name in PREFERENCES if name in row.locked_preferences),
         meta=Meta(version=row.version, owner=row.owner_id, created_at=row.created_at, updated_at=row.updated_at),
     )
 

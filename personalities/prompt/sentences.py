@@ -1,4 +1,4 @@
-"""Our sentences, kept as data in `data/prompt.toml`: one a level, one a behavior, and why a field has none."""
+"""Our sentences, kept as data in `data/prompt.toml`: one a level, behavior or wish, and why a field has none."""
 
 import tomllib
 from pathlib import Path
@@ -18,12 +18,32 @@ class Switch(Frozen, frozen=True):
     off: str | None = None
 
 
+class Wish(Frozen, frozen=True):
+    """`against` are the levels, lowest and highest, of traits that ask for something else."""
+
+    say: str
+    against: dict[str, tuple[int, int]] = {}
+
+
+class User(Frozen, frozen=True):
+    introduction: str
+    overrules: str
+    language: str
+    call_me: str
+    none: str
+    locked: str
+    unknown: str
+
+
 class Sentences(Frozen, frozen=True):
     relationship_type: dict[str, str]
     introductions: dict[str, str]
     traits: dict[str, Levels]
     behaviors: dict[str, Switch]
     omissions: dict[str, str]
+    user: User
+    wishes: dict[str, dict[str, Wish]]
+    languages: dict[str, str]
 
 
 SENTENCES = msgspec.convert(tomllib.loads(FILE.read_text(encoding="utf-8")), Sentences)

@@ -46,8 +46,12 @@ def _authored(field: str) -> Writer:
 def _traits(config: PersonalityConfig) -> Iterator[Said]:
     for trait in TRAITS:
         level = getattr(config.traits, trait)
-        word = trait.removesuffix("_level").capitalize()
-        yield f"traits.{trait} = {level}", f"{word} {level} of 10: {SENTENCES.traits[trait][level]}"
+        yield f"traits.{trait} = {level}", f"{spoken_level(trait, level)}: {SENTENCES.traits[trait][level]}"
+
+
+def spoken_level(trait: str, level: int) -> str:
+    """How a prompt calls it: Humor 7 of 10."""
+    return f"{trait.removesuffix('_level').capitalize()} {level} of 10"
 
 
 def _behaviors(config: PersonalityConfig) -> Iterator[Said | Omission]:
@@ -62,11 +66,16 @@ def _greeting(config: PersonalityConfig) -> Iterator[Omission]:
     yield _omitted("greeting") if config.greeting else Omission(source="greeting", reason=EMPTY)
 
 
+def _locks(config: PersonalityConfig) -> Iterator[Omission]:
+    source, names = "locked_preferences", ", ".join(config.locked_preferences)
+    yield _omitted(source, names) if names else Omission(source=source, reason=EMPTY)
+
+
 def _omitted(source: str, value: str = "") -> Omission:
     return Omission(source=f"{source} = {value}" if value else source, reason=SENTENCES.omissions[source])
 
 
-# In the order of the text. Whatever else shapes a prompt one day is one more writer; the greeting's only says why not.
+# In the order of the text. Whatever else shapes a prompt one day is one more writer; the last two only say why not.
 WRITERS: Mapping[str, Writer] = MappingProxyType(
     {
         "identity": _identity,
@@ -76,5 +85,6 @@ WRITERS: Mapping[str, Writer] = MappingProxyType(
         "traits": _traits,
         "behaviors": _behaviors,
         "greeting": _greeting,
+        "locks": _locks,
     }
 )

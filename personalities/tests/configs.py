@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 
 from personalities import globals as data
 from personalities.archetypes import ARCHETYPES, complete
-from personalities.config import BEHAVIORS, CUSTOM, TRAITS, Behaviors, Custom, Meta, PersonalityConfig, Traits
+from personalities.config import (
+    BEHAVIORS,
+    CUSTOM,
+    PREFERENCES,
+    TRAITS,
+    Behaviors,
+    Custom,
+    Meta,
+    PersonalityConfig,
+    Traits,
+)
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -29,6 +39,7 @@ def config(**columns: Any) -> PersonalityConfig:
         traits=Traits(**_some(full, TRAITS)),
         behaviors=Behaviors(**_some(full, BEHAVIORS)),
         custom=Custom(**{name: text or None for name, text in _some(full, CUSTOM).items()}),
+        locked_preferences=tuple(full["locked_preferences"]),
         meta=Meta(version=1, owner=None, created_at=NOW, updated_at=NOW),
     )
 
@@ -42,6 +53,7 @@ SHIPPED = {columns["personality_name"]: config(**columns) for columns in data.re
 }
 
 LEVELS = st.integers(0, 10)
+LOCKS = st.sets(st.sampled_from(PREFERENCES)).map(lambda names: tuple(n for n in PREFERENCES if n in names))
 
 
 def texts(longest: int) -> st.SearchStrategy[str | None]:
@@ -65,6 +77,7 @@ CONFIGS = st.builds(
     traits=st.builds(Traits, **dict.fromkeys(TRAITS, LEVELS)),
     behaviors=st.builds(Behaviors, **dict.fromkeys(BEHAVIORS, st.booleans())),
     custom=st.builds(Custom, **dict.fromkeys(CUSTOM, texts(500))),
+    locked_preferences=LOCKS,
     meta=st.builds(
         Meta,
         version=st.integers(1, 9),

@@ -38,7 +38,8 @@ ELARA = """{
     "backstory": null,
     "custom_instructions": null,
     "speaking_style": null
-  }
+  },
+  "locked_preferences": []
 }
 """
 

@@ -47,6 +47,7 @@ def refused(directory: Path, *options: str) -> list[tuple[str, str]]:
         (b'"greeting": "' + b"x" * 501 + b'"', "greeting"),
         (b'"is_active": "true"', "is_active"),
         (b'"archetype": "villain"', "archetype"),
+        (b'"locked_preferences": ["tone", "charm"]', "locked_preferences.1"),
         (b'"archetype": ' + b"[" * 900 + b"]" * 900, None),
         (b'"relationship_type": "enemy"', "relationship_type"),
         (b'"personality_name": "mira"', "personality_name"),

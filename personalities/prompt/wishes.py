@@ -1,0 +1,53 @@
+"""What a user may wish for: how they want to be talked to, by whichever personality."""
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Literal, get_args
+
+import msgspec
+
+from personalities.config import Frozen
+
+Formality = Literal["casual", "formal", "professional"]
+Tone = Literal["enthusiastic", "calm", "friendly", "neutral"]
+EmojiUse = Literal["none", "few", "many"]
+ResponseLength = Literal["brief", "balanced", "detailed"]
+ExplanationStyle = Literal["simple", "technical", "analogies"]
+
+# A language, perhaps a script, perhaps a region: all of BCP 47 that says how to write an answer.
+TAG = "[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?"
+MAX_TAG = 11
+MAX_NAME = 50
+Language = Annotated[str, msgspec.Meta(pattern=rf"^{TAG}\Z")]
+CallMe = Annotated[str, msgspec.Meta(max_length=MAX_NAME)]
+
+CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "formality": get_args(Formality),
+        "tone": get_args(Tone),
+        "emoji_use": get_args(EmojiUse),
+        "response_length": get_args(ResponseLength),
+        "explanation_style": get_args(ExplanationStyle),
+    }
+)
+
+
+class Wishes(Frozen, frozen=True):
+    """Of one user. None: no wish, and so as the personality is."""
+
+    language: Language | None = None
+    formality: Formality | None = None
+    tone: Tone | None = None
+    emoji_use: EmojiUse | None = None
+    response_length: ResponseLength | None = None
+    explanation_style: ExplanationStyle | None = None
+    call_me: CallMe | None = None
+
+
+def language_tag(text: str) -> str:
+    """The one spelling of a tag, that of RFC 5646: `PT-br` becomes `pt-BR`. Raises ValueError for what is none."""
+    if not re.fullmatch(TAG, text, re.ASCII | re.IGNORECASE):
+        raise ValueError("A language tag, as in de, pt-BR or zh-Hant-TW.")
+    language, *rest = text.split("-")
+    return "-".join([language.lower(), *(part.title() if len(part) == 4 else part.upper() for part in rest)])
