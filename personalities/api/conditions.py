@@ -14,12 +14,15 @@ IF_MATCH_ALWAYS = OpenApiParameter("If-Match", location="header", required=True,
 
 def check(request: Request, row: Personality, *, required: bool = False) -> None:
     """Raises PreconditionFailed unless If-Match is absent, `*`, or has the row's ETag. The row must be locked."""
-    given = request.headers.get("If-Match")
-    if given is None:
-        if required:
-            raise PreconditionRequired
-        return
     config = row.to_config()
     etag = representation.of_config(config).etag
-    if not {etag, "*"}.intersection(parse_etags(given)):  # a weak one, W/"…", never matches
-        raise PreconditionFailed(config, etag)
+    if not holds(request, etag, required=required):
+        raise PreconditionFailed(f"version {config.meta.version} is current", config.to_dict(), etag)
+
+
+def holds(request: Request, etag: str, *, required: bool = False) -> bool:
+    """Whether If-Match is absent, `*`, or has `etag`. Raises PreconditionRequired where it must not be absent."""
+    given = request.headers.get("If-Match")
+    if given is None and required:
+        raise PreconditionRequired
+    return given is None or not {etag, "*"}.isdisjoint(parse_etags(given))  # a weak one, W/"…", never matches

@@ -1,8 +1,8 @@
 """Errors of the API that name the field at fault in `errors`."""
 
-from rest_framework.exceptions import APIException, NotFound, PermissionDenied
+from typing import Any
 
-from personalities.config import PersonalityConfig
+from rest_framework.exceptions import APIException, NotFound, PermissionDenied
 
 
 class NameTaken(APIException):
@@ -29,11 +29,11 @@ class PreconditionFailed(APIException):
 
     status_code = 412
 
-    def __init__(self, current: PersonalityConfig, etag: str) -> None:
-        super().__init__(f"It has changed since you read it: version {current.meta.version} is current.")
+    def __init__(self, reason: str, current: dict[str, Any], etag: str) -> None:
+        super().__init__(f"It has changed since you read it: {reason}.")
         self.errors = {"If-Match": [str(self.detail)]}
         self.headers = {"ETag": etag}
-        self.members = {"current": current.to_dict()}
+        self.members = {"current": current}
 
 
 class VersionNotFound(NotFound):

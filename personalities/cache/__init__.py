@@ -25,7 +25,7 @@ class RedisCopies(Shared[Key, PersonalityConfig]):
 
     def get_many(self, keys: Collection[Key]) -> dict[Key, tuple[int, PersonalityConfig]]:
         """In one round trip. What is corrupt or foreign counts as absent."""
-        if _is_away():
+        if is_away():
             return {}
         names = {config_key(key): key for key in keys}
         found: dict[Key, tuple[int, PersonalityConfig]] = {}
@@ -38,7 +38,7 @@ class RedisCopies(Shared[Key, PersonalityConfig]):
 
     def store(self, number: int, values: Mapping[Key, PersonalityConfig]) -> None:
         """For PERSONALITY_CACHE_SECONDS, in one round trip."""
-        if _is_away():
+        if is_away():
             return
         copies = entries(number, values.values())
         cache.set_many(copies, settings.PERSONALITY_CACHE_SECONDS)
@@ -57,7 +57,7 @@ def entries(number: int, configs: Iterable[PersonalityConfig]) -> dict[str, Any]
 def forget(keys: Iterable[Key]) -> None:
     """Drop the copies kept under `keys`."""
     names = redis_names(keys)
-    if names and not _is_away():
+    if names and not is_away():
         cache.delete_many(names)
         logger.debug("forgot %s", " ".join(names))
 
@@ -86,7 +86,7 @@ def believe(key: Key, value: Any) -> tuple[int, PersonalityConfig] | None:
     return (number, config) if fits and config.is_active and shape == SHAPE and type(number) is int else None
 
 
-def _is_away() -> bool:
+def is_away() -> bool:
     """Whether there is no Redis to ask, or it would be refused at once by the breaker below Django's cache."""
     if not settings.REDIS_ENABLED:
         return True

@@ -1,11 +1,13 @@
 """What an author of a personality should look at again."""
 
+from collections.abc import Iterable, Mapping
+
 from personalities.config import PersonalityConfig
 from personalities.lint.contradictions import contradictions
 from personalities.lint.finding import Finding
-from personalities.lint.texts import empty_voice, over_budget, patterns
+from personalities.lint.texts import empty_voice, over_budget, patterns, patterns_in
 
-__all__ = ["Finding", "lint", "refusals"]
+__all__ = ["Finding", "lint", "refusals", "refusals_in"]
 
 RULES = (patterns, empty_voice, over_budget, contradictions)
 
@@ -20,8 +22,17 @@ def lint(config: PersonalityConfig) -> list[Finding]:
 
 def refusals(config: PersonalityConfig) -> dict[str, list[str]]:
     """The errors alone, by field: with one, nothing is saved."""
+    return _errors(lint(config))
+
+
+def refusals_in(texts: Mapping[str, str]) -> dict[str, list[str]]:
+    """The same of texts that are no personality's, by field."""
+    return _errors(patterns_in(texts))
+
+
+def _errors(findings: Iterable[Finding]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for finding in lint(config):
+    for finding in findings:
         if finding.severity == "error":
             found.setdefault(finding.field, []).append(finding.message)
     return found

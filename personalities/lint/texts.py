@@ -1,6 +1,6 @@
 """What is wrong with the texts of an author, one by one and as a whole."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from personalities.config import CUSTOM, PersonalityConfig
 from personalities.lint.finding import Finding
@@ -14,7 +14,12 @@ BUDGET = 1500
 
 def patterns(config: PersonalityConfig) -> Iterator[Finding]:
     """At most one finding a rule and text, at its first place."""
-    for field, text in _texts(config).items():
+    yield from patterns_in(_texts(config))
+
+
+def patterns_in(texts: Mapping[str, str]) -> Iterator[Finding]:
+    """The same of texts that are no personality's, by field."""
+    for field, text in texts.items():
         for pattern in PATTERNS:
             if match := pattern.regex.search(text):
                 yield _found(pattern, field, match.start())
