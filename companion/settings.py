@@ -42,6 +42,7 @@ INSTALLED_APPS = [
     "coherence",
     "accounts",
     "personalities",
+    "preferences",
 ]
 MIDDLEWARE = [  # static files do not come through here: see handler.py
     "django.middleware.security.SecurityMiddleware",
@@ -210,6 +211,7 @@ LOGGING = {
     "loggers": {
         "django.server": {"handlers": [], "propagate": True},
         "personalities": {"level": LOG_LEVEL},
+        "preferences": {"level": LOG_LEVEL},
         "accounts": {"level": LOG_LEVEL},
         "coherence": {"level": LOG_LEVEL},
     },

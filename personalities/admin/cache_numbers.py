@@ -14,7 +14,7 @@ from coherence.shared import Nothing
 from personalities.admin.cache_entries import redis
 from personalities.admin.wording import ago, counted, share
 
-TITLES = {"personality": "Personalities", "user": "Users", "api_key": "API keys"}
+TITLES = {"personality": "Personalities", "preferences": "Preferences", "user": "Users", "api_key": "API keys"}
 
 
 def numbers() -> dict[str, Any]:

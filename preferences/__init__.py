@@ -1,0 +1,1 @@
+"""How a user wants to be talked to, by whichever personality."""

@@ -1,0 +1,54 @@
+"""The JSON of preferences: what is written has the shape of what is read."""
+
+import re
+from typing import Any
+
+from rest_framework import serializers
+
+from personalities.api.fields import StrictSerializer, Text
+from personalities.lint import refusals_in
+from personalities.prompt.wishes import CHOICES, MAX_NAME, language_tag
+
+NO_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # a name that goes on below would read as more of the prompt
+
+
+class LanguageTag(Text):
+    """A BCP 47 tag, in any case."""
+
+    def to_internal_value(self, data: Any) -> str:
+        try:
+            return language_tag(super().to_internal_value(data))
+        except ValueError as error:
+            raise serializers.ValidationError(str(error)) from None
+
+
+class CalledName(Text):
+    """One line, kept to the letter; none that holds nothing but spaces."""
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        if NO_LINE.search(text):
+            raise serializers.ValidationError("One line, without control characters.")
+        if errors := refusals_in({"call_me": text}):
+            raise serializers.ValidationError(errors["call_me"])
+        return text if text.strip() else ""
+
+
+class Choice(serializers.ChoiceField):
+    def __init__(self, name: str, **kwargs: Any) -> None:
+        super().__init__(choices=CHOICES[name], required=False, allow_null=True, **kwargs)
+
+
+class PreferencesSerializer(StrictSerializer):
+    """Null: no wish. PATCH keeps what is left out, PUT clears it. Unknown fields are refused."""
+
+    language = LanguageTag(help_text="A language, perhaps a script and a region: de, pt-BR, zh-Hant-TW.")
+    formality = Choice("formality")
+    tone = Choice("tone")
+    emoji_use = Choice("emoji_use")
+    response_length = Choice("response_length")
+    explanation_style = Choice("explanation_style")
+    call_me = CalledName(max_length=MAX_NAME, help_text="What the user wants to be called.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        return {name: value or None for name, value in attrs.items()}

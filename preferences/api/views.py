@@ -1,0 +1,100 @@
+"""The endpoints. A view parses, calls once, answers; HTTP begins and ends here."""
+
+from http import HTTPStatus
+
+import msgspec
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.http.response import HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from personalities.api import conditions, provenance, representation
+from personalities.api.errors import PersonalityNotFound, PreconditionFailed
+from personalities.api.prompt_serializers import PromptSerializer
+from personalities.api.representation import Representation
+from personalities.models import Personality
+from personalities.prompt import Wishes, assemble
+from preferences.api.serializers import PreferencesSerializer
+from preferences.managers import NO_WISHES
+from preferences.models import Preferences
+
+IF_NONE_MATCH = OpenApiParameter("If-None-Match", location="header", description="The ETag of what you have: 304.")
+IF_MATCH_ONCE = OpenApiParameter(
+    "If-Match", location="header", description="The ETag of what you have read; needed as soon as there is a wish."
+)
+
+
+class PreferencesView(APIView):
+    """How the caller wants to be talked to. They always exist: who has said nothing has null everywhere."""
+
+    @extend_schema(responses={200: PreferencesSerializer, 304: None}, parameters=[IF_NONE_MATCH])
+    def get(self, request: Request) -> HttpResponseBase:
+        """The caller's own, and nobody else's."""
+        answer = Preferences.objects.lookup(request.user)
+        found = _representation(answer.value or NO_WISHES)
+        return representation.respond(request._request, found, provenance.headers([answer]))
+
+    @extend_schema(request=PreferencesSerializer, responses=PreferencesSerializer, parameters=[IF_MATCH_ONCE])
+    def put(self, request: Request) -> HttpResponseBase:
+        """Replaces the whole: what is left out is cleared. The first time nothing can be lost, so it needs no ETag."""
+        return self._write(request, partial=False)
+
+    @extend_schema(request=PreferencesSerializer, responses=PreferencesSerializer, parameters=[conditions.IF_MATCH])
+    def patch(self, request: Request) -> HttpResponseBase:
+        """Keeps what is left out; null clears."""
+        return self._write(request, partial=True)
+
+    @extend_schema(responses={204: None}, parameters=[conditions.IF_MATCH])
+    @transaction.atomic
+    def delete(self, request: Request) -> Response:
+        """No wishes any more."""
+        _check(request, _locked(request), required=False)
+        Preferences.objects.replace(request.user, NO_WISHES)
+        return Response(status=HTTPStatus.NO_CONTENT)
+
+    @transaction.atomic
+    def _write(self, request: Request, *, partial: bool) -> HttpResponseBase:
+        current = _locked(request)
+        _check(request, current, required=not partial and current != NO_WISHES)
+        serializer = PreferencesSerializer(data=request.data, partial=partial)
+        serializer.is_valid(raise_exception=True)
+        wishes = msgspec.structs.replace(current if partial else NO_WISHES, **serializer.validated_data)
+        Preferences.objects.replace(request.user, wishes)
+        made = _representation(wishes)
+        return HttpResponse(made.body, headers=made.headers)
+
+
+class PromptView(APIView):
+    @extend_schema(responses={200: PromptSerializer, 304: None}, parameters=[IF_NONE_MATCH])
+    def get(self, request: Request, name: str) -> HttpResponseBase:
+        """What a language model is told of a personality that talks with the caller: the author's locks go before the
+        caller's preferences, and they before the personality's own ways. Each line and omission names its source.
+        """
+        found, wishes = Personality.objects.lookup(name, request.user), Preferences.objects.lookup(request.user)
+        headers = provenance.headers([found, wishes])
+        if found.value is None:
+            raise PersonalityNotFound(f"No active personality is named {name!r:.120}.", headers)
+        prompt = Representation.of(msgspec.json.encode(assemble(found.value, wishes.value)))
+        return representation.respond(request._request, prompt, headers)
+
+
+def _locked(request: Request) -> Wishes:
+    """What the caller wishes now. No other write of theirs comes before the end of the transaction, the first included:
+    so it is the user who is locked, not the row, which may not exist.
+    """
+    get_object_or_404(User.objects.select_for_update(no_key=True), pk=request.user.pk)
+    return Preferences.objects.wishes_of(request.user)
+
+
+def _check(request: Request, current: Wishes, *, required: bool) -> None:
+    etag = _representation(current).etag
+    if not conditions.holds(request, etag, required=required):
+        raise PreconditionFailed("these are current", msgspec.to_builtins(current), etag)
+
+
+def _representation(wishes: Wishes) -> Representation:
+    return Representation.of(msgspec.json.encode(wishes))

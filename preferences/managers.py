@@ -1,0 +1,44 @@
+"""Whose wishes are what."""
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from django.db import models
+
+from coherence.answer import Answer
+from personalities.prompt import Wishes
+from preferences.copies import copies
+
+if TYPE_CHECKING:
+    from preferences.models import Preferences
+
+NO_WISHES = Wishes()
+
+
+class PreferencesManager(models.Manager["Preferences"]):
+    """`Preferences.objects`. A user without a row has no wishes. `user` is a user or their id.
+
+    Inside a transaction no copy is read and none kept: the writer sees their own row.
+    """
+
+    def wishes_of(self, user: Any) -> Wishes:
+        """For `personalities.prompt.assemble`."""
+        return self.lookup(user).value or NO_WISHES
+
+    def lookup(self, user: Any) -> Answer[Wishes]:
+        """The same, and where it came from. Raises django.db.OperationalError when PostgreSQL is needed and away."""
+        answer = copies.get(_id_of(user))
+        return answer._replace(value=answer.value or NO_WISHES)
+
+    def replace(self, user: Any, wishes: Wishes) -> None:
+        """From now on these. What changes nothing is not written, and nobody keeps a row without a wish."""
+        row: Preferences = self.filter(pk=_id_of(user)).first() or self.model(pk=_id_of(user))
+        if wishes == row.to_wishes():
+            return
+        for name, value in msgspec.structs.asdict(wishes).items():
+            setattr(row, name, value or "")
+        row.delete() if wishes == NO_WISHES else row.save()
+
+
+def _id_of(user: Any) -> int:
+    return user if isinstance(user, int) else int(user.pk)

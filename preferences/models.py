@@ -1,0 +1,51 @@
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from coherence.triggers import note_changes
+from personalities.config import PREFERENCES
+from personalities.prompt import Wishes
+from personalities.prompt.wishes import CHOICES, MAX_NAME, MAX_TAG, TAG
+from preferences.cache import TRIGGER_KEY
+from preferences.managers import PreferencesManager
+
+
+def choice(name: str) -> "models.CharField[str, str]":
+    return models.CharField(max_length=20, blank=True, choices=[(value, value.capitalize()) for value in CHOICES[name]])
+
+
+def _known(name: str) -> models.CheckConstraint:
+    return models.CheckConstraint(
+        name=f"preferences_{name}_known", condition=Q(**{f"{name}__in": ["", *CHOICES[name]]})
+    )
+
+
+class Preferences(models.Model):
+    """The wishes of one user. Where one is empty, each personality is as it is."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True, related_name="preferences"
+    )
+    language = models.CharField(max_length=MAX_TAG, blank=True, help_text="A BCP 47 tag: de, pt-BR, zh-Hant-TW.")
+    formality = choice("formality")
+    tone = choice("tone")
+    emoji_use = choice("emoji_use")
+    response_length = choice("response_length")
+    explanation_style = choice("explanation_style")
+    call_me = models.CharField(max_length=MAX_NAME, blank=True, help_text="What they want to be called.")
+
+    objects = PreferencesManager()
+
+    class Meta:
+        verbose_name_plural = "preferences"
+        triggers = note_changes(TRIGGER_KEY)
+        constraints = [
+            *map(_known, CHOICES),
+            models.CheckConstraint(name="preferences_language_is_a_tag", condition=Q(language__regex=f"^({TAG})?$")),
+        ]
+
+    def __str__(self) -> str:
+        return f"preferences of user {self.user_id}"
+
+    def to_wishes(self) -> Wishes:
+        return Wishes(**{name: getattr(self, name) or None for name in PREFERENCES})
