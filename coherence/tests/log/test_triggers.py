@@ -13,7 +13,13 @@ from coherence.cache import CoherentCache
 from coherence.tests.helpers import sql
 
 pytestmark = pytest.mark.django_db(transaction=True)
-TABLES = {"personality": "personalities_personality", "api_key": "accounts_apikey", "user": "auth_user"}
+TABLES = {
+    "personality": "personalities_personality",
+    "preferences": "preferences_preferences",
+    "api_key": "accounts_apikey",
+    "user": "auth_user",
+}
+IDS = {"preferences": "user_id"}
 KINDS = [*TABLES]
 
 
@@ -47,23 +53,26 @@ def make(kind: str, user: User) -> tuple[Any, str]:
     if kind == "api_key":
         row = apps.get_model("accounts", "ApiKey")._base_manager.create(user=user, prefix="abcdefgh")
         return row.pk, log_key(kind, row.prefix)
+    if kind == "preferences":
+        apps.get_model("preferences", "Preferences")._base_manager.create(user=user)
+        return user.pk, log_key(kind, user.pk)
     row = User.objects.create(username="new")
     return row.pk, log_key(kind, row.pk)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_row__each_write_in_sql__noted_as_python_calls_it(kind: str, user: User, noted: Callable[[], set[str]]) -> None:
-    table, id, key = TABLES[kind], *make(kind, user)
-    ((row,),) = sql(f"SELECT row_to_json(t) FROM {table} t WHERE id = %s", id)
+    table, column, (id, key) = TABLES[kind], IDS.get(kind, "id"), make(kind, user)
+    ((row,),) = sql(f"SELECT row_to_json(t) FROM {table} t WHERE {column} = %s", id)
     noted()
-    sql(f"DELETE FROM {table} WHERE id = %s", id)
+    sql(f"DELETE FROM {table} WHERE {column} = %s", id)
     assert noted() == {key}
     text = row if isinstance(row, str) else json.dumps(row)
     sql(f"INSERT INTO {table} SELECT * FROM json_populate_record(NULL::{table}, %s)", text)
     assert noted() == {key}
-    sql(f"UPDATE {table} SET id = id WHERE id = %s", id)
+    sql(f"UPDATE {table} SET {column} = {column} WHERE {column} = %s", id)
     assert noted() == {key}
-    sql(f"UPDATE {table} SET id = id WHERE false")
+    sql(f"UPDATE {table} SET {column} = {column} WHERE false")
     assert noted() == set()
 
 
@@ -125,10 +134,10 @@ def test_api_key__another_prefix__both_noted(user: User, noted: Callable[[], set
 
 
 def test_user__deleted_with_all_that_is_theirs__all_noted(user: User, noted: Callable[[], set[str]]) -> None:
-    _, key = make("api_key", user)
+    keys = {make(kind, user)[1] for kind in ("api_key", "preferences")}
     row = personality("elara", user)
     noted()
-    expected = {key, log_key("personality", row.key), log_key("user", user.pk)}
+    expected = {*keys, log_key("personality", row.key), log_key("user", user.pk)}
     user.delete()
     assert noted() == expected
 
