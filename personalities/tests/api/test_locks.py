@@ -111,7 +111,7 @@ def test_files__locks__out_and_in_again(elara: Personality, tmp_path: Path) -> N
 
 def form(row: Personality, **changes: Any) -> dict[str, Any]:
     fields = {name: value for name, value in vars(row).items() if value is not None and not name.startswith("_")}
-    return {name: value for name, value in fields.items() if value is not False} | {"owner": ""} | changes
+    return {name: value for name, value in fields.items() if value is not False} | {"owner": "", "seen": row.version} | changes
 
 
 def test_admin__boxes__show_set_and_clear_locks(admin_client: Client, elara: Personality) -> None:
@@ -120,6 +120,7 @@ def test_admin__boxes__show_set_and_clear_locks(admin_client: Client, elara: Per
     page = admin_client.get(url).content.decode()
     assert page.count('type="checkbox" name="locked_preferences"') == len(PREFERENCES)
     assert Personality.objects.get().locked_preferences == LOCKS
+    elara.refresh_from_db()
     assert admin_client.post(url, form(elara, locked_preferences=[])).status_code == 302
     assert Personality.objects.get().locked_preferences == []
 
