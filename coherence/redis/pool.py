@@ -126,9 +126,14 @@ class BreakerPool(ConnectionPool):
 
 def breaker_of(alias: str = "default") -> Breaker | None:
     """The breaker of a Django cache, without connecting; None if it has none: no django-redis, or another pool."""
-    kept: dict[str, Any] = settings.CACHES[alias]
-    pool = _pool_of(alias, kept.get("LOCATION"), kept.get("OPTIONS", {}).get("CONNECTION_POOL_CLASS"))
+    pool = pool_of(alias)
     return pool.breaker if pool else None
+
+
+def pool_of(alias: str = "default") -> BreakerPool | None:
+    """The pool of a Django cache, for what Django's cache cannot do; None as above."""
+    kept: dict[str, Any] = settings.CACHES[alias]
+    return _pool_of(alias, kept.get("LOCATION"), kept.get("OPTIONS", {}).get("CONNECTION_POOL_CLASS"))
 
 
 @cache
