@@ -5,6 +5,7 @@ The defaults are those of production: no DEBUG, HTTPS only, no host allowed unti
 
 import logging
 from datetime import timedelta
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from environs import Env, validate
 
 from coherence.deadline import DeadlineConnection
 from companion.redis_url import split_credentials
+from rate_limits.rate import parse as rate
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env()
@@ -128,6 +130,11 @@ REDIS_CACHE: dict[str, Any] = {
 }
 NO_CACHE = {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}
 CACHES = {"default": REDIS_CACHE if REDIS_ENABLED else NO_CACHE}
+
+# ── How often ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+CHAT_RATE = rate(env.str("CHAT_RATE", "30/minute"), "CHAT_RATE")  # of a user
+CHAT_KEY_RATE = rate(env.str("CHAT_KEY_RATE", env.str("CHAT_RATE", "30/minute")), "CHAT_KEY_RATE")
+WEB_WORKERS = env.int("WEB_WORKERS", os.cpu_count() or 1, validate=validate.Range(1))
 
 # ── Who may do what: nobody anything, unless a view says so ───────────────────────────────────────────────────────────
 REST_FRAMEWORK = {

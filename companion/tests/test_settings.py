@@ -41,6 +41,9 @@ def test_settings__required_only__production_defaults() -> None:
         ("PERSONALITY_NEAR_ENTRIES", "-1"),
         ("PERSONALITY_STALE_IF_ERROR_SECONDS", "-5"),
         ("DATABASE_POOL_SIZE", "many"),
+        ("CHAT_RATE", "30"),
+        ("CHAT_KEY_RATE", "often"),
+        ("WEB_WORKERS", "0"),
         ("LOG_LEVEL", "CHATTY"),
     ],
 )
@@ -48,6 +51,13 @@ def test_settings__value_of_a_wrong_type__refused_by_name(name: str, value: str)
     result = start(**{name: value})
     assert result.returncode
     assert name in result.stderr.splitlines()[-1]
+
+
+def test_settings__rate_of_a_key__that_of_a_user_unless_set() -> None:
+    show = "print(*settings.CHAT_RATE, *settings.CHAT_KEY_RATE)"
+    assert start(show).stdout == "30 60 30 60\n"
+    assert start(show, CHAT_RATE="5/hour").stdout == "5 3600 5 3600\n"
+    assert start(show, CHAT_RATE="5/hour", CHAT_KEY_RATE="2/hour").stdout == "5 3600 2 3600\n"
 
 
 @pytest.mark.parametrize("name", ["SECRET_KEY", "DATABASE_URL"])

@@ -1,0 +1,46 @@
+"""Limits that no other test knows; a Redis that is told the time; a process that has just begun."""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
+from typing import Any
+
+import pytest
+
+from coherence.tests.redis.conftest import _count_from_nought, admin, hasty, pool, use_pool  # noqa: F401  fixtures
+from rate_limits.limits import Limit
+from rate_limits.process import process
+from rate_limits.rate import MICROSECONDS
+from rate_limits.redis import SOURCE, Claim
+
+Ask = Callable[[Sequence[Limit], float], tuple[bool, list[int]]]
+NOTHING = Claim(0, 0)
+TIME = "redis.call('TIME')"
+names = map("test:{}".format, count())
+
+
+@pytest.fixture(autouse=True)
+def _begins_now() -> Iterator[None]:
+    process.start_anew()
+    yield
+    process.start_anew()
+
+
+@pytest.fixture
+def subject() -> str:
+    return next(names)
+
+
+@pytest.fixture
+def ask_at(redis: Any, settings: Any) -> Callable[..., tuple[bool, list[int]]]:
+    """What Redis says when its clock shows that many seconds."""
+    assert TIME in SOURCE
+    script = redis.register_script(SOURCE.replace(TIME, "{ARGV[#ARGV] / 1000000, 0}"))
+
+    def ask(limits: Sequence[Limit], seconds: float, claims: Sequence[Claim] = ()) -> tuple[bool, list[int]]:
+        told = zip(limits, claims or [NOTHING] * len(limits), strict=True)
+        numbers = [number for limit, claim in told for number in (limit.rate.interval, limit.rate.full, *claim)]
+        keys = [f"{settings.REDIS_KEY_PREFIX}limit:{limit.subject}" for limit in limits]
+        admitted, *backlogs = script(keys, [*numbers, int(seconds * MICROSECONDS)])
+        return bool(admitted), backlogs
+
+    return ask

@@ -1,0 +1,56 @@
+"""Several processes of the service that ask at once, as often as they are told to."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from rate_limits.rate import Rate
+
+RATE = Rate(30, 86400)  # none comes back during a test
+Processes = list["subprocess.Popen[str]"]
+SCRIPT = """
+import sys
+import django
+from django.conf import settings
+
+settings.CACHES["default"]["OPTIONS"] |= {"SOCKET_TIMEOUT": 20, "SOCKET_CONNECT_TIMEOUT": 20}
+django.setup()
+from concurrent.futures import ThreadPoolExecutor
+from coherence.redis.pool import pool_of
+from rate_limits.limiter import admit
+from rate_limits.rate import Rate
+
+pool_of().breaker.retry_after = (0, 0)  # so that Redis is noticed at once when it is back
+for size in sys.stdin:
+    with ThreadPoolExecutor(10) as threads:
+        asked = threads.map(lambda _: admit(sys.argv[1], Rate(30, 86400)).allowed, range(int(size)))
+        print(sum(asked), flush=True)
+"""
+
+
+@contextmanager
+def crowd(subject: str, settings: Any, size: int) -> Iterator[Processes]:
+    environment = os.environ | {
+        "DJANGO_SETTINGS_MODULE": "companion.settings",
+        "REDIS_URL": settings.REDIS_LOCATION,
+        "REDIS_KEY_PREFIX": settings.REDIS_KEY_PREFIX,
+        "WEB_WORKERS": str(size),
+    }
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    command = [sys.executable, "-c", SCRIPT, subject]
+    with ExitStack() as stack:
+        processes = [stack.enter_context(subprocess.Popen(command, env=environment, **pipes)) for _ in range(size)]
+        ask_all(processes, 0)  # all have started
+        yield processes
+
+
+def ask_all(processes: Processes, times: int = 50) -> int:
+    """How many of their requests were admitted, of so many each, all at the same time."""
+    for process in processes:
+        assert process.stdin
+        process.stdin.write(f"{times}\n")
+        process.stdin.flush()
+    return sum(int(process.stdout.readline()) for process in processes if process.stdout)

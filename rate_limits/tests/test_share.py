@@ -1,0 +1,159 @@
+"""What processes admit by themselves: never more than a fifth above the limit, whatever Redis did before."""
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as some
+
+from coherence.tests.helpers import Clock
+from rate_limits.limits import Limit
+from rate_limits.process import Process
+from rate_limits.rate import Rate
+from rate_limits.tests.conftest import Ask, names
+
+RATE = Rate(30, 3600)
+WORKERS = [1, 2, 3, 6, 10]
+
+
+class Service:
+    """Processes, and a Redis that a test takes away from all of them."""
+
+    def __init__(self, ask: Ask, workers: int, rate: Rate = RATE) -> None:
+        self.clock = Clock(1_700_000_000)
+        self.processes = [Process(self.clock) for _ in range(workers)]
+        self.limit, self.other = Limit(next(names), rate), Limit(next(names), Rate(99_999, 1))
+        self.ask, self.away = ask, False
+        self.admitted: list[float] = []
+
+    def request(self, worker: int) -> bool:
+        allowed = self._request(self.processes[worker % len(self.processes)], self.limit)
+        self.admitted += [self.clock.now] * allowed
+        return allowed
+
+    def burst(self, size: int = 100) -> int:
+        return sum(self.request(each) for each in range(size))
+
+    def toggle(self) -> None:
+        """Somebody else's request shows it to each process."""
+        self.away = not self.away
+        for process in self.processes:
+            self._request(process, self.other)
+
+    def _request(self, process: Process, limit: Limit) -> bool:
+        """As the limiter does."""
+        limits, workers, asked = [limit], len(self.processes), process.now()
+        claims = process.claims(limits, workers)
+        if self.away:
+            process.owe(limits, claims, workers)
+            return process.admit(limits, workers, shared=True).allowed
+        doubtful = process.is_back_lately(limits, workers)
+        if doubtful and not process.admit(limits, workers, shared=True, owing=False).allowed:
+            return False
+        allowed, backlogs = self.ask(limits, self.clock.now, claims)  # type: ignore[call-arg]
+        process.heard(limits, backlogs, asked)
+        return allowed
+
+
+def assert_bounded(admitted: list[float], rate: Rate) -> None:
+    """In every span of time 1.2 times what the rate allows in it: all at once, and one each interval."""
+    for first, start in enumerate(admitted):
+        for last in range(first, len(admitted)):
+            allowed = rate.limit + Fraction(int((admitted[last] - start) * 1_000_000), rate.interval)
+            assert last - first + 1 <= allowed * Fraction(6, 5), (first, last)
+
+
+@pytest.mark.parametrize("workers", WORKERS)
+def test_share__lost_when_all_was_used__a_fifth_more_at_most(ask_at: Ask, workers: int) -> None:
+    service = Service(ask_at, workers)
+    assert service.burst() == 30
+    service.toggle()
+    assert service.burst() <= 6
+
+
+@pytest.mark.parametrize("workers", WORKERS)
+def test_share__away_for_a_window__all_together_admit_the_limit(ask_at: Ask, workers: int) -> None:
+    service = Service(ask_at, workers)
+    service.toggle()
+    service.clock.now += RATE.window
+    assert service.burst() == 30 // workers * workers
+
+
+def test_share__less_than_one_request__refused(ask_at: Ask) -> None:
+    service = Service(ask_at, 31)
+    service.toggle()
+    service.clock.now += 2 * RATE.window
+    assert service.burst() == 0
+
+
+@pytest.mark.parametrize("workers", WORKERS)
+@pytest.mark.parametrize("those", [1, 10])
+def test_share__redis_is_back__what_was_admitted_counts(ask_at: Ask, workers: int, those: int) -> None:
+    """Whether all processes ask again, or only one, and the others have not told Redis yet."""
+    service = Service(ask_at, workers)
+    service.toggle()
+    service.clock.now += RATE.window
+    before = service.burst()
+    service.toggle()
+    after = sum(service.request(number % those) for number in range(100))
+    assert before + after <= 36
+
+
+def test_share__a_blip__redis_alone_decides_at_once(ask_at: Ask) -> None:
+    service = Service(ask_at, 2)
+    service.toggle()
+    service.toggle()
+    assert sum(service.request(0) for _ in range(100)) == 30
+
+
+def test_share__told_twice__counted_once(ask_at: Ask) -> None:
+    service = Service(ask_at, 1)
+    service.toggle()
+    service.request(0)
+    service.toggle()
+    assert service.burst() == 29
+
+
+def test_share__no_redis_at_all__is_there_at_once() -> None:
+    process, limit = Process(Clock(1000.0)), Limit("alone", RATE)
+    verdicts = [process.admit([limit], 2, shared=False) for _ in range(20)]
+    assert sum(verdict.allowed for verdict in verdicts) == 15
+    assert [verdict.remaining for verdict in verdicts[:2]] == [14, 13]
+    assert verdicts[-1].retry_after == 240
+
+
+def test_process__more_subjects_than_fit__the_least_recent_is_forgotten() -> None:
+    process = Process(Clock(1000.0), capacity=2)
+    one, two, three = (Limit(name, Rate(1, 60)) for name in ("one", "two", "three"))
+    for limit in (one, two, three):
+        assert process.admit([limit], 1, shared=False).allowed
+    assert [process.admit([limit], 1, shared=False).allowed for limit in (three, two, one)] == [False, False, True]
+
+
+step = some.one_of(
+    some.tuples(some.just("burst"), some.integers(0, 40)),
+    some.tuples(some.just("by one"), some.integers(0, 9)),
+    some.tuples(some.just("pause"), some.sampled_from([1, 60, 120, 700, 1800, 3600, 7200])),
+    some.tuples(some.just("toggle"), some.just(0)),
+)
+
+
+@given(some.sampled_from(WORKERS), some.lists(step, max_size=40))
+@hypothesis_settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_share__redis_comes_and_goes__a_fifth_more_at_most(
+    ask_at: Ask, workers: int, steps: list[tuple[str, int]]
+) -> None:
+    service = Service(ask_at, workers)
+    for what, number in steps:
+        match what:
+            case "burst":
+                service.burst(number)
+            case "by one":
+                for _ in range(40):
+                    service.request(number)
+            case "pause":
+                service.clock.now += number
+            case _:
+                service.toggle()
+    assert_bounded(service.admitted, RATE)
