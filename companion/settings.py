@@ -45,6 +45,7 @@ INSTALLED_APPS = [
     "accounts",
     "personalities",
     "preferences",
+    "conversations",
 ]
 MIDDLEWARE = [  # static files do not come through here: see handler.py
     "django.middleware.security.SecurityMiddleware",
@@ -217,6 +218,7 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
         "django.server": {"handlers": [], "propagate": True},
+        "conversations": {"level": LOG_LEVEL},
         "personalities": {"level": LOG_LEVEL},
         "preferences": {"level": LOG_LEVEL},
         "accounts": {"level": LOG_LEVEL},

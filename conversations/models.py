@@ -1,0 +1,98 @@
+import uuid
+from typing import Any, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Func, Q
+from django.db.models.lookups import LessThanOrEqual
+
+from conversations.buffer import RecentMessage
+from conversations.triggers import unbroken
+from personalities.models import Personality
+from personalities.names import MAX_LENGTH
+
+MAX_BYTES = 32 * 1024  # of a message, in UTF-8
+
+
+class ConversationQuerySet(models.QuerySet["Conversation"]):
+    def owned_by(self, user: Any) -> Self:
+        """Nobody else's: what somebody says is not even for staff."""
+        return self.filter(owner=user.pk)
+
+
+class Conversation(models.Model):
+    """What its owner and one version of a personality say to each other. It outlives the personality.
+
+    An edit of the personality changes nothing here until somebody asks for it: `pinning.upgrade`.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, db_index=False, related_name="conversations"
+    )  # the index begins with it
+    personality = models.ForeignKey(
+        Personality, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
+    personality_version = models.PositiveIntegerField()
+    personality_name = models.CharField(max_length=MAX_LENGTH, help_text="What it was called in that version.")
+    title = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True, help_text="The last message counts.")
+
+    objects = ConversationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-updated_at", "id")
+        indexes = [models.Index(F("owner"), F("updated_at").desc(), F("id"), name="conversations_of_owner")]
+        constraints = [
+            models.CheckConstraint(name="conversation_version_positive", condition=Q(personality_version__gte=1))
+        ]
+
+    def __str__(self) -> str:
+        return f"conversation {self.id}"  # not its title: the admin names what goes with a user
+
+
+class Role(models.TextChoices):
+    USER = "user"
+    ASSISTANT = "assistant"
+    SYSTEM = "system"
+
+
+class Message(models.Model):
+    """Never changed, and deleted only with the whole conversation. `turns.append` writes it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    conversation = models.ForeignKey(Conversation, models.CASCADE, db_index=False, related_name="messages")
+    position = models.PositiveIntegerField(help_text="From 1, without gaps.")
+    role = models.CharField(max_length=10, choices=Role)
+    content = models.TextField()
+    idempotency_key = models.CharField(max_length=255, blank=True, help_text="Of the append that it came with.")
+    part = models.PositiveSmallIntegerField(default=0, help_text="Its place in that append, from 0.")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("conversation", "position")
+        triggers = unbroken()
+        constraints = [
+            models.UniqueConstraint(fields=("conversation", "position"), name="message_position_unique"),
+            models.UniqueConstraint(
+                fields=("conversation", "idempotency_key", "part"), name="message_idempotency_key_unique",
+                condition=~Q(idempotency_key=""),
+            ),
+            models.CheckConstraint(name="message_position_from_1", condition=Q(position__gte=1)),
+            models.CheckConstraint(name="message_role_known", condition=Q(role__in=Role.values)),
+            models.CheckConstraint(
+                name="message_content_bounded",
+                condition=LessThanOrEqual(
+                    Func(F("content"), function="octet_length", output_field=models.IntegerField()), MAX_BYTES
+                ),
+            ),
+        ]  # fmt: skip
+
+    def __str__(self) -> str:
+        return f"message {self.position} of conversation {self.conversation_id}"
+
+    def to_recent(self) -> RecentMessage:
+        return RecentMessage(
+            id=self.id, position=self.position, role=self.role, content=self.content, created_at=self.created_at
+        )

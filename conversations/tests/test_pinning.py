@@ -1,0 +1,60 @@
+"""A conversation is with one version of a personality, until somebody asks for the current one."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from conversations import pinning
+from conversations.models import Conversation
+from conversations.pinning import PersonalityGone, config_of
+from personalities.models import Personality
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def edit(**changes: Any) -> None:
+    Personality.objects.update(**changes)
+
+
+def test_config_of__personality_edited__as_it_was(conversation: Conversation, elara: Personality) -> None:
+    edit(greeting="Changed.", personality_name="vega")
+    assert config_of(conversation) == elara.to_config()
+
+
+def test_config_of__personality_deleted__as_it_was(conversation: Conversation, elara: Personality) -> None:
+    before = elara.to_config()
+    elara.delete()
+    assert config_of(conversation) == before
+
+
+def test_config_of__asks_once(conversation: Conversation, django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(1):
+        config_of(conversation)
+
+
+def test_upgrade__personality_edited__as_it_is(conversation: Conversation) -> None:
+    edit(greeting="Changed.", personality_name="vega")
+    pinning.upgrade(conversation)
+    found = Conversation.objects.get()
+    assert (found.personality_version, found.personality_name) == (2, "vega")
+    assert config_of(found) == Personality.objects.get_config("vega")
+
+
+def test_upgrade__nothing_new__nothing_written(conversation: Conversation, django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(1):
+        pinning.upgrade(conversation)
+
+
+@pytest.mark.parametrize("gone", ["deleted", "inactive", "somebody else's"])
+def test_upgrade__personality_gone__refused_and_as_it_was(
+    conversation: Conversation, staff: User, elara: Personality, gone: str
+) -> None:
+    before = elara.to_config()
+    if gone == "deleted":
+        elara.delete()
+    else:
+        edit(**{"is_active": False} if gone == "inactive" else {"owner": staff})
+    with pytest.raises(PersonalityGone):
+        pinning.upgrade(conversation)
+    assert config_of(Conversation.objects.get()) == before
