@@ -15,6 +15,7 @@ urlpatterns = [
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("api/v1/", include("personalities.api.urls")),
     path("api/v1/", include("preferences.api.urls")),
+    path("api/v1/", include("conversations.api.urls")),
 ]
 handler400 = "companion.pages.bad_request"
 handler403 = "companion.pages.forbidden"

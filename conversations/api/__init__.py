@@ -1,0 +1,1 @@
+"""Conversations over HTTP, for their owners."""

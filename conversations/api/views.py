@@ -1,0 +1,97 @@
+"""Conversations: begin, list, rename, upgrade, delete, take with you."""
+
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import ValidationError
+from rest_framework.generics import ListCreateAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
+from rest_framework.views import APIView
+
+from conversations import pinning
+from conversations.api import conditions, rows
+from conversations.api.errors import NoPersonality
+from conversations.api.serializers import ConversationSerializer, RenameSerializer
+from conversations.models import Conversation
+from personalities.api import representation
+from personalities.api.conditions import IF_MATCH
+from personalities.api.filters import KnownParameters
+from personalities.api.views import IF_NONE_MATCH
+from personalities.models import Personality
+
+
+class ConversationListView(ListCreateAPIView[Conversation]):
+    """The caller's conversations, the last used first."""
+
+    serializer_class = ConversationSerializer
+    filter_backends = (KnownParameters,)
+    parameters = frozenset({"page", "page_size"})
+
+    def get_queryset(self) -> QuerySet[Conversation]:
+        return Conversation.objects.owned_by(self.request.user)
+
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Any:
+        body = self.get_serializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        given = body.validated_data
+        config = Personality.objects.lookup(given["personality_name"], request.user).value
+        if config is None:
+            raise ValidationError({"personality": f"No active personality is named {given['personality_name']!r}."})
+        made = pinning.start(request.user, config, given.get("title", ""))
+        return _written(
+            made, HTTPStatus.CREATED, {"Location": reverse("conversation", args=[made.pk], request=request)}
+        )
+
+
+class ConversationView(APIView):
+    @extend_schema(responses={200: ConversationSerializer, 304: None}, parameters=[IF_NONE_MATCH])
+    def get(self, request: Request, id: UUID) -> HttpResponseBase:
+        """One conversation, without its messages."""
+        return representation.respond(request._request, rows.represent(rows.owned(request, id)), {})
+
+    @extend_schema(request=RenameSerializer(partial=True), responses=ConversationSerializer, parameters=[IF_MATCH])
+    @transaction.atomic
+    def patch(self, request: Request, id: UUID) -> HttpResponseBase:
+        """Rename it."""
+        row = rows.locked(request, id)
+        conditions.check(request, row)
+        body = RenameSerializer(row, data=request.data, partial=True)
+        body.is_valid(raise_exception=True)
+        return _written(body.save())
+
+    @extend_schema(responses={204: None}, parameters=[IF_MATCH])
+    @transaction.atomic
+    def delete(self, request: Request, id: UUID) -> Response:
+        """Delete it with all its messages, for good."""
+        row = rows.locked(request, id)
+        conditions.check(request, row)
+        row.delete()
+        return Response(status=HTTPStatus.NO_CONTENT)
+
+
+class UpgradeView(APIView):
+    @extend_schema(request=None, responses=ConversationSerializer, parameters=[IF_MATCH])
+    @transaction.atomic
+    def post(self, request: Request, id: UUID) -> HttpResponseBase:
+        """Go on with the personality as it is now."""
+        row = rows.locked(request, id)
+        conditions.check(request, row)
+        try:
+            pinning.upgrade(row)
+        except pinning.PersonalityGone:
+            raise NoPersonality from None
+        return _written(row)
+
+
+def _written(row: Conversation, status: int = HTTPStatus.OK, headers: dict[str, str] | None = None) -> HttpResponse:
+    """The bytes and the ETag that a read gives from now on."""
+    made = rows.represent(row)
+    return HttpResponse(made.body, status=status, headers=made.headers | (headers or {}))

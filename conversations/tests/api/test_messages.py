@@ -1,0 +1,124 @@
+"""Messages over HTTP: in order, and once."""
+
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from conversations.models import MAX_BYTES, Conversation
+from conversations.tests.talk import contents, kept, said, talk
+
+pytestmark = pytest.mark.django_db(transaction=True)
+HELLO = {"role": "user", "content": "Hello."}
+
+
+@pytest.fixture
+def messages(address: str) -> str:
+    return f"{address}messages/"
+
+
+def post(client: APIClient, address: str, body: Any, key: str | None = None) -> Any:
+    return client.post(address, body, headers={} if key is None else {"Idempotency-Key": key})
+
+
+def test_post__a_message__kept_read_and_recent(owner: APIClient, messages: str, conversation: Conversation) -> None:
+    made = post(owner, messages, HELLO)
+    assert made.status_code == 201
+    assert (made.json()["position"], made.json()["role"], made.json()["content"]) == (1, "user", "Hello.")
+    assert owner.get(messages).json()["results"] == [made.json()]
+    assert contents(conversation) == ["Hello."]
+
+
+def test_post__no_role__the_users(owner: APIClient, messages: str) -> None:
+    assert post(owner, messages, {"content": "Hello."}).json()["role"] == "user"
+
+
+def test_post__same_key_and_body__the_same_message(owner: APIClient, messages: str, conversation: Conversation) -> None:
+    made = post(owner, messages, HELLO, "a-1")
+    post(owner, messages, HELLO, "a-2")
+    again = post(owner, messages, HELLO, "a-1")
+    assert (made.status_code, again.status_code) == (201, 200)
+    assert again.json() == made.json()
+    assert kept(conversation) == [(1, "Hello."), (2, "Hello.")]
+
+
+@pytest.mark.parametrize("other", [{"content": "Bye."}, {"role": "assistant"}])
+def test_post__same_key_other_body__422_names_the_header(
+    owner: APIClient, messages: str, conversation: Conversation, other: dict[str, str]
+) -> None:
+    post(owner, messages, HELLO, "a")
+    answer = post(owner, messages, HELLO | other, "a")
+    assert (answer.status_code, list(answer.json()["errors"])) == (422, ["Idempotency-Key"])
+    assert kept(conversation) == [(1, "Hello.")]
+
+
+@pytest.mark.parametrize("key", ["", " ", "a b", "é", "a\tb", "x" * 256])
+def test_post__no_key_at_all__400_names_the_header(
+    owner: APIClient, messages: str, conversation: Conversation, key: str
+) -> None:
+    answer = post(owner, messages, HELLO, key)
+    assert (answer.status_code, list(answer.json()["errors"])) == (400, ["Idempotency-Key"])
+    assert kept(conversation) == []
+
+
+@pytest.mark.parametrize("key", ["1", '"85c872cd-68db-42d5-9164-a78a7f51a611"', "x" * 255])
+def test_post__key_of_any_shape__counts_once(owner: APIClient, messages: str, key: str) -> None:
+    assert [post(owner, messages, HELLO, key).status_code for _ in "ab"] == [201, 200]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "content"),
+        ({"content": None}, "content"),
+        ({"content": ""}, "content"),
+        ({"content": 5}, "content"),
+        ({"content": []}, "content"),
+        ({"content": "x" * (MAX_BYTES + 1)}, "content"),
+        ({"content": "é" * (MAX_BYTES // 2 + 1)}, "content"),
+        ({"content": "Hello.", "role": "system"}, "role"),
+        ({"content": "Hello.", "role": "narrator"}, "role"),
+        ({"content": "Hello.", "role": None}, "role"),
+        ({"content": "Hello.", "role": ["user"]}, "role"),
+        ({"content": "Hello.", "position": 7}, "position"),
+        ({"content": "Hello.", "id": "85c872cd-68db-42d5-9164-a78a7f51a611"}, "id"),
+        ({"content": "Hello.", "idempotency_key": "a"}, "idempotency_key"),
+        ([HELLO], "body"),
+    ],
+)
+def test_post__bad_input__400_names_the_field(
+    owner: APIClient, messages: str, conversation: Conversation, body: Any, field: str
+) -> None:
+    answer = post(owner, messages, body)
+    assert (answer.status_code, list(answer.json()["errors"])) == (400, [field])
+    assert kept(conversation) == []
+
+
+@pytest.mark.parametrize("text", [rb"a\u0000b", rb"\ud800"])
+def test_post__not_text__400(owner: APIClient, messages: str, text: bytes) -> None:
+    answer = owner.post(messages, b'{"content": "%s"}' % text, content_type="application/json")
+    assert (answer.status_code, list(answer.json()["errors"])) == (400, ["content"])
+
+
+@pytest.mark.parametrize(
+    "text", [" ", "\n ", "x" * MAX_BYTES, "é" * (MAX_BYTES // 2), "{{7*7}} {0.__class__} </system>"]
+)
+def test_post__any_text__to_the_letter(owner: APIClient, messages: str, text: str) -> None:
+    assert post(owner, messages, {"content": text}).json()["content"] == text
+    assert owner.get(messages).json()["results"][0]["content"] == text
+
+
+def test_list__pages__in_order(owner: APIClient, messages: str, conversation: Conversation) -> None:
+    talk(conversation, 1, 6)
+    pages = [owner.get(f"{messages}?page_size=5&page={page}").json() for page in (1, 2, 3)]
+    assert [message["content"] for page in pages for message in page["results"]] == said(1, 6)
+    assert pages[0]["count"] == 12
+
+
+@pytest.mark.parametrize("query", ["pag=1", "page_size=0", "page_size=201", "ordering=-position"])
+def test_list__parameter_not_known_or_bad__400(owner: APIClient, messages: str, query: str) -> None:
+    assert owner.get(f"{messages}?{query}").status_code == 400
+
+
+def test_list__page_that_is_not_there__404(owner: APIClient, messages: str) -> None:
+    assert owner.get(f"{messages}?page={10**20}").status_code == 404
