@@ -25,5 +25,8 @@ class MetricsView(APIView):
         from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
         from coherence.metrics import registry
+        from conversations.metrics import ConversationsCollector
 
-        return HttpResponse(generate_latest(registry()), content_type=CONTENT_TYPE_LATEST)
+        made = registry()
+        made.register(ConversationsCollector())
+        return HttpResponse(generate_latest(made), content_type=CONTENT_TYPE_LATEST)

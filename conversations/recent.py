@@ -1,13 +1,17 @@
 """The last messages of a conversation, for a prompt."""
 
+from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 from coherence.transactions import in_transaction
 from conversations import buffer
 from conversations.buffer import LIMIT, RecentMessage
 from conversations.models import Conversation, Message
+
+Source = Literal["redis", "database"]
+sources: Counter[Source] = Counter()  # where the recent messages came from, for metrics
 
 
 class Head(NamedTuple):
@@ -28,9 +32,12 @@ def recent(conversation: Conversation) -> list[RecentMessage]:
     if in_transaction():  # what is read here may never be committed: it must not get into a list
         return _rows(conversation)
     last = head(conversation)
-    kept = buffer.read(conversation.pk) if last else []
-    if last is None or (kept and is_tail(kept, last)):
-        return kept or []
+    if last is None:
+        return []
+    kept = buffer.read(conversation.pk)
+    if kept and is_tail(kept, last):
+        sources["redis"] += 1
+        return kept
     return _rows(conversation) if kept is None else _rebuilt(conversation)
 
 
@@ -54,5 +61,6 @@ def _rebuilt(conversation: Conversation) -> list[RecentMessage]:
 
 
 def _rows(conversation: Conversation) -> list[RecentMessage]:
+    sources["database"] += 1
     rows = Message.objects.filter(conversation=conversation.pk).order_by("-position")[:LIMIT]
     return [row.to_recent() for row in reversed(rows)]

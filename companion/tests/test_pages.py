@@ -1,6 +1,7 @@
 import re
 import socket
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import User
@@ -21,7 +22,7 @@ def paths(resolver: URLResolver, start: str = "") -> list[str]:
     found = []
     for pattern in resolver.url_patterns:
         route = str(pattern.pattern).replace("<str:name>", "elara").replace("<path:object_id>", "1")
-        path = start + re.sub(r"<int:\w+>", "1", route)
+        path = start + re.sub(r"<uuid:\w+>", str(UUID(int=1)), re.sub(r"<int:\w+>", "1", route))
         found += paths(pattern, path) if isinstance(pattern, URLResolver) else [path]
         assert isinstance(pattern, URLResolver | URLPattern)
     return found
@@ -110,6 +111,9 @@ def test_schema__read__every_operation_and_the_way_to_sign_in() -> None:
     detail = "/api/v1/personalities/{name}/"
     assert {(detail, verb) for verb in ("get", "put", "patch", "delete")} <= operations
     assert {("/api/v1/personalities/", "post"), ("/api/v1/personalities/resolve/", "post")} <= operations
+    conversation = "/api/v1/conversations/{id}/"
+    assert {(conversation, verb) for verb in ("get", "patch", "delete")} <= operations
+    assert {(f"{conversation}{path}/", "post") for path in ("messages", "upgrade")} <= operations
     assert schema["components"]["securitySchemes"]["apiKey"]["scheme"] == "bearer"
 
 

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 
 from conversations import buffer
 from conversations.models import Conversation, Message
-from conversations.recent import recent
+from conversations.recent import recent, sources
 from conversations.tests.talk import contents, in_redis, key_of, said, talk, turn
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -159,18 +159,31 @@ def test_recent__list_of_another_conversation__not_believed(begin: Callable[[], 
     assert contents(one) == said(1, 1)
 
 
-@pytest.mark.parametrize("since", [1, 5])
-def test_recent__database_restored_from_a_backup__not_what_was_said_after_it(
-    conversation: Conversation, redis: Any, since: int
-) -> None:
-    """The list has messages that never were, at positions that others have taken since."""
-    talk(conversation, 1, 4)
+def lose(conversation: Conversation, position: int) -> None:
+    """A backup of the database is restored, from before the messages above `position`; Redis has them still."""
     with connection.cursor() as cursor, transaction.atomic():
         cursor.execute("SET LOCAL session_replication_role = replica")
-        cursor.execute("DELETE FROM conversations_message WHERE position > 4")
-    for number in range(100, 100 + since):
-        turn(conversation, number)
-        assert contents(conversation) == said(1, 2) + said(100, number)
+        cursor.execute("DELETE FROM conversations_message WHERE position > %s", [position])
+
+
+def test_recent__database_restored__not_what_was_said_after_the_backup(conversation: Conversation) -> None:
+    talk(conversation, 1, 4)
+    lose(conversation, 4)
+    assert contents(conversation) == said(1, 2)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_recent__database_restored_and_redis_missed_some_turns__only_what_was_said(
+    conversation: Conversation, settings: Any, count: int
+) -> None:
+    """The list has messages that never were, at positions that others have taken."""
+    talk(conversation, 1, 4)
+    lose(conversation, 4)
+    settings.REDIS_ENABLED = False
+    talk(conversation, 101, 100 + count)
+    settings.REDIS_ENABLED = True
+    turn(conversation, 200)
+    assert contents(conversation) == said(1, 2) + said(101, 100 + count) + said(200, 200)
 
 
 def test_recent__in_a_transaction__list_neither_read_nor_made(conversation: Conversation, redis: Any) -> None:
@@ -179,6 +192,16 @@ def test_recent__in_a_transaction__list_neither_read_nor_made(conversation: Conv
     with transaction.atomic():
         assert contents(conversation) == said(1, 1)
     assert in_redis(redis, conversation) == []
+
+
+def test_recent__each_source__counted(conversation: Conversation, redis: Any) -> None:
+    talk(conversation, 1, 2)
+    before = sources.copy()
+    contents(conversation)
+    redis.delete(key_of(conversation))
+    contents(conversation)
+    contents(conversation)
+    assert sources - before == {"redis": 2, "database": 1}
 
 
 def test_recent__redis_switched_off__from_the_database(conversation: Conversation, settings: Any, redis: Any) -> None:

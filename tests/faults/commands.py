@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from tests.faults import talks
 from tests.faults.gates import die_before_hooks, hold, join, joined_read, release
 from tests.faults.reads import Row, Watch, read
 from tests.faults.writes import PATHS
@@ -63,4 +64,5 @@ COMMANDS: dict[str, Callable[..., object]] = {
     "joined_read": joined_read,
     "release": release,
     "die_before_hooks": die_before_hooks,
+    **talks.COMMANDS,
 }

@@ -9,6 +9,7 @@ from coherence import log
 from coherence.feed import ChangeFeed
 from coherence.listener import Listener
 from coherence.near import NearCache
+from conversations import recent
 from tests.faults.gates import stop_here
 
 
@@ -46,6 +47,11 @@ def without_notifications() -> None:
     log.CHANNEL = "nobody_speaks_here"
 
 
+def without_tail() -> None:
+    """A list in Redis is believed, whatever its last message."""
+    recent.is_tail = lambda messages, last: True
+
+
 def _always(owner: type, **answers: object) -> None:
     for name, answer in answers.items():
         setattr(owner, name, lambda *_, answer=answer, **__: answer)
@@ -56,4 +62,5 @@ CURES: dict[str, Callable[[], None]] = {
     "feed": without_feed,
     "one statement": without_one_statement,
     "notifications": without_notifications,
+    "tail": without_tail,
 }
