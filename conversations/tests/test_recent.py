@@ -79,9 +79,10 @@ def test_list__read_by_a_person__plain_json(conversation: Conversation, redis: A
 
 def test_conversation__deleted__its_list_too(conversation: Conversation, redis: Any) -> None:
     turn(conversation, 1)
-    assert in_redis(redis, conversation)
+    key = key_of(conversation)
+    assert redis.exists(key)
     conversation.delete()
-    assert in_redis(redis, conversation) == []
+    assert not redis.exists(key)
 
 
 Harm = Callable[[Any, str], Any]

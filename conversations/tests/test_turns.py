@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from conversations import turns
 from conversations.models import MAX_BYTES, Conversation, Message, Role
-from conversations.tests.talk import contents, in_redis, kept, said, talk, turn
+from conversations.tests.talk import contents, in_redis, kept, key_of, said, talk, turn
 from conversations.turns import Draft, InvalidContent, KeyReused
 from personalities.models import Personality
 
@@ -95,8 +95,8 @@ def test_append__rolled_back__neither_kept_nor_in_redis(conversation: Conversati
         turn(conversation, 2)
         assert contents(conversation) == said(1, 2)
         transaction.set_rollback(True)
-    assert contents(conversation) == said(1, 1)
     assert len(in_redis(redis, conversation)) == 2
+    assert contents(conversation) == said(1, 1)
 
 
 def at_once(do: Callable[[int], Any]) -> list[Any]:
@@ -187,10 +187,11 @@ def test_message__changed__postgresql_refuses(conversation: Conversation) -> Non
 
 def test_user__deleted__conversations_go_and_their_lists(conversation: Conversation, redis: Any) -> None:
     turn(conversation, 1)
-    assert in_redis(redis, conversation)
+    key = key_of(conversation)
+    assert redis.exists(key)
     conversation.owner.delete()
     assert not Message.objects.exists()
-    assert not in_redis(redis, conversation)
+    assert not redis.exists(key)
 
 
 def test_personality__deleted__conversation_stays(conversation: Conversation) -> None:

@@ -80,7 +80,7 @@ def digest(messages: Iterable[tuple[int, str, str]]) -> str:
 
 def kept(id: str) -> list[tuple[int, str, str, str]]:
     """All that PostgreSQL has: position, role, content, key."""
-    rows = Message.objects.filter(conversation=id).order_by("position")
+    rows = Message.objects.filter(conversation=UUID(id)).order_by("position")
     return list(rows.values_list("position", "role", "content", "idempotency_key"))
 
 
