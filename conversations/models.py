@@ -71,7 +71,7 @@ class Message(models.Model):
     created_at = models.DateTimeField()
 
     class Meta:
-        ordering = ("conversation", "position")
+        ordering = ("conversation_id", "position")
         triggers = unbroken()
         constraints = [
             models.UniqueConstraint(fields=("conversation", "position"), name="message_position_unique"),

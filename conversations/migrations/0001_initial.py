@@ -48,7 +48,7 @@ class Migration(migrations.Migration):
                 ('conversation', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='messages', to='conversations.conversation')),
             ],
             options={
-                'ordering': ('conversation', 'position'),
+                'ordering': ('conversation_id', 'position'),
             },
         ),
         migrations.AddIndex(
