@@ -4,8 +4,8 @@ The defaults are those of production: no DEBUG, HTTPS only, no host allowed unti
 """
 
 import logging
-from datetime import timedelta
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 

@@ -111,7 +111,11 @@ def test_files__locks__out_and_in_again(elara: Personality, tmp_path: Path) -> N
 
 def form(row: Personality, **changes: Any) -> dict[str, Any]:
     fields = {name: value for name, value in vars(row).items() if value is not None and not name.startswith("_")}
-    return {name: value for name, value in fields.items() if value is not False} | {"owner": "", "seen": row.version} | changes
+    return (
+        {name: value for name, value in fields.items() if value is not False}
+        | {"owner": "", "seen": row.version}
+        | changes
+    )
 
 
 def test_admin__boxes__show_set_and_clear_locks(admin_client: Client, elara: Personality) -> None:
