@@ -8,11 +8,14 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "companion.settings")
 django.setup(set_prefix=False)
 
 # What follows needs the applications to be loaded.
+from chat.asgi import Chat  # noqa: E402
+from chat.backends.chosen import chosen  # noqa: E402
 from companion.door import Door  # noqa: E402
 from companion.handler import Handler  # noqa: E402
+from companion.mount import Mount  # noqa: E402
 from companion.reader import HotReader  # noqa: E402
 from personalities.startup import announce  # noqa: E402
 
 django_application = Handler()
-application = HotReader(Door(django_application))
+application = HotReader(Mount("/v1/", Chat(chosen()), otherwise=Door(django_application)))
 announce()

@@ -24,9 +24,11 @@ class MetricsView(APIView):
         # Imported here: prometheus-client costs a start 50 ms, and most processes are never scraped.
         from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+        from chat.metrics import ChatCollector
         from coherence.metrics import registry
         from conversations.metrics import ConversationsCollector
 
         made = registry()
+        made.register(ChatCollector())
         made.register(ConversationsCollector())
         return HttpResponse(generate_latest(made), content_type=CONTENT_TYPE_LATEST)

@@ -14,6 +14,7 @@ from django.templatetags.static import static
 from environs import Env, validate
 
 from coherence.deadline import DeadlineConnection
+from companion.llm_url import checked as checked_llm_url
 from companion.redis_url import split_credentials
 from rate_limits.rate import parse as rate
 
@@ -46,6 +47,7 @@ INSTALLED_APPS = [
     "personalities",
     "preferences",
     "conversations",
+    "chat",
 ]
 MIDDLEWARE = [  # static files do not come through here: see handler.py
     "django.middleware.security.SecurityMiddleware",
@@ -137,6 +139,18 @@ CHAT_RATE = rate(env.str("CHAT_RATE", "30/minute"), "CHAT_RATE")  # of a user
 CHAT_KEY_RATE = rate(env.str("CHAT_KEY_RATE", env.str("CHAT_RATE", "30/minute")), "CHAT_KEY_RATE")
 WEB_WORKERS = env.int("WEB_WORKERS", os.cpu_count() or 1, validate=validate.Range(1))
 
+# ── The language model that chat talks to ─────────────────────────────────────────────────────────────────────────────
+CHAT_BACKEND = env.str("CHAT_BACKEND", "upstream", validate=validate.OneOf(["upstream", "console"]))
+LLM_BASE_URL = checked_llm_url(env.str("LLM_BASE_URL", ""))
+LLM_API_KEY = env.str("LLM_API_KEY", "")
+LLM_MODEL = env.str("LLM_MODEL", "")
+if LLM_BASE_URL and not LLM_MODEL:
+    raise ImproperlyConfigured("LLM_MODEL: required with LLM_BASE_URL")
+LLM_CONNECT_SECONDS = env.float("LLM_CONNECT_SECONDS", 5.0, validate=validate.Range(0.01, 3600))
+LLM_FIRST_BYTE_SECONDS = env.float("LLM_FIRST_BYTE_SECONDS", 30.0, validate=validate.Range(0.01, 3600))
+LLM_IDLE_SECONDS = env.float("LLM_IDLE_SECONDS", 30.0, validate=validate.Range(0.01, 3600))
+LLM_TOTAL_SECONDS = env.float("LLM_TOTAL_SECONDS", 300.0, validate=validate.Range(0.01, 3600))
+
 # ── Who may do what: nobody anything, unless a view says so ───────────────────────────────────────────────────────────
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -166,6 +180,7 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "companion.api.openapi.forbid_unknown_fields",
         "companion.api.openapi.document_problems",
+        "chat.openapi.add",
     ],
 }
 AUTH_PASSWORD_VALIDATORS = [
@@ -222,7 +237,9 @@ LOGGING = {
         "personalities": {"level": LOG_LEVEL},
         "preferences": {"level": LOG_LEVEL},
         "accounts": {"level": LOG_LEVEL},
+        "chat": {"level": LOG_LEVEL},
         "coherence": {"level": LOG_LEVEL},
+        "httpx": {"level": "WARNING"},  # a line for each answer of the language model
     },
 }
 

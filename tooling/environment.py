@@ -18,7 +18,9 @@ def for_development(env: dict[str, str], host: str = "127.0.0.1") -> dict[str, s
     """Settings that make sense on a developer's machine, each overridden by what `env` says."""
     named = f"[{host}]" if ":" in host else host  # an IPv6 address stands in brackets wherever a port may follow
     hosts = ",".join(dict.fromkeys([named, "127.0.0.1", "localhost", "[::1]"]))
-    return {"SECRET_KEY": local_secrets()["secret_key"], "ALLOWED_HOSTS": hosts, "HTTPS_ONLY": "false"} | env
+    defaults = {"SECRET_KEY": local_secrets()["secret_key"], "ALLOWED_HOSTS": hosts, "HTTPS_ONLY": "false"}
+    chat = {} if env.get("LLM_BASE_URL") else {"CHAT_BACKEND": "console"}
+    return defaults | chat | env
 
 
 def for_tests(env: dict[str, str]) -> dict[str, str]:

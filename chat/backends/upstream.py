@@ -1,0 +1,141 @@
+"""A language model behind any server that speaks OpenAI's protocol, of which only the settings say where it is."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, cast
+
+import httpx
+import msgspec
+
+from chat.backends import failures
+from chat.backends.backend import Chunk, Payload
+from chat.backends.sse import bounded, events
+from chat.metrics import numbers
+
+RETRIED = {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
+LONGEST_REFUSAL = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Deadlines:
+    """In seconds. The first byte is waited for `first_byte` in a stream; a whole answer comes at once, at the end."""
+
+    connect: float = 5.0
+    first_byte: float = 30.0
+    idle: float = 30.0
+    total: float = 300.0
+
+
+class Upstream:
+    """Asks one server only: no redirect is followed and no proxy of the environment used, so that the key, and what
+    callers say, go nowhere else.
+    """
+
+    seconds: float
+
+    def __init__(self, base_url: str, api_key: str, model: str, deadlines: Deadlines) -> None:
+        self._url, self._model, self._deadlines = f"{base_url.rstrip('/')}/chat/completions", model, deadlines
+        headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
+        self.seconds = deadlines.total
+        self._client = httpx.AsyncClient(
+            headers=headers | ({"Authorization": f"Bearer {api_key}"} if api_key else {}),
+            timeout=httpx.Timeout(None, connect=deadlines.connect),  # the others are counted here
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=100),
+            trust_env=False,
+            follow_redirects=False,
+        )
+
+    async def complete(self, payload: Payload) -> dict[str, Any]:
+        with failures.told():
+            async with asyncio.timeout(self.seconds), self._answer(payload, self.seconds) as response:
+                _expect(response, "application/json")
+                body = b"".join([piece async for piece in bounded(self._pieces(response))])
+                return _checked(msgspec.json.decode(body.decode(errors="replace")))
+
+    async def chunks(self, payload: Payload) -> AsyncGenerator[Chunk, None]:
+        with failures.told():
+            async with self._answer(payload, self._deadlines.first_byte) as response:
+                _expect(response, "text/event-stream")
+                async with aclosing(_chunks(events(bounded(self._pieces(response))))) as chunks:
+                    async for chunk in chunks:
+                        yield chunk
+
+    @asynccontextmanager
+    async def _answer(self, payload: Payload, seconds: float) -> AsyncIterator[httpx.Response]:
+        """One that is 200; tried again once, as long as nothing of it was there."""
+        content = msgspec.json.encode({**payload, "model": self._model})
+        async with asyncio.timeout(seconds):
+            response = await self._send(content, last=False) or await self._send(content, last=True)
+        assert response is not None  # noqa: S101  the last one is there, or an error
+        async with aclosing(response):
+            if response.status_code != HTTPStatus.OK:
+                raise failures.of_status(response, await self._refusal(response))
+            yield response
+
+    async def _send(self, content: bytes, *, last: bool) -> httpx.Response | None:
+        """None where it is worth another attempt."""
+        try:
+            response = await self._client.send(
+                self._client.build_request("POST", self._url, content=content), stream=True
+            )
+        except (httpx.ConnectError, httpx.ConnectTimeout):
+            if last:
+                raise
+        else:
+            if last or response.status_code not in RETRIED:
+                return response
+            await response.aclose()
+        numbers.retries += 1
+        return None
+
+    async def _refusal(self, response: httpx.Response) -> bytes:
+        body = b""
+        async for piece in self._pieces(response):
+            body += piece
+            if len(body) > LONGEST_REFUSAL:
+                break
+        return body[:LONGEST_REFUSAL]
+
+    async def _pieces(self, response: httpx.Response) -> AsyncIterator[bytes]:
+        """As they come. Raises TimeoutError when none does."""
+        raw = cast(AsyncGenerator[bytes, None], response.aiter_raw())
+        async with aclosing(raw) as pieces:
+            while True:
+                async with asyncio.timeout(self._deadlines.idle):
+                    piece = await anext(pieces, None)
+                if piece is None:
+                    return
+                yield piece
+
+
+def _expect(response: httpx.Response, kind: str) -> None:
+    given = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    encoding = response.headers.get("content-encoding", "identity")
+    if given != kind or encoding != "identity":  # a page of some proxy, for one
+        raise failures.broken(f"{given:.60} in {encoding:.60} instead of {kind}")
+
+
+def _checked(answer: Any) -> dict[str, Any]:
+    if not isinstance(answer, dict) or not isinstance(answer.get("choices"), list):
+        raise failures.broken(f"no choices in {answer!r:.300}")
+    return answer
+
+
+async def _chunks(data: AsyncIterator[str]) -> AsyncGenerator[Chunk, None]:
+    """Until `[DONE]`. A server that does not say it has ended well all the same when the model has finished."""
+    finished = False
+    async for event in data:
+        if event.startswith("[DONE]"):
+            return
+        chunk = _checked(msgspec.json.decode(event))
+        finished = finished or any(_is_last(choice) for choice in chunk["choices"])
+        yield chunk
+    if not finished:
+        raise failures.broken("it ends before the model has finished")
+
+
+def _is_last(choice: Any) -> bool:
+    return isinstance(choice, dict) and choice.get("finish_reason") is not None

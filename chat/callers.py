@@ -1,0 +1,73 @@
+"""Who calls, and whom they ask for: from memory, in the event loop; by a thread, where somebody must be asked."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
+from typing import NamedTuple, TypeVar
+
+from django.db import OperationalError, close_old_connections
+
+from accounts import keys
+from accounts.copies import near as near_user
+from accounts.models import ApiKey
+from chat.errors import invalid_key, no_such_model, upstream
+from coherence.answer import Answer
+from coherence.cache import may_answer
+from personalities.config import PersonalityConfig
+from personalities.copies import hit
+from personalities.models import Personality
+
+T = TypeVar("T")
+
+# More than wait for a silent PostgreSQL at a time, each of them for two seconds.
+THREADS = ThreadPoolExecutor(100, thread_name_prefix="chat")
+
+
+class Caller(NamedTuple):
+    user_id: int
+    key: str  # its public part
+
+
+async def identify(authorization: bytes) -> Caller:
+    """Raises ApiError for who may not come in."""
+    scheme, _, text = authorization.partition(b" ")
+    prefix = keys.prefix(text.strip().decode("latin-1")) if scheme.lower() == b"bearer" else None
+    if prefix is None:
+        raise invalid_key()
+    user_id = near_user(text.strip()) if may_answer() else None
+    if user_id is None:
+        user_id = await in_thread(lambda: _verified(text.strip()))
+    return Caller(user_id, prefix)
+
+
+def _verified(text: bytes) -> int:
+    user = ApiKey.objects.verify(text.decode("latin-1"))
+    if user is None:
+        raise invalid_key()
+    return int(user.pk)
+
+
+async def personality(name: str, caller: Caller) -> Answer[PersonalityConfig]:
+    """Their own of that name, else the global one. Raises ApiError where there is neither."""
+    if config := hit(name, caller.user_id):
+        return Answer(config, "near")
+    answer = await in_thread(lambda: Personality.objects.lookup(name, caller.user_id))
+    if answer.value is None:
+        raise no_such_model(name)
+    return answer
+
+
+async def in_thread(work: Callable[[], T]) -> T:
+    """Its connection is given back when it ends. Raises ApiError when PostgreSQL does not answer."""
+    return await asyncio.get_running_loop().run_in_executor(THREADS, _in_this_thread, work)
+
+
+def _in_this_thread(work: Callable[[], T]) -> T:
+    try:
+        return work()
+    except OperationalError:
+        message, headers = "The database did not answer.", {"Retry-After": "1"}
+        raise upstream(HTTPStatus.SERVICE_UNAVAILABLE, message, "database_unavailable", headers) from None
+    finally:
+        close_old_connections()

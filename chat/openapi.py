@@ -1,0 +1,83 @@
+"""What chat adds to the OpenAPI schema: it is no view of DRF's, so nobody else can know."""
+
+from typing import Any
+
+import msgspec
+
+from chat.asgi import COMPLETIONS, MODELS
+from chat.requests import ChatRequest
+
+REFERENCE = "#/components/schemas/{name}"
+OBJECT = {"type": "object"}
+NAME = {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}
+TEXT = {"type": "string"}
+NULLABLE = {"type": "string", "nullable": True}
+
+COMPONENTS: dict[str, Any] = {
+    "ChatModel": {
+        "type": "object",
+        "required": ["id", "object", "created", "owned_by"],
+        "properties": {"id": TEXT, "object": TEXT, "created": {"type": "integer"}, "owned_by": TEXT},
+    },
+    "ChatModelList": {
+        "type": "object",
+        "required": ["object", "data"],
+        "properties": {
+            "object": TEXT,
+            "data": {"type": "array", "items": {"$ref": REFERENCE.format(name="ChatModel")}},
+        },
+    },
+    "ChatCompletion": {
+        "type": "object",
+        "required": ["id", "object", "created", "model", "choices"],
+        "properties": {
+            "id": TEXT,
+            "object": TEXT,
+            "created": {"type": "integer"},
+            "model": TEXT,
+            "choices": {"type": "array", "items": OBJECT},
+            "usage": OBJECT,
+        },
+    },
+    "ChatError": {
+        "type": "object",
+        "required": ["error"],
+        "properties": {
+            "error": {
+                "type": "object",
+                "required": ["message", "type", "param", "code"],
+                "properties": {"message": TEXT, "type": TEXT, "param": NULLABLE, "code": NULLABLE},
+            }
+        },
+    },
+}
+
+
+def add(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """A hook of drf-spectacular's."""
+    components: Any = msgspec.json.schema_components([ChatRequest], ref_template=REFERENCE)[1]
+    result["components"]["schemas"] |= COMPONENTS | components
+    result["paths"] |= {
+        COMPLETIONS: {"post": _operation("chat", "Talk to a personality.", "ChatCompletion", body=True)},
+        MODELS: {"get": _operation("models", "The personalities that can be talked to.", "ChatModelList")},
+        f"{MODELS}/{{name}}": {"get": _operation("model", "One of them.", "ChatModel") | {"parameters": [NAME]}},
+    }
+    return result
+
+
+def _operation(id: str, summary: str, answer: str, *, body: bool = False) -> dict[str, Any]:
+    content = {"application/json": _schema(answer)} | ({"text/event-stream": {"schema": TEXT}} if body else {})
+    failed = {"description": "An error.", "content": {"application/json": _schema("ChatError")}}
+    made = {
+        "operationId": f"openai_{id}",
+        "summary": summary,
+        "tags": ["chat"],
+        "security": [{"apiKey": []}],
+        "responses": {"200": {"description": summary, "content": content}, "default": failed},
+    }
+    asked = {"required": True, "content": {"application/json": _schema("ChatRequest")}}
+    return made | ({"requestBody": asked} if body else {})
+
+
+def _schema(name: str) -> dict[str, Any]:
+    return {"schema": {"$ref": REFERENCE.format(name=name)}}

@@ -1,0 +1,141 @@
+"""What a caller asks for, checked before anything is asked of anybody. Every error names the parameter."""
+
+import re
+from http import HTTPStatus
+from io import BytesIO
+from typing import Annotated, Any, Literal
+
+import msgspec
+from rest_framework.exceptions import APIException
+from rest_framework.settings import api_settings
+
+from chat.errors import ApiError, bad_request
+
+Penalty = Annotated[float, msgspec.Meta(ge=-2, le=2)]
+Tokens = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
+
+# What other clients send without meaning it: the same as nothing. Any other value of these would change the answer, so
+# that leaving it out in silence would be a lie.
+NEUTRAL: dict[str, list[Any]] = {
+    "n": [1],
+    "store": [False],
+    "logprobs": [False],
+    "tools": [[]],
+    "functions": [[]],
+    "tool_choice": ["none", "auto"],
+    "function_call": ["none", "auto"],
+    "parallel_tool_calls": [True, False],
+    "logit_bias": [{}],
+    "modalities": [["text"]],
+    "response_format": [{"type": "text"}],
+    "service_tier": ["auto", "default"],
+}
+
+
+class ChatTextPart(msgspec.Struct, forbid_unknown_fields=True):
+    """Only text: an address of an image would have our language model fetch it."""
+
+    type: Literal["text"]
+    text: str
+
+
+class ChatMessage(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
+    role: Literal["system", "developer", "user", "assistant"]
+    content: str | list[ChatTextPart]
+    name: Text | None = None
+
+
+class ChatStreamOptions(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
+    include_usage: bool | None = None
+    include_obfuscation: bool | None = None
+
+
+class ChatRequest(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
+    """All parameters that are known; of the optional ones, those that are sent go on to the language model."""
+
+    model: Annotated[str, msgspec.Meta(min_length=1)]
+    messages: Annotated[list[ChatMessage], msgspec.Meta(min_length=1)]
+    stream: bool | None = None
+    stream_options: ChatStreamOptions | None = None
+    temperature: Annotated[float, msgspec.Meta(ge=0, le=2)] | None = None
+    top_p: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
+    max_tokens: Tokens | None = None
+    max_completion_tokens: Tokens | None = None
+    stop: Text | Annotated[list[Text], msgspec.Meta(max_length=4)] | None = None
+    seed: int | None = None
+    presence_penalty: Penalty | None = None
+    frequency_penalty: Penalty | None = None
+    user: Text | None = None
+    metadata: Annotated[dict[Annotated[str, msgspec.Meta(max_length=64)], Text], msgspec.Meta(max_length=16)] | None = (
+        None
+    )
+
+    def passed_on(self) -> dict[str, Any]:
+        """Everything but whom it is for and what is said."""
+        given: dict[str, Any] = msgspec.to_builtins(self)
+        return {name: value for name, value in given.items() if name not in {"model", "messages"}}
+
+
+def read(body: bytes, content_type: bytes) -> ChatRequest:
+    """Raises ApiError."""
+    plain = _plain(body, content_type.decode("latin-1"))
+    if not isinstance(plain, dict):
+        raise bad_request("The body is one JSON object.", "body")
+    plain = {name: value for name, value in plain.items() if value is not None and value not in NEUTRAL.get(name, ())}
+    if isinstance(plain.get("messages"), list):
+        plain["messages"] = [_without_nothing(message) for message in plain["messages"]]
+    request = _typed(plain)
+    _check_together(request)
+    return request
+
+
+def _without_nothing(message: Any) -> Any:
+    """Clients send an answer back as they had it: with a refusal of null, and no annotations."""
+    if not isinstance(message, dict):
+        return message
+    return {name: value for name, value in message.items() if value is not None and value != []}
+
+
+def _plain(body: bytes, content_type: str) -> Any:
+    """By the parser of all other endpoints: bounded, UTF-8, no duplicate keys, no NUL."""
+    if content_type.partition(";")[0].strip().lower() != "application/json":
+        raise ApiError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send Content-Type: application/json.", param="content-type")
+    parsers: Any = api_settings.DEFAULT_PARSER_CLASSES
+    try:
+        return parsers[0]().parse(BytesIO(body), content_type)
+    except APIException as error:
+        raise _as_openai(error) from None
+
+
+def _as_openai(error: APIException) -> ApiError:
+    detail: Any = error.detail
+    param = next(iter(detail)) if isinstance(detail, dict) else "content-type"
+    message = str(detail[param][0] if isinstance(detail, dict) else detail)
+    return ApiError(HTTPStatus(error.status_code), message, param=param)
+
+
+def _typed(plain: dict[str, Any]) -> ChatRequest:
+    if unknown := plain.keys() - set(ChatRequest.__struct_fields__):
+        name = min(unknown)
+        raise bad_request(f"Companion does not support this parameter, or this value of it: {name:.64}.", name[:64])
+    try:
+        return msgspec.convert(plain, ChatRequest)
+    except msgspec.ValidationError as error:
+        raise _named(str(error)) from None
+
+
+def _named(message: str) -> ApiError:
+    """msgspec says where after what: "Expected `int`, got `str` - at `$.seed`"."""
+    what, _, where = message.partition(" - at `$")
+    field = re.fullmatch("Object (?:missing required|contains unknown) field `(.*)`", what)
+    path = f"{where.rstrip('`')}.{field[1]}" if field else where.rstrip("`")
+    param = re.sub(r"\[\.\.\.\]", "", path).strip(".")
+    return bad_request(f"{param}: {what}." if param else f"{what}.", param or None)
+
+
+def _check_together(request: ChatRequest) -> None:
+    if request.stream_options and not request.stream:
+        raise bad_request("stream_options: only with stream.", "stream_options")
+    if "conversation" in (request.metadata or {}):
+        raise bad_request("metadata.conversation: there are no conversations kept here yet.", "metadata.conversation")
