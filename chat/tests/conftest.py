@@ -1,0 +1,82 @@
+"""The application behind a real server and before a real one: uvicorn here, a language model's there."""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import openai
+import pytest
+import uvicorn
+from django.contrib.auth.models import User
+
+from accounts.models import ApiKey
+from chat.asgi import Chat
+from chat.backends.backend import Backend
+from chat.backends.console import Console
+from chat.backends.upstream import Deadlines, Upstream
+from chat.tests import model_server
+from chat.tests.model_server import ModelServer
+from coherence.tests.helpers import until
+from personalities.models import Personality
+
+SECRET = "sk-planted-upstream-key"
+SHORT = Deadlines(connect=0.5, first_byte=0.5, idle=0.5, total=1.0)
+
+
+@pytest.fixture
+def model() -> Iterator[ModelServer]:
+    with model_server.running() as server:
+        yield server
+
+
+@contextmanager
+def served(application: Any) -> Iterator[str]:
+    """Its address while it runs."""
+    server = uvicorn.Server(uvicorn.Config(application, log_level="warning", lifespan="off", ws="none"))
+    with socket.create_server(("127.0.0.1", 0), backlog=1000) as listening:
+        thread = threading.Thread(target=server.run, args=([listening],))
+        thread.start()
+        until(lambda: server.started)
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
+        finally:
+            server.should_exit = server.force_exit = True
+            thread.join()
+
+
+@pytest.fixture
+def key(transactional_db: None) -> str:
+    """Of ursula, who has a mira of her own; elara is everybody's, isla is served to nobody."""
+    ursula = User.objects.create_user("ursula")
+    Personality.objects.create(personality_name="elara", archetype="wise_mentor", backstory="Bridges. {{7*7}}")
+    Personality.objects.create(personality_name="isla", is_active=False)
+    Personality.objects.create(personality_name="mira", owner=ursula)
+    Personality.objects.create(personality_name="nora", owner=User.objects.create_user("otto"))
+    return ApiKey.objects.issue(ursula)[1]
+
+
+def upstream(model: ModelServer, deadlines: Deadlines = SHORT) -> Upstream:
+    return Upstream(model.url, SECRET, "big-model", deadlines)
+
+
+Client = Callable[..., openai.OpenAI]
+
+
+@pytest.fixture
+def client(key: str) -> Iterator[Client]:
+    """OpenAI's, of an application that is served while the test lasts."""
+    with ExitStack() as stack:
+
+        def make(backend: Backend | None = None, **options: Any) -> openai.OpenAI:
+            url = stack.enter_context(served(Chat(backend or Console(), **options)))
+            return stack.enter_context(openai.OpenAI(base_url=url, api_key=key, max_retries=0, timeout=20))
+
+        yield make
+
+
+@pytest.fixture
+def talk(client: Client, model: ModelServer) -> openai.OpenAI:
+    """To the language model, which has little time."""
+    return client(upstream(model))

@@ -1,0 +1,174 @@
+"""Bad callers: who hangs up, who never reads, who sends what is no request; and many at once."""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+from django.db import connections
+from psycopg_pool import ConnectionPool
+
+from chat import exchange
+from chat.asgi import Chat
+from chat.backends.upstream import Deadlines
+from chat.metrics import numbers
+from chat.tests import model_server as moods
+from chat.tests import raw
+from chat.tests.conftest import served, upstream
+from chat.tests.model_server import ModelServer
+from coherence.tests.helpers import until
+
+PATIENT = Deadlines(total=60)
+
+
+@pytest.fixture
+def url(key: str, model: ModelServer) -> Iterator[str]:
+    with served(Chat(upstream(model, PATIENT), keep_alive_seconds=0.2)) as address:
+        yield address
+
+
+def test_caller__waits__comments_keep_the_connection(url: str, key: str, model: ModelServer) -> None:
+    model.mood = moods.silent
+    with raw.call(url, key) as connection:
+        got = raw.read_until(connection, b": still waiting\n\n")
+    assert b"200 OK" in got
+    assert b"text/event-stream" in got
+
+
+@pytest.mark.parametrize("mood", [moods.silent, moods.wait_for_release, moods.drip])
+@pytest.mark.parametrize("stream", [True, False])
+def test_caller__hangs_up__the_model_is_let_go_within_two_seconds(
+    url: str, key: str, model: ModelServer, mood: moods.Mood, stream: bool
+) -> None:
+    model.mood = mood if stream else moods.silent
+    connection = raw.call(url, key, stream=stream)
+    until(lambda: model.connections == 1 and len(model.asked) == 1)
+    raw.reset(connection)
+    until(lambda: model.connections == 0, 2)
+    until(lambda: numbers.streams == 0, 2)
+
+
+def test_caller__never_reads__cut_off_and_little_was_buffered(
+    url: str, key: str, model: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange, "SEND_SECONDS", 0.5)
+    model.mood = moods.flood
+    with raw.call(url, key):
+        until(lambda: model.counted["sent"] > 10)
+        until(lambda: model.connections == 0)
+    assert numbers.streams == 0
+    assert model.counted["sent"] < 1500  # of 10 kB: what the kernel's buffers hold, not what the model could say
+
+
+def test_caller__two_hundred_reset_at_once__nothing_stays(url: str, key: str, model: ModelServer) -> None:
+    model.mood = moods.wait_for_release
+    for connection in [raw.call(url, key) for _ in range(200)]:
+        raw.reset(connection)
+    until(lambda: model.connections == 0 and numbers.streams == 0)
+    model.mood = moods.speak
+    with raw.call(url, key) as connection:
+        raw.read_until(connection, b"[DONE]")
+
+
+def test_caller__five_hundred_streams_at_once__no_connection_to_the_database(
+    url: str, key: str, model: ModelServer
+) -> None:
+    pool: ConnectionPool[Any] = connections["default"].pool  # type: ignore[attr-defined]
+    model.mood = moods.wait_for_release
+    used = in_use(pool)
+    asyncio.run(five_hundred(url, key, model, lambda: until(lambda: in_use(pool) == used)))
+
+
+def in_use(pool: ConnectionPool[Any]) -> int:
+    stats = pool.get_stats()
+    return stats["pool_size"] - stats["pool_available"]
+
+
+async def five_hundred(url: str, key: str, model: ModelServer, meanwhile: Callable[[], Any]) -> None:
+    """All wait in the middle of their answer, and all get the rest of it."""
+    headers, limits = {"Authorization": f"Bearer {key}"}, httpx.Limits(max_connections=None)
+    async with httpx.AsyncClient(headers=headers, limits=limits, timeout=60, trust_env=False) as client:
+        streams = [asyncio.create_task(answer(client, url)) for _ in range(500)]
+        await asyncio.to_thread(until, lambda: model.counted["waiting"] == 500)
+        await asyncio.to_thread(until, lambda: numbers.streams == 500)
+        await asyncio.to_thread(meanwhile)
+        model.let_go()
+        for text in await asyncio.gather(*streams):
+            assert text.endswith("data: [DONE]\n\n")
+            assert "there." in text
+
+
+async def answer(client: httpx.AsyncClient, url: str) -> str:
+    body = {"model": "elara", "stream": True, "messages": [{"role": "user", "content": "Hello?"}]}
+    return (await client.post(f"{url}/chat/completions", json=body)).text
+
+
+def test_caller__body_that_does_not_come__408(
+    url: str, key: str, model: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange, "BODY_SECONDS", 0.2)
+    with raw.call(url, key, body=b"{") as connection:
+        connection.sendall(raw.head("localhost", key, 1000))  # and now nothing
+        assert b"408" in raw.read_until(connection, b"408 ")
+
+
+MESSAGES = [{"role": "user", "content": "Hello?"}]
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        (b"", "body"),
+        (b"null", "body"),
+        (b"[" * 30_000, "body"),
+        (b"\xff", "body"),
+        (b'{"model": "a", "model": "b"}', "model"),
+        (b'{"model": "elara", "messages": NaN}', "body"),
+        ({"messages": MESSAGES}, "model"),
+        ({"model": 1, "messages": MESSAGES}, "model"),
+        ({"model": "elara"}, "messages"),
+        ({"model": "elara", "messages": "hi"}, "messages"),
+        ({"model": "elara", "messages": [{"role": "user"}]}, "messages[0].content"),
+        ({"model": "elara", "messages": [{"role": "root", "content": "x"}]}, "messages[0].role"),
+        ({"model": "elara", "messages": [{"role": "user", "content": "\0"}]}, "messages.0.content"),
+        ({"model": "elara", "messages": MESSAGES, "temperature": 2.1}, "temperature"),
+        ({"model": "elara", "messages": MESSAGES, "temperature": "1"}, "temperature"),
+        ({"model": "elara", "messages": MESSAGES, "stop": ["x"] * 5}, "stop"),
+        ({"model": "elara", "messages": MESSAGES, "n": 2}, "n"),
+        ({"model": "elara", "messages": MESSAGES, "tools": [{"type": "function"}]}, "tools"),
+        ({"model": "elara", "messages": MESSAGES, "base_url": "http://169.254.169.254"}, "base_url"),
+        ({"model": "elara", "messages": MESSAGES, "stream_options": {}}, "stream_options"),
+        ({"model": "elara", "messages": MESSAGES, "metadata": {"conversation": "1"}}, "metadata.conversation"),
+    ],
+)
+def test_caller__bad_request__400_that_names_the_parameter(
+    url: str, key: str, model: ModelServer, body: Any, param: str
+) -> None:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    said = httpx.post(f"{url}/chat/completions", content=content, headers=headers, trust_env=False)
+    error = said.json()["error"]
+    assert (said.status_code, error["type"], error["param"]) == (400, "invalid_request_error", param)
+    assert set(error) == {"message", "type", "param", "code"}
+    assert not model.asked
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "content", "kind", "status"),
+    [
+        ("POST", "/chat/completions", b"x" * 70_000, "application/json", 413),
+        ("POST", "/chat/completions", b"model=elara", "application/x-www-form-urlencoded", 415),
+        ("POST", "/chat/completions", b"{}", "application/json; charset=utf-7", 415),
+        ("GET", "/chat/completions", b"", "", 405),
+        ("POST", "/models", b"", "", 405),
+        ("GET", "/embeddings", b"", "", 404),
+    ],
+)
+def test_caller__other_mistakes__in_the_same_shape(
+    url: str, key: str, method: str, path: str, content: bytes, kind: str, status: int
+) -> None:
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": kind}
+    said = httpx.request(method, f"{url}{path}", content=content, headers=headers, trust_env=False)
+    assert (said.status_code, said.json()["error"]["type"]) == (status, "invalid_request_error")
