@@ -34,7 +34,9 @@ def model() -> Iterator[ModelServer]:
 @contextmanager
 def served(application: Any) -> Iterator[str]:
     """Its address while it runs."""
-    server = uvicorn.Server(uvicorn.Config(application, log_level="warning", lifespan="off", ws="none"))
+    server = uvicorn.Server(
+        uvicorn.Config(application, log_level="warning", lifespan="off", ws="none", timeout_graceful_shutdown=5)
+    )
     with socket.create_server(("127.0.0.1", 0), backlog=1000) as listening:
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
@@ -42,7 +44,7 @@ def served(application: Any) -> Iterator[str]:
         try:
             yield f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
         finally:
-            server.should_exit = server.force_exit = True
+            server.should_exit = True
             thread.join()
 
 

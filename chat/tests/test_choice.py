@@ -1,0 +1,89 @@
+"""Who answers, as the settings say; and that the key goes nowhere but there."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import openai
+import pytest
+from django.test import Client as Browser
+
+from chat.backends.absent import Absent
+from chat.backends.chosen import chosen
+from chat.backends.console import Console
+from chat.backends.upstream import Deadlines, Upstream
+from chat.tests import model_server as moods
+from chat.tests.conftest import SECRET
+from chat.tests.model_server import ModelServer
+from chat.tests.test_moods import whole
+
+
+@pytest.mark.parametrize(
+    ("backend", "url", "expected"),
+    [
+        ("upstream", "", Absent),
+        ("upstream", "http://127.0.0.1:1", Upstream),
+        ("console", "", Console),
+        ("console", "http://127.0.0.1:1", Console),
+    ],
+)
+def test_chosen__by_the_settings(settings: Any, backend: str, url: str, expected: type) -> None:
+    settings.CHAT_BACKEND, settings.LLM_BASE_URL, settings.LLM_MODEL = backend, url, "m"
+    assert isinstance(chosen(), expected)
+
+
+@pytest.fixture
+def other() -> Iterator[ModelServer]:
+    with moods.running() as server:
+        yield server
+
+
+def test_upstream__redirected__the_key_stays_here(talk: openai.OpenAI, model: ModelServer, other: ModelServer) -> None:
+    for status in ("301 Moved", "307 Moved", "308 Moved"):
+        model.mood = moods.status(status, more=f"Location: {other.url}/chat/completions\r\n")
+        with pytest.raises(openai.InternalServerError):
+            whole(talk)
+    assert model.asked[0][0]["authorization"] == f"Bearer {SECRET}"
+    assert not other.asked
+
+
+def test_upstream__proxy_in_the_environment__not_used(
+    monkeypatch: pytest.MonkeyPatch, model: ModelServer, other: ModelServer
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, other.url)
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    backend = Upstream(model.url, SECRET, "m", Deadlines())
+    answer = asyncio.run(backend.complete({"messages": []}))
+    assert answer["choices"][0]["message"]["content"] == "Hello there."
+    assert not other.asked
+
+
+def test_upstream__fails__the_key_and_what_it_said_stand_in_no_answer(
+    talk: openai.OpenAI, model: ModelServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    for mood in (moods.status("401 No", f"bad key {SECRET[:8]}".encode()), moods.reset, moods.silent):
+        model.mood = mood
+        with pytest.raises(openai.InternalServerError) as raised:
+            whole(talk)
+        assert SECRET[:8] not in str(raised.value)
+    assert SECRET not in caplog.text
+
+
+@pytest.mark.django_db
+def test_schema__chat__is_in_it_and_every_reference_leads_somewhere() -> None:
+    schema = Browser().get("/api/schema/?format=json").json()
+    assert {"/v1/chat/completions", "/v1/models", "/v1/models/{name}"} <= schema["paths"].keys()
+    names = set(schema["components"]["schemas"])
+    assert set(references(schema)) <= {f"#/components/schemas/{name}" for name in names}
+    assert "temperature" in schema["components"]["schemas"]["ChatRequest"]["properties"]
+
+
+def references(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        yield from ([value["$ref"]] if isinstance(value.get("$ref"), str) else [])
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from references(item)

@@ -1,0 +1,66 @@
+"""Where callers' words and our key may go: only where the settings say, and they are read with suspicion."""
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from companion.llm_url import checked
+from companion.tests.test_settings import start
+
+URL = "https://api.openai.com/v1"
+
+
+@pytest.mark.parametrize(
+    "url", ["", URL, "https://10.0.0.7:8443", "http://127.0.0.1:11434/v1", "http://localhost:1/v1", "http://[::1]:1/v1"]
+)
+def test_llm_url__https_or_this_machine__taken(url: str) -> None:
+    assert checked(url) == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://api.openai.com/v1",
+        "http://169.254.169.254",
+        "https://169.254.169.254/latest",
+        "http://[::ffff:127.0.0.1]",
+        "http://0x7f.1",
+        "http://localhost.evil.example",
+        "http://127.0.0.1@evil.example",
+        "https://hidden:hidden@api.openai.com/v1",
+        "https://api.openai.com/v1?key=hidden",
+        "https://api.openai.com/v1#hidden",
+        "https://api.openai.com\\@evil.example",
+        "https://api.openai.com:port",
+        "https://",
+        "gopher://127.0.0.1",
+        "file:///etc/passwd",
+        "hidden",
+        "https://api.openai.com/v1\r\nX: y",
+    ],
+)
+def test_llm_url__anything_else__refused_without_showing_it(url: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="LLM_BASE_URL") as raised:
+        checked(url)
+    assert "hidden" not in str(raised.value)
+
+
+def test_settings__llm_key__stands_nowhere_else() -> None:
+    result = start(
+        "print([n for n in dir(settings) if 'hidden-key' in repr(getattr(settings, n)) and n != 'env'])",
+        LLM_BASE_URL=URL,
+        LLM_MODEL="m",
+        LLM_API_KEY="hidden-key",
+    )
+    assert result.stdout == "['LLM_API_KEY']\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("CHAT_BACKEND", "telepathy"), ("LLM_TOTAL_SECONDS", "0"), ("LLM_IDLE_SECONDS", "soon"), ("LLM_BASE_URL", URL)],
+)
+def test_settings__chat__refused_by_name(name: str, value: str) -> None:
+    """An address without the name of a model is of no use."""
+    result = start(**{name: value})
+    assert result.returncode
+    expected = "LLM_MODEL" if name == "LLM_BASE_URL" else name
+    assert expected in result.stderr.splitlines()[-1]

@@ -1,0 +1,62 @@
+"""An application beside Django."""
+
+from typing import Any
+
+import pytest
+
+from companion.mount import Mount
+from companion.reader.answer import of_middleware
+from companion.reader.plain import comes_securely
+from companion.tests.asking import HOST, Asking, request
+
+
+async def named(send: Any, name: bytes) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": name})
+
+
+async def beside(scope: Any, receive: Any, send: Any) -> None:
+    await named(send, b"beside")
+
+
+async def django(scope: Any, receive: Any, send: Any) -> None:
+    await named(send, b"django")
+
+
+@pytest.fixture(autouse=True)
+def _one_host(settings: Any) -> Any:
+    """These settings are asked once."""
+    settings.ALLOWED_HOSTS = [HOST]
+    yield
+    comes_securely.cache_clear()
+    of_middleware.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("path", "host", "root", "expected"),
+    [
+        ("/v1/models", HOST, "", b"beside"),
+        ("/below/v1/models", HOST, "/below", b"beside"),
+        ("/v1", HOST, "", b"django"),
+        ("/api/v1/models", HOST, "", b"django"),
+        ("/v1/models", "evil.example", "", b"django"),  # which refuses it
+        ("/v1/models", "", "", b"django"),
+    ],
+)
+def test_mount__path_and_host__who_answers(ask: Asking, path: str, host: str, root: str, expected: bytes) -> None:
+    headers = [(b"host", host.encode())] if host else []
+    assert ask(Mount("/v1/", beside, django), request(path, headers, root_path=root)).body == expected
+
+
+def test_mount__https_only__plain_http_is_for_django_to_redirect(ask: Asking, settings: Any) -> None:
+    settings.SECURE_SSL_REDIRECT, settings.SECURE_HSTS_SECONDS = True, 60
+    mount, headers = Mount("/v1/", beside, django), [(b"host", HOST.encode())]
+    assert ask(mount, request("/v1/models", headers)).body == b"django"
+    said = ask(mount, request("/v1/models", headers, scheme="https"))
+    assert (said.body, said.header(b"strict-transport-security")) == (b"beside", b"max-age=60")
+
+
+def test_mount__answer__has_the_headers_of_the_middleware(ask: Asking) -> None:
+    said = ask(Mount("/v1/", beside, django), request("/v1/models", [(b"host", HOST.encode())]))
+    assert said.header(b"x-content-type-options") == b"nosniff"
+    assert said.header(b"x-frame-options") == b"DENY"

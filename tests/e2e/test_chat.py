@@ -1,0 +1,158 @@
+"""OpenAI's own client and a service as `dev.py run` starts it: with the console, and before a language model."""
+
+import asyncio
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import openai
+import psycopg
+import pytest
+from openai.types.chat import ChatCompletionMessageParam
+
+from chat.tests import model_server as moods
+from chat.tests import raw
+from chat.tests.model_server import ModelServer
+from tests.e2e.conftest import Start
+from tests.e2e.instance import Instance, wait_until
+
+HELLO: list[ChatCompletionMessageParam] = [{"role": "user", "content": "Hello?"}]
+STREAMS = 500
+
+
+def key_of(instance: Instance) -> str:
+    return str(instance.http().headers["Authorization"]).removeprefix("Bearer ")
+
+
+def client_of(instance: Instance) -> openai.OpenAI:
+    return openai.OpenAI(base_url=f"{instance.url}/v1", api_key=key_of(instance), max_retries=0, timeout=20)
+
+
+@pytest.fixture(scope="module")
+def model() -> Iterator[ModelServer]:
+    with moods.running() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def talking(tmp_path_factory: pytest.TempPathFactory, model: ModelServer) -> Iterator[Instance]:
+    """An instance before `model`, that has one connection to its database."""
+    extra = {"LLM_BASE_URL": model.url, "LLM_MODEL": "big-model", "DATABASE_POOL_SIZE": "1"}
+    running = Instance(tmp_path_factory.mktemp("talking") / "var", extra=extra)
+    try:
+        yield running.wait_for_block()
+    finally:
+        running.stop()
+
+
+@pytest.fixture(autouse=True)
+def _good_mood(model: ModelServer) -> None:
+    model.mood = moods.speak
+
+
+def test_run__unchanged__lists_chats_and_streams(instance: Instance) -> None:
+    client = client_of(instance)
+    assert {"elara", "nova"} <= {model.id for model in client.models.list()}
+    assert client.models.retrieve("Elara").id == "elara"
+    said = client.chat.completions.create(model="elara", messages=HELLO).choices[0].message.content
+    events = client.chat.completions.create(model="elara", messages=HELLO, stream=True)
+    assert said == "".join(event.choices[0].delta.content or "" for event in events)
+    assert "CHAT_BACKEND=console" in said
+    assert "Your name is Elara." in said
+
+
+def test_run__unchanged__typed_errors(instance: Instance) -> None:
+    client = client_of(instance)
+    with pytest.raises(openai.AuthenticationError):
+        client.with_options(api_key="sk-other").models.list()
+    with pytest.raises(openai.NotFoundError):
+        client.chat.completions.create(model="nobody", messages=HELLO)
+    with pytest.raises(openai.BadRequestError):
+        client.chat.completions.create(model="elara", messages=[])
+
+
+def test_run__language_model__answers_and_its_failures_are_typed(talking: Instance, model: ModelServer) -> None:
+    client = client_of(talking)
+    assert client.chat.completions.create(model="elara", messages=HELLO).choices[0].message.content == "Hello there."
+    model.mood = moods.status("429 Too Many")
+    with pytest.raises(openai.RateLimitError):
+        client.chat.completions.create(model="elara", messages=HELLO)
+    model.mood = moods.status("500 Oops")
+    with pytest.raises(openai.InternalServerError):
+        client.chat.completions.create(model="elara", messages=HELLO, stream=True)
+
+
+def test_run__language_model_down__502(start: Start, tmp_path: Path) -> None:
+    with moods.running() as server:
+        extra = {"LLM_BASE_URL": server.url, "LLM_MODEL": "big-model"}
+    client = client_of(start(tmp_path / "var", extra=extra))
+    with pytest.raises(openai.InternalServerError, match="cannot be reached") as raised:
+        client.chat.completions.create(model="elara", messages=HELLO, stream=True)
+    assert (raised.value.status_code, raised.value.code) == (502, "upstream_unreachable")
+
+
+@pytest.mark.parametrize("mood", [moods.silent, moods.wait_for_release, moods.flood])
+def test_run__caller_hangs_up__the_model_is_let_go_within_two_seconds(
+    talking: Instance, model: ModelServer, mood: moods.Mood
+) -> None:
+    model.mood, before = mood, len(model.asked)
+    connection = raw.call(f"{talking.url}/v1", key_of(talking))
+    wait_until(lambda: len(model.asked) > before)
+    raw.reset(connection)
+    wait_until(lambda: model.connections == 0, 2)
+
+
+def test_run__two_hundred_reset_at_once__healthy(talking: Instance, model: ModelServer) -> None:
+    model.mood = moods.silent
+    for connection in [raw.call(f"{talking.url}/v1", key_of(talking)) for _ in range(200)]:
+        raw.reset(connection)
+    wait_until(lambda: model.connections == 0 and streams_of(talking) == 0)
+    model.mood = moods.speak
+    assert client_of(talking).chat.completions.create(model="elara", messages=HELLO)
+    assert talking.is_ready()
+
+
+def test_run__five_hundred_streams__database_untouched(talking: Instance, model: ModelServer) -> None:
+    """While they last, others get the one connection that there is."""
+    before = connections_of(talking)
+    model.mood = moods.wait_for_release
+    model.counted.clear()
+
+    def meanwhile() -> None:
+        wait_until(lambda: model.counted["waiting"] == STREAMS, 30)
+        assert streams_of(talking) == STREAMS
+        assert connections_of(talking) <= before
+        talking.elara(greeting="Hm.")
+
+    texts = asyncio.run(all_at_once(talking, model, meanwhile))
+    assert len(texts) == STREAMS
+    assert all("there." in text and text.endswith("[DONE]\n\n") for text in texts)
+
+
+async def all_at_once(instance: Instance, model: ModelServer, meanwhile: Callable[[], None]) -> list[str]:
+    headers, limits = {"Authorization": f"Bearer {key_of(instance)}"}, httpx.Limits(max_connections=None)
+    async with httpx.AsyncClient(headers=headers, limits=limits, timeout=60, trust_env=False) as client:
+        body: Any = {"model": "elara", "stream": True, "messages": HELLO}
+        url = f"{instance.url}/v1/chat/completions"
+        streams = [asyncio.create_task(client.post(url, json=body)) for _ in range(STREAMS)]
+        await asyncio.to_thread(meanwhile)
+        model.let_go()
+        return [answer.text for answer in await asyncio.gather(*streams)]
+
+
+def streams_of(instance: Instance) -> int:
+    with instance.http() as client:
+        found = re.search(r"^companion_chat_streams (\d+)", client.get("/metrics").text, re.MULTILINE)
+    assert found
+    return int(found[1])
+
+
+def connections_of(instance: Instance) -> int:
+    """As PostgreSQL counts them, without this one."""
+    with psycopg.connect(instance.database_url) as connection:
+        query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        row = connection.execute(query).fetchone()
+    assert row
+    return int(row[0])
