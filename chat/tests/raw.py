@@ -1,20 +1,25 @@
 """A caller without manners: a socket, and what to write to it."""
 
+import asyncio
 import json
 import socket
 import struct
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 
-def call(url: str, key: str, *, stream: bool = True, body: bytes | None = None, model: str = "elara") -> socket.socket:
+def call(url: str, key: str, *, stream: bool = True, body: bytes | None = None) -> socket.socket:
     """A chat request that is sent; nothing is read."""
-    if body is None:
-        message = {"role": "user", "content": "Hello?"}
-        body = json.dumps({"model": model, "stream": stream, "messages": [message]}).encode()
+    body = request("elara", stream=stream) if body is None else body
     parts = urlsplit(url)
     connection = socket.create_connection((parts.hostname, parts.port), 10)
     connection.sendall(head(parts.netloc, key, len(body)) + body)
     return connection
+
+
+def request(model: str, *, stream: bool) -> bytes:
+    messages = [{"role": "user", "content": "Hello?"}]
+    return json.dumps({"model": model, "stream": stream, "messages": messages}).encode()
 
 
 def head(host: str, key: str, length: int, more: str = "") -> bytes:
@@ -36,3 +41,20 @@ def read_until(connection: socket.socket, text: bytes) -> bytes:
         assert more, got
         got += more
     return got
+
+
+async def streams(url: str, key: str, number: int, meanwhile: Callable[[], None]) -> list[bytes]:
+    """So many at once, whole. OpenAI's client and httpx would need longer for it than what is asked."""
+    answers = [asyncio.create_task(_stream(url, key)) for _ in range(number)]
+    await asyncio.to_thread(meanwhile)
+    return await asyncio.gather(*answers)
+
+
+async def _stream(url: str, key: str) -> bytes:
+    parts = urlsplit(url)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    body = request("elara", stream=True)
+    writer.write(head(parts.netloc, key, len(body), "Connection: close\r\n") + body)
+    answer = await reader.read()
+    writer.close()
+    return answer

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -78,31 +78,19 @@ def test_caller__five_hundred_streams_at_once__no_connection_to_the_database(
     pool: ConnectionPool[Any] = connections["default"].pool  # type: ignore[attr-defined]
     model.mood = moods.wait_for_release
     used = in_use(pool)
-    asyncio.run(five_hundred(url, key, model, lambda: until(lambda: in_use(pool) == used)))
+
+    def meanwhile() -> None:
+        until(lambda: model.counted["waiting"] == numbers.streams == 500)
+        until(lambda: in_use(pool) == used)
+        model.let_go()
+
+    answers = asyncio.run(raw.streams(url, key, 500, meanwhile))
+    assert all(b"there." in answer and b"data: [DONE]" in answer for answer in answers)
 
 
 def in_use(pool: ConnectionPool[Any]) -> int:
     stats = pool.get_stats()
     return stats["pool_size"] - stats["pool_available"]
-
-
-async def five_hundred(url: str, key: str, model: ModelServer, meanwhile: Callable[[], Any]) -> None:
-    """All wait in the middle of their answer, and all get the rest of it."""
-    headers, limits = {"Authorization": f"Bearer {key}"}, httpx.Limits(max_connections=None)
-    async with httpx.AsyncClient(headers=headers, limits=limits, timeout=60, trust_env=False) as client:
-        streams = [asyncio.create_task(answer(client, url)) for _ in range(500)]
-        await asyncio.to_thread(until, lambda: model.counted["waiting"] == 500)
-        await asyncio.to_thread(until, lambda: numbers.streams == 500)
-        await asyncio.to_thread(meanwhile)
-        model.let_go()
-        for text in await asyncio.gather(*streams):
-            assert text.endswith("data: [DONE]\n\n")
-            assert "there." in text
-
-
-async def answer(client: httpx.AsyncClient, url: str) -> str:
-    body = {"model": "elara", "stream": True, "messages": [{"role": "user", "content": "Hello?"}]}
-    return (await client.post(f"{url}/chat/completions", json=body)).text
 
 
 def test_caller__body_that_does_not_come__408(
