@@ -56,9 +56,8 @@ class Chat:
         elif endpoint == MODELS:
             await exchange.answer(200, await callers.in_thread(lambda: catalogue.all_of(caller)))
         else:
-            found = await callers.personality(exchange.path.removeprefix(f"{MODELS}/"), caller)
-            assert found.value is not None  # noqa: S101  or an ApiError
-            await exchange.answer(200, catalogue.of_config(found.value))
+            config, _ = await callers.personality(exchange.path.removeprefix(f"{MODELS}/"), caller)
+            await exchange.answer(200, catalogue.of_config(config))
 
     async def _complete(self, exchange: Exchange, caller: Caller) -> None:
         if refusal := await self.admit(caller.user_id, caller.key):

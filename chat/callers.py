@@ -12,7 +12,6 @@ from accounts import keys
 from accounts.copies import near as near_user
 from accounts.models import ApiKey
 from chat.errors import invalid_key, no_such_model, upstream
-from coherence.answer import Answer
 from coherence.cache import may_answer
 from personalities.config import PersonalityConfig
 from personalities.copies import hit
@@ -48,14 +47,14 @@ def _verified(text: bytes) -> int:
     return int(user.pk)
 
 
-async def personality(name: str, caller: Caller) -> Answer[PersonalityConfig]:
-    """Their own of that name, else the global one. Raises ApiError where there is neither."""
+async def personality(name: str, caller: Caller) -> tuple[PersonalityConfig, str]:
+    """Their own of that name, else the global one; and where it was. Raises ApiError where there is neither."""
     if config := hit(name, caller.user_id):
-        return Answer(config, "near")
+        return config, "near"
     answer = await in_thread(lambda: Personality.objects.lookup(name, caller.user_id))
     if answer.value is None:
         raise no_such_model(name)
-    return answer
+    return answer.value, f"{answer.source}, unverified" if answer.unverified else answer.source
 
 
 async def in_thread(work: Callable[[], T]) -> T:

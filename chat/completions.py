@@ -27,8 +27,8 @@ async def complete(exchange: Exchange, caller: Caller, backend: Backend, keep_al
 async def _answer(
     exchange: Exchange, request: ChatRequest, caller: Caller, backend: Backend, keep_alive: float
 ) -> None:
-    with exchange.timing.part("lookup"):
-        config = await _config(request.model, caller)
+    with exchange.timing.part("lookup") as part:
+        config, part.description = await callers.personality(request.model, caller)
     with exchange.timing.part("prompt"):
         payload = _payload(config, request)
     if request.stream:
@@ -37,12 +37,6 @@ async def _answer(
     with exchange.timing.part("upstream"):
         answer = await backend.complete(payload)
     await exchange.answer(200, {**answer, "model": config.personality_name})
-
-
-async def _config(name: str, caller: Caller) -> PersonalityConfig:
-    answer = await callers.personality(name, caller)
-    assert answer.value is not None  # noqa: S101  or an ApiError
-    return answer.value
 
 
 def _payload(config: PersonalityConfig, request: ChatRequest) -> Payload:

@@ -5,18 +5,22 @@ from contextlib import contextmanager
 from time import perf_counter
 
 
+class Part:
+    description = ""  # for whoever times it to say
+
+
 class Timing:
     def __init__(self) -> None:
         self._began = perf_counter()
         self._parts: list[str] = []
 
     @contextmanager
-    def part(self, name: str) -> Iterator[None]:
-        began = perf_counter()
+    def part(self, name: str) -> Iterator[Part]:
+        began, timed = perf_counter(), Part()
         try:
-            yield
+            yield timed
         finally:
-            self.note(name, perf_counter() - began)
+            self.note(name, perf_counter() - began, timed.description)
 
     def note(self, name: str, seconds: float, description: str = "") -> None:
         desc = f';desc="{description}"' if description else ""

@@ -1,14 +1,21 @@
 """A turn, as OpenAI's client sees it and as the language model does."""
 
+from collections.abc import Callable
+
 import openai
 import pytest
+from django.db import OperationalError
 from openai.types.chat import ChatCompletionMessageParam
 
+from accounts import copies
 from accounts.models import ApiKey
 from chat.backends.absent import Absent
 from chat.limits import Refusal
+from chat.metrics import ChatCollector
+from chat.tests import model_server as moods
 from chat.tests.conftest import SECRET, Client
 from chat.tests.model_server import ModelServer
+from coherence.tests.helpers import until
 from personalities.models import Personality
 from personalities.prompt import assemble
 
@@ -65,6 +72,38 @@ def test_chat__answer_sent_back_as_it_came__accepted(talk: openai.OpenAI) -> Non
 def test_chat__server_timing__each_part(talk: openai.OpenAI) -> None:
     said = talk.chat.completions.with_raw_response.create(model="elara", messages=HELLO).headers["server-timing"]
     assert [part.partition(";")[0] for part in said.split(", ")] == ["lookup", "prompt", "upstream", "total"]
+    assert said.startswith('lookup;desc="database";dur=')
+
+
+def test_chat__postgresql_away__503_in_the_same_shape(
+    client: Client, monkeypatch: pytest.MonkeyPatch, out_of_touch: Callable[[float], None]
+) -> None:
+    def fail(*_: object) -> None:
+        raise OperationalError
+
+    talk = client()
+    talk.models.retrieve("elara")
+    out_of_touch(901)
+    monkeypatch.setattr(copies.keys, "_from_database", fail)
+    with pytest.raises(openai.InternalServerError) as raised:
+        talk.models.retrieve("elara")
+    assert (raised.value.status_code, raised.value.code) == (503, "database_unavailable")
+
+
+def test_metrics__answers_retries_and_cuts__counted(talk: openai.OpenAI, model: ModelServer) -> None:
+    before = sampled()
+    model.mood = moods.in_turn(moods.status("503 Busy"), moods.streaming(moods.chunk("Hel")))
+    with pytest.raises(openai.APIError):
+        list(talk.chat.completions.create(model="elara", messages=HELLO, stream=True))
+    until(lambda: sampled()["streams{}"] == 0 and sampled() != before)
+    after = sampled()
+    names = ("answers_total{/v1/chat/completions,200}", "cut_total{upstream_broken}", "retries_total{}")
+    assert [after[name] - before.get(name, 0) for name in names] == [1, 1, 1]
+
+
+def sampled() -> dict[str, float]:
+    samples = [sample for family in ChatCollector().collect() for sample in family.samples]
+    return {f"{s.name.removeprefix('companion_chat_')}{{{','.join(s.labels.values())}}}": s.value for s in samples}
 
 
 def test_models__list__own_and_global_that_are_active(client: Client) -> None:
