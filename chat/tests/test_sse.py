@@ -1,0 +1,48 @@
+"""Reading server-sent events: however they are cut, and no more than there is room for."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chat.backends.sse import MAX_LINE, MAX_TOTAL, TooMuch, bounded, events
+
+WIRE = ": hi\n\ndata: {}\r\n\r\nevent: x\ndata:ü\ndata: 2\n\nid: 1\n\n\ndata: [DONE]".encode()
+PIECE = b"x" * 65536
+
+
+async def cut(wire: bytes, places: list[int]) -> AsyncIterator[bytes]:
+    ends = sorted({place % len(wire) for place in places})
+    for start, end in zip([0, *ends], [*ends, len(wire)], strict=True):
+        yield wire[start:end]
+
+
+async def endless(piece: bytes, counted: list[int]) -> AsyncIterator[bytes]:
+    while True:
+        counted.append(len(piece))
+        yield piece
+
+
+@given(st.lists(st.integers(0, 1000)))
+def test_events__cut_anywhere__the_same(places: list[int]) -> None:
+    async def read() -> list[str]:
+        return [event async for event in events(cut(WIRE, places))]
+
+    assert asyncio.run(read()) == ["{}", "ü\n2", "[DONE]"]
+
+
+@pytest.mark.parametrize(
+    ("piece", "most"), [(PIECE, MAX_LINE), (b"data: " + PIECE + b"\n", MAX_LINE), (b": " + PIECE + b"\n", MAX_TOTAL)]
+)
+def test_events__without_end__refused_before_there_is_too_much(piece: bytes, most: int) -> None:
+    counted: list[int] = []
+
+    async def read() -> None:
+        async for _ in events(bounded(endless(piece, counted))):
+            pass
+
+    with pytest.raises(TooMuch):
+        asyncio.run(read())
+    assert sum(counted) <= most + 2 * len(piece)
