@@ -2,30 +2,30 @@
 
 import re
 
-from django.utils.http import parse_etags
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
 from conversations.api import rows
-from conversations.api.errors import PreconditionFailed
 from conversations.api.serializers import ConversationSerializer
 from conversations.models import Conversation
+from personalities.api.conditions import holds
+from personalities.api.errors import PreconditionFailed
 
 KEY = re.compile(r"[!-~]{1,255}")  # visible ASCII
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
-    location="header",
+    {"type": "string", "pattern": f"^{KEY.pattern}$"},
+    "header",
     description="Of your choice, up to 255 visible ASCII characters. The same request with the same key, however often "
-    "it is sent, keeps one message and answers with it; another one with the same key is refused with 422.",
+    "it is sent, keeps one message and answers with it; another one with the same key is refused with 409.",
 )
 
 
 def check(request: Request, row: Conversation) -> None:
     """Raises PreconditionFailed unless If-Match is absent, `*`, or has the row's ETag. The row must be locked."""
-    given, etag = request.headers.get("If-Match"), rows.represent(row).etag
-    if given is not None and not {etag, "*"}.intersection(parse_etags(given)):
-        raise PreconditionFailed(dict(ConversationSerializer(row).data), etag)
+    if not holds(request, etag := rows.represent(row).etag):
+        raise PreconditionFailed("what there is now is `current`", dict(ConversationSerializer(row).data), etag)
 
 
 def idempotency_key(request: Request) -> str:

@@ -9,7 +9,6 @@ from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema
-from rest_framework.exceptions import ValidationError
 from rest_framework.generics import ListCreateAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,7 +17,7 @@ from rest_framework.views import APIView
 
 from conversations import pinning
 from conversations.api import conditions, rows
-from conversations.api.errors import NoPersonality
+from conversations.api.errors import PersonalityGone, PersonalityNotFound
 from conversations.api.serializers import ConversationSerializer, RenameSerializer
 from conversations.models import Conversation
 from personalities.api import representation
@@ -44,7 +43,7 @@ class ConversationListView(ListCreateAPIView[Conversation]):
         given = body.validated_data
         config = Personality.objects.lookup(given["personality_name"], request.user).value
         if config is None:
-            raise ValidationError({"personality": f"No active personality is named {given['personality_name']!r}."})
+            raise PersonalityNotFound(given["personality_name"])
         made = pinning.start(request.user, config, given.get("title", ""))
         return _written(
             made, HTTPStatus.CREATED, {"Location": reverse("conversation", args=[made.pk], request=request)}
@@ -87,7 +86,7 @@ class UpgradeView(APIView):
         try:
             pinning.upgrade(row)
         except pinning.PersonalityGone:
-            raise NoPersonality from None
+            raise PersonalityGone from None
         return _written(row)
 
 

@@ -40,9 +40,6 @@ def test_create__own_one_of_the_name__with_that(owner: APIClient, user: User, el
         ({"personality": None}, "personality"),
         ({"personality": 5}, "personality"),
         ({"personality": "el ara"}, "personality"),
-        ({"personality": "nobody"}, "personality"),
-        ({"personality": "asleep"}, "personality"),
-        ({"personality": "stellas"}, "personality"),
         ({"personality": "elara", "title": "x" * 201}, "title"),
         ({"personality": "elara", "title": 5}, "title"),
         ({"personality": "elara", "owner": 1}, "owner"),
@@ -51,13 +48,20 @@ def test_create__own_one_of_the_name__with_that(owner: APIClient, user: User, el
         ([], "body"),
     ],
 )
-def test_create__bad_input__400_names_the_field(
-    owner: APIClient, staff: User, elara: Personality, body: Any, field: str
+def test_create__bad_input__400_names_the_field(owner: APIClient, elara: Personality, body: Any, field: str) -> None:
+    answer = owner.post(LIST, body)
+    assert (answer.status_code, list(answer.json()["errors"])) == (400, [field])
+    assert not Conversation.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["nobody", "asleep", "stellas"])
+def test_create__nobody_of_that_name_for_the_caller__404_names_the_field(
+    owner: APIClient, staff: User, name: str
 ) -> None:
     Personality.objects.create(personality_name="asleep", is_active=False)
     Personality.objects.create(personality_name="stellas", owner=staff)
-    answer = owner.post(LIST, body)
-    assert (answer.status_code, list(answer.json()["errors"])) == (400, [field])
+    answer = owner.post(LIST, {"personality": name})
+    assert (answer.status_code, list(answer.json()["errors"])) == (404, ["personality"])
     assert not Conversation.objects.exists()
 
 

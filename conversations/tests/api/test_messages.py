@@ -43,12 +43,12 @@ def test_post__same_key_and_body__the_same_message(owner: APIClient, messages: s
 
 
 @pytest.mark.parametrize("other", [{"content": "Bye."}, {"role": "assistant"}])
-def test_post__same_key_other_body__422_names_the_header(
+def test_post__same_key_other_body__409_names_the_header(
     owner: APIClient, messages: str, conversation: Conversation, other: dict[str, str]
 ) -> None:
     post(owner, messages, HELLO, "a")
     answer = post(owner, messages, HELLO | other, "a")
-    assert (answer.status_code, list(answer.json()["errors"])) == (422, ["Idempotency-Key"])
+    assert (answer.status_code, list(answer.json()["errors"])) == (409, ["Idempotency-Key"])
     assert kept(conversation) == [(1, "Hello.")]
 
 
