@@ -14,6 +14,7 @@ import pytest
 from tests.e2e.instance import Instance
 
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
+CONFIG = Path(__file__).with_name("schemathesis.toml")
 # Without NUL, which no schema forbids as briefly as JSON Schema would have it: test_bad_input has it.
 BOUNDS = ("--generation-deterministic", "--generation-allow-x00", "false", "--max-examples", "100",
           "--continue-on-failure")  # fmt: skip
@@ -31,7 +32,8 @@ def instance(tmp_path: Path) -> Iterator[Instance]:
 def test_service__thousands_of_requests__as_the_schema_says(instance: Instance, tmp_path: Path) -> None:
     with instance.http() as client:
         key = f"Authorization:{client.headers['Authorization']}"
-    command = [sys.executable, str(SCHEMATHESIS), "run", f"{instance.url}/api/schema/?format=json", "-H", key, *BOUNDS]
+    program = (sys.executable, str(SCHEMATHESIS), "--config-file", str(CONFIG))
+    command = [*program, "run", f"{instance.url}/api/schema/?format=json", "-H", key, *BOUNDS]
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=110)
     print(run.stdout[-20_000:])
     assert run.returncode == 0
