@@ -60,8 +60,10 @@ class Chat:
             await exchange.answer(200, catalogue.of_config(config))
 
     async def _complete(self, exchange: Exchange, caller: Caller) -> None:
-        if refusal := await self.admit(caller.user_id, caller.key):
-            raise too_many(refusal)
+        admission = await self.admit(caller.user_id, caller.key)
+        exchange.told |= admission.headers
+        if not admission.allowed:
+            raise too_many()
         await complete(exchange, caller, self.backend, self.keep_alive_seconds)
 
 

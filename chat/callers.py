@@ -16,6 +16,10 @@ from coherence.cache import may_answer
 from personalities.config import PersonalityConfig
 from personalities.copies import hit
 from personalities.models import Personality
+from personalities.prompt import Wishes
+from preferences.copies import copies as preferences
+from preferences.managers import NO_WISHES
+from preferences.models import Preferences
 
 T = TypeVar("T")
 
@@ -55,6 +59,15 @@ async def personality(name: str, caller: Caller) -> tuple[PersonalityConfig, str
     if answer.value is None:
         raise no_such_model(name)
     return answer.value, f"{answer.source}, unverified" if answer.unverified else answer.source
+
+
+async def wishes(caller: Caller) -> Wishes:
+    """How they want to be talked to."""
+    copy = preferences.hit(caller.user_id)
+    if copy is not None:
+        copy.reads += 1
+        return copy.value or NO_WISHES
+    return await in_thread(lambda: Preferences.objects.wishes_of(caller.user_id))
 
 
 async def in_thread(work: Callable[[], T]) -> T:

@@ -8,12 +8,17 @@ import msgspec
 
 from chat import callers, requests
 from chat.backends.backend import Backend, Payload
+from chat.backends.kept import Kept
 from chat.callers import Caller
+from chat.errors import bad_request
 from chat.exchange import CallerGone, Exchange
+from chat.history import Turn, begin
 from chat.requests import ChatRequest
 from chat.streaming import stream
+from conversations.api.conditions import KEY
 from personalities.config import PersonalityConfig
-from personalities.prompt import assemble
+from personalities.prompt import Wishes, assemble
+from preferences.managers import NO_WISHES
 
 PROMPT = "prompt"
 
@@ -28,25 +33,43 @@ async def _answer(
     exchange: Exchange, request: ChatRequest, caller: Caller, backend: Backend, keep_alive: float
 ) -> None:
     with exchange.timing.part("lookup") as part:
-        config, part.description = await callers.personality(request.model, caller)
+        turn = await _turn(exchange, request, caller)
+        config, part.description = (
+            (turn.config, "database") if turn else await callers.personality(request.model, caller)
+        )
+        wishes = await callers.wishes(caller)
     with exchange.timing.part("prompt"):
-        payload = _payload(config, request)
+        payload = _payload(config, wishes, request, turn)
+    answering = Kept(backend, turn) if turn else backend
     if request.stream:
-        await stream(exchange, backend.chunks(payload), backend.seconds, config.personality_name, keep_alive)
+        await stream(exchange, answering.chunks(payload), backend.seconds, config.personality_name, keep_alive)
         return
     with exchange.timing.part("upstream"):
-        answer = await backend.complete(payload)
+        answer = await answering.complete(payload)
     await exchange.answer(200, {**answer, "model": config.personality_name})
 
 
-def _payload(config: PersonalityConfig, request: ChatRequest) -> Payload:
+async def _turn(exchange: Exchange, request: ChatRequest, caller: Caller) -> Turn | None:
+    """Of the conversation that is kept here, if the request names one."""
+    if "conversation" not in (request.metadata or {}):
+        return None
+    key = exchange.headers.get(b"idempotency-key", b"").decode("latin-1")
+    if key and not KEY.fullmatch(key):
+        raise bad_request("1 to 255 visible ASCII characters.", "idempotency-key")
+    return await callers.in_thread(lambda: begin(caller, request, key))
+
+
+def _payload(config: PersonalityConfig, wishes: Wishes, request: ChatRequest, turn: Turn | None) -> Payload:
     """Our prompt is always first. System messages of the caller stay where they are in the conversation."""
-    system = {"role": "system", "content": _prompt(config)}
-    return {**request.passed_on(), "messages": [system, *msgspec.to_builtins(request.messages)]}
+    system = {"role": "system", "content": _prompt(config, wishes)}
+    before = turn.before if turn else []
+    return {**request.passed_on(), "messages": [system, *before, *msgspec.to_builtins(request.messages)]}
 
 
-def _prompt(config: PersonalityConfig) -> str:
-    """Assembled once of each configuration."""
+def _prompt(config: PersonalityConfig, wishes: Wishes) -> str:
+    """Assembled once of each configuration, for all who wish for nothing."""
+    if wishes != NO_WISHES:
+        return assemble(config, wishes).text
     text: str = config.made_of_it.get(PROMPT) or config.made_of_it.setdefault(PROMPT, assemble(config).text)
     return text
 

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from chat.limits import Refusal
-
 INVALID = "invalid_request_error"
 
 
@@ -45,13 +43,9 @@ def no_such_model(name: str) -> ApiError:
     return ApiError(HTTPStatus.NOT_FOUND, message, param="model", code="model_not_found")
 
 
-def too_many(refusal: Refusal) -> ApiError:
+def too_many() -> ApiError:
     return ApiError(
-        HTTPStatus.TOO_MANY_REQUESTS,
-        refusal.message,
-        type="requests",
-        code="rate_limit_exceeded",
-        headers={"Retry-After": str(refusal.retry_after), **refusal.headers},
+        HTTPStatus.TOO_MANY_REQUESTS, "Too many requests: try again later.", type="requests", code="rate_limit_exceeded"
     )
 
 

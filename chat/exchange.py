@@ -30,6 +30,7 @@ class Exchange:
         self.headers = dict(scope["headers"])
         self.timing = Timing()
         self.id = uuid4().hex
+        self.told: dict[str, str] = {}  # headers of the answer, whatever it will be
         self.status: int | None = None  # once the answer is begun
         self._receive, self._send = receive, send
 
@@ -61,7 +62,7 @@ class Exchange:
 
     async def start(self, status: int, content_type: str, headers: Mapping[str, str] | None = None) -> None:
         said = {"Content-Type": content_type, "Cache-Control": "no-store", "X-Request-Id": self.id}
-        said |= {"Server-Timing": self.timing.header(), **(headers or {})}
+        said |= {"Server-Timing": self.timing.header(), **self.told, **(headers or {})}
         raw = [(name.lower().encode(), UNSAFE.sub("", value).encode()) for name, value in said.items()]
         self.status = status
         await self._write({"type": "http.response.start", "status": status, "headers": raw, "trailers": False})

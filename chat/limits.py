@@ -3,18 +3,30 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
+from django.conf import settings
 
-class Refusal(NamedTuple):
-    """Not now: in `retry_after` whole seconds. `headers` go out with it."""
+from rate_limits.headers import headers
+from rate_limits.limiter import aadmit_all
+from rate_limits.limits import limits_of
 
-    retry_after: int
-    message: str = "Too many requests."
+
+class Admission(NamedTuple):
+    """`headers` go out with the answer, whatever it is."""
+
+    allowed: bool = True
     headers: Mapping[str, str] = {}
 
 
 # Of the id of a user, and the public part of the key that they came with. Runs in the event loop: it must not block.
-Admit = Callable[[int, str], Awaitable[Refusal | None]]
+Admit = Callable[[int, str], Awaitable[Admission]]
 
 
-async def everybody(user_id: int, key: str) -> Refusal | None:
-    return None
+async def everybody(user_id: int, key: str) -> Admission:
+    return Admission()
+
+
+async def by_rate(user_id: int, key: str) -> Admission:
+    """CHAT_RATE of a user, and CHAT_KEY_RATE of each of their keys."""
+    limits = limits_of("chat", user_id, settings.CHAT_RATE, key or None, settings.CHAT_KEY_RATE)
+    verdict = await aadmit_all(limits)
+    return Admission(verdict.allowed, headers(verdict))

@@ -74,7 +74,9 @@ class ChatRequest(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True
     def passed_on(self) -> dict[str, Any]:
         """Everything but whom it is for and what is said."""
         given: dict[str, Any] = msgspec.to_builtins(self)
-        return {name: value for name, value in given.items() if name not in {"model", "messages"}}
+        metadata = {name: value for name, value in given.pop("metadata", {}).items() if name != "conversation"}
+        kept = {name: value for name, value in given.items() if name not in {"model", "messages"}}
+        return kept | ({"metadata": metadata} if metadata else {})
 
 
 def read(body: bytes, content_type: bytes) -> ChatRequest:
@@ -137,5 +139,3 @@ def _named(message: str) -> ApiError:
 def _check_together(request: ChatRequest) -> None:
     if request.stream_options and not request.stream:
         raise bad_request("stream_options: only with stream.", "stream_options")
-    if "conversation" in (request.metadata or {}):
-        raise bad_request("metadata.conversation: there are no conversations kept here yet.", "metadata.conversation")

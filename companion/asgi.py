@@ -10,6 +10,7 @@ django.setup(set_prefix=False)
 # What follows needs the applications to be loaded.
 from chat.asgi import Chat  # noqa: E402
 from chat.backends.chosen import chosen  # noqa: E402
+from chat.limits import by_rate  # noqa: E402
 from companion.door import Door  # noqa: E402
 from companion.handler import Handler  # noqa: E402
 from companion.mount import Mount  # noqa: E402
@@ -17,5 +18,5 @@ from companion.reader import HotReader  # noqa: E402
 from personalities.startup import announce  # noqa: E402
 
 django_application = Handler()
-application = HotReader(Mount("/v1/", Chat(chosen()), otherwise=Door(django_application)))
+application = HotReader(Mount("/v1/", Chat(chosen(), admit=by_rate), otherwise=Door(django_application)))
 announce()

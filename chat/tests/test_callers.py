@@ -128,7 +128,6 @@ MESSAGES = [{"role": "user", "content": "Hello?"}]
         ({"model": "elara", "messages": MESSAGES, "tools": [{"type": "function"}]}, "tools"),
         ({"model": "elara", "messages": MESSAGES, "base_url": "http://169.254.169.254"}, "base_url"),
         ({"model": "elara", "messages": MESSAGES, "stream_options": {}}, "stream_options"),
-        ({"model": "elara", "messages": MESSAGES, "metadata": {"conversation": "1"}}, "metadata.conversation"),
     ],
 )
 def test_caller__bad_request__400_that_names_the_parameter(

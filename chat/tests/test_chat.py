@@ -10,7 +10,7 @@ from openai.types.chat import ChatCompletionMessageParam
 from accounts import copies
 from accounts.models import ApiKey
 from chat.backends.absent import Absent
-from chat.limits import Refusal
+from chat.limits import Admission
 from chat.metrics import ChatCollector
 from chat.tests import model_server as moods
 from chat.tests.conftest import SECRET, Client
@@ -146,9 +146,9 @@ def test_limits__refused__429_with_retry_after_and_the_model_not_asked(
 ) -> None:
     seen = []
 
-    async def admit(user_id: int, public: str) -> Refusal | None:
+    async def admit(user_id: int, public: str) -> Admission:
         seen.append(public)
-        return Refusal(3, headers={"RateLimit-Limit": "30"})
+        return Admission(allowed=False, headers={"RateLimit-Limit": "30", "Retry-After": "3"})
 
     with pytest.raises(openai.RateLimitError) as raised:
         client(admit=admit).chat.completions.create(model="elara", messages=HELLO)

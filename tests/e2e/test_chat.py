@@ -37,7 +37,12 @@ def model() -> Iterator[ModelServer]:
 @pytest.fixture(scope="module")
 def talking(tmp_path_factory: pytest.TempPathFactory, model: ModelServer) -> Iterator[Instance]:
     """An instance before `model`, that has one connection to its database."""
-    extra = {"LLM_BASE_URL": model.url, "LLM_MODEL": "big-model", "DATABASE_POOL_SIZE": "1"}
+    extra = {
+        "LLM_BASE_URL": model.url,
+        "LLM_MODEL": "big-model",
+        "DATABASE_POOL_SIZE": "1",
+        "CHAT_RATE": "100000/minute",
+    }
     running = Instance(tmp_path_factory.mktemp("talking") / "var", extra=extra)
     try:
         yield running.wait_for_block()

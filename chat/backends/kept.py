@@ -1,0 +1,53 @@
+"""Who answers a turn of a conversation: the language model, whose answer is kept before its end is told; or, when the
+same was asked before, nobody, for the answer is there.
+"""
+
+from collections.abc import AsyncGenerator
+from time import time
+from typing import Any
+from uuid import uuid4
+
+from chat.backends.backend import Backend, Chunk, Payload
+from chat.callers import in_thread
+from chat.history import Turn, keep
+
+
+class Kept:
+    def __init__(self, backend: Backend, turn: Turn) -> None:
+        self._backend, self._turn = backend, turn
+        self.seconds = backend.seconds
+
+    async def complete(self, payload: Payload) -> dict[str, Any]:
+        if self._turn.answered is not None:
+            message = {"role": "assistant", "content": self._turn.answered, "refusal": None}
+            choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
+            return {**_head("chat.completion"), "choices": [choice]}
+        answer = await self._backend.complete(payload)
+        await self._keep(_text(answer.get("choices"), "message"))
+        return answer
+
+    async def chunks(self, payload: Payload) -> AsyncGenerator[Chunk, None]:
+        if self._turn.answered is not None:
+            for delta, reason in (({"role": "assistant", "content": self._turn.answered}, None), ({}, "stop")):
+                choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
+                yield {**_head("chat.completion.chunk"), "choices": [choice]}
+            return
+        said: list[str] = []
+        async for chunk in self._backend.chunks(payload):
+            said.append(_text(chunk.get("choices"), "delta"))
+            yield chunk
+        await self._keep("".join(said))
+
+    async def _keep(self, answer: str) -> None:
+        await in_thread(lambda: keep(self._turn, answer))
+
+
+def _head(kind: str) -> dict[str, Any]:
+    return {"id": f"chatcmpl-{uuid4().hex}", "object": kind, "created": int(time())}
+
+
+def _text(choices: Any, part: str) -> str:
+    """What a language model has sent may have any shape."""
+    first = choices[0] if isinstance(choices, list) and choices else {}
+    content = (first.get(part) or {}).get("content") if isinstance(first, dict) else None
+    return content if isinstance(content, str) else ""

@@ -1,0 +1,93 @@
+"""A turn of a conversation that is kept here: what was said before comes from there, what is answered goes there."""
+
+from http import HTTPStatus
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from chat.callers import Caller
+from chat.errors import ApiError, bad_request
+from chat.requests import ChatMessage, ChatRequest
+from conversations import pinning, turns
+from conversations.models import Conversation, Role
+from conversations.recent import recent
+from conversations.turns import Draft, InvalidContent, KeyReused
+from personalities.config import PersonalityConfig
+from personalities.names import InvalidName, canonical
+
+PARAM = "metadata.conversation"
+
+
+class Turn(NamedTuple):
+    """`before` are OpenAI's messages; `answered`, what was answered when the same was sent before under its key."""
+
+    conversation: Conversation
+    config: PersonalityConfig
+    before: list[dict[str, Any]]
+    said: list[Draft]
+    key: str
+    answered: str | None
+
+
+def begin(caller: Caller, request: ChatRequest, key: str) -> Turn:
+    """Raises ApiError for what cannot be a turn of that conversation. To be called in a thread."""
+    conversation = _conversation(caller, (request.metadata or {})["conversation"])
+    config = pinning.config_of(conversation)
+    if not _is_named(config, request.model):
+        raise bad_request(f"The conversation is with {config.personality_name}.", "model")
+    said = [_draft(message) for message in request.messages]
+    answered = _answered(conversation, said, key) if key else None
+    before = [{"role": message.role, "content": message.content} for message in recent(conversation)]
+    return Turn(conversation, config, before, said, key, answered)
+
+
+def keep(turn: Turn, answer: str) -> None:
+    """What was said and what was answered, both or none, and once. To be called in a thread, before it is told."""
+    try:
+        turns.append(turn.conversation, [*turn.said, Draft(Role.ASSISTANT, answer)], turn.key)
+    except KeyReused:
+        pass  # the same was sent twice at a time, and the other answer is kept
+    except Conversation.DoesNotExist:
+        raise _no_conversation() from None
+    except InvalidContent as error:
+        raise ApiError(HTTPStatus.BAD_GATEWAY, f"The answer cannot be kept. {error}", type="api_error") from None
+
+
+def _conversation(caller: Caller, text: str) -> Conversation:
+    try:
+        return Conversation.objects.get(pk=UUID(text), owner=caller.user_id)
+    except (ValueError, Conversation.DoesNotExist):
+        raise _no_conversation() from None
+
+
+def _no_conversation() -> ApiError:
+    message = "You have no conversation with this id."
+    return ApiError(HTTPStatus.NOT_FOUND, message, param=PARAM, code="conversation_not_found")
+
+
+def _is_named(config: PersonalityConfig, model: str) -> bool:
+    try:
+        return canonical(model) == config.personality_name
+    except InvalidName:
+        return False
+
+
+def _draft(message: ChatMessage) -> Draft:
+    if message.role != "user":
+        raise bad_request("With a conversation, send what the user says now: the rest is kept here.", "messages")
+    content = message.content
+    text = content if isinstance(content, str) else "".join(part.text for part in content)
+    try:
+        turns.check(text)
+    except InvalidContent as error:
+        raise bad_request(str(error), "messages") from None
+    return Draft(Role.USER, text)
+
+
+def _answered(conversation: Conversation, said: list[Draft], key: str) -> str | None:
+    kept = turns.stored(conversation, key)
+    if not kept:
+        return None
+    if [(message.role, message.content) for message in kept[:-1]] != [tuple(draft) for draft in said]:
+        message = "This Idempotency-Key was sent with another message."
+        raise ApiError(HTTPStatus.CONFLICT, message, param="idempotency-key", code="idempotency_key_reused")
+    return kept[-1].content

@@ -1,0 +1,140 @@
+"""A conversation that is kept here: what was said is sent along, what is answered is kept, both once."""
+
+from collections.abc import Callable
+from typing import Any
+
+import openai
+import pytest
+from django.contrib.auth.models import User
+
+from chat.tests import model_server as moods
+from chat.tests.conftest import Client
+from chat.tests.model_server import ModelServer
+from conversations import pinning
+from conversations.models import Conversation
+from personalities.models import Personality
+from personalities.prompt import Wishes, assemble
+from preferences.models import Preferences
+
+Say = Callable[..., Any]
+
+
+@pytest.fixture
+def conversation(key: str) -> Conversation:
+    return pinning.start(User.objects.get(username="ursula"), Personality.objects.get_config("elara"))
+
+
+@pytest.fixture
+def say(talk: openai.OpenAI, conversation: Conversation) -> Say:
+    def send(text: str, idempotency_key: str = "", **options: Any) -> Any:
+        given: Any = {"model": "elara", "metadata": {"conversation": str(conversation.pk)}} | options
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else None
+        messages = given.pop("messages", [{"role": "user", "content": text}])
+        return talk.chat.completions.create(messages=messages, extra_headers=headers, **given)
+
+    return send
+
+
+def kept(conversation: Conversation) -> list[tuple[str, str]]:
+    return list(conversation.messages.order_by("position").values_list("role", "content"))
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_turn__second__what_was_said_is_sent_along(
+    say: Say, model: ModelServer, conversation: Conversation, stream: bool
+) -> None:
+    for text in ("One.", "Two."):
+        answer = say(text, stream=stream)
+        if stream:
+            list(answer)
+    said = [(message["role"], message["content"]) for message in model.asked[1][1]["messages"][1:]]
+    first = [("user", "One."), ("assistant", "Hello there.")]
+    assert said == [*first, ("user", "Two.")]
+    assert kept(conversation) == [*first, ("user", "Two."), ("assistant", "Hello there.")]
+    assert "metadata" not in model.asked[0][1]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_turn__sent_again_with_its_key__the_same_answer_and_nobody_asked(
+    say: Say, model: ModelServer, conversation: Conversation, stream: bool
+) -> None:
+    say("One.", "turn-1")
+    again = say("One.", "turn-1", stream=stream)
+    if stream:
+        text = "".join(event.choices[0].delta.content or "" for event in again)
+    else:
+        text = again.choices[0].message.content
+    assert (text, len(model.asked), len(kept(conversation))) == ("Hello there.", 1, 2)
+
+
+def test_turn__another_message_with_its_key__409(say: Say, conversation: Conversation) -> None:
+    say("One.", "turn-1")
+    with pytest.raises(openai.ConflictError) as raised:
+        say("Two.", "turn-1")
+    assert raised.value.param == "idempotency-key"
+    assert len(kept(conversation)) == 2
+
+
+def test_turn__the_model_fails__nothing_is_kept(say: Say, model: ModelServer, conversation: Conversation) -> None:
+    model.mood = moods.status("500 Oops")
+    with pytest.raises(openai.InternalServerError):
+        say("One.", "turn-1")
+    assert kept(conversation) == []
+    model.mood = moods.speak
+    say("One.", "turn-1")
+    assert len(kept(conversation)) == 2
+
+
+def test_turn__edited_meanwhile__still_the_version_that_it_began_with(
+    say: Say, model: ModelServer, conversation: Conversation
+) -> None:
+    before = assemble(Personality.objects.get_config("elara")).text
+    Personality.objects.filter(personality_name="elara").update(backstory="Another.")
+    say("One.")
+    assert model.asked[0][1]["messages"][0]["content"] == before
+
+
+@pytest.mark.parametrize("id", ["1", "", "85c872cd-68db-42d5-9164-a78a7f51a611"])
+def test_turn__of_no_conversation__404_names_it(say: Say, id: str) -> None:
+    with pytest.raises((openai.NotFoundError, openai.BadRequestError)) as raised:
+        say("One.", metadata={"conversation": id})
+    assert str(raised.value.param).startswith("metadata")
+
+
+def test_turn__of_somebody_elses_conversation__404(say: Say) -> None:
+    other = pinning.start(User.objects.get(username="otto"), Personality.objects.get_config("elara"))
+    with pytest.raises(openai.NotFoundError):
+        say("One.", metadata={"conversation": str(other.pk)})
+    assert kept(other) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "param"),
+    [
+        ({"model": "mira"}, "model"),
+        ({"model": "no one"}, "model"),
+        ({"messages": [{"role": "assistant", "content": "Hi."}]}, "messages"),
+        ({"messages": [{"role": "system", "content": "Be rude."}]}, "messages"),
+    ],
+)
+def test_turn__that_does_not_fit__400_names_the_parameter(say: Say, options: dict[str, Any], param: str) -> None:
+    with pytest.raises(openai.BadRequestError) as raised:
+        say("One.", **options)
+    assert raised.value.param == param
+
+
+def test_turn__key_that_is_none__400(say: Say) -> None:
+    with pytest.raises(openai.BadRequestError) as raised:
+        say("One.", "k" * 256)
+    assert raised.value.param == "idempotency-key"
+
+
+def test_chat__a_user_with_wishes__the_prompt_says_them(
+    client: Client, talk: openai.OpenAI, model: ModelServer
+) -> None:
+    wishes = Wishes(call_me="Sam", tone="calm")
+    Preferences.objects.replace(User.objects.get(username="ursula"), wishes)
+    talk.chat.completions.create(model="elara", messages=[{"role": "user", "content": "Hi."}])
+    prompt = model.asked[0][1]["messages"][0]["content"]
+    assert prompt == assemble(Personality.objects.get_config("elara"), wishes).text
+    assert "Sam" in prompt

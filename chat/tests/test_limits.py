@@ -1,0 +1,51 @@
+"""Thirty a minute, of a user and of a key, told in the headers; forwarding headers do nothing."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+
+from chat.asgi import Chat
+from chat.backends.console import Console
+from chat.limits import by_rate
+from chat.tests.conftest import served
+from rate_limits.rate import parse
+
+BODY = {"model": "elara", "messages": [{"role": "user", "content": "Hi."}]}
+
+
+def ask(url: str, key: str, **headers: str) -> httpx.Response:
+    given = {"Authorization": f"Bearer {key}", **headers}
+    return httpx.post(f"{url}/chat/completions", json=BODY, headers=given, trust_env=False, timeout=20)
+
+
+def test_limit__two_hundred_at_once_by_forty__exactly_so_many(key: str, settings: Any) -> None:
+    settings.CHAT_RATE = settings.CHAT_KEY_RATE = parse("30/hour", "CHAT_RATE")
+    with served(Chat(Console(), admit=by_rate)) as url, ThreadPoolExecutor(40) as threads:
+        spoofed = (
+            {"X-Forwarded-For": f"10.0.0.{number}", "Forwarded": f"for=10.0.0.{number}"} for number in range(200)
+        )
+        answers = list(threads.map(lambda headers: ask(url, key, **headers), spoofed))
+    statuses = [answer.status_code for answer in answers]
+    assert (statuses.count(200), statuses.count(429)) == (30, 170)
+    refused = next(answer for answer in answers if answer.status_code == 429)
+    assert int(refused.headers["Retry-After"]) >= 1
+    assert refused.json()["error"]["code"] == "rate_limit_exceeded"
+    assert {answer.headers["RateLimit-Limit"] for answer in answers} == {"30"}
+
+
+def test_limit__of_models__none(key: str, settings: Any) -> None:
+    settings.CHAT_RATE = settings.CHAT_KEY_RATE = parse("1/hour", "CHAT_RATE")
+    with served(Chat(Console(), admit=by_rate)) as url:
+        headers = {"Authorization": f"Bearer {key}"}
+        assert {httpx.get(f"{url}/models", headers=headers, trust_env=False).status_code for _ in range(3)} == {200}
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_limit__with_and_without_redis__holds(key: str, settings: Any, enabled: bool) -> None:
+    settings.CHAT_RATE = settings.CHAT_KEY_RATE = parse("4/hour", "CHAT_RATE")
+    settings.REDIS_ENABLED, settings.WEB_WORKERS = enabled, 1
+    with served(Chat(Console(), admit=by_rate)) as url:
+        statuses = [ask(url, key).status_code for _ in range(10)]
+    assert statuses.count(200) == 4
