@@ -13,6 +13,11 @@ NAME = {"name": "name", "in": "path", "required": True, "schema": {"type": "stri
 TEXT = {"type": "string"}
 NULLABLE = {"type": "string", "nullable": True}
 
+ONLY_WITH_STREAM = [
+    {"required": ["stream"], "properties": {"stream": {"type": "boolean", "enum": [True]}}},
+    {"not": {"required": ["stream_options"]}},
+]
+
 COMPONENTS: dict[str, Any] = {
     "ChatModel": {
         "type": "object",
@@ -56,6 +61,7 @@ COMPONENTS: dict[str, Any] = {
 def add(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """A hook of drf-spectacular's."""
     components: Any = msgspec.json.schema_components([ChatRequest], ref_template=REFERENCE)[1]
+    components["ChatRequest"]["anyOf"] = ONLY_WITH_STREAM
     result["components"]["schemas"] |= COMPONENTS | components
     result["paths"] |= {
         COMPLETIONS: {"post": _operation("chat", "Talk to a personality.", "ChatCompletion", body=True)},

@@ -42,7 +42,7 @@ class ChatTextPart(msgspec.Struct, forbid_unknown_fields=True):
 
 class ChatMessage(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     role: Literal["system", "developer", "user", "assistant"]
-    content: str | list[ChatTextPart]
+    content: str | Annotated[list[ChatTextPart], msgspec.Meta(min_length=1)]
     name: Text | None = None
 
 
@@ -96,7 +96,7 @@ def _without_nothing(message: Any) -> Any:
     """Clients send an answer back as they had it: with a refusal of null, and no annotations."""
     if not isinstance(message, dict):
         return message
-    return {name: value for name, value in message.items() if value is not None and value != []}
+    return {name: value for name, value in message.items() if value is not None and (value != [] or name == "content")}
 
 
 def _plain(body: bytes, content_type: str) -> Any:

@@ -60,6 +60,7 @@ class Text(serializers.CharField):
         return super().to_internal_value(data)
 
 
+@extend_schema_field({"type": "array", "items": {"type": "string", "enum": list(PREFERENCES)}, "uniqueItems": True})
 class Locks(serializers.ListField):
     """Names of preferences, each once; the order has no meaning."""
 

@@ -3,15 +3,19 @@
 import re
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from personalities.api.fields import StrictSerializer, Text
 from personalities.lint import refusals_in
 from personalities.prompt.wishes import CHOICES, MAX_NAME, language_tag
 
+ANY_CASE = "[A-Za-z]{2,3}(-[A-Za-z]{4})?(-([A-Za-z]{2}|[0-9]{3}))?"
+ONE_LINE = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
 NO_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # a name that goes on below would read as more of the prompt
 
 
+@extend_schema_field({"type": "string", "nullable": True, "pattern": f"^({ANY_CASE})?$"})
 class LanguageTag(Text):
     """A BCP 47 tag, in any case."""
 
@@ -22,6 +26,7 @@ class LanguageTag(Text):
             raise serializers.ValidationError(str(error)) from None
 
 
+@extend_schema_field({"type": "string", "nullable": True, "maxLength": MAX_NAME, "pattern": ONE_LINE})
 class CalledName(Text):
     """One line, kept to the letter; none that holds nothing but spaces."""
 

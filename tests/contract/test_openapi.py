@@ -22,7 +22,7 @@ BOUNDS = ("--generation-deterministic", "--generation-allow-x00", "false", "--ma
 
 @pytest.fixture
 def instance(tmp_path: Path) -> Iterator[Instance]:
-    running = Instance(tmp_path / "var")
+    running = Instance(tmp_path / "var", extra={"CHAT_RATE": "100000/second"})  # whose limit is not what is looked at
     try:
         yield running.wait_for_block()
     finally:

@@ -41,7 +41,7 @@ def talking(tmp_path_factory: pytest.TempPathFactory, model: ModelServer) -> Ite
         "LLM_BASE_URL": model.url,
         "LLM_MODEL": "big-model",
         "DATABASE_POOL_SIZE": "1",
-        "CHAT_RATE": "100000/minute",
+        "CHAT_RATE": "100000/second",
     }
     running = Instance(tmp_path_factory.mktemp("talking") / "var", extra=extra)
     try:
