@@ -12,6 +12,7 @@ import msgspec
 
 from chat.backends import failures
 from chat.backends.backend import Chunk, Payload
+from chat.backends.sending import send
 from chat.backends.sse import bounded, events
 from chat.metrics import numbers
 
@@ -78,9 +79,7 @@ class Upstream:
     async def _send(self, content: bytes, *, last: bool) -> httpx.Response | None:
         """None where it is worth another attempt."""
         try:
-            response = await self._client.send(
-                self._client.build_request("POST", self._url, content=content), stream=True
-            )
+            response = await send(self._client, self._url, content)
         except (httpx.ConnectError, httpx.ConnectTimeout):
             if last:
                 raise

@@ -36,15 +36,14 @@ class ModelServer:
     async def serve(self, reader: asyncio.StreamReader, writer: Writer) -> None:
         self.connections += 1
         try:
-            while request := await _read(reader):
-                self.asked.append(request)
-                # A caller that hangs up ends whatever the mood is at.
-                mood = asyncio.ensure_future(self.mood(self, writer, request[1]))
-                gone = asyncio.ensure_future(reader.read(1))
-                await asyncio.wait({mood, gone}, return_when=asyncio.FIRST_COMPLETED)
-                mood.cancel()
-                await asyncio.gather(mood, return_exceptions=True)
-                break
+            request = await _read(reader)
+            self.asked.append(request)
+            # A caller that hangs up ends whatever the mood is at.
+            tasks = asyncio.ensure_future(self.mood(self, writer, request[1])), asyncio.ensure_future(reader.read(1))
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
         except (OSError, asyncio.IncompleteReadError):
             pass
         finally:
