@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, Scope
 
-from chat import callers, catalogue
+from chat import callers, catalogue, sessions
 from chat.backends.backend import Backend
 from chat.callers import Caller
 from chat.completions import complete
@@ -19,6 +19,7 @@ from chat.metrics import numbers
 logger = logging.getLogger(__name__)
 
 COMPLETIONS, MODELS = "/v1/chat/completions", "/v1/models"
+PAGE_COMPLETIONS = "/chat/completions"  # the same for the page, which has a session in place of a key
 KEEP_ALIVE_SECONDS = 15.0
 
 
@@ -49,9 +50,9 @@ class Chat:
             await exchange.refuse(error)
 
     async def _answer(self, exchange: Exchange, endpoint: str) -> None:
-        caller = await callers.identify(exchange.headers.get(b"authorization", b""))
+        caller = await _identify(exchange, endpoint)
         _check_method(exchange, endpoint)
-        if endpoint == COMPLETIONS:
+        if endpoint in {COMPLETIONS, PAGE_COMPLETIONS}:
             await self._complete(exchange, caller)
         elif endpoint == MODELS:
             await exchange.answer(200, await callers.in_thread(lambda: catalogue.all_of(caller)))
@@ -67,9 +68,16 @@ class Chat:
         await complete(exchange, caller, self.backend, self.keep_alive_seconds)
 
 
+async def _identify(exchange: Exchange, endpoint: str) -> Caller:
+    """A cookie counts on the page's address alone, where a key does not: no other is open to forged requests."""
+    if endpoint == PAGE_COMPLETIONS:
+        return await sessions.identify(exchange)
+    return await callers.identify(exchange.headers.get(b"authorization", b""))
+
+
 def _endpoint(path: str) -> str:
     """Few, so that they can be labels of metrics."""
-    if path in {COMPLETIONS, MODELS}:
+    if path in {COMPLETIONS, PAGE_COMPLETIONS, MODELS}:
         return path
     return f"{MODELS}/{{name}}" if path.startswith(f"{MODELS}/") else ""
 
@@ -78,7 +86,7 @@ def _check_method(exchange: Exchange, endpoint: str) -> None:
     called = f"({exchange.method} {exchange.path[:120]})"
     if not endpoint:
         raise ApiError(HTTPStatus.NOT_FOUND, f"Invalid URL {called}", code="unknown_url")
-    allowed = {"POST"} if endpoint == COMPLETIONS else {"GET", "HEAD"}
+    allowed = {"GET", "HEAD"} if endpoint.startswith(MODELS) else {"POST"}
     if exchange.method not in allowed:
         headers = {"Allow": ", ".join(sorted(allowed))}
         raise ApiError(

@@ -38,6 +38,15 @@ def invalid_key() -> ApiError:
     return ApiError(HTTPStatus.UNAUTHORIZED, message, code="invalid_api_key", headers=headers)
 
 
+def not_signed_in() -> ApiError:
+    return ApiError(HTTPStatus.UNAUTHORIZED, "You are signed out. Sign in, then try again.", code="signed_out")
+
+
+def not_from_our_page(reason: str) -> ApiError:
+    """Also what a page is told that was open while somebody signed in anew."""
+    return ApiError(HTTPStatus.FORBIDDEN, f"{reason} Load the page anew.", param="x-csrftoken", code="csrf_failed")
+
+
 def no_such_model(name: str) -> ApiError:
     message = f"The model {name!r:.120} does not exist: no active personality of yours, nor a global one, is named so."
     return ApiError(HTTPStatus.NOT_FOUND, message, param="model", code="model_not_found")

@@ -25,7 +25,7 @@ class CallerGone(Exception):
 
 class Exchange:
     def __init__(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        self.method = scope["method"]
+        self.method, self.scheme = scope["method"], scope.get("scheme", "http")
         self.path = scope["path"].removeprefix(scope.get("root_path") or "")
         self.headers = dict(scope["headers"])
         self.timing = Timing()

@@ -8,7 +8,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "companion.settings")
 django.setup(set_prefix=False)
 
 # What follows needs the applications to be loaded.
-from chat.asgi import Chat  # noqa: E402
+from chat.asgi import PAGE_COMPLETIONS, Chat  # noqa: E402
 from chat.backends.chosen import chosen  # noqa: E402
 from chat.limits import by_rate  # noqa: E402
 from companion.door import Door  # noqa: E402
@@ -18,5 +18,7 @@ from companion.reader import HotReader  # noqa: E402
 from personalities.startup import announce  # noqa: E402
 
 django_application = Handler()
-application = HotReader(Mount("/v1/", Chat(chosen(), admit=by_rate), otherwise=Door(django_application)))
+chat = Chat(chosen(), admit=by_rate)
+beside_pages = Mount(PAGE_COMPLETIONS, chat, otherwise=Door(django_application))
+application = HotReader(Mount("/v1/", chat, otherwise=beside_pages))
 announce()
