@@ -13,9 +13,12 @@ class SlashMiddleware(CommonMiddleware):
 
 
 class ContentSecurityPolicyMiddleware(MiddlewareMixin):
-    """Pages load nothing from elsewhere, nor send anything there. What programs read is no page."""
+    """Pages load nothing from elsewhere, nor send anything there. What programs read is no page.
+
+    A view may have said it for itself, and more strictly.
+    """
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         if response.get("Content-Type", "").startswith("text/html"):
-            response["Content-Security-Policy"] = settings.CONTENT_SECURITY_POLICY
+            response.headers.setdefault("Content-Security-Policy", settings.CONTENT_SECURITY_POLICY)
         return response

@@ -1,0 +1,40 @@
+"""The playground: talk to a personality in a browser, and see what a language model is told of her."""
+
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db.models import F
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import ensure_csrf_cookie
+from django.views.decorators.http import require_safe
+
+from chat.asgi import PAGE_COMPLETIONS
+from personalities.models import Personality
+
+# Stricter than that of other pages: here stands what a language model says, and there is no script but our own.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+@require_safe
+@login_required
+@ensure_csrf_cookie  # the script reads it anew each time: who signs in again meanwhile has another
+@never_cache  # a conversation is not to come back by the button "Back" after its owner has signed out
+def playground(request: HttpRequest) -> HttpResponse:
+    theirs, global_ones = _choices(request.user)
+    groups = [("Yours", theirs), ("Everybody's", global_ones)]
+    context = {"groups": groups, "is_any": bool(theirs or global_ones), "completions": PAGE_COMPLETIONS}
+    page = render(request, "chat/playground.html", context)
+    page["Content-Security-Policy"] = POLICY
+    return page
+
+
+def _choices(user: AbstractBaseUser | AnonymousUser) -> tuple[list[Personality], list[Personality]]:
+    """Their own, and the global ones; where they have one of a global one's name, it is theirs that answers to it."""
+    rows = Personality.objects.visible_to(user).filter(is_active=True)
+    rows = rows.order_by("personality_name", F("owner").asc(nulls_first=True)).defer("backstory", "custom_instructions")
+    found = {row.personality_name: row for row in rows}.values()
+    return [row for row in found if row.owner_id], [row for row in found if not row.owner_id]

@@ -1,0 +1,84 @@
+// The system prompt beside the conversation: where each line comes from, and what says nothing.
+import { asTrouble, refusal } from "./trouble.js";
+
+const panel = document.getElementById("prompt");
+const button = document.getElementById("prompt-button");
+const state = document.getElementById("prompt-state");
+const lines = document.getElementById("prompt-lines");
+const omissions = document.getElementById("prompt-omissions");
+
+let address;
+let request;
+
+export function showOf(url) {
+  address = url;
+  lines.replaceChildren();
+  omissions.hidden = true;
+  refresh();
+}
+
+// Whoever edits her meanwhile is seen with the next message.
+export async function refresh() {
+  request?.abort();
+  if (panel.hidden || !address) return;
+  request = new AbortController();
+  try {
+    const answer = await fetch(address, { signal: request.signal });
+    if (!answer.ok) throw await refusal(answer);
+    show(await answer.json());
+  } catch (error) {
+    if (error.name !== "AbortError") state.textContent = asTrouble(error).message;
+  }
+}
+
+function show(prompt) {
+  state.textContent = `About ${prompt.tokens} tokens. Under each line stands the field that it comes from.`;
+  lines.replaceChildren(...prompt.sections.map((section) => sectionOf(section, prompt.lines)));
+  omissions.hidden = prompt.omissions.length === 0;
+  omissions.querySelector("summary").textContent = `Left out: ${prompt.omissions.length}`;
+  omissions.querySelector("dl").replaceChildren(...prompt.omissions.map(omissionOf));
+}
+
+function sectionOf(section, all) {
+  const title = element("h3", "", section.name[0].toUpperCase() + section.name.slice(1).replaceAll("_", " "));
+  title.append(element("span", "tokens", `about ${section.tokens} tokens`));
+  const parts = bySource(all.filter((line) => line.section === section.name));
+  const whole = element("section", "");
+  whole.append(title, ...parts.map(partOf));
+  return whole;
+}
+
+// Lines of one source that follow one another are one part: an author's text is many lines.
+function bySource(some) {
+  const parts = [];
+  for (const { source, text } of some) {
+    if (parts.at(-1)?.source === source) parts.at(-1).text += `\n${text}`;
+    else parts.push({ source, text });
+  }
+  return parts;
+}
+
+function partOf({ source, text }) {
+  const part = element("div", "part");
+  part.append(element("p", "told", text), element("code", "source", source));
+  return part;
+}
+
+function omissionOf({ source, reason }) {
+  const omission = element("div", "");
+  omission.append(element("dt", "source", source), element("dd", "", reason));
+  return omission;
+}
+
+function element(tag, className, text = "") {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  made.textContent = text;
+  return made;
+}
+
+button.addEventListener("click", () => {
+  panel.hidden = !panel.hidden;
+  button.setAttribute("aria-expanded", String(!panel.hidden));
+  refresh();
+});
