@@ -56,7 +56,13 @@ def test_page__either_scheme__nothing_sideways_and_accessible(page: Page, name: 
     rules = {"runOnly": ["wcag2a", "wcag2aa"]}
     found = Axe().run(page, context=OURS[name], options=rules)
     assert not found.response["violations"], found.generate_report()
-    if SHOTS and page.viewport_size and name != "home":
+    if name != "home":
+        keep(page, name, scheme)
+
+
+def keep(page: Page, name: str, scheme: str) -> None:
+    """What is seen now, if somebody asked for it."""
+    if SHOTS and page.viewport_size:
         page.screenshot(path=Path(SHOTS) / f"{name}-{scheme}-{page.viewport_size['width']}.png")
 
 

@@ -76,6 +76,13 @@ def test_run__unchanged__typed_errors(instance: Instance) -> None:
         client.chat.completions.create(model="elara", messages=[])
 
 
+def test_run__page_without_a_session__typed_error_and_the_headers_of_all_pages(instance: Instance) -> None:
+    with instance.http() as client:
+        said = client.post("/chat/completions", json={"model": "elara", "messages": HELLO})
+    assert (said.status_code, said.json()["error"]["code"]) == (401, "signed_out")
+    assert said.headers["X-Content-Type-Options"] == "nosniff"
+
+
 def test_run__language_model__answers_and_its_failures_are_typed(talking: Instance, model: ModelServer) -> None:
     client = client_of(talking)
     assert client.chat.completions.create(model="elara", messages=HELLO).choices[0].message.content == "Hello there."

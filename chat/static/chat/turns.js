@@ -16,7 +16,8 @@ export function begin({ name, shown, archetype, greeting }) {
   turns.replaceChildren(intro);
 }
 
-const hueOf = (name) => [...name].reduce((hue, letter) => (hue * 31 + letter.codePointAt(0)) % 360, 7);
+// Always the same for a name, between blue and pink.
+const hueOf = (name) => 240 + [...name].reduce((hue, letter) => (hue * 31 + letter.codePointAt(0)) % 110, 7);
 
 export function add(role, who, text = "") {
   const turn = clone("turn");

@@ -1,0 +1,153 @@
+"""The playground before a language model that has moods: slow, broken, absent, or too often asked."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from chat.tests import model_server as moods
+from chat.tests.model_server import ModelServer
+from tests.browser.test_playground import last, say
+from tests.e2e.instance import Instance, wait_until
+
+
+@pytest.fixture(scope="module")
+def model() -> Iterator[ModelServer]:
+    with moods.running() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def instance(tmp_path_factory: pytest.TempPathFactory, model: ModelServer) -> Iterator[Instance]:
+    extra = {"LLM_BASE_URL": model.url, "LLM_MODEL": "big-model"}
+    running = Instance(Path(tmp_path_factory.mktemp("talking")) / "var", extra=extra)
+    try:
+        yield running.wait_for_block()
+    finally:
+        running.stop()
+
+
+@pytest.fixture
+def playground(page: Page, instance: Instance, model: ModelServer) -> Page:
+    """Another window: in `page` an error in the console fails the test, and Chromium writes each bad status there."""
+    model.mood = moods.speak
+    model.release.clear()
+    browser, state = page.context.browser, page.context.storage_state()
+    assert browser
+    context = browser.new_context(storage_state=state, viewport=page.viewport_size, base_url=instance.url)
+    second = context.new_page()
+    second.goto("/chat/")
+    second.select_option("#personality", "elara")
+    return second
+
+
+def trouble(page: Page, text: str) -> None:
+    expect(page.get_by_role("alert")).to_contain_text(text)
+    expect(page.get_by_role("button", name="Send")).to_be_visible()
+
+
+def try_again(page: Page) -> None:
+    page.get_by_role("button", name="Try again").click()
+    expect(last(page)).to_have_text("Hello there.")
+    expect(page.get_by_role("alert")).to_have_count(0)
+    expect(page.locator(".turn")).to_have_count(2)
+
+
+def test_playground__streams__each_piece_as_it_comes(playground: Page, model: ModelServer) -> None:
+    model.mood = moods.wait_for_release
+    say(playground, "Hello?")
+    expect(last(playground)).to_have_text("Hello ")
+    expect(playground.get_by_role("log")).to_have_attribute("aria-busy", "true")
+    model.let_go()
+    expect(last(playground)).to_have_text("Hello there.")
+    expect(playground.get_by_role("log")).to_have_attribute("aria-busy", "false")
+
+
+@pytest.mark.parametrize("way", ["button", "Escape"])
+def test_playground__stop__the_model_is_let_go_and_what_was_said_stays(
+    playground: Page, model: ModelServer, way: str
+) -> None:
+    model.mood = moods.wait_for_release
+    say(playground, "Hello?")
+    expect(last(playground)).to_have_text("Hello ")
+    if way == "button":
+        playground.get_by_role("button", name="Stop").click()
+    else:
+        playground.keyboard.press("Escape")
+    expect(playground.get_by_text("Stopped.")).to_be_visible()
+    expect(playground.get_by_label("Message")).to_be_focused()
+    wait_until(lambda: model.connections == 0, 2)
+    model.mood = moods.speak
+    say(playground, "Go on.")
+    expect(last(playground)).to_have_text("Hello there.")
+    assert [message["role"] for message in model.asked[-1][1]["messages"]] == ["system", "user", "assistant", "user"]
+
+
+def test_playground__another_chosen_meanwhile__the_model_is_let_go(playground: Page, model: ModelServer) -> None:
+    model.mood = moods.wait_for_release
+    say(playground, "Hello?")
+    expect(last(playground)).to_have_text("Hello ")
+    model.mood = moods.speak
+    playground.select_option("#personality", "nova")
+    wait_until(lambda: model.connections == 0, 2)
+    say(playground, "Hello?")
+    expect(last(playground)).to_have_text("Hello there.")
+    assert len(model.asked[-1][1]["messages"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("mood", "text"),
+    [
+        (moods.status("429 Too Many", more="Retry-After: 7\r\n"), "Too many requests. Try again in"),
+        (moods.status("401 Unauthorized"), "language model"),
+        (moods.streaming(moods.chunk("Hel"), then=moods.reset), "answer was broken"),
+    ],
+)
+def test_playground__model_fails__said_in_words_and_tried_again(
+    playground: Page, model: ModelServer, mood: moods.Mood, text: str
+) -> None:
+    model.mood = mood
+    say(playground, "Hello?")
+    trouble(playground, text)
+    model.mood = moods.speak
+    try_again(playground)
+
+
+def test_playground__server_away__said_in_words_and_tried_again(playground: Page) -> None:
+    playground.route("**/chat/completions", lambda route: route.abort())
+    say(playground, "Hello?")
+    trouble(playground, "The server does not answer.")
+    playground.unroute("**/chat/completions")
+    try_again(playground)
+
+
+def test_playground__signed_out_meanwhile__signs_in_beside_and_goes_on(playground: Page, instance: Instance) -> None:
+    playground.context.clear_cookies(name="sessionid")
+    say(playground, "Hello?")
+    trouble(playground, "You are signed out.")
+    with playground.context.expect_page() as opened:
+        playground.get_by_role("link", name="Sign in").click()
+    login = opened.value
+    login.fill("[name=username]", "admin")
+    login.fill("[name=password]", instance.password)
+    login.click("button[type=submit], input[type=submit]")
+    login.wait_for_url("**/chat/")
+    try_again(playground)
+
+
+def test_playground__personality_gone__says_so(playground: Page, instance: Instance) -> None:
+    with instance.http() as client:
+        client.patch("/api/v1/personalities/elara/", json={"is_active": False}).raise_for_status()
+        say(playground, "Hello?")
+        trouble(playground, "This personality is not there any more.")
+        client.patch("/api/v1/personalities/elara/?owner=global", json={"is_active": True}).raise_for_status()
+
+
+def test_playground__too_long__says_so(playground: Page) -> None:
+    for _ in range(4):
+        playground.get_by_label("Message").fill("x" * 16_000)
+        playground.keyboard.press("Enter")
+        expect(playground.get_by_role("button", name="Send")).to_be_visible()
+    say(playground, "x" * 16_000)
+    trouble(playground, "This conversation has become too long.")
