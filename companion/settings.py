@@ -250,7 +250,7 @@ UNFOLD = {
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("favicon.svg")}],
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_HISTORY": True,
-    # The page "Cache" is no model's, so that it must be put among them.
+    # The pages "Playground" and "Cache" are no model's, so that they must be put among them.
     "GLOBAL_CALLBACK": "personalities.admin.links.in_sidebar",
     "DASHBOARD_CALLBACK": "personalities.admin.links.on_index",
 }

@@ -79,3 +79,7 @@ def test_playground__post__405(client: Client) -> None:
 
 def test_home__a_person__finds_the_playground(db: None) -> None:
     assert f'href="{PAGE}"' in Client().get("/").content.decode()
+
+
+def test_admin__staff__finds_the_playground_in_sidebar_and_index(admin_client: Client) -> None:
+    assert admin_client.get("/admin/").content.decode().count(f'href="{PAGE}"') == 2

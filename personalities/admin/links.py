@@ -1,4 +1,4 @@
-"""The page "Cache" among the models: in the sidebar and on the index."""
+"""Pages that are no model's among the models: in the sidebar and on the index."""
 
 from typing import Any
 
@@ -22,7 +22,13 @@ def on_index(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 def _apps(request: HttpRequest) -> list[Any]:
     apps = admin.site.get_app_list(request)
     for app in apps:
-        if app["app_label"] == "personalities" and may_view(request):
-            link = {"name": "Cache", "object_name": "Cache", "admin_url": reverse("admin:cache"), "view_only": True}
-            app["models"].append(link)
+        if app["app_label"] == "personalities":
+            app["models"] += _pages(request)
     return apps
+
+
+def _pages(request: HttpRequest) -> list[dict[str, Any]]:
+    pages = [("Playground", reverse("playground"))]
+    if may_view(request):
+        pages.append(("Cache", reverse("admin:cache")))
+    return [{"name": name, "object_name": name, "admin_url": url, "view_only": True} for name, url in pages]
