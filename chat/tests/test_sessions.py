@@ -13,7 +13,7 @@ from psycopg_pool import ConnectionPool
 
 from chat.asgi import PAGE_COMPLETIONS, Chat
 from chat.backends.console import Console
-from chat.limits import Refusal
+from chat.limits import Admission
 from chat.tests import model_server as moods
 from chat.tests.conftest import served, upstream
 from chat.tests.model_server import ModelServer
@@ -133,9 +133,9 @@ def test_session__get__405(page: httpx.Client) -> None:
 def test_session__too_many__counts_for_the_user_and_nobody_else(session: Client) -> None:
     asked: list[tuple[int, str]] = []
 
-    async def admit(user_id: int, key: str) -> Refusal | None:
+    async def admit(user_id: int, key: str) -> Admission:
         asked.append((user_id, key))
-        return Refusal(7)
+        return Admission(allowed=False, headers={"Retry-After": "7"})
 
     with served(Chat(Console(), admit=admit)) as url, browser(url, session) as page:
         said = page.post(PAGE_COMPLETIONS, json=HELLO)
