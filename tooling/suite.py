@@ -10,6 +10,7 @@ from typing import NamedTuple
 from tooling import environment, servers
 from tooling.processes import foreground
 
+WHOLE = ["-n", "logical", "--maxprocesses", "4"]  # by default in several processes; `-n 0` for one
 BINARIES = ("PG_BINDIR", "REDIS_SERVER")
 
 
@@ -33,6 +34,7 @@ PARTS = {
 
 def test(arguments: list[str]) -> int:
     env = environment.read()
+    arguments = arguments or WHOLE
     parts = [PARTS[word] for word in arguments if word in PARTS]
     arguments = [*(part.folder for part in parts), *(word for word in arguments if word not in PARTS)]
     # Some tests start and stop servers of their own, so binaries are needed even where both URLs are given.
