@@ -29,7 +29,7 @@ THREADS = ThreadPoolExecutor(100, thread_name_prefix="chat")
 
 class Caller(NamedTuple):
     user_id: int
-    key: str  # its public part
+    key: str  # its public part; empty for who came without one
 
 
 async def identify(authorization: bytes) -> Caller:

@@ -17,7 +17,8 @@ class Admission(NamedTuple):
     headers: Mapping[str, str] = {}
 
 
-# Of the id of a user, and the public part of the key that they came with. Runs in the event loop: it must not block.
+# Of the id of a user, and the public part of the key that they came with; empty, where they have a session instead. It
+# runs in the event loop: it must not block.
 Admit = Callable[[int, str], Awaitable[Admission]]
 
 

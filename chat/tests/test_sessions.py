@@ -130,18 +130,18 @@ def test_session__get__405(page: httpx.Client) -> None:
     assert refused(page.get(PAGE_COMPLETIONS)) == (405, "method_not_allowed")
 
 
-def test_session__too_many__counts_for_the_user_and_nobody_else(session: Client) -> None:
+def test_session__too_many__counts_for_the_user_and_for_no_key(session: Client) -> None:
     asked: list[tuple[int, str]] = []
 
     async def admit(user_id: int, key: str) -> Admission:
         asked.append((user_id, key))
-        return Admission(allowed=False, headers={"Retry-After": "7"})
+        return Admission(False, {"Retry-After": "7"})
 
     with served(Chat(Console(), admit=admit)) as url, browser(url, session) as page:
         said = page.post(PAGE_COMPLETIONS, json=HELLO)
     ursula = User.objects.get(username="ursula").pk
     assert (said.status_code, said.headers["Retry-After"]) == (429, "7")
-    assert asked == [(ursula, f"session-{ursula}")]
+    assert asked == [(ursula, "")]
 
 
 def test_session__while_it_streams__no_connection_to_the_database(session: Client, model: ModelServer) -> None:

@@ -30,6 +30,15 @@ def mira(instance: Instance) -> Iterator[str]:
         client.delete("/api/v1/personalities/mira/").raise_for_status()
 
 
+@pytest.fixture
+def wishes(instance: Instance) -> Iterator[None]:
+    """Of whoever is signed in."""
+    with instance.http() as client:
+        client.patch("/api/v1/preferences/", json={"formality": "casual", "call_me": "Sam"}).raise_for_status()
+        yield
+        client.delete("/api/v1/preferences/").raise_for_status()
+
+
 def say(page: Page, text: str) -> None:
     page.get_by_label("Message").fill(text)
     page.keyboard.press("Enter")
@@ -61,11 +70,12 @@ def test_playground__said__answered_with_all_that_was_said_before(playground: Pa
     expect(last(playground)).to_contain_text("[user]\nAnd now?")
 
 
-def test_playground__prompt__is_what_is_sent_with_the_source_of_each_line(playground: Page) -> None:
+def test_playground__prompt__is_what_is_sent_with_the_source_of_each_line(playground: Page, wishes: None) -> None:
     say(playground, "Hello?")
     panel = open_prompt(playground)
     expect(panel.locator(".part", has_text="Your name is Elara.").locator(".source")).to_have_text("display_name")
     expect(panel).to_contain_text("traits.humor_level")
+    expect(panel).to_contain_text("preferences.formality = casual")
     panel.locator("summary").click()
     expect(panel.locator("dl div").first).to_be_visible()
     sections = [one.locator(".told").all_text_contents() for one in panel.locator("section").all()]

@@ -20,7 +20,7 @@ def model() -> Iterator[ModelServer]:
 
 @pytest.fixture(scope="module")
 def instance(tmp_path_factory: pytest.TempPathFactory, model: ModelServer) -> Iterator[Instance]:
-    extra = {"LLM_BASE_URL": model.url, "LLM_MODEL": "big-model"}
+    extra = {"LLM_BASE_URL": model.url, "LLM_MODEL": "big-model", "CHAT_RATE": "1000/minute"}
     running = Instance(Path(tmp_path_factory.mktemp("talking")) / "var", extra=extra)
     try:
         yield running.wait_for_block()
