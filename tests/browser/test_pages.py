@@ -5,6 +5,7 @@ With COMPANION_SCREENSHOTS, a folder, it also keeps what it saw: `dev.py test --
 
 import os
 from pathlib import Path
+from typing import Literal, get_args
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -12,7 +13,8 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.instance import Instance
 
-SCHEMES = ("light", "dark")
+Scheme = Literal["light", "dark"]
+SCHEMES: tuple[Scheme, ...] = get_args(Scheme)
 LIST = "/admin/personalities/personality/"
 SHOTS = os.environ.get("COMPANION_SCREENSHOTS")
 # What is ours; the rest is unfold's and Django's.
@@ -49,8 +51,8 @@ def go(page: Page, name: str) -> None:
 @pytest.mark.usefixtures("history")
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("name", OURS)
-def test_page__either_scheme__nothing_sideways_and_accessible(page: Page, name: str, scheme: str) -> None:
-    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+def test_page__either_scheme__nothing_sideways_and_accessible(page: Page, name: str, scheme: Scheme) -> None:
+    page.emulate_media(color_scheme=scheme)
     go(page, name)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     rules = {"runOnly": ["wcag2a", "wcag2aa"]}
@@ -60,7 +62,7 @@ def test_page__either_scheme__nothing_sideways_and_accessible(page: Page, name: 
         keep(page, name, scheme)
 
 
-def keep(page: Page, name: str, scheme: str) -> None:
+def keep(page: Page, name: str, scheme: Scheme) -> None:
     """What is seen now, if somebody asked for it."""
     if SHOTS and page.viewport_size:
         page.screenshot(path=Path(SHOTS) / f"{name}-{scheme}-{page.viewport_size['width']}.png")

@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.test_pages import SCHEMES, keep
+from tests.browser.test_pages import SCHEMES, Scheme, keep
 from tests.e2e.instance import Instance
 
 NASTY = "<img src=x onerror=alert(1)> {{ 7*7 }} & \u202e **bold**"
@@ -150,8 +150,8 @@ def reach(page: Page, id: str) -> None:
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_playground__either_scheme__nothing_sideways_and_accessible(playground: Page, scheme: str) -> None:
-    playground.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+def test_playground__either_scheme__nothing_sideways_and_accessible(playground: Page, scheme: Scheme) -> None:
+    playground.emulate_media(color_scheme=scheme)
     check(playground)
     say(playground, f"Is this plan sound? {'x' * 200}")
     expect(last(playground)).to_contain_text("[user]")
