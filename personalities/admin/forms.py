@@ -78,7 +78,9 @@ class PersonalityForm(forms.ModelForm):  # type: ignore[type-arg]
         """As Django's, which fills the instance; then what the linter refuses is said at its field."""
         super()._post_clean()  # type: ignore[misc]  # its stubs leave it out
         for path, messages in ({} if self.errors else refusals(self.instance.to_config())).items():
-            self.add_error(path.rpartition(".")[2], messages)
+            field = path.rpartition(".")[2]
+            if field in self.changed_data or field in self.follows:
+                self.add_error(field, messages)
 
 
 class AddForm(PersonalityForm):

@@ -67,7 +67,11 @@ class HistoryAdmin(PreviewedAdmin):
             row = get_object_or_404(Personality.objects.select_for_update(of=("self",)), pk=pk)
             if not self.has_change_permission(request, row):
                 raise PermissionDenied
-            version = get_object_or_404(history.versions(row), number=_number(request.POST.get("version")))
+            if _number(request.POST.get("seen")) != row.version:
+                messages.error(request, f"Version {row.version} was saved meanwhile. Nothing was changed: look again.")
+                return HttpResponseRedirect(history_url(row))
+            numbered = history.versions(row).filter(number=_number(request.POST.get("version")))
+            version = get_object_or_404(numbered[:1])
             with authored(request.user.get_username(), f"Back to version {version.number}."):
                 _roll_back(request, row, version)
         return HttpResponseRedirect(history_url(row))

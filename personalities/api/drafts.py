@@ -8,7 +8,8 @@ from rest_framework.serializers import ValidationError
 
 from personalities.api.errors import NameTaken
 from personalities.archetypes import complete, refill
-from personalities.lint import refusals
+from personalities.config import PersonalityConfig
+from personalities.lint import new_refusals
 from personalities.models import Personality
 
 GROUPS = ("traits", "behaviors", "custom")
@@ -28,9 +29,9 @@ def changed(row: Personality, body: Mapping[str, Any], *, partial: bool) -> Pers
     return row
 
 
-def save(personality: Personality) -> Personality:
-    """Raises ValidationError for what no language model should read, and NameTaken."""
-    if errors := refusals(personality.to_config()):
+def save(personality: Personality, before: PersonalityConfig | None = None) -> Personality:
+    """Raises ValidationError for what no language model should read, unless it was there `before`; and NameTaken."""
+    if errors := new_refusals(before, personality.to_config()):
         raise ValidationError(errors)
     try:
         with transaction.atomic():

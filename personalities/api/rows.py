@@ -19,9 +19,9 @@ OWNER = OpenApiParameter(
 )
 
 
-def visible(request: Request, name: str) -> Personality:
+def visible(request: Request, name: str, **more: Any) -> Personality:
     """The one that GET shows the caller, else an inactive one of theirs."""
-    return _first(_named(request, name), name)
+    return _first(_named(request, name).filter(**more), name)
 
 
 def editable(request: Request, name: str) -> Personality:

@@ -78,7 +78,8 @@ class PersonalitySerializer(StrictSerializer):
         return drafts.save(drafts.new(validated_data))
 
     def update(self, instance: Personality, validated_data: dict[str, Any]) -> Personality:
-        return drafts.save(drafts.changed(instance, validated_data, partial=self.partial))
+        before = instance.to_config()
+        return drafts.save(drafts.changed(instance, validated_data, partial=self.partial), before)
 
     def draft(self) -> Personality:
         """What `save` would save, once it is valid."""

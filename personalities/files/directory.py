@@ -49,6 +49,8 @@ def read(directory: Path) -> dict[str, dict[str, Any]]:
 
 
 def _bytes(file: Path) -> bytes:
+    if file.is_fifo():  # would be waited for
+        raise ValidationError({"non_field_errors": ["It is no regular file."]})
     with file.open("rb") as opened:
         body = opened.read(MAX_BYTES + 1)
     if len(body) > MAX_BYTES:

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 
+from personalities.comparison import changes
 from personalities.config import PersonalityConfig
 from personalities.lint.contradictions import contradictions
 from personalities.lint.finding import Finding
 from personalities.lint.texts import empty_voice, over_budget, patterns, patterns_in
 
-__all__ = ["Finding", "lint", "refusals", "refusals_in"]
+__all__ = ["Finding", "lint", "refusals", "refusals_in", "new_refusals"]
 
 RULES = (patterns, empty_voice, over_budget, contradictions)
 
@@ -36,3 +37,10 @@ def _errors(findings: Iterable[Finding]) -> dict[str, list[str]]:
         if finding.severity == "error":
             found.setdefault(finding.field, []).append(finding.message)
     return found
+
+
+def new_refusals(before: PersonalityConfig | None, after: PersonalityConfig) -> dict[str, list[str]]:
+    """Those of fields that an edit has changed: who did not write it must still be able to write the rest."""
+    found = refusals(after)
+    changed = found.keys() if before is None else {change.field for change in changes(before, after)}
+    return {field: said for field, said in found.items() if field in changed}

@@ -33,14 +33,19 @@ ROLE = r"""
     < \| \w{1,30} \| > | < /? (?: system | assistant | human ) > | </user> | << /? SYS >> | \[ /? INST \]
     | ^ (?: \#{2,4} \ ? (?: system | instructions? | assistant | user | human | response ) | system ) \ ? :
 """
-CREDENTIAL = r"""
+# Only what is made by a machine and has its shape: an innocent text must never be refused.
+KEY = r"""
     (?<! [A-Za-z0-9] ) (?:
-        sk [-_] [A-Za-z0-9_-]{16} | cpk_ [A-Za-z0-9_-]{16} | (?: AKIA | ASIA ) [A-Z0-9]{16} | AIza [A-Za-z0-9_-]{35}
+        sk [-_] (?= [A-Za-z_-]{0,60} \d ) [A-Za-z0-9_-]{20} | cpk_ [a-z0-9]{8} _ [A-Za-z0-9_-]{20}
+        | (?: AKIA | ASIA ) [A-Z0-9]{16} | AIza [A-Za-z0-9_-]{35}
         | gh [pousr] _ [A-Za-z0-9]{20} | github_pat_ \w{20} | glpat- [A-Za-z0-9_-]{20} | xox [abeprs] - [A-Za-z0-9-]{10}
-        | eyJ [A-Za-z0-9_-]{20}
+        | eyJ [A-Za-z0-9_-]{20,400}+ \. [A-Za-z0-9_-]{6}
     )
     | -----BEGIN\ [A-Z\ ]{0,30} PRIVATE\ KEY
-    | :// [^\s:/@]{1,64} : [^\s:/@]{1,64} @
+"""
+# What people write as well when they mean no password.
+CREDENTIAL = r"""
+    :// [^\s:/@]{1,64} : [^\s:/@]{1,64} @
     | (?i: password | passwd | pwd | passphrase | secret | api [ _-]? key | token ) ["']? \s{0,3}
       (?: = \s{0,3} \S{4} | : \s{0,3} (?= \S{0,40} \d ) \S{8} )
 """
@@ -58,9 +63,8 @@ def _pattern(severity: Severity, rule: str, text: str, message: str, flags: int 
 
 
 PATTERNS = (
-    _pattern(
-        "error", "secret", CREDENTIAL, f"What looks like a key or a password. {TOLD}: remove it and replace it.", 0
-    ),
+    _pattern("error", "secret", KEY, f"What looks like a key. {TOLD}: remove it and replace it.", 0),
+    _pattern("warning", "password", CREDENTIAL, f"What looks like a password. {TOLD}.", 0),
     _pattern(
         "warning", "unresolved-macro", MACRO, "What looks like a placeholder. None is filled: write what it means."
     ),

@@ -1,5 +1,6 @@
 import uuid
 from collections.abc import Collection
+from datetime import UTC, datetime
 from typing import Any, Self
 
 from django.conf import settings
@@ -52,6 +53,9 @@ def level(default: int, low: str, high: str) -> "models.PositiveSmallIntegerFiel
 
 def _between_0_and_10(trait: str) -> models.CheckConstraint:
     return models.CheckConstraint(name=f"personality_{trait}_0_to_10", condition=Q(**{f"{trait}__range": (0, 10)}))
+
+
+KNOWN_TIMES = (datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
 
 
 class Personality(models.Model):
@@ -137,6 +141,11 @@ class Personality(models.Model):
             models.CheckConstraint(
                 name="personality_locked_preferences_known",
                 condition=Q(locked_preferences__contained_by=list(PREFERENCES)),
+            ),
+            # PostgreSQL knows times that Python does not.
+            models.CheckConstraint(
+                name="personality_times_known",
+                condition=Q(created_at__range=KNOWN_TIMES, updated_at__range=KNOWN_TIMES),
             ),
             models.CheckConstraint(name="personality_version_positive", condition=Q(version__gte=1)),
             *map(_between_0_and_10, TRAITS),

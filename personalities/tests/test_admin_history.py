@@ -19,7 +19,8 @@ def history_of(row: Personality) -> str:
 
 
 def roll_back(client: Client, row: Personality, version: Any) -> Any:
-    return client.post(f"{LIST}{row.pk}/rollback/", {"version": version}, follow=True)
+    row.refresh_from_db()
+    return client.post(f"{LIST}{row.pk}/rollback/", {"version": version, "seen": row.version}, follow=True)
 
 
 @pytest.fixture
@@ -116,6 +117,12 @@ def test_rollback__to_the_first__appended_and_said(admin_client: Client, edited:
     latest = edited.versions.first()
     assert latest is not None
     assert (latest.author, latest.note) == ("admin", "Back to version 1.")
+
+
+def test_rollback__somebody_has_saved_meanwhile__refused(admin_client: Client, edited: Personality) -> None:
+    answer = admin_client.post(f"{LIST}{edited.pk}/rollback/", {"version": 1, "seen": 1}, follow=True)
+    assert "Version 2 was saved meanwhile" in answer.content.decode()
+    assert Personality.objects.get().greeting == "Second."
 
 
 @pytest.mark.parametrize("version", ["", "x", "0", "99", str(10**30)])

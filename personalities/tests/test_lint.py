@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 
 from personalities.config import CUSTOM, PersonalityConfig
-from personalities.lint import lint
+from personalities.lint import lint, refusals
 from personalities.lint.contradictions import CONTRADICTIONS, HIGH, LOW, OFF, ON, Setting
 from personalities.lint.patterns import PATTERNS, Pattern
 from personalities.lint.texts import BUDGET
@@ -17,9 +17,12 @@ SECRETS = [
     "sk-proj-abcdefghijklmnop1234", "sk_live_abcdefghijklmnop1234", f"cpk_0123abcd_{'x' * 43}", "AKIAIOSFODNN7EXAMPLE",
     f"ghp_{'a1' * 18}", f"github_pat_{'a1' * 20}", f"glpat-{'a1' * 10}", "xoxb-1234567890-abc", f"AIza{'b' * 35}",
     f"eyJ{'hbGci' * 6}.eyJzdWIi", "-----BEGIN RSA PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----",
-    "postgres://me:hunter2@db/x", "password=hunter2", "Password: hunter2hunter2", "api_key = 'abcd1234'",
 ]  # fmt: skip
+INNOCENT = ["Her secret: 3-ingredient pancakes.", "secret = love", "Secret: 1920s-style charm", "token = text[0]",
+            "password = friend, says the door", "sk-taking-adventurous-things", "Token: 24/7-availability",
+            "JWTs, which begin with eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9"]  # fmt: skip
 SLIPS = {
+    "password": ["://me:hunter2@db/x", "password=hunter2", "Password: hunter2hunter2", "api_key = 'abcd1234'"],
     "unresolved-macro": ["{{user}}", "{{char}}", "{{ user.name }}", "<USER>", "<bot>", "[[name]]", "{user}", "${user}",
                          "%(name)s", "[Your Name]"],
     "email-address": ["ann@example.org", "a.b+c@mail.example.co.uk"],
@@ -53,6 +56,11 @@ def test_lint__secret__an_error_that_does_not_quote_it(secret: str) -> None:
     assert (finding.severity, finding.field) == ("error", "custom.backstory")
     assert secret not in finding.message
     assert finding.message.startswith("Character ")
+
+
+@pytest.mark.parametrize("text", INNOCENT)
+def test_lint__words_of_an_innocent_text__no_error(text: str) -> None:
+    assert refusals(config(backstory=text)) == {}
 
 
 @pytest.mark.parametrize(("rule", "slip"), [(rule, slip) for rule, slips in SLIPS.items() for slip in slips])
@@ -116,7 +124,7 @@ def test_lint__over_budget__names_the_longest_text() -> None:
 
 
 def test_lint__many__errors_first() -> None:
-    found = lint(config(display_name="{{user}}", speaking_style="password=hunter2"))
+    found = lint(config(display_name="{{user}}", speaking_style=SECRETS[0]))
     assert [finding.severity for finding in found] == ["error", "warning"]
 
 

@@ -11,6 +11,7 @@ from personalities.config import SHAPE, TRAITS, PersonalityConfig
 from personalities.models import Personality, spoken
 
 pytestmark = pytest.mark.django_db
+UNKNOWN_TIMES = ("infinity", "10000-01-01", "0044-03-15 BC")
 
 
 @pytest.mark.parametrize(
@@ -23,6 +24,7 @@ pytestmark = pytest.mark.django_db
         ("personality_name", ""),
         ("archetype", "villain"),
         ("relationship_type", "enemy"),
+        *(("created_at", time) for time in UNKNOWN_TIMES),
         *((column, None) for column in ("personality_name", "humor_level", "backstory", "asks_questions")),
     ],
 )
@@ -30,6 +32,13 @@ def test_row__impossible_value_by_sql__refused(column: str, value: Any) -> None:
     Personality.objects.create(personality_name="elara")
     with pytest.raises(IntegrityError), connection.cursor() as cursor:
         cursor.execute(f"UPDATE personalities_personality SET {column} = %s", [value])
+
+
+@pytest.mark.parametrize("time", UNKNOWN_TIMES)
+def test_row__changed_at_a_time_that_python_does_not_know__refused(time: str) -> None:
+    Personality.objects.create(personality_name="elara")
+    with pytest.raises(IntegrityError), connection.cursor() as cursor:
+        cursor.execute("UPDATE personalities_personality SET greeting = 'Hi', updated_at = %s", [time])
 
 
 @pytest.mark.parametrize("value", [0, 1, 7, 2**31 - 1, None])

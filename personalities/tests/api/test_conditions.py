@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
 from personalities.models import Personality, Version
@@ -68,3 +69,11 @@ def test_if_match__inactive__412_tells_its_editor_the_etag(editor: APIClient, el
     editor.patch(ELARA, {"is_active": False})
     seen: Any = editor.patch(ELARA, BODY, headers={"If-Match": '"x"'})
     assert editor.patch(ELARA, {"is_active": True}, headers={"If-Match": seen["ETag"]}).status_code == 200
+
+
+def test_etag__of_the_global_one_beside_ones_own__by_owner(reader: APIClient, user: User, elara: Personality) -> None:
+    Personality.objects.create(personality_name="elara", owner=user)
+    own, everybodys = reader.get(ELARA), reader.get(f"{ELARA}?owner=global")
+    assert (own.json()["meta"]["owner"], everybodys.json()["meta"]["owner"]) == (user.pk, None)
+    assert reader.get(f"{ELARA}id/?owner=global").json()["id"] == str(elara.id)
+    assert reader.get(f"{ELARA}?owner=nobody").status_code == 400

@@ -1,6 +1,7 @@
 """A bad file: named with its field, beside all other mistakes, and nothing is written."""
 
 import json
+import os
 from io import StringIO
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def refused(directory: Path, *options: str) -> list[tuple[str, str]]:
         (b'"meta": null', "meta"),
         (b'"owner": 1', "owner"),
         (b'"note": "Why."', "note"),
-        (b'"custom": {"backstory": "password=correct-horse-battery"}', "custom.backstory"),
+        (b'"custom": {"backstory": "AKIAIOSFODNN7EXAMPLE"}', "custom.backstory"),
         (b'"traits": {"charm": 5}', "traits.charm"),
         (b'"traits": {"humor_level": 11}', "traits.humor_level"),
         (b'"traits": {"humor_level": "5"}', "traits.humor_level"),
@@ -131,3 +132,8 @@ def test_import__no_files__refused(tmp_path: Path, there: bool) -> None:
 def test_import__unknown_owner__refused(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="--owner"):
         call_command("import_personalities", str(tmp_path), "--owner", "nobody")
+
+
+def test_import__a_pipe__refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "mira.json")
+    assert refused(tmp_path) == [("mira.json", "")]
