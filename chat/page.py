@@ -1,8 +1,8 @@
 """The playground: talk to a personality in a browser, and see what a language model is told of her."""
 
+from typing import Any
+
 from django.contrib.auth.decorators import login_required
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
@@ -32,9 +32,7 @@ def playground(request: HttpRequest) -> HttpResponse:
     return page
 
 
-def _choices(user: AbstractBaseUser | AnonymousUser) -> tuple[list[Personality], list[Personality]]:
-    """Their own, and the global ones; where they have one of a global one's name, it is theirs that answers to it."""
-    rows = Personality.objects.visible_to(user).filter(is_active=True)
-    rows = rows.order_by("personality_name", F("owner").asc(nulls_first=True)).defer("backstory", "custom_instructions")
-    found = {row.personality_name: row for row in rows}.values()
-    return [row for row in found if row.owner_id], [row for row in found if not row.owner_id]
+def _choices(user: Any) -> tuple[list[Personality], list[Personality]]:
+    """Their own, and the global ones."""
+    rows = list(Personality.objects.served_to(user.pk).defer("backstory", "custom_instructions"))
+    return [row for row in rows if row.owner_id], [row for row in rows if not row.owner_id]

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import partial
 from typing import NamedTuple
 
 from django.db import transaction
@@ -96,4 +95,8 @@ def _rows(
 def _buffer_on_commit(conversation: Conversation, rows: list[Message], last: Head | None) -> None:
     """No truth rests on it: a reader puts right what gets lost here. So a failure must not spoil the answer."""
     messages, before = [row.to_recent() for row in rows], last.id if last else None
-    transaction.on_commit(partial(buffer.append, conversation.pk, messages, before), robust=True)
+
+    def append_committed() -> None:  # a named function: Django's report of a failing hook cannot name a partial
+        buffer.append(conversation.pk, messages, before)
+
+    transaction.on_commit(append_committed, robust=True)

@@ -33,6 +33,15 @@ class PersonalityQuerySet(models.QuerySet["Personality"]):
         everybodys = Q(owner=None) if user.is_staff else Q(owner=None, is_active=True)
         return self.filter(Q(owner=user.pk) | everybodys)
 
+    def served_to(self, user_id: int) -> Self:
+        """By name, those that answer to it: their own, and of the global ones those of which they have none."""
+        owns_first = models.F("owner").asc(nulls_last=True)
+        return (
+            self.filter(Q(owner=user_id) | Q(owner=None), is_active=True)
+            .order_by("personality_name", owns_first)
+            .distinct("personality_name")
+        )
+
     def served_first(self) -> Self:
         """Of one name: active before inactive, one's own before the global one."""
         return self.order_by("-is_active", models.F("owner").asc(nulls_last=True))

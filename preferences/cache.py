@@ -11,8 +11,8 @@ import msgspec
 from django.conf import settings
 from django.core.cache import cache
 
+from coherence.redis.pool import is_away
 from coherence.shared import Shared
-from personalities.cache import is_away
 from personalities.prompt import Wishes
 
 # The key, which the change log calls it too. People type it into redis-cli.

@@ -1,10 +1,9 @@
 """No language model: the answer is the prompt that one would have been sent. As Django's e-mail backend of the name."""
 
 from collections.abc import AsyncGenerator
-from time import time
 from typing import Any
-from uuid import uuid4
 
+from chat.backends import shapes
 from chat.backends.backend import Chunk, Payload
 from personalities.prompt import estimate_tokens
 
@@ -15,27 +14,16 @@ class Console:
     seconds: float | None = None
 
     async def complete(self, payload: Payload) -> dict[str, Any]:
-        message = {"role": "assistant", "content": _text(payload), "refusal": None}
-        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
-        return {**_head("chat.completion"), "choices": [choice], "usage": _usage(payload)}
+        return {**shapes.whole(_text(payload)), "usage": _usage(payload)}
 
     async def chunks(self, payload: Payload) -> AsyncGenerator[Chunk, None]:
-        head = _head("chat.completion.chunk")
-        yield _chunk(head, {"role": "assistant", "content": ""})
+        answer = shapes.Chunks()
+        yield answer.begin()
         for line in _text(payload).splitlines(keepends=True):
-            yield _chunk(head, {"content": line})
-        yield _chunk(head, {}, "stop")
+            yield answer.piece(line)
+        yield answer.end()
         if (payload.get("stream_options") or {}).get("include_usage"):
-            yield {**head, "choices": [], "usage": _usage(payload)}
-
-
-def _head(kind: str) -> dict[str, Any]:
-    return {"id": f"chatcmpl-{uuid4().hex}", "object": kind, "created": int(time())}
-
-
-def _chunk(head: dict[str, Any], delta: dict[str, str], finish_reason: str | None = None) -> Chunk:
-    choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
-    return {**head, "choices": [choice]}
+            yield {**answer.head, "choices": [], "usage": _usage(payload)}
 
 
 def _text(payload: Payload) -> str:

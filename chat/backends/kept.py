@@ -3,10 +3,10 @@ same was asked before, nobody, for the answer is there.
 """
 
 from collections.abc import AsyncGenerator
-from time import time
+from contextlib import aclosing
 from typing import Any
-from uuid import uuid4
 
+from chat.backends import shapes
 from chat.backends.backend import Backend, Chunk, Payload
 from chat.callers import in_thread
 from chat.history import Turn, keep
@@ -19,31 +19,26 @@ class Kept:
 
     async def complete(self, payload: Payload) -> dict[str, Any]:
         if self._turn.answered is not None:
-            message = {"role": "assistant", "content": self._turn.answered, "refusal": None}
-            choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
-            return {**_head("chat.completion"), "choices": [choice]}
+            return shapes.whole(self._turn.answered)
         answer = await self._backend.complete(payload)
         await self._keep(_text(answer.get("choices"), "message"))
         return answer
 
     async def chunks(self, payload: Payload) -> AsyncGenerator[Chunk, None]:
         if self._turn.answered is not None:
-            for delta, reason in (({"role": "assistant", "content": self._turn.answered}, None), ({}, "stop")):
-                choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
-                yield {**_head("chat.completion.chunk"), "choices": [choice]}
+            again = shapes.Chunks()
+            for chunk in (again.begin(), again.piece(self._turn.answered), again.end()):
+                yield chunk
             return
         said: list[str] = []
-        async for chunk in self._backend.chunks(payload):
-            said.append(_text(chunk.get("choices"), "delta"))
-            yield chunk
+        async with aclosing(self._backend.chunks(payload)) as chunks:
+            async for chunk in chunks:
+                said.append(_text(chunk.get("choices"), "delta"))
+                yield chunk
         await self._keep("".join(said))
 
     async def _keep(self, answer: str) -> None:
         await in_thread(lambda: keep(self._turn, answer))
-
-
-def _head(kind: str) -> dict[str, Any]:
-    return {"id": f"chatcmpl-{uuid4().hex}", "object": kind, "created": int(time())}
 
 
 def _text(choices: Any, part: str) -> str:

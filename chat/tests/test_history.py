@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from chat.tests import model_server as moods
 from chat.tests.conftest import Client
 from chat.tests.model_server import ModelServer
+from coherence.tests.helpers import until
 from conversations import pinning
 from conversations.models import Conversation
 from personalities.models import Personality
@@ -83,6 +84,17 @@ def test_turn__the_model_fails__nothing_is_kept(say: Say, model: ModelServer, co
     model.mood = moods.speak
     say("One.", "turn-1")
     assert len(kept(conversation)) == 2
+
+
+def test_turn__its_caller_hangs_up__the_model_is_let_go_and_nothing_is_kept(
+    say: Say, model: ModelServer, conversation: Conversation
+) -> None:
+    model.mood = moods.wait_for_release
+    answer = say("One.", stream=True)
+    assert next(iter(answer)).choices[0].delta.content
+    answer.close()
+    until(lambda: model.connections == 0, 2)
+    assert kept(conversation) == []
 
 
 def test_turn__edited_meanwhile__still_the_version_that_it_began_with(

@@ -124,6 +124,14 @@ class BreakerPool(ConnectionPool):
             self.disconnect(inuse_connections=False)
 
 
+def is_away() -> bool:
+    """Whether there is no Redis to ask, or it would be refused at once by the breaker below Django's cache."""
+    if not settings.REDIS_ENABLED:
+        return True
+    breaker = breaker_of()
+    return breaker is not None and breaker.is_open
+
+
 def breaker_of(alias: str = "default") -> Breaker | None:
     """The breaker of a Django cache, without connecting; None if it has none: no django-redis, or another pool."""
     pool = pool_of(alias)

@@ -1,5 +1,6 @@
 """The two forms of a personality: adding fills what is left out, changing lets fields follow the archetype."""
 
+import re
 from typing import Any
 
 from django import forms
@@ -20,6 +21,7 @@ from personalities.models import Personality
 
 FROM_ARCHETYPE = "from the archetype"
 LOCKS_WIDGET = UnfoldAdminCheckboxSelectMultipleWidget
+LINE_BREAK = re.compile(r"\r\n?")
 TEXTS = ("backstory", "custom_instructions", "speaking_style", "greeting")
 
 
@@ -34,6 +36,12 @@ class LevelWidget(UnfoldAdminIntegerFieldWidget):
     template_name = "admin/personalities/personality/level.html"
 
 
+class TextWidget(UnfoldAdminExpandableTextareaWidget):
+    """With Django's template: unfold's lacks the line break that browsers take away from the beginning of a text."""
+
+    template_name = "django/forms/widgets/textarea.html"
+
+
 class TextField(forms.CharField):
     """Text as its author typed it. Browsers send CRLF for a line break, which would count as a change, and as two."""
 
@@ -41,7 +49,11 @@ class TextField(forms.CharField):
         super().__init__(**kwargs | {"strip": False})
 
     def to_python(self, value: Any) -> str:
-        return (super().to_python(value) or "").replace("\r\n", "\n")
+        return LINE_BREAK.sub("\n", super().to_python(value) or "")
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Not by another kind of line break alone, of which browsers know but one."""
+        return super().has_changed(self.to_python(initial), data)
 
 
 class LocksField(forms.MultipleChoiceField):
@@ -59,7 +71,7 @@ class PersonalityForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Personality
         fields = "__all__"  # noqa: DJ007  the admin's fieldsets say which
-        widgets = dict.fromkeys(TRAITS, LevelWidget) | dict.fromkeys(TEXTS, UnfoldAdminExpandableTextareaWidget)
+        widgets = dict.fromkeys(TRAITS, LevelWidget) | dict.fromkeys(TEXTS, TextWidget)
         field_classes = dict.fromkeys(TRAITS, LevelField) | dict.fromkeys(TEXTS, TextField)
 
     class Media:
@@ -125,7 +137,8 @@ class ChangeForm(PersonalityForm):
         stored = vars(self.instance)
         refilled = {**refill(stored, given), **given}
         self.follows = frozenset(name for name in refilled.keys() - given.keys() if refilled[name] != stored[name])
-        return {**cleaned, **refilled}
+        untouched = {name: stored[name] for name in TEXTS if name not in self.changed_data}
+        return {**cleaned, **untouched, **refilled}
 
 
 def _yes_no_or_neither(checkbox: forms.Field) -> forms.Field:

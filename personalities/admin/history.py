@@ -17,7 +17,7 @@ from personalities import history
 from personalities.admin.preview import PreviewedAdmin
 from personalities.admin.stale import history_url
 from personalities.comparison import changes, side_by_side
-from personalities.lint import refusals
+from personalities.lint import new_refusals
 from personalities.models import Personality, Version, authored
 from personalities.prompt import assemble
 
@@ -106,7 +106,7 @@ def _joined(refused: dict[str, list[str]]) -> str:
 
 
 def _roll_back(request: HttpRequest, row: Personality, version: Version) -> None:
-    if refused := refusals(version.to_config()):
+    if refused := new_refusals(row.to_config(), version.to_config()):
         messages.error(request, f"Version {version.number} would be refused today. {_joined(refused)}")
         return
     try:

@@ -70,8 +70,9 @@ class RollbackView(APIView):
         wanted.is_valid(raise_exception=True)
         version = _version(row, wanted.validated_data["version"])
         note = wanted.validated_data.get("note") or f"Back to version {version.number}."
+        before = row.to_config()
         with rows.authored_by(request, note):
-            row = drafts.save(history.as_it_was(row, version))
+            row = drafts.save(history.as_it_was(row, version), before)
         return representation.written(row.to_config())
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.cache import cache
 
-from coherence.redis.pool import breaker_of
+from coherence.redis.pool import is_away
 from coherence.shared import Shared
 from personalities.cache.keys import Key, config_key, id_key
 from personalities.config import SHAPE, PersonalityConfig
@@ -84,14 +84,6 @@ def believe(key: Key, value: Any) -> tuple[int, PersonalityConfig] | None:
         return None  # whoever wrote that, it is not ours; the row will overwrite it
     fits = (config.meta.owner, config.personality_name) == key
     return (number, config) if fits and config.is_active and shape == SHAPE and type(number) is int else None
-
-
-def is_away() -> bool:
-    """Whether there is no Redis to ask, or it would be refused at once by the breaker below Django's cache."""
-    if not settings.REDIS_ENABLED:
-        return True
-    breaker = breaker_of()
-    return breaker is not None and breaker.is_open
 
 
 def _with_number_and_shape(number: int, config: PersonalityConfig) -> dict[str, Any]:

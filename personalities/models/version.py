@@ -36,8 +36,8 @@ class Version(models.Model):
     state = models.JSONField(help_text="The row, by column.")
 
     class Meta:
-        ordering = ("-id",)  # a row that was put back counts from what it had
-        # Not unique: a row that was deleted may be put back, and counts from what it had.
+        # Not by number, which is not unique: a row that was deleted may be put back, and counts from what it had.
+        ordering = ("-id",)
         indexes = [models.Index(fields=("personality", "number"), name="version_of_personality")]
         triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
 

@@ -131,3 +131,12 @@ def test_history__ones_own__ones_own(reader: APIClient, user: User) -> None:
 def test_history__misspelt_parameter__400(editor: APIClient, edited: Personality) -> None:
     assert list(editor.get(f"{VERSIONS}?pag=2").json()["errors"]) == ["pag"]
     assert len(editor.get(f"{VERSIONS}?page_size=2&page=2").json()["results"]) == 1
+
+
+def test_rollback__beside_a_secret_that_was_there__done(editor: APIClient, edited: Personality) -> None:
+    """It is in both, and so not what the rollback brings."""
+    Personality.objects.update(speaking_style="AKIAIOSFODNN7EXAMPLE")
+    editor.patch(ELARA, {"greeting": "Ho."})
+    assert editor.post(ROLLBACK, {"version": 4}).json()["greeting"] == "Hi."
+    assert editor.post(ROLLBACK, {"version": 1}).status_code == 200
+    assert list(editor.post(ROLLBACK, {"version": 4}).json()["errors"]) == ["custom.speaking_style"]

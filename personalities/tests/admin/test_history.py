@@ -8,7 +8,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from personalities.models import Event, Personality, Version
-from personalities.tests.test_admin import LIST, allowed, change_url, form_of, made
+from personalities.tests.admin.browser import LIST, allowed, change_url, form_of, made
 
 pytestmark = pytest.mark.django_db
 SECRET = "Call with sk-abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGH."
