@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 
-from benchmarks import growth, http, lookups, machine, queries, report, startup, writes
+from benchmarks import chat, growth, http, lookups, machine, queries, report, startup, writes
 from benchmarks.effort import FULL, QUICK, Effort
 from benchmarks.findings import Section
 from benchmarks.ground import Ground
@@ -13,6 +13,7 @@ from benchmarks.ground import Ground
 SECTIONS: dict[str, Callable[[Ground, Effort], Section]] = {
     "lookups": lookups.measure,
     "http": http.measure,
+    "chat": chat.measure,
     "queries": queries.measure,
     "growth": growth.measure,
     "writes": writes.measure,

@@ -58,8 +58,11 @@ class Site:
             headers = [(name.lower(), value) for name, value in answer.getheaders()]
             return len(answer.read()), [line for line in headers if line[0] not in OF_SERVERS]
 
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self._port}{path}"
+
     def load(self, seconds: float) -> Load:
-        return load(f"http://127.0.0.1:{self._port}{PATH}", self._headers, seconds)
+        return load(self.url(PATH), self._headers, seconds)
 
     def _answers(self) -> bool:
         try:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, cast
@@ -13,11 +13,13 @@ import msgspec
 from chat.backends import failures
 from chat.backends.backend import Chunk, Payload
 from chat.backends.sending import send
-from chat.backends.sse import bounded, events
+from chat.backends.sse import TooMuch, bounded, events
 from chat.metrics import numbers
 
 RETRIED = {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
 LONGEST_REFUSAL = 64 * 1024
+END_SECONDS = 0.2
+UNUSED_SECONDS = 4.0  # that a connection is kept: uvicorn, which many models stand behind, ends it after 5
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Upstream:
         self._client = httpx.AsyncClient(
             headers=headers | ({"Authorization": f"Bearer {api_key}"} if api_key else {}),
             timeout=httpx.Timeout(None, connect=deadlines.connect),  # the others are counted here
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=100),
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=UNUSED_SECONDS),
             trust_env=False,
             follow_redirects=False,
         )
@@ -128,12 +130,21 @@ async def _chunks(data: AsyncIterator[str]) -> AsyncGenerator[Chunk, None]:
     finished = False
     async for event in data:
         if event.startswith("[DONE]"):
+            await _end(data)
             return
         chunk = _checked(msgspec.json.decode(event))
         finished = finished or any(_is_last(choice) for choice in chunk["choices"])
         yield chunk
     if not finished:
         raise failures.broken("it ends before the model has finished")
+
+
+async def _end(data: AsyncIterator[str]) -> None:
+    """Nothing comes after `[DONE]`, but only a connection that was read to its end serves the next who asks."""
+    with suppress(TimeoutError, TooMuch, httpx.HTTPError):
+        async with asyncio.timeout(END_SECONDS):
+            async for _ in data:
+                pass
 
 
 def _is_last(choice: Any) -> bool:

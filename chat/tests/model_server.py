@@ -35,20 +35,26 @@ class ModelServer:
 
     async def serve(self, reader: asyncio.StreamReader, writer: Writer) -> None:
         self.connections += 1
+        self.counted["connections"] += 1
         try:
-            request = await _read(reader)
-            self.asked.append(request)
-            # A caller that hangs up ends whatever the mood is at.
-            tasks = asyncio.ensure_future(self.mood(self, writer, request[1])), asyncio.ensure_future(reader.read(1))
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._answer(reader, writer)
+            while self.mood is speak_on:
+                await self._answer(reader, writer)
         except (OSError, asyncio.IncompleteReadError):
             pass
         finally:
             writer.close()
             self.connections -= 1
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: Writer) -> None:
+        request = await _read(reader)
+        self.asked.append(request)
+        # A caller that hangs up ends whatever the mood is at.
+        tasks = asyncio.ensure_future(self.mood(self, writer, request[1])), asyncio.ensure_future(reader.read(1))
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 Mood = Callable[[ModelServer, Writer, dict[str, Any]], Awaitable[None]]
@@ -117,6 +123,15 @@ async def speak(server: ModelServer, writer: Writer, asked: dict[str, Any]) -> N
     await begin(writer, SSE)
     for piece in (chunk("Hello "), chunk("there."), chunk("", "stop"), b"data: [DONE]\n\n"):
         await say(writer, piece)
+
+
+async def speak_on(server: ModelServer, writer: Writer, asked: dict[str, Any]) -> None:
+    """Good, and ready for the next on the same connection. The end comes a moment after `[DONE]`, as from afar."""
+    said = chunk("Hello there.") + chunk("", "stop") + b"data: [DONE]\n\n"
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: {SSE}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    await say(writer, head.encode() + b"%x\r\n%s\r\n" % (len(said), said))
+    await asyncio.sleep(0.01)
+    await say(writer, b"0\r\n\r\n")
 
 
 def status(status: str, body: bytes = b"", more: str = "", kind: str = "application/json") -> Mood:

@@ -6,7 +6,9 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletionMessageParam
 
+from chat.backends.upstream import Deadlines
 from chat.tests import model_server as moods
+from chat.tests.conftest import Client, upstream
 from chat.tests.model_server import ModelServer, Mood
 from coherence.tests.helpers import until
 
@@ -85,6 +87,22 @@ def test_mood__cut_in_the_middle__what_there_was_then_an_error(
 def test_mood__no_done_but_finished__ends_well(talk: openai.OpenAI, model: ModelServer) -> None:
     model.mood = moods.streaming(moods.chunk("Hello"), moods.chunk("", "stop").rstrip())
     assert stream(talk) == "Hello"
+
+
+def test_mood__keeps_its_connection__the_next_is_asked_on_it(talk: openai.OpenAI, model: ModelServer) -> None:
+    model.mood = moods.speak_on
+    assert [stream(talk) for _ in range(3)] == ["Hello there."] * 3
+    model.mood = moods.speak  # which closes it
+    assert stream(talk) == "Hello there."
+    assert model.counted["connections"] == 1
+
+
+def test_mood__no_end_after_done__not_waited_for(client: Client, model: ModelServer) -> None:
+    said = moods.chunk("Hello there.", "stop") + b"data: [DONE]\n\n"
+    model.mood = moods.streaming(said, then=moods.silent)
+    patient = client(upstream(model, Deadlines(idle=60)))  # longer than the client waits
+    assert stream(patient) == "Hello there."
+    until(lambda: model.connections == 0)
 
 
 def test_mood__characters_cut_and_broken__the_rest_is_heard(talk: openai.OpenAI, model: ModelServer) -> None:
