@@ -11,6 +11,7 @@ from django.core.cache import caches
 from rest_framework.test import APIClient
 
 from accounts.models import ApiKey
+from coherence.redis.keys import RedisUnavailable
 from personalities import managers, startup
 from personalities.cache import inventory
 from personalities.models import Personality
@@ -76,7 +77,7 @@ def test_redis_password__redis_refuses__logged_without_it(
     Personality.objects.create(personality_name="elara")
     assert Personality.objects.get_config("elara").personality_name == "elara"
     startup.announce()
-    with pytest.raises(inventory.RedisUnavailable) as error:
+    with pytest.raises(RedisUnavailable) as error:
         inventory.entries()
     assert "Circuit breaker open" in log()
     assert PLANTED not in log() + str(error.value) + APIClient().get("/readyz").content.decode()

@@ -7,6 +7,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from coherence.redis.keys import RedisUnavailable
 from personalities import copies
 from personalities.cache import inventory
 from personalities.models import Personality
@@ -31,7 +32,7 @@ def tell_forgotten(request: HttpRequest, delete: Callable[[], int], what: str) -
     """Delete from Redis what is not believed any more, and say how many keys went."""
     try:
         count = delete()
-    except inventory.RedisUnavailable as error:
+    except RedisUnavailable as error:
         messages.warning(request, f"No copy from before is believed any more, but none was deleted. {error}")
     else:
         messages.success(request, f"{count} keys forgotten ({what}).")
@@ -41,7 +42,7 @@ def tell_warmed(request: HttpRequest, store: Callable[[], int], what: str) -> No
     """Store in Redis, and say how many."""
     try:
         count = store()
-    except inventory.RedisUnavailable as error:
+    except RedisUnavailable as error:
         messages.error(request, f"Nothing was warmed. {error}")
     else:
         messages.success(request, f"Warmed: {count} ({what}). Inactive ones are not served and stay out.")

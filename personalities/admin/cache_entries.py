@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import User
 
+from coherence.redis.keys import RedisUnavailable
 from personalities.admin.wording import counted, lasting
 from personalities.cache import inventory
 from personalities.cache.inventory import Entry, Survey
@@ -18,7 +19,7 @@ def redis() -> dict[str, Any]:
     """`problem` says why there is nothing to show."""
     try:
         survey = inventory.survey(SHOWN)
-    except inventory.RedisUnavailable as error:
+    except RedisUnavailable as error:
         state = "does not answer" if settings.REDIS_ENABLED else "switched off"
         return {"good": False, "problem": str(error), "count": None, "entries": [], "words": {"state": state}}
     words = {"state": "answers", "count": _how_many(survey), "shown": _how_many_shown(survey)}

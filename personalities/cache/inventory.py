@@ -1,27 +1,19 @@
 """What lies in Redis, for people: commands, admin, readiness. Unlike a lookup, it says when Redis is away."""
 
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, cast
 
 from django.conf import settings
 from django.core.cache import caches
-from django_redis import get_redis_connection
-from django_redis.exceptions import ConnectionInterrupted
-from redis.exceptions import RedisError
 
+from coherence.redis.keys import RedisUnavailable, connected, rounds, scan
 from personalities import cache
 from personalities.cache.keys import CONFIG, Key, config_key, id_key, is_ours, key_of, pattern
 from personalities.config import PersonalityConfig
 
-SCAN_COUNT = 1000  # SCAN's default of 10 makes a hundred times as many round trips
 SURVEY_ROUNDS = 20  # some 20,000 keys of the server, ours or not: 10 ms of its time
-
-
-class RedisUnavailable(Exception):
-    """Redis did not do what was asked; the message says what it answered, if it did."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +39,7 @@ def state() -> str:
     if not settings.REDIS_ENABLED:
         return "off"
     try:
-        with _client() as client:
+        with connected() as client:
             client.ping()
     except RedisUnavailable:
         return "unreachable"
@@ -56,7 +48,7 @@ def state() -> str:
 
 def entries(name: str | None = None) -> list[Entry]:
     """Our keys of the personality `name`, or of all, sorted. Raises RedisUnavailable."""
-    with _client() as client:
+    with connected() as client:
         return sorted((entry for keys in _scan(client, name) for entry in _measure(client, keys)), key=lambda e: e.key)
 
 
@@ -64,23 +56,23 @@ def survey(limit: int) -> Survey:
     """At most `limit` configurations. Costs little however many keys there are, so that a page may ask every few
     seconds. Raises RedisUnavailable.
     """
-    with _client() as client:
-        rounds = _rounds(client, None)
-        found = {key for keys in islice(rounds, SURVEY_ROUNDS) for key in keys if key.endswith(CONFIG)}
-        complete = next(rounds, None) is None
+    with connected() as client:
+        batches = rounds(client, pattern(), is_ours)
+        found = {key for keys in islice(batches, SURVEY_ROUNDS) for key in keys if key.endswith(CONFIG)}
+        complete = next(batches, None) is None
         first = sorted(_measure(client, sorted(found)[:limit]), key=lambda entry: entry.key)
     return Survey(len(found), complete, first)
 
 
 def forget_all(names: Collection[str | None] = (None,)) -> int:
     """Delete our keys of the personalities `names`; return how many went. Raises RedisUnavailable."""
-    with _client() as client:
+    with connected() as client:
         return sum(client.unlink(*keys) for name in names for keys in _scan(client, name))
 
 
 def store(number: int, configs: Collection[PersonalityConfig]) -> int:
     """Keep copies as a lookup does, read at `number` of the log; return how many. Raises RedisUnavailable."""
-    with _client() as client:
+    with connected() as client:
         # Django's cache would ignore a failure. Given a client of its own, django-redis's inner layer raises it.
         cast(Any, caches["default"]).client.set_many(
             cache.entries(number, configs), settings.PERSONALITY_CACHE_SECONDS, client=client
@@ -91,7 +83,7 @@ def store(number: int, configs: Collection[PersonalityConfig]) -> int:
 def forget(keys: Collection[Key]) -> int:
     """Delete the copies kept under `keys`; return how many Redis keys went. Raises RedisUnavailable."""
     names = [settings.REDIS_KEY_PREFIX + name for name in cache.redis_names(keys)]
-    with _client() as client:
+    with connected() as client:
         return int(client.unlink(*names)) if names else 0
 
 
@@ -99,7 +91,7 @@ def cached(keys: Collection[Key]) -> set[Key]:
     """Those of `keys` that have a configuration in Redis; none when it is away."""
     names = {settings.REDIS_KEY_PREFIX + config_key(key): key for key in keys}
     try:
-        with _client() as client:
+        with connected() as client:
             pipeline = client.pipeline(transaction=False)
             for name in names:
                 pipeline.exists(name)
@@ -110,40 +102,21 @@ def cached(keys: Collection[Key]) -> set[Key]:
 
 def copies(name: str | None = None) -> Iterator[dict[Key, tuple[int, PersonalityConfig] | None]]:
     """What lies under our keys, a batch at a time: the copy and its number, None when it is not as it is stored."""
-    with _client() as client:
+    with connected() as client:
         for batch in _scan(client, name):
             yield _read(client, {key for text in batch if (key := key_of(text))})
 
 
 def hit_rate() -> float | None:
     """Hits among all key reads of this Redis server since its start, 0 to 1; None before the first."""
-    with _client() as client:
+    with connected() as client:
         stats = client.info("stats")
     hits, misses = stats["keyspace_hits"], stats["keyspace_misses"]
     return hits / (hits + misses) if hits + misses else None
 
 
-@contextmanager
-def _client() -> Iterator[Any]:
-    if not settings.REDIS_ENABLED:
-        raise RedisUnavailable("Redis is switched off (REDIS_ENABLED=false).")
-    try:
-        yield get_redis_connection("default")
-    except (RedisError, ConnectionInterrupted) as error:
-        raise RedisUnavailable(f"Redis at {settings.REDIS_LOCATION} did not answer: {error}") from error
-
-
 def _scan(client: Any, name: str | None) -> Iterator[list[str]]:
-    """Our keys, a batch at a time."""
-    return filter(None, _rounds(client, name))
-
-
-def _rounds(client: Any, name: str | None) -> Iterator[list[str]]:
-    """Our keys that each round trip found, if any. SCAN may name a key twice, and its glob finds more than ours."""
-    cursor = -1
-    while cursor != 0:
-        cursor, found = client.scan(max(cursor, 0), match=pattern(name), count=SCAN_COUNT)
-        yield [key for key in {raw.decode(errors="replace") for raw in found} if is_ours(key)]
+    return scan(client, pattern(name), is_ours)
 
 
 def _read(client: Any, keys: Collection[Key]) -> dict[Key, tuple[int, PersonalityConfig] | None]:

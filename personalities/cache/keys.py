@@ -32,8 +32,7 @@ def plain(key: str, key_prefix: str, version: int) -> str:
 
 def pattern(name: str | None = None) -> str:
     """A glob for SCAN that finds the keys of `name`, or of all, and may find others: check with `is_ours`."""
-    escaped_prefix = re.sub(r"([*?\[\]\\])", r"\\\1", settings.REDIS_KEY_PREFIX)
-    return f"{escaped_prefix}personality:*:{name}:*" if name else f"{escaped_prefix}personality:*"
+    return f"personality:*:{name}:*" if name else "personality:*"
 
 
 def is_ours(text: str) -> bool:

@@ -11,7 +11,7 @@ from django.core.management.base import CommandError
 from rich.console import Console
 from rich.table import Table
 
-from personalities.cache.inventory import RedisUnavailable
+from coherence.redis.keys import RedisUnavailable
 from personalities.names import InvalidName, canonical
 
 

@@ -1,12 +1,12 @@
 from argparse import ArgumentParser
-from collections.abc import Sequence
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
 from personalities import copies
 from personalities.cache import inventory
-from personalities.management.report import add_json_option, names, print_json
+from personalities.management.clearing import delete
+from personalities.management.report import add_json_option, names
 
 
 class Command(BaseCommand):
@@ -22,18 +22,4 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         wanted = names(options["name"])
         copies.forget(copies.keys_of(wanted)) if wanted else copies.forget_everything()
-        deleted, problem = _delete(wanted)
-        if options["json"]:
-            print_json(self.stdout, {"deleted": deleted, "redis": problem or "ok"})
-        elif problem:
-            self.stderr.write(f"No copy from before is believed any more, but none was deleted: {problem}")
-        elif options["verbosity"]:
-            self.stdout.write(f"{deleted} keys deleted.")
-
-
-def _delete(wanted: Sequence[str]) -> tuple[int, str | None]:
-    """How many keys went, or why none."""
-    try:
-        return inventory.forget_all(wanted or [None]), None
-    except inventory.RedisUnavailable as error:
-        return 0, str(error)
+        delete(self, options, lambda: inventory.forget_all(wanted or [None]))

@@ -207,7 +207,7 @@ def test_survey__more_keys_than_it_looks_at__says_that_there_may_be_more(
     for number in range(100):
         redis.set(redis_key((None, f"n-{number}")), "{}")
     assert inventory.survey(1).complete
-    monkeypatch.setattr(inventory, "SCAN_COUNT", 10)
+    monkeypatch.setattr("coherence.redis.keys.SCAN_COUNT", 10)
     monkeypatch.setattr(inventory, "SURVEY_ROUNDS", 2)
     survey = inventory.survey(1)
     assert not survey.complete
