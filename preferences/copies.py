@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from django.apps import apps
 from django.conf import settings
-from django.db import transaction
+from django.db import DEFAULT_DB_ALIAS, transaction
 
+from coherence import log
 from coherence.cache import CoherentCache
 from coherence.hooks import catch_up_on_commit
 from coherence.log import NumberedQuery
@@ -38,6 +39,14 @@ copies = CoherentCache(
     capacity=10_000,
     stale_seconds=settings.PERSONALITY_STALE_IF_ERROR_SECONDS,  # they are of no use without a personality
 )
+
+
+def forget(users: Collection[int] | None = None) -> None:
+    """From now on no process believes any copy of these users' wishes from before, wherever it lies; with None no copy
+    of anything, for the log knows one user or everything. Works without Redis.
+    """
+    log.note() if users is None else log.note(map(key_of, users))
+    catch_up_on_commit(DEFAULT_DB_ALIAS)
 
 
 def forget_on_commit(user: int, *, using: str) -> None:

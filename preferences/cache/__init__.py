@@ -34,7 +34,7 @@ class RedisCopies(Shared[int, Wishes]):
         """What is corrupt or foreign counts as absent."""
         if is_away():
             return {}
-        found = {user: _believe(user, cache.get(key_of(user))) for user in keys}  # one nearly always
+        found = {user: believe(user, cache.get(key_of(user))) for user in keys}  # one nearly always
         return {user: copy for user, copy in found.items() if copy}
 
     def store(self, number: int, values: Mapping[int, Wishes]) -> None:
@@ -55,7 +55,7 @@ def _entry(user: int, number: int, wishes: Wishes) -> dict[str, Any]:
     return plain | {"meta": {"user": user, "number": number, "shape": SHAPE}}
 
 
-def _believe(user: int, value: Any) -> tuple[int, Wishes] | None:
+def believe(user: int, value: Any) -> tuple[int, Wishes] | None:
     """The number and the wishes, if they are of this release and this user's."""
     try:
         meta = value.pop("meta")
