@@ -1,13 +1,14 @@
 """The endpoints. A view parses, calls once, answers; HTTP begins and ends here."""
 
 from http import HTTPStatus
+from typing import cast
 
 import msgspec
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.http.response import HttpResponse, HttpResponseBase
-from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -86,7 +87,9 @@ def _locked(request: Request) -> Wishes:
     """What the caller wishes now. No other write of theirs comes before the end of the transaction, the first included:
     so it is the user who is locked, not the row, which may not exist.
     """
-    get_object_or_404(User.objects.select_for_update(no_key=True), pk=request.user.pk)
+    caller = cast(User, request.user)  # as IsAuthenticated has seen to
+    if not User.objects.select_for_update(no_key=True).filter(pk=caller.pk, is_active=True).first():  # since then
+        raise AuthenticationFailed("This user was deleted or deactivated.")
     return Preferences.objects.wishes_of(request.user)
 
 

@@ -82,3 +82,15 @@ def test_put__while_the_first_one_is_under_way__waits_and_is_refused(user: User,
     rival.join()
     assert statuses == [428]
     assert Preferences.objects.get().call_me == "First"
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("end", ["DELETE FROM auth_user", "UPDATE auth_user SET is_active = false"])
+def test_write__its_user_is_gone_since_they_were_looked_up__401(db: None, user: User, verb: str, end: str) -> None:
+    client = APIClient()
+    client.force_authenticate(user)
+    sql(end)
+    answer = getattr(client, verb)(URL, BODY)
+    assert (answer.status_code, answer["WWW-Authenticate"]) == (401, 'Bearer realm="companion"')
+    assert "deleted or deactivated" in answer.json()["detail"]
+    assert not Preferences.objects.exists()
