@@ -9,6 +9,9 @@ from personalities.prompt.wishes import CHOICES, MAX_NAME, MAX_TAG, TAG
 from preferences.cache import TRIGGER_KEY
 from preferences.managers import PreferencesManager
 
+# As PostgreSQL reads it. A name that goes on below would read as more of the prompt.
+ONE_LINE = r"^[^\x01-\x1f\x7f-\x9f\u2028\u2029]*$"
+
 
 def choice(name: str) -> "models.CharField[str, str]":
     return models.CharField(max_length=20, blank=True, choices=[(value, value.capitalize()) for value in CHOICES[name]])
@@ -42,6 +45,7 @@ class Preferences(models.Model):
         constraints = [
             *map(_known, CHOICES),
             models.CheckConstraint(name="preferences_language_is_a_tag", condition=Q(language__regex=f"^({TAG})?$")),
+            models.CheckConstraint(name="preferences_call_me_is_one_line", condition=Q(call_me__regex=ONE_LINE)),
         ]
 
     def __str__(self) -> str:

@@ -1,6 +1,7 @@
 """The JSON of preferences: what is written has the shape of what is read."""
 
 import re
+import unicodedata
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -13,6 +14,8 @@ from personalities.prompt.wishes import CHOICES, MAX_NAME, language_tag
 ANY_CASE = "[A-Za-z]{2,3}(-[A-Za-z]{4})?(-([A-Za-z]{2}|[0-9]{3}))?"
 ONE_LINE = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
 NO_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # a name that goes on below would read as more of the prompt
+
+UNSEEN = {"Zs", "Cf"}  # spaces; zero-width signs and marks of direction, which names may have but not be
 
 
 @extend_schema_field({"type": "string", "nullable": True, "pattern": f"^({ANY_CASE})?$"})
@@ -28,7 +31,7 @@ class LanguageTag(Text):
 
 @extend_schema_field({"type": "string", "nullable": True, "maxLength": MAX_NAME, "pattern": ONE_LINE})
 class CalledName(Text):
-    """One line, kept to the letter; none that holds nothing but spaces."""
+    """One line, kept to the letter; none that shows nothing."""
 
     def to_internal_value(self, data: Any) -> str:
         text = super().to_internal_value(data)
@@ -36,7 +39,7 @@ class CalledName(Text):
             raise serializers.ValidationError("One line, without control characters.")
         if errors := refusals_in({"call_me": text}):
             raise serializers.ValidationError(errors["call_me"])
-        return text if text.strip() else ""
+        return text if any(unicodedata.category(sign) not in UNSEEN for sign in text) else ""
 
 
 class Choice(serializers.ChoiceField):

@@ -103,7 +103,7 @@ def test_call_me__whatever_was_typed__kept_to_the_letter(reader: APIClient, text
     assert reader.get(URL).json()["call_me"] == text
 
 
-@pytest.mark.parametrize("nothing", [None, "", "   "])
+@pytest.mark.parametrize("nothing", [None, "", "   ", "\u3000", "\u200b", " \u2060\u200f "])
 def test_text__empty__cleared(reader: APIClient, nothing: str | None) -> None:
     reader.put(URL, FULL)
     assert reader.patch(URL, {"call_me": nothing}).json()["call_me"] is None
