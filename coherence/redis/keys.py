@@ -44,3 +44,8 @@ def rounds(client: Any, glob: str, is_ours: Callable[[str], bool]) -> Iterator[l
 def prefixed(glob: str) -> str:
     """Behind REDIS_KEY_PREFIX, which is taken to the letter."""
     return re.sub(r"([*?\[\]\\])", r"\\\1", settings.REDIS_KEY_PREFIX) + glob
+
+
+def is_no_text(client: Any, name: str) -> bool:
+    """Whether something lies there that MGET shows as nothing. What is text by now was really nothing then."""
+    return client.type(name) not in (b"none", b"string")

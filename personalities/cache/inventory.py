@@ -1,6 +1,6 @@
 """What lies in Redis, for people: commands, admin, readiness. Unlike a lookup, it says when Redis is away."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, cast
@@ -8,7 +8,7 @@ from typing import Any, cast
 from django.conf import settings
 from django.core.cache import caches
 
-from coherence.redis.keys import RedisUnavailable, connected, rounds, scan
+from coherence.redis.keys import RedisUnavailable, connected, is_no_text, rounds, scan
 from personalities import cache
 from personalities.cache.keys import CONFIG, Key, config_key, id_key, is_ours, key_of, pattern
 from personalities.config import PersonalityConfig
@@ -123,8 +123,17 @@ def _read(client: Any, keys: Collection[Key]) -> dict[Key, tuple[int, Personalit
     """Unlike a lookup, with `:id`, which people read; and a failure is raised."""
     names = [name for key in keys for name in (id_key(key), config_key(key))]
     values = cast(Any, caches["default"]).client.get_many(names, client=client)
-    found = {key: cache.believe(key, values.get(config_key(key))) for key in keys}
+    there = [key for key in keys if not _is_gone(client, key, values)]
+    found = {key: cache.believe(key, values.get(config_key(key))) for key in there}
     return {key: copy if copy and values.get(id_key(key)) == str(copy[1].id) else None for key, copy in found.items()}
+
+
+def _is_gone(client: Any, key: Key, values: Mapping[str, Any]) -> bool:
+    """Since SCAN named it: an edit, or time, takes both keys at once, and that is no damage."""
+    names = (id_key(key), config_key(key))
+    return values.keys().isdisjoint(names) and not any(
+        is_no_text(client, settings.REDIS_KEY_PREFIX + name) for name in names
+    )
 
 
 def _measure(client: Any, keys: list[str]) -> Iterator[Entry]:

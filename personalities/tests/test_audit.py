@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from personalities.cache import inventory
 from personalities.config import SHAPE
 from personalities.models import Personality
 
@@ -89,6 +90,21 @@ def test_audit__an_older_copy_is_back__outdated_and_harmless() -> None:
         cursor.execute("UPDATE personalities_personality SET greeting = 'New.' WHERE personality_name = 'elara'")
     assert audit() == (counts(sound=1, outdated=1) | {"copies": [{"key": CONFIG[:-7], "verdict": "outdated"}]}, False)
     assert Personality.objects.get_config("elara").greeting == "New."
+
+
+def test_copies__gone_since_their_names_were_read__no_damage(redis: Any) -> None:
+    """An edit meanwhile deletes them, and nobody must be called out of bed for that."""
+    keys = {(None, "elara"), (None, "nova")}
+    redis.delete(*[f"{settings.REDIS_KEY_PREFIX}personality:global:elara:{part}" for part in ("id", "config")])
+    assert inventory._read(redis, keys).keys() == {(None, "nova")}
+
+
+@pytest.mark.parametrize("part", ["id", "config"])
+def test_audit__a_list_under_one_of_the_keys__foreign(redis: Any, part: str) -> None:
+    names = [f"{settings.REDIS_KEY_PREFIX}personality:global:elara:{each}" for each in ("id", "config")]
+    redis.delete(*names)
+    redis.rpush(f"{settings.REDIS_KEY_PREFIX}personality:global:elara:{part}", "x")
+    assert audit()[0]["foreign"] == 1
 
 
 def test_audit__a_number_that_the_log_has_not_reached__foreign(plant: Callable[..., None]) -> None:

@@ -7,7 +7,7 @@ from typing import Any, cast
 from django.conf import settings
 from django.core.cache import caches
 
-from coherence.redis.keys import connected, scan
+from coherence.redis.keys import connected, is_no_text, scan
 from personalities.prompt import Wishes
 from preferences.cache import believe, key_of
 
@@ -40,12 +40,7 @@ def _batches(client: Any, users: Collection[int] | None) -> Iterator[Collection[
 def _read(client: Any, users: Collection[int]) -> dict[int, tuple[int, Wishes] | None]:
     values = cast(Any, caches["default"]).client.get_many(map(key_of, users), client=client)
     found = {user: believe(user, values[key_of(user)]) for user in users if key_of(user) in values}
-    return found | {user: None for user in users if user not in found and _is_of_another_type(client, user)}
-
-
-def _is_of_another_type(client: Any, user: int) -> bool:
-    """MGET shows it as nothing. What is a string by now was really nothing then."""
-    return client.type(_name(user)) not in (b"none", b"string")
+    return found | {user: None for user in users if user not in found and is_no_text(client, _name(user))}
 
 
 def _name(user: int) -> str:

@@ -20,7 +20,8 @@ from tooling.processes import Guarded
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CALM = Wishes(tone="calm", call_me="Sam")
-FOREIGN = ("prefs:007", "prefs:", "prefs:ursula", "prefs:1:notes", "prefs:-1", "prefs:0", "prefs:*", "personality:1")
+FOREIGN = ("prefs:007", "prefs:", "prefs:ursula", "prefs:1:notes", "prefs:-1", "prefs:0", "prefs:*", "personality:1",
+           f"prefs:{'9' * 5000}")  # fmt: skip
 
 
 def test_keys_of_others__not_compared_and_left_alone(cached: User, redis: Any) -> None:
