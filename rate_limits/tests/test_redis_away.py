@@ -14,7 +14,7 @@ from coherence.tests.redis.test_frozen import frozen
 from coherence.tests.redis.test_stopped import again
 from rate_limits.limiter import aadmit, admit
 from rate_limits.tests.crowd import RATE, ask_all, crowd
-from tooling.processes import Guarded
+from tooling.processes import Guarded, free_port
 
 
 @pytest.fixture(autouse=True)
@@ -101,6 +101,23 @@ def test_refuses_to_write__the_share_answers(pool: BreakerPool, subject: str, ad
     admin.config_set("maxmemory", "1")
     assert burst(subject) == 3
     assert errors == {"OutOfMemoryError": 40}
+
+
+def test_read_only_replica__the_share_answers_and_counts_when_it_is_promoted(
+    pool: BreakerPool, subject: str, admin: Any
+) -> None:
+    admin.execute_command("REPLICAOF", "127.0.0.1", free_port())
+    assert burst(subject) == 3
+    assert errors == {"ReadOnlyError": 40}
+    admin.execute_command("REPLICAOF", "NO", "ONE")
+    assert burst(subject) == 27
+
+
+def test_scripts_flushed__none_is_lost(pool: BreakerPool, subject: str, admin: Any) -> None:
+    before = burst(subject, 10)
+    admin.script_flush()
+    assert before + burst(subject) == 30
+    assert not errors
 
 
 def test_wrong_type_under_its_key__the_share_answers(
