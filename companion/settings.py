@@ -14,6 +14,7 @@ from django.templatetags.static import static
 from environs import Env, validate
 
 from coherence.deadline import DeadlineConnection
+from companion.llm_models import checked as checked_llm_models
 from companion.llm_url import checked as checked_llm_url
 from companion.redis_url import split_credentials
 from rate_limits.rate import parse as rate
@@ -146,6 +147,7 @@ LLM_API_KEY = env.str("LLM_API_KEY", "")
 LLM_MODEL = env.str("LLM_MODEL", "")
 if LLM_BASE_URL and not LLM_MODEL:
     raise ImproperlyConfigured("LLM_MODEL: required with LLM_BASE_URL")
+LLM_MODELS = checked_llm_models(env.list("LLM_MODELS", []), LLM_MODEL)
 LLM_CONNECT_SECONDS = env.float("LLM_CONNECT_SECONDS", 5.0, validate=validate.Range(0.01, 3600))
 LLM_FIRST_BYTE_SECONDS = env.float("LLM_FIRST_BYTE_SECONDS", 30.0, validate=validate.Range(0.01, 3600))
 LLM_IDLE_SECONDS = env.float("LLM_IDLE_SECONDS", 30.0, validate=validate.Range(0.01, 3600))

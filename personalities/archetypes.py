@@ -61,6 +61,7 @@ def columns(archetype: str) -> Mapping[str, Any]:
 # What a personality is when its author says nothing at all.
 EMPTY: Mapping[str, Any] = MappingProxyType(
     {"display_name": "", "archetype": "", "is_active": True, "backstory": "", "custom_instructions": ""}
+    | {"model": "", "temperature": None}
 )
 
 

@@ -15,6 +15,13 @@ Line = Annotated[str, msgspec.Meta(max_length=500)]
 Backstory = Annotated[str, msgspec.Meta(max_length=1000)]
 Instructions = Annotated[str, msgspec.Meta(max_length=2000)]
 
+# What servers of OpenAI's protocol call a language model: gpt-4.1-mini, qwen3:8b, @cf/meta/llama-3.1-8b.
+MODEL = r"^[A-Za-z0-9._:/@+-]+\Z"
+LONGEST_MODEL = 100
+HOTTEST = 2.0
+Model = Annotated[str, msgspec.Meta(max_length=LONGEST_MODEL, pattern=MODEL)]
+Temperature = Annotated[float, msgspec.Meta(ge=0, le=HOTTEST)]
+
 
 # What a user may wish for, and an author may lock.
 Preference = Literal["language", "formality", "tone", "emoji_use", "response_length", "explanation_style", "call_me"]
@@ -51,6 +58,13 @@ class Custom(Frozen, frozen=True):
     speaking_style: Line | None
 
 
+class Generation(Frozen, frozen=True):
+    """How the language model is asked. None: as the service asks it."""
+
+    model: Model | None
+    temperature: Temperature | None
+
+
 class Meta(Frozen, frozen=True):
     version: Count
     owner: int | None
@@ -71,6 +85,7 @@ class PersonalityConfig(Frozen, frozen=True, dict=True):
     traits: Traits
     behaviors: Behaviors
     custom: Custom
+    generation: Generation
     locked_preferences: Locks
     meta: Meta
 
@@ -103,6 +118,7 @@ class PersonalityConfig(Frozen, frozen=True, dict=True):
 TRAITS = Traits.__struct_fields__
 BEHAVIORS = Behaviors.__struct_fields__
 CUSTOM = Custom.__struct_fields__
+GENERATION = Generation.__struct_fields__
 
 # Changes with any field, type or bound above: what another release of this program wrote is not read as this one's.
 SHAPE = hashlib.sha256(msgspec.json.encode(msgspec.json.schema(PersonalityConfig))).hexdigest()[:12]

@@ -5,12 +5,12 @@ from difflib import unified_diff
 from django.db.models import QuerySet
 
 from personalities.comparison import Change, changes
-from personalities.config import BEHAVIORS, CUSTOM, TRAITS, Frozen, PersonalityConfig
+from personalities.config import BEHAVIORS, CUSTOM, GENERATION, TRAITS, Frozen, PersonalityConfig
 from personalities.models import Event, Personality, Version
 from personalities.prompt import assemble
 
 CONTENT = ("personality_name", "display_name", "archetype", "relationship_type", "greeting", "is_active", *TRAITS,
-           *BEHAVIORS, *CUSTOM, "locked_preferences")  # fmt: skip
+           *BEHAVIORS, *CUSTOM, *GENERATION, "locked_preferences")  # fmt: skip
 
 
 class Difference(Frozen, frozen=True):

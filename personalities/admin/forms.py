@@ -1,12 +1,13 @@
 """The two forms of a personality: adding fills what is left out, changing lets fields follow the archetype."""
 
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminDecimalFieldWidget,
     UnfoldAdminExpandableTextareaWidget,
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminNullBooleanSelectWidget,
@@ -15,7 +16,7 @@ from unfold.widgets import (
 
 from personalities.admin.stale import changed_meanwhile
 from personalities.archetypes import complete, refill
-from personalities.config import BEHAVIORS, PREFERENCES, TRAITS
+from personalities.config import BEHAVIORS, HOTTEST, PREFERENCES, TRAITS
 from personalities.lint import refusals
 from personalities.models import Personality
 
@@ -56,6 +57,14 @@ class TextField(forms.CharField):
         return super().has_changed(self.to_python(initial), data)
 
 
+class TemperatureField(forms.FloatField):
+    """In steps of 0.1 for the arrows; any other number may be typed, and one from the API stays."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        widget = UnfoldAdminDecimalFieldWidget({"step": 0.1})
+        super().__init__(**kwargs | {"min_value": 0, "max_value": HOTTEST, "widget": widget})
+
+
 class LocksField(forms.MultipleChoiceField):
     def __init__(self, **kwargs: Any) -> None:
         choices = [(name, name.replace("_", " ").capitalize()) for name in PREFERENCES]
@@ -72,7 +81,11 @@ class PersonalityForm(forms.ModelForm):  # type: ignore[type-arg]
         model = Personality
         fields = "__all__"  # noqa: DJ007  the admin's fieldsets say which
         widgets = dict.fromkeys(TRAITS, LevelWidget) | dict.fromkeys(TEXTS, TextWidget)
-        field_classes = dict.fromkeys(TRAITS, LevelField) | dict.fromkeys(TEXTS, TextField)
+        field_classes: ClassVar[dict[str, type[forms.Field]]] = {
+            **dict.fromkeys(TRAITS, LevelField),
+            **dict.fromkeys(TEXTS, TextField),
+            "temperature": TemperatureField,
+        }
 
     class Media:
         css = {"all": ("personalities/preview.css",)}

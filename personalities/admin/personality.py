@@ -9,7 +9,7 @@ from personalities.admin.actions import forget_copies, warm
 from personalities.admin.forms import TEXTS, AddForm, ChangeForm, LocksField
 from personalities.admin.history import HistoryAdmin
 from personalities.admin.listing import BADGES, OwnerFilter, PersonalityList
-from personalities.config import BEHAVIORS, TRAITS
+from personalities.config import BEHAVIORS, GENERATION, TRAITS
 from personalities.models import Personality
 from personalities.names import MAX_RAW_LENGTH
 
@@ -18,6 +18,7 @@ SECTIONS: tuple[tuple[str, Any], ...] = (
     ("Traits", {"fields": tuple(zip(TRAITS[::2], TRAITS[1::2], strict=True))}),
     ("Behaviours", {"fields": BEHAVIORS}),
     ("Voice", {"fields": TEXTS}),
+    ("Generation", {"fields": (GENERATION,)}),
     ("Preferences of the user", {"fields": ("locked_preferences",)}),
 )
 STATE = ("is_active", "owner")

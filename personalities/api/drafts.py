@@ -12,7 +12,7 @@ from personalities.config import PersonalityConfig
 from personalities.lint import new_refusals
 from personalities.models import Personality
 
-GROUPS = ("traits", "behaviors", "custom")
+GROUPS = ("traits", "behaviors", "custom", "generation")
 APART = (*GROUPS, "note", "owner")
 
 
@@ -48,7 +48,12 @@ def _columns(nested: Mapping[str, Any]) -> dict[str, Any]:
     flat = {name: value for name, value in nested.items() if name not in APART}
     for group in GROUPS:
         flat |= nested.get(group, {})
-    return {name: "" if value is None else value for name, value in flat.items()} | _owner(nested)
+    return stored(flat) | _owner(nested)
+
+
+def stored(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """A text that is none is empty in its column; a number that is none stays none."""
+    return {name: "" if value is None and name != "temperature" else value for name, value in flat.items()}
 
 
 def _owner(nested: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django.core.validators import RegexValidator
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from personalities.config import PREFERENCES, Preference
+from personalities.config import HOTTEST, LONGEST_MODEL, MODEL, PREFERENCES, Preference
 from personalities.names import InvalidName, canonical
 
 OPTIONAL_TEXT = {"required": False, "allow_null": True, "allow_blank": True, "trim_whitespace": False}
@@ -56,6 +57,30 @@ class Text(serializers.CharField):
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):  # DRF would take 5
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class ModelName(Text):
+    """What its server calls a language model; null for the service's own."""
+
+    default_error_messages = {"invalid": "Letters, digits and . _ : / @ + - only."}
+
+    def __init__(self, **kwargs: Any) -> None:
+        shape = RegexValidator(MODEL, self.default_error_messages["invalid"])
+        super().__init__(**{"max_length": LONGEST_MODEL, "allow_blank": False, "validators": [shape]} | kwargs)
+
+
+class Temperature(serializers.FloatField):
+    """A number from 0 to 2; null for the service's own."""
+
+    default_error_messages = {"invalid": "A number from 0 to 2."}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"min_value": 0, "max_value": HOTTEST, "required": False, "allow_null": True} | kwargs)
+
+    def to_internal_value(self, data: Any) -> float:
+        if type(data) not in (int, float) or not 0 <= data <= HOTTEST:  # NaN is in no range
             self.fail("invalid")
         return super().to_internal_value(data)
 

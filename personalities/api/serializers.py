@@ -6,7 +6,7 @@ from typing import Any
 from rest_framework import serializers
 
 from personalities.api import drafts
-from personalities.api.fields import Flag, GivenName, Level, Locks, Name, StrictSerializer, Text
+from personalities.api.fields import Flag, GivenName, Level, Locks, ModelName, Name, StrictSerializer, Temperature, Text
 from personalities.archetypes import ARCHETYPES
 from personalities.models import Personality, RelationshipType
 
@@ -44,6 +44,13 @@ class CustomSerializer(StrictSerializer):
     speaking_style = Text(max_length=500)
 
 
+class GenerationSerializer(StrictSerializer):
+    """How the language model is asked; null for the service's own way."""
+
+    model = ModelName(help_text="One that is offered here.")
+    temperature = Temperature(help_text="That of a request goes before it.")
+
+
 class MetaSerializer(serializers.Serializer[Any]):
     version = serializers.IntegerField(help_text="Counts the changes.")
     owner = serializers.IntegerField(allow_null=True, help_text="Id of the owning user; null for a global personality.")
@@ -54,7 +61,8 @@ class MetaSerializer(serializers.Serializer[Any]):
 class PersonalitySerializer(StrictSerializer):
     """POST and PUT need only `personality_name`: the archetype fills what is left out. PATCH keeps what is left out.
 
-    Null clears a text. Unknown fields are refused, and so are read-only ones unless they are sent back unchanged.
+    Null clears where it is allowed. Unknown fields are refused, and so are read-only ones unless they are sent back
+    unchanged.
     """
 
     id = serializers.UUIDField(read_only=True)
@@ -67,6 +75,7 @@ class PersonalitySerializer(StrictSerializer):
     traits = TraitsSerializer(required=False)
     behaviors = BehaviorsSerializer(required=False)
     custom = CustomSerializer(required=False)
+    generation = GenerationSerializer(required=False)
     locked_preferences = Locks(help_text="What users may not have otherwise, whatever they prefer.")
     note = Text(max_length=500, write_only=True, help_text="Why: for the history.")
     meta = MetaSerializer(read_only=True)

@@ -1,12 +1,13 @@
 """A directory of documents, called NAME.json each. Other files in it are left alone, and none is ever removed."""
 
 import secrets
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
 from rest_framework.serializers import ValidationError
 
+from personalities.config import PersonalityConfig
 from personalities.files.document import dump, load
 from personalities.files.problems import BadFiles, Problem, problems_of
 from personalities.models import Personality
@@ -30,13 +31,13 @@ def strangers(directory: Path, names: Collection[str]) -> list[str]:
     return sorted(file.name for file in directory.glob(PATTERN) if file.stem not in names)
 
 
-def read(directory: Path) -> dict[str, dict[str, Any]]:
-    """The columns of each personality, by name. Raises BadFiles."""
+def read(directory: Path, before: Mapping[str, PersonalityConfig]) -> dict[str, dict[str, Any]]:
+    """The columns of each personality, by name, of which those that are there were such `before`. Raises BadFiles."""
     documents: dict[str, dict[str, Any]] = {}
     problems: list[Problem] = []
     for file in sorted(directory.glob(PATTERN)):
         try:
-            columns = load(_bytes(file), file.name)
+            columns = load(_bytes(file), file.name, before.get(file.stem))
         except OSError as error:
             problems.append(Problem(file.name, "", error.strerror or str(error)))
         except ValidationError as error:

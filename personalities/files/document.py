@@ -5,9 +5,11 @@ from typing import Any
 
 from rest_framework.serializers import ValidationError
 
+from personalities.api.drafts import stored
 from personalities.archetypes import complete
+from personalities.config import PersonalityConfig
 from personalities.files.serializers import DocumentSerializer, JSONObject
-from personalities.lint import refusals
+from personalities.lint import new_refusals
 from personalities.models import Personality
 
 OF_THE_DATABASE = ("id", "meta")
@@ -24,18 +26,18 @@ def dump(personality: Personality) -> bytes:
     return f"{json.dumps(plain(personality), indent=2, ensure_ascii=False)}\n".encode()
 
 
-def load(body: bytes, file: str) -> dict[str, Any]:
+def load(body: bytes, file: str, before: PersonalityConfig | None = None) -> dict[str, Any]:
     """All columns of the personality in `file`: as with POST, the archetype fills what is left out.
 
-    Raises ValidationError with everything that is wrong.
+    Raises ValidationError with everything that is wrong; what the linter refuses counts unless it was so `before`.
     """
     try:
         serializer = DocumentSerializer(data=_parse(body), context={"file": file})
         serializer.is_valid(raise_exception=True)
     except RecursionError:
         raise _wrong("This is nested too deeply.") from None
-    columns = complete({column: "" if value is None else value for column, value in serializer.validated_data.items()})
-    if errors := refusals(Personality(**columns).to_config()):
+    columns = complete(stored(serializer.validated_data))
+    if errors := new_refusals(before, Personality(**columns).to_config()):
         raise ValidationError(errors)
     return columns
 

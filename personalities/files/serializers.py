@@ -10,6 +10,7 @@ from personalities.api.fields import StrictSerializer
 from personalities.api.serializers import (
     BehaviorsSerializer,
     CustomSerializer,
+    GenerationSerializer,
     PersonalitySerializer,
     TraitsSerializer,
 )
@@ -53,6 +54,10 @@ class DocumentCustom(Thorough, CustomSerializer):
     pass
 
 
+class DocumentGeneration(Thorough, GenerationSerializer):
+    pass
+
+
 class DocumentSerializer(Thorough, PersonalitySerializer):
     """Valid data are columns. The context names the `file`, which is called as the personality is."""
 
@@ -62,6 +67,7 @@ class DocumentSerializer(Thorough, PersonalitySerializer):
     traits = DocumentTraits(required=False, source="*")
     behaviors = DocumentBehaviors(required=False, source="*")
     custom = DocumentCustom(required=False, source="*")
+    generation = DocumentGeneration(required=False, source="*")
 
     def validate_personality_name(self, name: str) -> str:
         if self.context["file"] != f"{name}.json":

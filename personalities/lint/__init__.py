@@ -6,11 +6,12 @@ from personalities.comparison import changes
 from personalities.config import PersonalityConfig
 from personalities.lint.contradictions import contradictions
 from personalities.lint.finding import Finding
+from personalities.lint.models import not_offered
 from personalities.lint.texts import empty_voice, over_budget, patterns, patterns_in
 
 __all__ = ["Finding", "lint", "refusals", "refusals_in", "new_refusals"]
 
-RULES = (patterns, empty_voice, over_budget, contradictions)
+RULES = (patterns, empty_voice, over_budget, contradictions, not_offered)
 
 
 def lint(config: PersonalityConfig) -> list[Finding]:

@@ -5,7 +5,7 @@ from typing import Any, Self
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
-from django.core.validators import MaxValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import connections, models
 from django.db.models import Q
 from django.db.models.sql import UpdateQuery
@@ -16,10 +16,14 @@ from personalities.cache.keys import TRIGGER_KEY, Key
 from personalities.config import (
     BEHAVIORS,
     CUSTOM,
+    HOTTEST,
+    LONGEST_MODEL,
+    MODEL,
     PREFERENCES,
     TRAITS,
     Behaviors,
     Custom,
+    Generation,
     Meta,
     PersonalityConfig,
     Traits,
@@ -103,7 +107,15 @@ class Personality(models.Model):
     )
     greeting = models.CharField(max_length=500, blank=True, help_text="Its first line. At most 500 characters.")
 
-    # The default of the database is for writers that do not know the column: a release from before, a script.
+    # The defaults of the database are for writers that do not know the columns: a release from before, a script.
+    model = models.CharField(
+        max_length=LONGEST_MODEL, default="", db_default="", blank=True, validators=[RegexValidator(MODEL)],
+        help_text="The language model, by its server's name for it. Empty: the service's own.",
+    )  # fmt: skip
+    temperature = models.FloatField(
+        null=True, blank=True, validators=[MinValueValidator(0), MaxValueValidator(HOTTEST)],
+        help_text="0: says the likeliest. 2: the wildest. Empty: the service's own.",
+    )  # fmt: skip
     locked_preferences = ArrayField(
         models.CharField(max_length=50), default=list, db_default=[], blank=True,
         help_text="What users may not have otherwise, whatever they prefer.",
@@ -141,6 +153,13 @@ class Personality(models.Model):
             models.CheckConstraint(
                 name="personality_locked_preferences_known",
                 condition=Q(locked_preferences__contained_by=list(PREFERENCES)),
+            ),
+            models.CheckConstraint(
+                name="personality_model_plain", condition=Q(model="") | Q(model__regex=MODEL)
+            ),
+            # Not a number either, which PostgreSQL takes for greater than all others.
+            models.CheckConstraint(
+                name="personality_temperature_0_to_2", condition=Q(temperature__range=(0, HOTTEST))
             ),
             # PostgreSQL knows times that Python does not.
             models.CheckConstraint(
@@ -205,9 +224,15 @@ def config_of(row: Any) -> PersonalityConfig:
         traits=Traits(**{name: getattr(row, name) for name in TRAITS}),
         behaviors=Behaviors(**{name: getattr(row, name) for name in BEHAVIORS}),
         custom=Custom(**{name: getattr(row, name) or None for name in CUSTOM}),
+        generation=Generation(model=row.model or None, temperature=_as_stored(row.temperature)),
         locked_preferences=tuple(name for name in PREFERENCES if name in row.locked_preferences),
         meta=Meta(version=row.version, owner=row.owner_id, created_at=row.created_at, updated_at=row.updated_at),
     )
+
+
+def _as_stored(number: float | None) -> float | None:
+    """1 is 1.0 and -0.0 is 0.0, so that equal configurations have equal bytes."""
+    return None if number is None else float(number) + 0.0
 
 
 def spoken(name: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 
 from personalities.archetypes import ARCHETYPES
-from personalities.config import BEHAVIORS, TRAITS, Meta, PersonalityConfig
+from personalities.config import BEHAVIORS, GENERATION, TRAITS, Meta, PersonalityConfig
 from personalities.prompt.parts import Omission
 from personalities.prompt.sentences import SENTENCES
 
@@ -71,11 +71,17 @@ def _locks(config: PersonalityConfig) -> Iterator[Omission]:
     yield _omitted(source, names) if names else Omission(source=source, reason=EMPTY)
 
 
+def _generation(config: PersonalityConfig) -> Iterator[Omission]:
+    for name in GENERATION:
+        source, value = f"generation.{name}", getattr(config.generation, name)
+        yield Omission(source=source, reason=EMPTY) if value is None else _omitted(source, f"{value}")
+
+
 def _omitted(source: str, value: str = "") -> Omission:
     return Omission(source=f"{source} = {value}" if value else source, reason=SENTENCES.omissions[source])
 
 
-# In the order of the text. Whatever else shapes a prompt one day is one more writer; the last two only say why not.
+# In the order of the text. Whatever else shapes a prompt one day is one more writer; the last three only say why not.
 WRITERS: Mapping[str, Writer] = MappingProxyType(
     {
         "identity": _identity,
@@ -86,5 +92,6 @@ WRITERS: Mapping[str, Writer] = MappingProxyType(
         "behaviors": _behaviors,
         "greeting": _greeting,
         "locks": _locks,
+        "generation": _generation,
     }
 )

@@ -13,10 +13,12 @@ from personalities.archetypes import ARCHETYPES, complete
 from personalities.config import (
     BEHAVIORS,
     CUSTOM,
+    HOTTEST,
     PREFERENCES,
     TRAITS,
     Behaviors,
     Custom,
+    Generation,
     Meta,
     PersonalityConfig,
     Traits,
@@ -39,6 +41,7 @@ def config(**columns: Any) -> PersonalityConfig:
         traits=Traits(**_some(full, TRAITS)),
         behaviors=Behaviors(**_some(full, BEHAVIORS)),
         custom=Custom(**{name: text or None for name, text in _some(full, CUSTOM).items()}),
+        generation=Generation(model=full["model"] or None, temperature=full["temperature"]),
         locked_preferences=tuple(full["locked_preferences"]),
         meta=Meta(version=1, owner=None, created_at=NOW, updated_at=NOW),
     )
@@ -53,6 +56,7 @@ SHIPPED = {columns["personality_name"]: config(**columns) for columns in data.re
 }
 
 LEVELS = st.integers(0, 10)
+MODELS = st.none() | st.sampled_from(["gpt-4.1-mini", "qwen3:8b", "@cf/meta/llama+x_1"])
 LOCKS = st.sets(st.sampled_from(PREFERENCES)).map(lambda names: tuple(n for n in PREFERENCES if n in names))
 
 
@@ -77,6 +81,7 @@ CONFIGS = st.builds(
     traits=st.builds(Traits, **dict.fromkeys(TRAITS, LEVELS)),
     behaviors=st.builds(Behaviors, **dict.fromkeys(BEHAVIORS, st.booleans())),
     custom=st.builds(Custom, **dict.fromkeys(CUSTOM, texts(500))),
+    generation=st.builds(Generation, model=MODELS, temperature=st.none() | st.floats(0, HOTTEST)),
     locked_preferences=LOCKS,
     meta=st.builds(
         Meta,

@@ -1,4 +1,5 @@
 from time import process_time
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -126,6 +127,29 @@ def test_lint__over_budget__names_the_longest_text() -> None:
 def test_lint__many__errors_first() -> None:
     found = lint(config(display_name="{{user}}", speaking_style=SECRETS[0]))
     assert [finding.severity for finding in found] == ["error", "warning"]
+
+
+@pytest.mark.parametrize(
+    ("own", "others", "model", "found"),
+    [
+        ("big", ["small"], "dear", ["error"]),
+        ("big", [], "dear", ["error"]),
+        ("big", ["small"], "small", []),
+        ("big", [], "big", []),
+        ("big", [], "", []),
+        ("", [], "dear", []),
+    ],
+)
+def test_lint__model__an_error_unless_it_is_offered(
+    settings: Any, own: str, others: list[str], model: str, found: list[str]
+) -> None:
+    settings.LLM_MODEL, settings.LLM_MODELS = own, others
+    findings = lint(config(speaking_style=VOICE, model=model))
+    assert [finding.severity for finding in findings] == found
+    for finding in findings:
+        assert finding.field == "generation.model"
+        assert ", ".join([own, *others]) in finding.message
+        assert model not in finding.message
 
 
 @given(CONFIGS)

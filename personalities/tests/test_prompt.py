@@ -94,6 +94,15 @@ def test_assemble__greeting__omitted_with_its_reason() -> None:
     assert Omission(source="greeting", reason=SENTENCES.omissions["greeting"]) in prompt.omissions
 
 
+def test_assemble__generation__omitted_with_its_reason() -> None:
+    prompt = assemble(config(model="qwen3:8b", temperature=0.0))
+    assert prompt.text == assemble(config()).text
+    for source, path in (("model = qwen3:8b", "model"), ("temperature = 0.0", "temperature")):
+        reason = SENTENCES.omissions[f"generation.{path}"]
+        assert Omission(source=f"generation.{source}", reason=reason) in prompt.omissions
+        assert Omission(source=f"generation.{path}", reason="empty") in assemble(config()).omissions
+
+
 @pytest.mark.parametrize("nothing", ["", "  ", "\n"])
 def test_assemble__empty_texts__omitted_as_empty(nothing: str) -> None:
     prompt = assemble(config(**dict.fromkeys([*CUSTOM, "greeting"], nothing)))

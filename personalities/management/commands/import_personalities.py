@@ -35,7 +35,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         whose = owner(options["owner"])
-        documents = self._read(options)
+        documents = self._read(options, whose)
         found = _compare(documents, whose) if options["dry_run"] else _import(documents, whose)
         if options["json"]:
             print_json(self.stdout, drift_report.as_json(found))
@@ -44,9 +44,10 @@ class Command(BaseCommand):
         if found and options["dry_run"]:
             raise CommandError("There is drift. Nothing was written.")
 
-    def _read(self, options: Mapping[str, Any]) -> Documents:
+    def _read(self, options: Mapping[str, Any], whose: User | None) -> Documents:
+        rows = Personality.objects.filter(owner=whose)
         try:
-            return directory.read(options["dir"])
+            return directory.read(options["dir"], {row.personality_name: row.to_config() for row in rows})
         except BadFiles as error:
             if options["json"]:
                 print_json(self.stdout, {"errors": [problem._asdict() for problem in error.problems]})

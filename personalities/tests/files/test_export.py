@@ -39,6 +39,10 @@ ELARA = """{
     "custom_instructions": null,
     "speaking_style": null
   },
+  "generation": {
+    "model": null,
+    "temperature": null
+  },
   "locked_preferences": []
 }
 """
