@@ -12,6 +12,7 @@ from chat.backends.kept import Kept
 from chat.callers import Caller
 from chat.errors import bad_request
 from chat.exchange import CallerGone, Exchange
+from chat.generation import parameters
 from chat.history import Turn, begin
 from chat.requests import ChatRequest
 from chat.streaming import stream
@@ -60,10 +61,14 @@ async def _turn(exchange: Exchange, request: ChatRequest, caller: Caller) -> Tur
 
 
 def _payload(config: PersonalityConfig, wishes: Wishes, request: ChatRequest, turn: Turn | None) -> Payload:
-    """Our prompt is always first. System messages of the caller stay where they are in the conversation."""
+    """Our prompt is always first. System messages of the caller stay where they are in the conversation.
+
+    What the request asks for goes before what the personality does.
+    """
     system = {"role": "system", "content": _prompt(config, wishes)}
     before = turn.before if turn else []
-    return {**request.passed_on(), "messages": [system, *before, *msgspec.to_builtins(request.messages)]}
+    messages = [system, *before, *msgspec.to_builtins(request.messages)]
+    return {**parameters(config), **request.passed_on(), "messages": messages}
 
 
 def _prompt(config: PersonalityConfig, wishes: Wishes) -> str:

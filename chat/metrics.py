@@ -16,6 +16,7 @@ class Numbers:
         self.streams = 0  # under way
         self.cut: Counter[str] = Counter()  # streams that did not end well, by why
         self.retries = 0
+        self.not_offered = 0
 
 
 numbers = Numbers()
@@ -34,5 +35,7 @@ class ChatCollector:
             cut.add_metric((reason,), count)
         retries = CounterMetricFamily("companion_chat_retries", "Second attempts at the language model.")
         retries.add_metric((), numbers.retries)
+        models = CounterMetricFamily("companion_chat_models_not_offered", "Turns by LLM_MODEL in place of another.")
+        models.add_metric((), numbers.not_offered)
         streams = GaugeMetricFamily("companion_chat_streams", "Streams under way.", value=numbers.streams)
-        return answers, cut, retries, streams
+        return answers, cut, retries, models, streams

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any, Protocol
 
-Payload = Mapping[str, Any]  # a request in OpenAI's shape, but for the model
+Payload = Mapping[str, Any]  # a request in OpenAI's shape; the model only where it is not the service's own
 Chunk = dict[str, Any]
 
 

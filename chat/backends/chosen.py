@@ -9,7 +9,7 @@ from chat.backends.console import Console
 
 def chosen() -> Backend:
     if settings.CHAT_BACKEND == "console":
-        return Console()
+        return Console(settings.LLM_MODEL)
     return _upstream() if settings.LLM_BASE_URL else Absent()
 
 

@@ -13,11 +13,15 @@ SAYING = "No language model was asked (CHAT_BACKEND=console). This is what it wo
 class Console:
     seconds: float | None = None
 
+    def __init__(self, model: str = "") -> None:
+        self._own = {"model": model} if model else {}
+
     async def complete(self, payload: Payload) -> dict[str, Any]:
+        payload = {**self._own, **payload}
         return {**shapes.whole(_text(payload)), "usage": _usage(payload)}
 
     async def chunks(self, payload: Payload) -> AsyncGenerator[Chunk, None]:
-        answer = shapes.Chunks()
+        payload, answer = {**self._own, **payload}, shapes.Chunks()
         yield answer.begin()
         for line in _text(payload).splitlines(keepends=True):
             yield answer.piece(line)
@@ -28,7 +32,8 @@ class Console:
 
 def _text(payload: Payload) -> str:
     said = [f"[{message['role']}]\n{_content(message['content'])}" for message in payload["messages"]]
-    return "\n\n".join([SAYING, *said])
+    given = ", ".join(f"{name} = {payload[name]}" for name in ("model", "temperature") if name in payload)
+    return "\n\n".join([SAYING, *([given] if given else []), *said])
 
 
 def _content(content: str | list[dict[str, str]]) -> str:

@@ -69,7 +69,7 @@ class Upstream:
     @asynccontextmanager
     async def _answer(self, payload: Payload, seconds: float) -> AsyncIterator[httpx.Response]:
         """One that is 200; tried again once, as long as nothing of it was there."""
-        content = msgspec.json.encode({**payload, "model": self._model})
+        content = msgspec.json.encode({"model": self._model, **payload})
         async with asyncio.timeout(seconds):
             response = await self._send(content, last=False) or await self._send(content, last=True)
         assert response is not None  # noqa: S101  the last one is there, or an error
