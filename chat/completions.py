@@ -26,7 +26,7 @@ PROMPT = "prompt"
 
 async def complete(exchange: Exchange, caller: Caller, backend: Backend, keep_alive: float) -> None:
     """Answers. When the caller hangs up, whoever was asked is let go at once."""
-    request = requests.read(await exchange.body(), exchange.headers.get(b"content-type", b""))
+    request = await requests.read(await exchange.body(), exchange.headers.get(b"content-type", b""))
     await _while_heard(exchange, _answer(exchange, request, caller, backend, keep_alive))
 
 

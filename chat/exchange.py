@@ -12,8 +12,8 @@ from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope
 
 from chat.errors import ApiError
 from chat.timing import Timing
+from conversations.models import MAX_JSON_BYTES
 
-MAX_BODY = 64 * 1024  # what the parser reads as well
 BODY_SECONDS = 30.0
 SEND_SECONDS = 30.0  # a caller that takes nothing for so long is cut off
 UNSAFE = re.compile("[^\x20-\x7e]")
@@ -49,8 +49,8 @@ class Exchange:
             if event["type"] == "http.disconnect":
                 raise CallerGone
             body += event.get("body", b"")
-            if len(body) > MAX_BODY:
-                message = f"At most {MAX_BODY} bytes are read."
+            if len(body) > MAX_JSON_BYTES:
+                message = f"At most {MAX_JSON_BYTES} bytes are read."
                 raise ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, message, param="body")
             if not event.get("more_body"):
                 return bytes(body)

@@ -1,5 +1,6 @@
 """What a caller asks for, checked before anything is asked of anybody. Every error names the parameter."""
 
+import asyncio
 import re
 from http import HTTPStatus
 from io import BytesIO
@@ -10,10 +11,13 @@ from rest_framework.exceptions import APIException
 from rest_framework.settings import api_settings
 
 from chat.errors import ApiError, bad_request
+from conversations.models import MAX_JSON_BYTES
 
 Penalty = Annotated[float, msgspec.Meta(ge=-2, le=2)]
 Tokens = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
+Label = Annotated[str, msgspec.Meta(max_length=64)]
+Value = Annotated[str, msgspec.Meta(max_length=512)]
 
 # What other clients send without meaning it: the same as nothing. Any other value of these would change the answer, so
 # that leaving it out in silence would be a lie.
@@ -30,7 +34,12 @@ NEUTRAL: dict[str, list[Any]] = {
     "modalities": [["text"]],
     "response_format": [{"type": "text"}],
     "service_tier": ["auto", "default"],
+    "top_logprobs": [0],
+    "user": [""],
 }
+UNUSED = {"prompt_cache_key", "safety_identifier"}  # no answer depends on them
+OF_ANSWERS = {"refusal", "reasoning", "reasoning_content", "annotations", "audio"}  # what models say beside the text
+LONG = 64 * 1024  # bytes: parsing more takes milliseconds, while which the event loop shall go on
 
 
 class ChatTextPart(msgspec.Struct, forbid_unknown_fields=True):
@@ -67,9 +76,10 @@ class ChatRequest(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True
     presence_penalty: Penalty | None = None
     frequency_penalty: Penalty | None = None
     user: Text | None = None
-    metadata: Annotated[dict[Annotated[str, msgspec.Meta(max_length=64)], Text], msgspec.Meta(max_length=16)] | None = (
-        None
-    )
+    reasoning_effort: Text | None = None
+    verbosity: Text | None = None
+    response_format: dict[str, Any] | None = None
+    metadata: Annotated[dict[Label, Value], msgspec.Meta(max_length=16)] | None = None
 
     def passed_on(self) -> dict[str, Any]:
         """Everything but whom it is for and what is said."""
@@ -79,24 +89,41 @@ class ChatRequest(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True
         return kept | ({"metadata": metadata} if metadata else {})
 
 
-def read(body: bytes, content_type: bytes) -> ChatRequest:
+async def read(body: bytes, content_type: bytes) -> ChatRequest:
     """Raises ApiError."""
+    if len(body) > LONG:
+        return await asyncio.to_thread(_read, body, content_type)
+    return _read(body, content_type)
+
+
+def _read(body: bytes, content_type: bytes) -> ChatRequest:
     plain = _plain(body, content_type.decode("latin-1"))
     if not isinstance(plain, dict):
         raise bad_request("The body is one JSON object.", "body")
-    plain = {name: value for name, value in plain.items() if value is not None and value not in NEUTRAL.get(name, ())}
+    plain = {name: value for name, value in plain.items() if _means_something(name, value)}
     if isinstance(plain.get("messages"), list):
-        plain["messages"] = [_without_nothing(message) for message in plain["messages"]]
+        plain["messages"] = [_text_alone(message) for message in plain["messages"]]
     request = _typed(plain)
     _check_together(request)
     return request
 
 
-def _without_nothing(message: Any) -> Any:
-    """Clients send an answer back as they had it: with a refusal of null, and no annotations."""
+def _means_something(name: str, value: Any) -> bool:
+    return value is not None and name not in UNUSED and value not in NEUTRAL.get(name, ())
+
+
+def _text_alone(message: Any) -> Any:
+    """Clients send an answer back as they had it: with a refusal of null, no annotations, and what a model thought."""
     if not isinstance(message, dict):
         return message
-    return {name: value for name, value in message.items() if value is not None and (value != [] or name == "content")}
+    is_answer = message.get("role") == "assistant"
+    left_out = OF_ANSWERS if is_answer else {}
+    said = {
+        name: value
+        for name, value in message.items()
+        if name not in left_out and value is not None and (value != [] or name == "content")
+    }
+    return {"content": "", **said} if is_answer and "content" in message else said
 
 
 def _plain(body: bytes, content_type: str) -> Any:
@@ -104,8 +131,10 @@ def _plain(body: bytes, content_type: str) -> Any:
     if content_type.partition(";")[0].strip().lower() != "application/json":
         raise ApiError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send Content-Type: application/json.", param="content-type")
     parsers: Any = api_settings.DEFAULT_PARSER_CLASSES
+    parser = parsers[0]()
+    parser.max_bytes = MAX_JSON_BYTES
     try:
-        return parsers[0]().parse(BytesIO(body), content_type)
+        return parser.parse(BytesIO(body), content_type)
     except APIException as error:
         raise _as_openai(error) from None
 
@@ -113,7 +142,7 @@ def _plain(body: bytes, content_type: str) -> Any:
 def _as_openai(error: APIException) -> ApiError:
     detail: Any = error.detail
     param = next(iter(detail)) if isinstance(detail, dict) else "content-type"
-    message = str(detail[param][0] if isinstance(detail, dict) else detail)
+    message = str(detail[param] if isinstance(detail, dict) else detail)
     return ApiError(HTTPStatus(error.status_code), message, param=param)
 
 

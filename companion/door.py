@@ -7,6 +7,7 @@ from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallab
 
 from companion.api import parsers
 from companion.api.problems import problem_body
+from conversations.api.messages import MessageListView
 
 FORM_BYTES = 2_621_440  # Django's own limit
 MAX_DIGITS = 9  # of a length: what has more is too long, and need not be a number that Python reads
@@ -51,7 +52,9 @@ def _is_utf8(text: bytes) -> bool:
 
 def _limit(scope: HTTPScope) -> int:
     path = scope["path"].removeprefix(scope.get("root_path", ""))
-    return parsers.MAX_BYTES if path.startswith("/api/") else FORM_BYTES
+    if not path.startswith("/api/"):
+        return FORM_BYTES
+    return MessageListView.max_bytes if path.endswith("/messages/") else parsers.MAX_BYTES
 
 
 async def _answer(send: ASGISendCallable, status: HTTPStatus, detail: str) -> None:

@@ -11,7 +11,8 @@ from conversations.triggers import unbroken
 from personalities.models import Personality
 from personalities.names import MAX_LENGTH
 
-MAX_BYTES = 32 * 1024  # of a message, in UTF-8
+MAX_BYTES = 128 * 1024  # of a message, in UTF-8: longer than language models answer
+MAX_JSON_BYTES = 8 * MAX_BYTES  # of one that comes with each character escaped
 
 
 class ConversationQuerySet(models.QuerySet["Conversation"]):

@@ -41,6 +41,7 @@ class Upstream:
 
     def __init__(self, base_url: str, api_key: str, model: str, deadlines: Deadlines) -> None:
         self._url, self._model, self._deadlines = f"{base_url.rstrip('/')}/chat/completions", model, deadlines
+        self._key = api_key.encode()
         headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
         self.seconds = deadlines.total
         self._client = httpx.AsyncClient(
@@ -93,12 +94,13 @@ class Upstream:
         return None
 
     async def _refusal(self, response: httpx.Response) -> bytes:
+        """What it says, for the log and, in part, for the caller: without the key, should it quote that."""
         body = b""
         async for piece in self._pieces(response):
             body += piece
             if len(body) > LONGEST_REFUSAL:
                 break
-        return body[:LONGEST_REFUSAL]
+        return body[:LONGEST_REFUSAL].replace(self._key, b"...") if self._key else body[:LONGEST_REFUSAL]
 
     async def _pieces(self, response: httpx.Response) -> AsyncIterator[bytes]:
         """As they come. Raises TimeoutError when none does."""
@@ -120,9 +122,10 @@ def _expect(response: httpx.Response, kind: str) -> None:
 
 
 def _checked(answer: Any) -> dict[str, Any]:
-    if not isinstance(answer, dict) or not isinstance(answer.get("choices"), list):
+    choices = answer.get("choices") if isinstance(answer, dict) else None
+    if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices):
         raise failures.broken(f"no choices in {answer!r:.300}")
-    return answer
+    return cast(dict[str, Any], answer)
 
 
 async def _chunks(data: AsyncIterator[str]) -> AsyncGenerator[Chunk, None]:

@@ -154,19 +154,56 @@ MESSAGES = [{"role": "user", "content": "Hello?"}]
 def test_caller__bad_request__400_that_names_the_parameter(
     url: str, key: str, model: ModelServer, body: Any, param: str
 ) -> None:
-    content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-    said = httpx.post(f"{url}/chat/completions", content=content, headers=headers, trust_env=False)
+    said = ask(url, key, body)
     error = said.json()["error"]
     assert (said.status_code, error["type"], error["param"]) == (400, "invalid_request_error", param)
     assert set(error) == {"message", "type", "param", "code"}
+    assert len(error["message"].split()) > 2, error["message"]
     assert not model.asked
+
+
+@pytest.mark.parametrize(
+    ("given", "heard"),
+    [
+        ({"top_logprobs": 0, "user": "", "n": 1}, {}),
+        ({"prompt_cache_key": "a", "safety_identifier": "b"}, {}),
+        ({"metadata": {"a": ""}}, {"metadata": {"a": ""}}),
+        ({"reasoning_effort": "low", "verbosity": "low"}, {"reasoning_effort": "low", "verbosity": "low"}),
+        ({"response_format": {"type": "json_object"}}, {"response_format": {"type": "json_object"}}),
+    ],
+)
+def test_caller__parameters_of_other_clients__passed_on_or_left_out(
+    url: str, key: str, model: ModelServer, given: Any, heard: Any
+) -> None:
+    ask(url, key, {"model": "elara", "messages": MESSAGES, **given}).raise_for_status()
+    asked = model.asked[0][1]
+    assert {name: asked[name] for name in asked if name not in {"model", "messages"}} == heard
+
+
+@pytest.mark.parametrize("more", [{"content": None}, {"reasoning_content": "Hm."}, {"annotations": [], "audio": None}])
+def test_caller__answer_that_a_model_gave__sent_back(url: str, key: str, model: ModelServer, more: Any) -> None:
+    given = {"role": "assistant", "content": "", **more}
+    ask(url, key, {"model": "elara", "messages": [*MESSAGES, given, *MESSAGES]}).raise_for_status()
+    assert model.asked[0][1]["messages"][2] == {"role": "assistant", "content": ""}
+
+
+def test_caller__long_history__passed_on(url: str, key: str, model: ModelServer) -> None:
+    messages = [{"role": "user", "content": "Как дела? " * 100}] * 150
+    ask(url, key, {"model": "elara", "messages": messages}).raise_for_status()  # escaped: 0.8 MB
+    assert model.asked[0][1]["messages"][1:] == messages
+
+
+def ask(url: str, key: str, body: Any) -> httpx.Response:
+    """As Python's json sends it, with each character escaped that is not ASCII."""
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return httpx.post(f"{url}/chat/completions", content=content, headers=headers, trust_env=False)
 
 
 @pytest.mark.parametrize(
     ("method", "path", "content", "kind", "status"),
     [
-        ("POST", "/chat/completions", b"x" * 70_000, "application/json", 413),
+        ("POST", "/chat/completions", b"x" * (2**20 + 1), "application/json", 413),
         ("POST", "/chat/completions", b"model=elara", "application/x-www-form-urlencoded", 415),
         ("POST", "/chat/completions", b"{}", "application/json; charset=utf-7", 415),
         ("GET", "/chat/completions", b"", "", 405),

@@ -1,6 +1,7 @@
 """Who answers, as the settings say; and that the key goes nowhere but there."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -63,12 +64,14 @@ def test_upstream__proxy_in_the_environment__not_used(
 def test_upstream__fails__the_key_and_what_it_said_stand_in_no_answer(
     talk: openai.OpenAI, model: ModelServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for mood in (moods.status("401 No", f"bad key {SECRET[:8]}".encode()), moods.reset, moods.silent):
+    said = json.dumps({"error": {"message": f"bad key {SECRET}", "code": SECRET}}).encode()
+    for mood in (moods.status("401 No", said), moods.status("400 No", said), moods.reset, moods.silent):
         model.mood = mood
-        with pytest.raises(openai.InternalServerError) as raised:
+        with pytest.raises(openai.APIStatusError) as raised:
             whole(talk)
-        assert SECRET[:8] not in str(raised.value)
+        assert SECRET not in str(raised.value)
     assert SECRET not in caplog.text
+    assert "bad key" in caplog.text
 
 
 @pytest.mark.django_db

@@ -15,6 +15,7 @@ from coherence.tests.helpers import until
 HELLO: list[ChatCompletionMessageParam] = [{"role": "user", "content": "Hello?"}]
 PAGE = moods.status("200 OK", b"<html>Welcome", kind="text/html")
 NOT_JSON = moods.status("200 OK", b"{nothing")
+NO_CHOICE = moods.status("200 OK", b'{"object": "chat.completion", "choices": [null]}')
 NO_CHOICES = moods.status("200 OK", b'{"object": "chat.completion"}')
 GZIPPED = moods.status("200 OK", b"x" * 100, "Content-Encoding: gzip\r\n")
 LONG_LINE = moods.streaming(b"x" * 2_000_000)
@@ -39,6 +40,7 @@ def whole(talk: openai.OpenAI) -> str:
         (PAGE, 502, "upstream_broken"),
         (NOT_JSON, 502, "upstream_broken"),
         (NO_CHOICES, 502, "upstream_broken"),
+        (NO_CHOICE, 502, "upstream_broken"),
         (GZIPPED, 502, "upstream_broken"),
         (moods.status("302 Found", more="Location: http://127.0.0.1:1/\r\n"), 502, "upstream_failed"),
         (moods.status("401 Unauthorized", b'{"error": {"message": "planted"}}'), 502, "upstream_failed"),

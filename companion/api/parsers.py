@@ -21,21 +21,29 @@ UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # NUL and lone surrogates: neith
 
 class TooLarge(APIException):
     status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    default_detail = f"At most {MAX_BYTES} bytes are read."
-    errors = {"body": [default_detail]}
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"At most {most} bytes are read.")
+        self.errors = {"body": [str(self.detail)]}
 
 
 class StrictJSONParser(BaseParser):
-    """UTF-8 JSON of at most 64 KiB and 20 levels; no duplicate keys, NaN, NUL or lone surrogates."""
+    """UTF-8 JSON of at most 64 KiB, or a view's `max_bytes`, and 20 levels; no duplicate keys, NaN, NUL or lone
+    surrogates.
+    """
 
     media_type = "application/json"
+    max_bytes = MAX_BYTES
 
     def parse(
         self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
         _check_charset(media_type or self.media_type)
-        body = stream.read(MAX_BYTES + 1)
-        _check_size_and_depth(body)
+        most = getattr((parser_context or {}).get("view"), "max_bytes", self.max_bytes)
+        body = stream.read(most + 1)
+        if len(body) > most:
+            raise TooLarge(most)
+        _check_depth(body)
         value = _loads(body.removeprefix(codecs.BOM_UTF8))
         for path, text in _texts(value, ""):
             if UNSTORABLE.search(text):
@@ -49,9 +57,7 @@ def _check_charset(media_type: str) -> None:
         raise UnsupportedMediaType(media_type, f"JSON is read in UTF-8, not in {charset!r:.40}.")
 
 
-def _check_size_and_depth(body: bytes) -> None:
-    if len(body) > MAX_BYTES:
-        raise TooLarge
+def _check_depth(body: bytes) -> None:
     depth = 0
     for bracket in re.findall(rb"[\[{\]}]", STRING.sub(b"", body)):
         depth += 1 if bracket in b"[{" else -1

@@ -3,6 +3,7 @@
 import json
 import subprocess
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import User
@@ -50,6 +51,15 @@ def test_body__more_than_64_kib_for_the_api__413_unread(
     said = ask(application, request(path, asked_by(key, **declared(length)), "PATCH"), GREETING)
     assert_refused(said, 413, "body")
     assert json.loads(said.body)["detail"] == "At most 65536 bytes are read."
+
+
+@pytest.mark.parametrize(("length", "status"), [(b"1048576", 404), (b"1048577", 413)])
+def test_body__of_a_message__up_to_1_mib(
+    application: HotReader, ask: Asking, key: str, length: bytes, status: int
+) -> None:
+    """404: of no conversation."""
+    path = f"/api/v1/conversations/{UUID(int=1)}/messages/"
+    assert ask(application, request(path, asked_by(key, **declared(length)), "POST"), b"{}").status == status
 
 
 def test_body__more_than_64_kib_below_a_path__413(application: HotReader, ask: Asking, key: str) -> None:

@@ -13,7 +13,7 @@ from conversations import turns
 from conversations.api import conditions, rows
 from conversations.api.errors import ConversationNotFound, IdempotencyKeyReused
 from conversations.api.serializers import MessageSerializer, NewMessageSerializer
-from conversations.models import Conversation, Message, Role
+from conversations.models import MAX_JSON_BYTES, Conversation, Message, Role
 from conversations.turns import Appended, Draft
 from personalities.api.filters import KnownParameters
 
@@ -22,6 +22,7 @@ class MessageListView(ListAPIView[Message]):
     """All messages, in order."""
 
     serializer_class = MessageSerializer
+    max_bytes = MAX_JSON_BYTES
     filter_backends = (KnownParameters,)
     parameters = frozenset({"page", "page_size"})
 

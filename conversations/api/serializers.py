@@ -45,7 +45,7 @@ class RenameSerializer(ConversationSerializer):
 
 
 class Content(serializers.CharField):
-    """Text as it was said: at most 32 KiB in UTF-8."""
+    """Text as it was said: at most 128 KiB in UTF-8."""
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):  # DRF would take 5

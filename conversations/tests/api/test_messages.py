@@ -1,5 +1,6 @@
 """Messages over HTTP: in order, and once."""
 
+import json
 from typing import Any
 
 import pytest
@@ -106,6 +107,12 @@ def test_post__not_text__400(owner: APIClient, messages: str, text: bytes) -> No
 def test_post__any_text__to_the_letter(owner: APIClient, messages: str, text: str) -> None:
     assert post(owner, messages, {"content": text}).json()["content"] == text
     assert owner.get(messages).json()["results"][0]["content"] == text
+
+
+def test_post__longest_text_with_each_character_escaped__kept(owner: APIClient, messages: str) -> None:
+    text = "\x01" * MAX_BYTES
+    answer = owner.post(messages, json.dumps({"content": text}), content_type="application/json")
+    assert answer.json()["content"] == text
 
 
 def test_list__pages__in_order(owner: APIClient, messages: str, conversation: Conversation) -> None:
