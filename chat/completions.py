@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from chat import callers, requests
+from chat import callers
 from chat.backends.backend import Backend, Payload
 from chat.backends.kept import Kept
 from chat.callers import Caller
@@ -14,6 +14,7 @@ from chat.errors import bad_request
 from chat.exchange import CallerGone, Exchange
 from chat.generation import parameters
 from chat.history import Turn, begin
+from chat.reading import read
 from chat.requests import ChatRequest
 from chat.streaming import stream
 from conversations.api.conditions import KEY
@@ -26,7 +27,7 @@ PROMPT = "prompt"
 
 async def complete(exchange: Exchange, caller: Caller, backend: Backend, keep_alive: float) -> None:
     """Answers. When the caller hangs up, whoever was asked is let go at once."""
-    request = await requests.read(await exchange.body(), exchange.headers.get(b"content-type", b""))
+    request = await read(await exchange.body(), exchange.headers.get(b"content-type", b""))
     await _while_heard(exchange, _answer(exchange, request, caller, backend, keep_alive))
 
 
