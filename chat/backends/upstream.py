@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, cast
@@ -11,14 +11,14 @@ import httpx
 import msgspec
 
 from chat.backends import failures
+from chat.backends.answers import checked, chunks_of, expect
 from chat.backends.backend import Chunk, Payload
 from chat.backends.sending import send
-from chat.backends.sse import TooMuch, bounded, events
+from chat.backends.sse import bounded, events
 from chat.metrics import numbers
 
 RETRIED = {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
 LONGEST_REFUSAL = 64 * 1024
-END_SECONDS = 0.2
 UNUSED_SECONDS = 4.0  # that a connection is kept: uvicorn, which many models stand behind, ends it after 5
 
 
@@ -55,15 +55,15 @@ class Upstream:
     async def complete(self, payload: Payload) -> dict[str, Any]:
         with failures.told():
             async with asyncio.timeout(self.seconds), self._answer(payload, self.seconds) as response:
-                _expect(response, "application/json")
+                expect(response, "application/json")
                 body = b"".join([piece async for piece in bounded(self._pieces(response))])
-                return _checked(msgspec.json.decode(body.decode(errors="replace")))
+                return checked(msgspec.json.decode(body.decode(errors="replace")))
 
     async def chunks(self, payload: Payload) -> AsyncGenerator[Chunk, None]:
         with failures.told():
             async with self._answer(payload, self._deadlines.first_byte) as response:
-                _expect(response, "text/event-stream")
-                async with aclosing(_chunks(events(bounded(self._pieces(response))))) as chunks:
+                expect(response, "text/event-stream")
+                async with aclosing(chunks_of(events(bounded(self._pieces(response))))) as chunks:
                     async for chunk in chunks:
                         yield chunk
 
@@ -112,43 +112,3 @@ class Upstream:
                 if piece is None:
                     return
                 yield piece
-
-
-def _expect(response: httpx.Response, kind: str) -> None:
-    given = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    encoding = response.headers.get("content-encoding", "identity")
-    if given != kind or encoding != "identity":  # a page of some proxy, for one
-        raise failures.broken(f"{given:.60} in {encoding:.60} instead of {kind}")
-
-
-def _checked(answer: Any) -> dict[str, Any]:
-    choices = answer.get("choices") if isinstance(answer, dict) else None
-    if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices):
-        raise failures.broken(f"no choices in {answer!r:.300}")
-    return cast(dict[str, Any], answer)
-
-
-async def _chunks(data: AsyncIterator[str]) -> AsyncGenerator[Chunk, None]:
-    """Until `[DONE]`. A server that does not say it has ended well all the same when the model has finished."""
-    finished = False
-    async for event in data:
-        if event.startswith("[DONE]"):
-            await _end(data)
-            return
-        chunk = _checked(msgspec.json.decode(event))
-        finished = finished or any(_is_last(choice) for choice in chunk["choices"])
-        yield chunk
-    if not finished:
-        raise failures.broken("it ends before the model has finished")
-
-
-async def _end(data: AsyncIterator[str]) -> None:
-    """Nothing comes after `[DONE]`, but only a connection that was read to its end serves the next who asks."""
-    with suppress(TimeoutError, TooMuch, httpx.HTTPError):
-        async with asyncio.timeout(END_SECONDS):
-            async for _ in data:
-                pass
-
-
-def _is_last(choice: Any) -> bool:
-    return isinstance(choice, dict) and choice.get("finish_reason") is not None
