@@ -40,16 +40,33 @@ def begin(caller: Caller, request: ChatRequest, key: str) -> Turn:
     return Turn(conversation, config, before, said, key, answered)
 
 
-def keep(turn: Turn, answer: str) -> None:
-    """What was said and what was answered, both or none, and once. To be called in a thread, before it is told."""
+def keep(turn: Turn, answer: str) -> str:
+    """What was said and what was answered, both or none, and once. To be called in a thread, before it is told.
+
+    Returns the answer that is kept: another, where the same was sent twice at a time and the other was answered first.
+    """
     try:
         turns.append(turn.conversation, [*turn.said, Draft(Role.ASSISTANT, answer)], turn.key)
     except KeyReused:
-        pass  # the same was sent twice at a time, and the other answer is kept
+        return _kept_meanwhile(turn)
     except Conversation.DoesNotExist:
         raise _no_conversation() from None
     except InvalidContent as error:
         raise ApiError(HTTPStatus.BAD_GATEWAY, f"The answer cannot be kept. {error}", type="api_error") from None
+    return answer
+
+
+def answered_otherwise() -> ApiError:
+    """For who was told the beginning of an answer that is not kept."""
+    message = "The same was sent twice at a time, and another answer is kept. Send it again to be told that one."
+    return ApiError(HTTPStatus.CONFLICT, message, param="idempotency-key", code="answered_otherwise")
+
+
+def _kept_meanwhile(turn: Turn) -> str:
+    answered = _answered(turn.conversation, turn.said, turn.key)
+    if answered is None:
+        raise _no_conversation()  # deleted since
+    return answered
 
 
 def _conversation(caller: Caller, text: str) -> Conversation:

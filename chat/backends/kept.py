@@ -1,5 +1,6 @@
 """Who answers a turn of a conversation: the language model, whose answer is kept before its end is told; or, when the
-same was asked before, nobody, for the answer is there.
+same was asked before, nobody, for the answer is there. Of the same asked twice at a time one answer is kept; who hears
+it whole hears that one, and who heard another as it came is told so at its end.
 """
 
 from collections.abc import AsyncGenerator
@@ -9,7 +10,7 @@ from typing import Any
 from chat.backends import shapes
 from chat.backends.backend import Backend, Chunk, Payload
 from chat.callers import in_thread
-from chat.history import Turn, keep
+from chat.history import Turn, answered_otherwise, keep
 
 
 class Kept:
@@ -21,8 +22,9 @@ class Kept:
         if self._turn.answered is not None:
             return shapes.whole(self._turn.answered)
         answer = await self._backend.complete(payload)
-        await self._keep(_text(answer.get("choices"), "message"))
-        return answer
+        text = _text(answer.get("choices"), "message")
+        kept = await self._keep(text)
+        return answer if kept == text else shapes.whole(kept)
 
     async def chunks(self, payload: Payload) -> AsyncGenerator[Chunk, None]:
         if self._turn.answered is not None:
@@ -35,10 +37,12 @@ class Kept:
             async for chunk in chunks:
                 said.append(_text(chunk.get("choices"), "delta"))
                 yield chunk
-        await self._keep("".join(said))
+        text = "".join(said)
+        if await self._keep(text) != text:
+            raise answered_otherwise()
 
-    async def _keep(self, answer: str) -> None:
-        await in_thread(lambda: keep(self._turn, answer))
+    async def _keep(self, answer: str) -> str:
+        return await in_thread(lambda: keep(self._turn, answer))
 
 
 def _text(choices: Any, part: str) -> str:

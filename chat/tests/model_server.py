@@ -116,12 +116,16 @@ def completion(content: str) -> bytes:
 
 async def speak(server: ModelServer, writer: Writer, asked: dict[str, Any]) -> None:
     """Good."""
+    await tell(writer, asked, "Hello ", "there.")
+
+
+async def tell(writer: Writer, asked: dict[str, Any], *texts: str) -> None:
     if not asked.get("stream"):
         await begin(writer, "application/json")
-        await say(writer, completion("Hello there."))
+        await say(writer, completion("".join(texts)))
         return
     await begin(writer, SSE)
-    for piece in (chunk("Hello "), chunk("there."), chunk("", "stop"), b"data: [DONE]\n\n"):
+    for piece in (*map(chunk, texts), chunk("", "stop"), b"data: [DONE]\n\n"):
         await say(writer, piece)
 
 
@@ -132,6 +136,14 @@ async def speak_on(server: ModelServer, writer: Writer, asked: dict[str, Any]) -
     await say(writer, head.encode() + b"%x\r\n%s\r\n" % (len(said), said))
     await asyncio.sleep(0.01)
     await say(writer, b"0\r\n\r\n")
+
+
+async def each_differently(server: ModelServer, writer: Writer, asked: dict[str, Any]) -> None:
+    """Tells everybody something else, when it is let."""
+    server.counted["waiting"] += 1
+    text = f"Answer {server.counted['waiting']}."
+    await server.release.wait()
+    await tell(writer, asked, text)
 
 
 def status(status: str, body: bytes = b"", more: str = "", kind: str = "application/json") -> Mood:

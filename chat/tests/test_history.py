@@ -1,6 +1,7 @@
 """A conversation that is kept here: what was said is sent along, what is answered is kept, both once."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import openai
@@ -66,6 +67,48 @@ def test_turn__sent_again_with_its_key__the_same_answer_and_nobody_asked(
     else:
         text = again.choices[0].message.content
     assert (text, len(model.asked), len(kept(conversation))) == ("Hello there.", 1, 2)
+
+
+def at_once(model: ModelServer, first: Callable[[], Any], second: Callable[[], Any]) -> tuple[Any, Any]:
+    """The second asks the language model too, before the first is answered."""
+    model.mood = moods.each_differently
+    with ThreadPoolExecutor() as pool:
+        one = pool.submit(first)
+        until(lambda: model.counted["waiting"] == 1)
+        other = pool.submit(second)
+        until(lambda: model.counted["waiting"] == 2)
+        model.let_go()
+        return one.exception() or one.result(), other.exception() or other.result()
+
+
+def test_turn__sent_twice_at_a_time__both_told_the_answer_that_is_kept(
+    say: Say, model: ModelServer, conversation: Conversation
+) -> None:
+    answers = at_once(model, lambda: say("One.", "turn-1"), lambda: say("One.", "turn-1"))
+    ((_, said), (_, answer)) = kept(conversation)
+    assert said == "One."
+    assert [told.choices[0].message.content for told in answers] == [answer, answer]
+
+
+def test_turn__sent_twice_at_a_time_and_streamed__whoever_heard_another_answer_is_told(
+    say: Say, model: ModelServer, conversation: Conversation
+) -> None:
+    def listen() -> str:
+        return "".join(event.choices[0].delta.content or "" for event in say("One.", "turn-1", stream=True))
+
+    answers = at_once(model, listen, listen)
+    (_, (_, answer)) = kept(conversation)
+    (error,) = [told for told in answers if told != answer]
+    assert (error.code, error.param) == ("answered_otherwise", "idempotency-key")
+    assert (listen(), len(kept(conversation))) == (answer, 2)
+
+
+def test_turn__another_message_with_its_key_at_the_same_time__409(
+    say: Say, model: ModelServer, conversation: Conversation
+) -> None:
+    answers = at_once(model, lambda: say("One.", "turn-1"), lambda: say("Two.", "turn-1"))
+    assert [told.code for told in answers if isinstance(told, openai.ConflictError)] == ["idempotency_key_reused"]
+    assert len(kept(conversation)) == 2
 
 
 def test_turn__another_message_with_its_key__409(say: Say, conversation: Conversation) -> None:
