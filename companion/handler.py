@@ -19,9 +19,26 @@ from django.middleware.security import SecurityMiddleware
 from django.urls import set_script_prefix
 from servestatic.middleware import ServeStaticMiddleware
 
-from companion.pages import refused_content_type
+from companion.pages import late_body, refused_content_type
 
+BODY_SECONDS = 30.0  # no server ends a body that comes a byte at a time
 THREADS = 200  # more than wait for a silent PostgreSQL at a time: each of them for two seconds
+
+
+class Coming:
+    """A body, until it is late: then Django is told that the caller hung up, for so it closes what it has read."""
+
+    def __init__(self, receive: Any) -> None:
+        self.is_late = False
+        self._receive, self._end = receive, asyncio.get_running_loop().time() + BODY_SECONDS
+
+    async def __call__(self) -> Any:
+        try:
+            async with asyncio.timeout_at(self._end):
+                return await self._receive()
+        except TimeoutError:
+            self.is_late = True
+            return {"type": "http.disconnect"}
 
 
 class Handler(ASGIHandler):
@@ -43,9 +60,12 @@ class Handler(ASGIHandler):
             return None, refused_content_type()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        coming = Coming(receive)
         try:
-            body = await self.read_body(receive)
+            body = await self.read_body(coming)
         except RequestAborted:
+            if coming.is_late:
+                await self.send_response(late_body(), send)
             return
         with body:
             request, refusal = self.create_request(scope, body)

@@ -35,8 +35,17 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def refused_content_type() -> HttpResponse:
     detail = "The charset is not the name of one."
-    body = problem_body(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, errors={"Content-Type": [detail]})
-    return JsonResponse(body, status=body["status"], content_type="application/problem+json")
+    return _refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Content-Type", detail)
+
+
+def late_body() -> HttpResponse:
+    return _refused(HTTPStatus.REQUEST_TIMEOUT, "body", "The body did not arrive in time.")
+
+
+def _refused(code: HTTPStatus, field: str, detail: str) -> HttpResponse:
+    """Where there is no request yet that could say in which form."""
+    body = problem_body(code, detail, errors={field: [detail]})
+    return JsonResponse(body, status=code, content_type="application/problem+json")
 
 
 def _error(

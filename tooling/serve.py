@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import resource
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -10,8 +11,12 @@ import django
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+# Whoever holds a connection and says nothing, or a byte at a time, must not keep others out: by default granian takes
+# 1,024 connections and no more, each for 30 seconds, and keeps up to 400 KB of headers for each.
+BOUNDS = ("--backpressure", "4096", "--http1-header-read-timeout", "10000", "--http1-buffer-size", "65536")
 # As the README runs it in production.
-GRANIAN = ("-m", "granian", "--interface", "asginl", "--http", "1", "--no-ws", "companion.asgi:application")
+GRANIAN = ("granian", "--interface", "asginl", "--http", "1", "--no-ws", *BOUNDS, "companion.asgi:application")
+FILES = 16_384  # that may be open: one for each connection, and one for each question to a language model
 QUIET = ("--log-level", "warning")
 PREPARING = 0x636F6D70  # PostgreSQL's advisory locks are numbers; any that nobody else uses
 
@@ -30,7 +35,17 @@ def main() -> None:
         call_command("create_demo_admin", options.demo)
     with suppress(CommandError):  # Redis is off or away, which the service itself will say
         call_command("warm_personality_cache", verbosity=0)
-    os.execv(sys.executable, [sys.executable, *GRANIAN, *QUIET, "--host", options.host, "--port", options.port])  # noqa: S606
+    _allow_files()
+    command = [sys.executable, "-m", *GRANIAN, *QUIET, "--host", options.host, "--port", options.port]
+    os.execv(sys.executable, command)  # noqa: S606
+
+
+def _allow_files() -> None:
+    """As many as this machine lets us."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 @contextmanager

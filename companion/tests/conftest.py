@@ -7,6 +7,11 @@ from companion.tests.asking import Asking
 
 
 @pytest.fixture
-def ask() -> Iterator[Asking]:
+def runner() -> Iterator[asyncio.Runner]:
     with asyncio.Runner() as runner:
-        yield Asking(runner)
+        yield runner
+
+
+@pytest.fixture
+def ask(runner: asyncio.Runner) -> Asking:
+    return Asking(runner)

@@ -11,6 +11,7 @@ from django.core.signals import request_finished, request_started
 from django.db import connection, connections
 from psycopg_pool import ConnectionPool
 
+import companion.handler
 from accounts.models import ApiKey
 from coherence.tests.helpers import until
 from companion.handler import Handler
@@ -73,6 +74,25 @@ def test_handler__many_at_once__all_answered_and_no_connection_kept(
     before = in_use(pool)
     assert {said.status for said in ask.at_once(handler, request(PREFIX, asked_by(key)), 60)} == {200}
     until(lambda: in_use(pool) == before)  # the pool may still be growing
+
+
+def test_handler__body_that_does_not_come__408(
+    handler: Handler, runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(companion.handler, "BODY_SECONDS", 0.2)
+    events: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        """A byte at a time, without end."""
+        await asyncio.sleep(0.01)
+        return {"type": "http.request", "body": b" ", "more_body": True}
+
+    async def send(event: dict[str, Any]) -> None:
+        events.append(event)
+
+    runner.run(asyncio.wait_for(handler(request(PREFIX, asked_by(""), "POST"), receive, send), 5))
+    assert events[0]["status"] == 408
+    assert b'"errors": {"body": ' in events[1]["body"]
 
 
 def test_handler__static_file__whole(handler: Handler, ask: Asking) -> None:

@@ -15,18 +15,7 @@ from tests.e2e.instance import wait_until
 from tests.faults.stage import Stage
 from tooling.paths import ROOT
 from tooling.processes import Guarded, Order, free_port
-
-GRANIAN = (
-    sys.executable,
-    "-m",
-    "granian",
-    "--interface",
-    "asginl",
-    "--http",
-    "1",
-    "--no-ws",
-    "companion.asgi:application",
-)
+from tooling.serve import GRANIAN
 
 
 class Answer(NamedTuple):
@@ -66,7 +55,15 @@ class Site:
 def site(stage: Stage, key: str, folder: Path) -> Iterator[Site]:
     logging.getLogger("httpx").setLevel(logging.WARNING)  # or a failed test reports each request
     port, log = free_port(), folder / "log"
-    server = Guarded(Order("granian", (*GRANIAN, "--port", str(port)), log, cwd=ROOT, environment=stage.environment))
+    server = Guarded(
+        Order(
+            "granian",
+            (sys.executable, "-m", *GRANIAN, "--port", str(port)),
+            log,
+            cwd=ROOT,
+            environment=stage.environment,
+        )
+    )
     try:
         wait_until(lambda: "Started worker" in log.read_text() or server.process.poll() is not None, 30)
         assert server.process.poll() is None, log.read_text()
