@@ -47,7 +47,7 @@ class Chat:
         try:
             await self._answer(exchange, endpoint)
         except ApiError as error:
-            await exchange.refuse(error)
+            await exchange.refuse(error.without_frames())
 
     async def _answer(self, exchange: Exchange, endpoint: str) -> None:
         caller = await _identify(exchange, endpoint)

@@ -24,6 +24,13 @@ class ApiError(Exception):
         self.status, self.type, self.param, self.code = status, type, param, code
         self.headers = dict(headers or {})
 
+    def without_frames(self) -> "ApiError":
+        """Itself, and no longer where it comes from. Those frames hold it as it holds them, and what was received: that
+        would lie in memory until Python looks for such circles, which is seldom.
+        """
+        self.__cause__ = self.__context__ = None
+        return self.with_traceback(None)
+
     def body(self) -> dict[str, Any]:
         return {"error": {"message": str(self), "type": self.type, "param": self.param, "code": self.code}}
 

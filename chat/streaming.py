@@ -48,7 +48,7 @@ async def _produce(chunks: AsyncGenerator[Chunk, None], queue: Queue, seconds: f
             async for chunk in chunks:
                 await queue.put(chunk)
     except ApiError as error:
-        end = error
+        end = error.without_frames()
     except TimeoutError:
         end = upstream(HTTPStatus.GATEWAY_TIMEOUT, "The answer took too long.", "upstream_timeout")
     await queue.put(end)

@@ -74,7 +74,7 @@ class Upstream:
         async with asyncio.timeout(seconds):
             response = await self._send(content, last=False) or await self._send(content, last=True)
         assert response is not None  # noqa: S101  the last one is there, or an error
-        async with aclosing(response):
+        async with _letting_go(response):
             if response.status_code != HTTPStatus.OK:
                 raise failures.of_status(response, await self._refusal(response))
             yield response
@@ -112,3 +112,17 @@ class Upstream:
                 if piece is None:
                     return
                 yield piece
+
+
+@asynccontextmanager
+async def _letting_go(response: httpx.Response) -> AsyncIterator[None]:
+    """It and its stream hold each other, and megabytes that were received and not read, until Python looks for such
+    circles; which is seldom, for so few objects.
+    """
+    try:
+        yield
+    finally:
+        try:
+            await response.aclose()
+        finally:
+            response.stream = httpx.ByteStream(b"")
