@@ -15,6 +15,7 @@ from personalities.config import PersonalityConfig
 from personalities.names import InvalidName, canonical
 
 PARAM = "metadata.conversation"
+OF_THE_CALLER = {"system", "developer"}  # instructions of this turn: sent along, not kept
 
 
 class Turn(NamedTuple):
@@ -34,7 +35,9 @@ def begin(caller: Caller, request: ChatRequest, key: str) -> Turn:
     config = pinning.config_of(conversation)
     if not _is_named(config, request.model):
         raise bad_request(f"The conversation is with {config.personality_name}.", "model")
-    said = [_draft(message) for message in request.messages]
+    said = [_draft(message) for message in request.messages if message.role not in OF_THE_CALLER]
+    if not said:
+        raise bad_request("Send what the user says now: the rest is kept here.", "messages")
     answered = _answered(conversation, said, key) if key else None
     before = [{"role": message.role, "content": message.content} for message in recent(conversation)]
     return Turn(conversation, config, before, said, key, answered)
@@ -90,7 +93,7 @@ def _is_named(config: PersonalityConfig, model: str) -> bool:
 
 def _draft(message: ChatMessage) -> Draft:
     if message.role != "user":
-        raise bad_request("With a conversation, send what the user says now: the rest is kept here.", "messages")
+        raise bad_request("Answers are kept here: send what the user says now.", "messages")
     content = message.content
     text = content if isinstance(content, str) else "".join(part.text for part in content)
     try:

@@ -10,6 +10,7 @@ import msgspec
 
 from chat.backends import failures
 from chat.backends.backend import Chunk
+from chat.backends.shapes import is_last
 from chat.backends.sse import TooMuch
 
 END_SECONDS = 0.2
@@ -51,8 +52,3 @@ async def _end(data: AsyncIterator[str]) -> None:
         async with asyncio.timeout(END_SECONDS):
             async for _ in data:
                 pass
-
-
-def is_last(chunk: Chunk) -> bool:
-    """The last with text: what may follow is how much was used."""
-    return any(choice.get("finish_reason") is not None for choice in chunk["choices"])

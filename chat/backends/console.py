@@ -26,14 +26,19 @@ class Console:
         for line in _text(payload).splitlines(keepends=True):
             yield answer.piece(line)
         yield answer.end()
-        if (payload.get("stream_options") or {}).get("include_usage"):
-            yield {**answer.head, "choices": [], "usage": _usage(payload)}
+        if shapes.wants_usage(payload):
+            yield answer.usage(_usage(payload))
 
 
 def _text(payload: Payload) -> str:
-    said = [f"[{message['role']}]\n{_content(message['content'])}" for message in payload["messages"]]
+    said = [f"[{message['role']}]\n{_in_short(_content(message['content']))}" for message in payload["messages"]]
     given = ", ".join(f"{name} = {payload[name]}" for name in ("model", "temperature") if name in payload)
     return "\n\n".join([SAYING, *([given] if given else []), *said])
+
+
+def _in_short(content: str) -> str:
+    """Each answer would have all before it in it, and be twice as long as the one before."""
+    return f"{SAYING} ..." if content.startswith(SAYING) else content
 
 
 def _content(content: str | list[dict[str, str]]) -> str:

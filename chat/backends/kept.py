@@ -9,6 +9,7 @@ from typing import Any
 
 from chat.backends import shapes
 from chat.backends.backend import Backend, Chunk, Payload
+from chat.backends.shapes import is_last
 from chat.callers import in_thread
 from chat.history import Turn, answered_otherwise, keep
 
@@ -20,23 +21,31 @@ class Kept:
 
     async def complete(self, payload: Payload) -> dict[str, Any]:
         if self._turn.answered is not None:
-            return shapes.whole(self._turn.answered)
+            return {**shapes.whole(self._turn.answered), "usage": shapes.NOTHING}
         answer = await self._backend.complete(payload)
         text = _text(answer.get("choices"), "message")
         kept = await self._keep(text)
-        return answer if kept == text else shapes.whole(kept)
+        return answer if kept == text else {**answer, **shapes.whole(kept)}  # what was used was used
 
     async def chunks(self, payload: Payload) -> AsyncGenerator[Chunk, None]:
         if self._turn.answered is not None:
-            again = shapes.Chunks()
-            for chunk in (again.begin(), again.piece(self._turn.answered), again.end()):
+            for chunk in shapes.streamed(self._turn.answered, payload):
                 yield chunk
             return
         said: list[str] = []
+        is_kept = False
         async with aclosing(self._backend.chunks(payload)) as chunks:
             async for chunk in chunks:
                 said.append(_text(chunk.get("choices"), "delta"))
+                if is_last(chunk) and not is_kept:
+                    await self._keep_streamed(said)
+                    is_kept = True
                 yield chunk
+        if not is_kept:
+            await self._keep_streamed(said)
+
+    async def _keep_streamed(self, said: list[str]) -> None:
+        """Whoever hears that the model has finished may hang up at once."""
         text = "".join(said)
         if await self._keep(text) != text:
             raise answered_otherwise()
@@ -49,4 +58,4 @@ def _text(choices: Any, part: str) -> str:
     """What a language model has sent may have any shape."""
     first = choices[0] if isinstance(choices, list) and choices else {}
     content = (first.get(part) or {}).get("content") if isinstance(first, dict) else None
-    return content if isinstance(content, str) else ""
+    return content.replace("\0", "\ufffd") if isinstance(content, str) else ""  # NUL is no text to PostgreSQL

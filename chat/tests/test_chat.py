@@ -10,6 +10,7 @@ from openai.types.chat import ChatCompletionMessageParam
 from accounts import copies
 from accounts.models import ApiKey
 from chat.backends.absent import Absent
+from chat.backends.console import SAYING
 from chat.limits import Admission
 from chat.metrics import ChatCollector
 from chat.tests import model_server as moods
@@ -168,6 +169,15 @@ def test_console__asked__the_prompt_and_that_it_is_one(client: Client) -> None:
     events = list(talk.chat.completions.create(model="elara", messages=HELLO, stream=True, stream_options=options))
     assert "".join(event.choices[0].delta.content or "" for event in events[:-1]) == content
     assert events[-1].usage
+
+
+def test_console__talks_on__earlier_answers_in_short(client: Client) -> None:
+    talk, messages = client(), list(HELLO)
+    for _ in range(10):
+        answer = talk.chat.completions.create(model="elara", messages=messages).choices[0].message.content or ""
+        messages += [{"role": "assistant", "content": answer}, *HELLO]
+    assert answer.count("Bridges.") == 1
+    assert answer.count(f"[assistant]\n{SAYING} ...\n") == 9
 
 
 def test_absent__asked__503_that_says_what_to_set(client: Client) -> None:

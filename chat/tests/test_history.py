@@ -61,12 +61,13 @@ def test_turn__sent_again_with_its_key__the_same_answer_and_nobody_asked(
     say: Say, model: ModelServer, conversation: Conversation, stream: bool
 ) -> None:
     say("One.", "turn-1")
-    again = say("One.", "turn-1", stream=stream)
     if stream:
-        text = "".join(event.choices[0].delta.content or "" for event in again)
+        events = list(say("One.", "turn-1", stream=True, stream_options={"include_usage": True}))
+        text, usage = "".join(event.choices[0].delta.content or "" for event in events[:-1]), events[-1].usage
     else:
-        text = again.choices[0].message.content
-    assert (text, len(model.asked), len(kept(conversation))) == ("Hello there.", 1, 2)
+        again = say("One.", "turn-1")
+        text, usage = again.choices[0].message.content, again.usage
+    assert (text, usage.total_tokens, len(model.asked), len(kept(conversation))) == ("Hello there.", 0, 1, 2)
 
 
 def at_once(model: ModelServer, first: Callable[[], Any], second: Callable[[], Any]) -> tuple[Any, Any]:
@@ -138,6 +139,31 @@ def test_turn__its_caller_hangs_up__the_model_is_let_go_and_nothing_is_kept(
     answer.close()
     until(lambda: model.connections == 0, 2)
     assert kept(conversation) == []
+
+
+def test_turn__its_caller_heard_the_finish__kept_already(
+    say: Say, model: ModelServer, conversation: Conversation
+) -> None:
+    model.mood = moods.streaming(moods.chunk("Hello "), moods.chunk("there.", "stop"), then=moods.silent)
+    answer = say("One.", stream=True)
+    assert any(event.choices[0].finish_reason for event in answer)
+    assert kept(conversation) == [("user", "One."), ("assistant", "Hello there.")]
+    answer.close()
+
+
+def test_turn__system_messages__heard_but_not_kept(say: Say, model: ModelServer, conversation: Conversation) -> None:
+    asked = [{"role": role, "content": f"I am {role}."} for role in ("system", "developer", "user")]
+    say("", messages=asked)
+    assert model.asked[0][1]["messages"][1:] == asked
+    assert kept(conversation) == [("user", "I am user."), ("assistant", "Hello there.")]
+
+
+def test_turn__answer_that_is_no_text_to_postgresql__kept_without_that(
+    say: Say, model: ModelServer, conversation: Conversation
+) -> None:
+    model.mood = moods.status("200 OK", moods.completion("a\0b"))
+    say("One.")
+    assert kept(conversation)[1] == ("assistant", "a\ufffdb")
 
 
 def test_turn__edited_meanwhile__still_the_version_that_it_began_with(
