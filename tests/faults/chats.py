@@ -1,0 +1,87 @@
+"""The service as `dev.py run` starts it, before a language model in any mood; and how it is."""
+
+import asyncio
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+import psycopg
+
+from chat.tests import model_server as moods
+from chat.tests import raw
+from chat.tests.model_server import ModelServer
+from tests.e2e.instance import Instance, wait_until
+
+SERVER = "companion.asgi:application"
+QUERYING = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid() AND state <> 'idle'
+"""
+
+
+class State(NamedTuple):
+    streams: int  # under way
+    upstream: int  # connections to the language model
+    querying: int  # connections to the database that are not idle
+    files: int  # open in the process
+    mebibytes: int  # of memory
+
+    def left_behind(self, before: "State") -> list[str]:
+        """What was not there before and should not be there now."""
+        grown = [name for name in ("streams", "upstream", "querying") if getattr(self, name)]
+        return grown + ["files"] * (self.files > before.files)
+
+    def __str__(self) -> str:
+        return f"{self.streams} streams, {self.upstream} upstream, {self.querying} querying, {self.files} files"
+
+
+class Chats:
+    def __init__(self, instance: Instance, model: ModelServer) -> None:
+        self.instance, self.model = instance, model
+        self.url, self.address = f"{instance.url}/v1", instance.url
+        self.key = str(instance.http().headers["Authorization"]).removeprefix("Bearer ")
+        (self.process,) = [
+            found for found in map(psutil.Process, instance.processes()) if _is_worker(found.parent(), found)
+        ]
+
+    def streams(self, number: int) -> list[bytes]:
+        """So many at once, whole."""
+        return asyncio.run(raw.streams(self.url, self.key, number, lambda: None))
+
+    def state(self) -> State:
+        with self.instance.http() as client:
+            found = re.search(r"^companion_chat_streams (\d+)", client.get("/metrics").text, re.MULTILINE)
+        with psycopg.connect(self.instance.database_url) as connection:
+            row = connection.execute(QUERYING).fetchone()
+        assert found
+        assert row
+        mebibytes = self.process.memory_info().rss >> 20
+        return State(int(found[1]), self.model.connections, int(row[0]), self.process.num_fds(), mebibytes)
+
+    def state_after(self, before: State, seconds: float = 2) -> State:
+        """As soon as nothing is left behind, or when it still is after so many seconds."""
+        with suppress(AssertionError):  # the state says it
+            wait_until(lambda: not self.state().left_behind(before), seconds)
+        return self.state()
+
+
+def _is_worker(parent: psutil.Process | None, process: psutil.Process) -> bool:
+    """granian has a process that serves below one that does not."""
+    return parent is not None and SERVER in process.cmdline() and SERVER in parent.cmdline()
+
+
+@contextmanager
+def chats(folder: Path, **environment: str) -> Iterator[Chats]:
+    """One connection to the database serves all of them, besides the one that follows the change log."""
+    with moods.running() as model:
+        extra = {"LLM_BASE_URL": model.url, "LLM_MODEL": "big-model", "DATABASE_POOL_SIZE": "1"}
+        instance = Instance(folder / "var", extra={**extra, "CHAT_RATE": "100000/second", **environment})
+        try:
+            running = Chats(instance.wait_for_block(), model)
+            running.streams(50)  # so that what is made once and kept is there
+            yield running
+        finally:
+            instance.stop()

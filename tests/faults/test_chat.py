@@ -1,0 +1,79 @@
+"""Promise 18: in whatever mood the language model is, its callers are told, nothing stays, and others are served."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pytest
+
+from chat.tests import model_server as moods
+from chat.tests.model_server import ModelServer, Mood
+from tests.faults.bystander import Bystander, but_for_bystanders
+from tests.faults.chats import Chats, chats
+from tests.faults.conftest import LONG, Figure
+
+PROMISE = 18
+AT_ONCE = 20
+ROUNDS = 5 if LONG else 2
+SOON, GROWTH = 2.0, 64  # seconds; MiB
+DEADLINES = {"LLM_FIRST_BYTE_SECONDS": "2", "LLM_IDLE_SECONDS": "2", "LLM_TOTAL_SECONDS": "4"}
+BROKEN = moods.chunk("Br*cke !").replace(b"*", "ü".encode()).replace(b"!", b"\xff")
+CUT = BROKEN.index("ü".encode()) + 1
+
+
+async def crawl(server: ModelServer, writer: moods.Writer, asked: dict[str, Any]) -> None:
+    """A byte a second, of what would be a good answer."""
+    await moods.begin(writer, moods.SSE)
+    for byte in moods.chunk("Hello"):
+        await moods.say(writer, bytes([byte]))
+        await asyncio.sleep(1)
+
+
+class Bad(NamedTuple):
+    mood: Mood
+    told: tuple[bytes, ...]  # what each answer must have in it
+    ends_well: bool = False
+
+
+MOODS = {
+    "never answers": Bad(moods.silent, (b" 504 ", b"upstream_timeout")),
+    "1 byte a second": Bad(crawl, (b" 504 ", b"upstream_timeout")),
+    "10 MB without a newline": Bad(moods.streaming(b"x" * 10_000_000), (b" 502 ", b"upstream_broken")),
+    "broken UTF-8 in pieces": Bad(
+        moods.streaming(BROKEN[:CUT], BROKEN[CUT:], moods.chunk("", "stop")), ("Brücke \ufffd".encode(),), True
+    ),
+    "data without [DONE]": Bad(moods.streaming(moods.chunk("Hello")), (b" 200 ", b"Hello", b"upstream_broken")),
+    "200 with HTML": Bad(moods.status("200 OK", b"<html>", kind="text/html"), (b" 502 ", b"upstream_broken")),
+    "429 storm": Bad(moods.status("429 Too Many"), (b" 429 ", b"rate_limit_exceeded", b"retry-after: ")),
+    "cut in the middle": Bad(
+        moods.streaming(moods.chunk("Hello "), then=moods.reset), (b" 200 ", b"Hello ", b"upstream_broken")
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def talking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chats]:
+    with chats(tmp_path_factory.mktemp("moods"), **DEADLINES) as running:
+        yield running
+
+
+@pytest.mark.parametrize("name", MOODS)
+def test_chat__bad_mood__told_and_nothing_left_and_others_served(talking: Chats, name: str, figure: Figure) -> None:
+    bad, before = MOODS[name], talking.state()
+    talking.model.mood = but_for_bystanders(bad.mood)
+    with Bystander(talking) as bystander:
+        answers = [answer for _ in range(ROUNDS) for answer in talking.streams(AT_ONCE)]
+    state = talking.state_after(before, SOON)
+    told = [answer for answer in answers if all(text in answer for text in bad.told)]
+    told = [answer for answer in told if (b"data: [DONE]" in answer) == bad.ends_well]
+    figure(
+        PROMISE,
+        f"the language model: {name}",
+        f"{len(answers)} told, good requests answered within {SOON:g} s, nothing left after {SOON:g} s, +{GROWTH} MiB",
+        measured=f"{len(told)} told; {bystander}; then {state}, {bystander.peak - before.mebibytes:+} MiB",
+        met=len(told) == len(answers) == AT_ONCE * ROUNDS
+        and bystander.well(SOON)
+        and not state.left_behind(before)
+        and bystander.peak - before.mebibytes <= GROWTH,
+        why=f"before: {before}\nrefused: {bystander.refused[:5]}\n{set(answers) - set(told)}"[:3000],
+    )
