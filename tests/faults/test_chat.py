@@ -15,7 +15,7 @@ from tests.faults.conftest import LONG, Figure
 PROMISE = 18
 AT_ONCE = 20
 ROUNDS = 5 if LONG else 2
-SOON, GROWTH = 2.0, 64  # seconds; MiB
+SOON, GROWTH = 2.0, 128  # seconds; MiB
 DEADLINES = {"LLM_FIRST_BYTE_SECONDS": "2", "LLM_IDLE_SECONDS": "2", "LLM_TOTAL_SECONDS": "4"}
 BROKEN = moods.chunk("Br*cke !").replace(b"*", "ü".encode()).replace(b"!", b"\xff")
 CUT = BROKEN.index("ü".encode()) + 1
