@@ -10,11 +10,11 @@ from typing import Any
 import httpx
 
 
-async def send(client: httpx.AsyncClient, url: str, content: bytes) -> httpx.Response:
+async def send(transport: httpx.AsyncBaseTransport, request: httpx.Request) -> httpx.Response:
     """The response, of which only the head is read."""
     connecting = _Connecting()
-    request = client.build_request("POST", url, content=content, extensions={"trace": connecting.trace})
-    sending = asyncio.create_task(client.send(request, stream=True))
+    request.extensions["trace"] = connecting.trace
+    sending = asyncio.create_task(transport.handle_async_request(request))
     try:
         return await asyncio.shield(sending)
     except asyncio.CancelledError:

@@ -18,6 +18,11 @@ from chat.backends.sse import bounded, events
 from chat.metrics import numbers
 
 RETRIED = {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
+HEADERS = {
+    "Accept-Encoding": "identity",
+    "Content-Type": "application/json",
+    "User-Agent": "companion",
+}
 LONGEST_REFUSAL = 64 * 1024
 UNUSED_SECONDS = 4.0  # that a connection is kept: uvicorn, which many models stand behind, ends it after 5
 
@@ -33,8 +38,8 @@ class Deadlines:
 
 
 class Upstream:
-    """Asks one server only: no redirect is followed and no proxy of the environment used, so that the key, and what
-    callers say, go nowhere else.
+    """Asks one server only, by httpx's transport, which knows of no redirect, proxy or cookie: the key, and what callers
+    say, go nowhere else.
     """
 
     seconds: float
@@ -42,15 +47,11 @@ class Upstream:
     def __init__(self, base_url: str, api_key: str, model: str, deadlines: Deadlines) -> None:
         self._url, self._model, self._deadlines = f"{base_url.rstrip('/')}/chat/completions", model, deadlines
         self._key = api_key.encode()
-        headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
+        self._headers = HEADERS | ({"Authorization": f"Bearer {api_key}"} if api_key else {})
+        self._timeout = httpx.Timeout(None, connect=deadlines.connect).as_dict()  # the others are counted here
         self.seconds = deadlines.total
-        self._client = httpx.AsyncClient(
-            headers=headers | ({"Authorization": f"Bearer {api_key}"} if api_key else {}),
-            timeout=httpx.Timeout(None, connect=deadlines.connect),  # the others are counted here
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=UNUSED_SECONDS),
-            trust_env=False,
-            follow_redirects=False,
-        )
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=UNUSED_SECONDS)
+        self._transport = httpx.AsyncHTTPTransport(limits=limits, trust_env=False)
 
     async def complete(self, payload: Payload) -> dict[str, Any]:
         with failures.told():
@@ -74,7 +75,7 @@ class Upstream:
         async with asyncio.timeout(seconds):
             response = await self._send(content, last=False) or await self._send(content, last=True)
         assert response is not None  # noqa: S101  the last one is there, or an error
-        async with _letting_go(response):
+        async with aclosing(response):
             if response.status_code != HTTPStatus.OK:
                 raise failures.of_status(response, await self._refusal(response))
             yield response
@@ -82,7 +83,7 @@ class Upstream:
     async def _send(self, content: bytes, *, last: bool) -> httpx.Response | None:
         """None where it is worth another attempt."""
         try:
-            response = await send(self._client, self._url, content)
+            response = await send(self._transport, self._request(content))
         except (httpx.ConnectError, httpx.ConnectTimeout):
             if last:
                 raise
@@ -92,6 +93,10 @@ class Upstream:
             await response.aclose()
         numbers.retries += 1
         return None
+
+    def _request(self, content: bytes) -> httpx.Request:
+        extensions = {"timeout": self._timeout}
+        return httpx.Request("POST", self._url, headers=self._headers, content=content, extensions=extensions)
 
     async def _refusal(self, response: httpx.Response) -> bytes:
         """What it says, for the log and, in part, for the caller: without the key, should it quote that."""
@@ -112,17 +117,3 @@ class Upstream:
                 if piece is None:
                     return
                 yield piece
-
-
-@asynccontextmanager
-async def _letting_go(response: httpx.Response) -> AsyncIterator[None]:
-    """It and its stream hold each other, and megabytes that were received and not read, until Python looks for such
-    circles; which is seldom, for so few objects.
-    """
-    try:
-        yield
-    finally:
-        try:
-            await response.aclose()
-        finally:
-            response.stream = httpx.ByteStream(b"")

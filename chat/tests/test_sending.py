@@ -14,9 +14,10 @@ ROUNDS = 400
 
 async def cancel_at_every_moment(model: ModelServer) -> None:
     """So many steps of the event loop after its beginning; again and again from the first."""
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncHTTPTransport() as transport:
         for step in range(ROUNDS):
-            sending = asyncio.create_task(send(client, f"{model.url}/chat/completions", b"{}"))
+            request = httpx.Request("POST", f"{model.url}/chat/completions", content=b"{}")
+            sending = asyncio.create_task(send(transport, request))
             for _ in range(step % 40):
                 await asyncio.sleep(0)
             sending.cancel()
