@@ -38,7 +38,7 @@ class Deadlines:
 
 
 class Upstream:
-    """Asks one server only, by httpx's transport, which knows of no redirect, proxy or cookie: the key, and what callers
+    """Asks one server only, by httpx's transport, which knows no redirect, proxy or cookie: the key, and what callers
     say, go nowhere else.
     """
 
