@@ -206,8 +206,8 @@ AXES_LOCKOUT_CALLABLE = "companion.login.locked_out"
 AXES_DISABLE_ACCESS_LOG = True  # who signed in when and from where is nobody's business for longer than that
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
-LOGIN_URL = "admin:login"
-LOGIN_REDIRECT_URL = "admin:index"
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "admin:index"  # after the admin's own login; urls.py says it for the other
 
 # ── Browsers ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 HTTPS_ONLY = env.bool("HTTPS_ONLY", True)

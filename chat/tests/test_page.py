@@ -29,7 +29,7 @@ def offered(client: Client) -> dict[str, list[str]]:
 
 def test_playground__anonymous__sent_to_the_login_and_back(db: None) -> None:
     answer = Client().get(PAGE)
-    assert (answer.status_code, answer["Location"]) == (302, "/admin/login/?next=/chat/")
+    assert (answer.status_code, answer["Location"]) == (302, "/accounts/login/?next=/chat/")
 
 
 def test_playground__user__their_own_and_active_global_ones(client: Client) -> None:
@@ -66,11 +66,19 @@ def test_playground__page__no_key_and_no_script_or_style_in_it(client: Client, k
 def test_playground__headers__stricter_than_other_pages_and_never_kept(client: Client) -> None:
     answer = client.get(PAGE)
     policy = answer["Content-Security-Policy"]
-    assert "default-src 'none'; script-src 'self'; style-src 'self';" in policy
-    assert "unsafe" not in policy
+    rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
+    assert rules.pop("default-src") == rules.pop("base-uri") == rules.pop("frame-ancestors") == "'none'"
+    assert rules == dict.fromkeys(["script-src", "style-src", "img-src", "connect-src", "form-action"], "'self'")
     assert "no-store" in answer["Cache-Control"]
     token: Morsel[Any] = answer.cookies["csrftoken"]
     assert token["samesite"] == "Lax"
+
+
+def test_playground__whoever_it_is__named_and_signed_out_by_a_form(client: Client) -> None:
+    User.objects.filter(username="ursula").update(username="<b>ursula")
+    page = client.get(PAGE).content.decode()
+    assert "&lt;b&gt;ursula" in page
+    assert re.search(r'<form id="sign-out" method="post" action="/accounts/logout/">\s*<input type="hidden"', page)
 
 
 def test_playground__post__405(client: Client) -> None:

@@ -14,8 +14,9 @@ from coherence.clock import clock
 from coherence.feed import IN_TOUCH_SECONDS, feed
 from coherence.listener import listener
 
-OPEN = {"", "livez", "readyz", "api/schema/", "api/docs/", "admin/login/"}
-PAGES = {"admin/personalities/personality/", "chat/"}  # for people, who are sent to the login
+OPEN = {"", "livez", "readyz", "api/schema/", "api/docs/", "admin/login/", "accounts/login/"}
+PAGES = {"admin/personalities/personality/": "admin", "chat/": "accounts"}  # for people, who are sent to a login
+POSTED = {"accounts/logout/"}
 
 
 def paths(resolver: URLResolver, start: str = "") -> list[str]:
@@ -33,18 +34,27 @@ def paths(resolver: URLResolver, start: str = "") -> list[str]:
 def test_routes__without_credentials__closed_but_for_a_few() -> None:
     api = [path for path in paths(get_resolver()) if not path.startswith("admin/")]
     assert len(api) >= 10
-    for path in set(api) - OPEN - PAGES:
+    for path in set(api) - OPEN - PAGES.keys() - POSTED:
         assert Client().get(f"/{path}").status_code == 401, path
     for path in OPEN:
         assert Client().get(f"/{path}").status_code == 200, path
-    for path in PAGES:
-        assert Client().get(f"/{path}")["Location"] == f"/admin/login/?next=/{path}"
+    for path in POSTED:
+        assert Client().get(f"/{path}").status_code == 405, path
+    for path, login in PAGES.items():
+        assert Client().get(f"/{path}")["Location"] == f"/{login}/login/?next=/{path}"
 
 
 @pytest.mark.django_db
 def test_home__a_person__finds_the_way() -> None:
     page = Client().get("/").content.decode()
-    for way in ("/admin/", "/api/docs/", "/api/schema/", "create_api_key", "/api/v1/personalities/elara/"):
+    for way in (
+        "/admin/",
+        "/accounts/login/",
+        "/api/docs/",
+        "/api/schema/",
+        "create_api_key",
+        "/api/v1/personalities/elara/",
+    ):
         assert way in page
     assert "http://testserver" in page
 
@@ -128,7 +138,10 @@ HEADERS = {
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("path", ["/", "/admin/login/", "/api/v1/archetypes/", "/api/nothing", "/readyz", "/nothing"])
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/admin/login/", "/accounts/login/", "/api/v1/archetypes/", "/api/nothing", "/readyz", "/nothing"],
+)
 def test_headers__any_answer__what_browsers_are_to_know(path: str) -> None:
     response = Client().get(path)
     assert {name: response.get(name) for name in HEADERS} == HEADERS

@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.test_pages import SCHEMES, Scheme, keep
+from tests.browser.test_pages import SCHEMES, Scheme
 from tests.e2e.instance import Instance
 
 NASTY = "<img src=x onerror=alert(1)> {{ 7*7 }} & \u202e **bold**"
@@ -158,7 +158,15 @@ def test_playground__either_scheme__nothing_sideways_and_accessible(playground: 
     check(playground)
     open_prompt(playground).locator("summary").click()
     check(playground)
-    keep(playground, "playground", scheme)
+
+
+@pytest.mark.parametrize("width", [320, 641, 700, 960])
+def test_playground__other_widths__its_bar_is_one_line(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 700})
+    page.goto("/chat/")
+    assert is_narrow(page)
+    assert page.locator("header").evaluate("bar => bar.clientHeight") < 64
+    assert page.locator("#personality").evaluate("select => select.clientWidth") > 70
 
 
 def check(page: Page) -> None:
@@ -172,5 +180,5 @@ def test_playground__loads__from_nowhere_else(page: Page, instance: Instance) ->
     page.on("request", lambda request: asked.append(request.url))
     page.goto("/chat/")
     page.wait_for_load_state("networkidle")
-    assert len(asked) >= 9
+    assert len(asked) >= 10
     assert all(url.startswith(f"{instance.url}/") for url in asked)

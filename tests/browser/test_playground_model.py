@@ -132,8 +132,10 @@ def test_playground__signed_out_meanwhile__signs_in_beside_and_goes_on(playgroun
     login.fill("[name=username]", "admin")
     login.fill("[name=password]", instance.password)
     login.click("button[type=submit], input[type=submit]")
-    login.wait_for_url("**/chat/")
+    login.wait_for_url("/chat/")
     try_again(playground)
+    playground.get_by_role("button", name="Sign out").click()
+    playground.wait_for_url("/accounts/login/")
 
 
 def test_playground__personality_gone__says_so(playground: Page, instance: Instance) -> None:

@@ -99,4 +99,8 @@ document.addEventListener("keydown", (event) => { if (event.key === "Escape") re
 stop.addEventListener("click", () => { request?.abort(); say.focus(); });
 select.addEventListener("change", begin);
 document.getElementById("anew").addEventListener("click", () => { begin(); say.focus(); });
+// Whoever signed in again meanwhile, beside this page, has another token than it came with.
+document.getElementById("sign-out").addEventListener("submit", ({ target }) => {
+  target.elements.csrfmiddlewaretoken.value = csrfToken();
+});
 begin();
