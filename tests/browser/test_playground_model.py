@@ -47,6 +47,11 @@ def trouble(page: Page, text: str) -> None:
     expect(page.get_by_role("button", name="Send")).to_be_visible()
 
 
+def said(model: ModelServer) -> list[str]:
+    """What the model was sent last, after the prompt."""
+    return [message["content"] for message in model.asked[-1][1]["messages"][1:]]
+
+
 def try_again(page: Page) -> None:
     page.get_by_role("button", name="Try again").click()
     expect(last(page)).to_have_text("Hello there.")
@@ -82,6 +87,44 @@ def test_playground__stop__the_model_is_let_go_and_what_was_said_stays(
     say(playground, "Go on.")
     expect(last(playground)).to_have_text("Hello there.")
     assert [message["role"] for message in model.asked[-1][1]["messages"]] == ["system", "user", "assistant", "user"]
+
+
+@pytest.mark.parametrize("way", ["button", "Escape"])
+def test_playground__stop_before_the_first_word__taken_back_into_the_box(
+    playground: Page, model: ModelServer, way: str
+) -> None:
+    model.mood = moods.silent
+    say(playground, "Helo?")
+    expect(playground.get_by_role("log")).to_have_attribute("aria-busy", "true")
+    playground.get_by_role("button", name="Stop").click() if way == "button" else playground.keyboard.press("Escape")
+    expect(playground.locator(".turn")).to_have_count(0)
+    expect(playground.get_by_label("Message")).to_have_value("Helo?")
+    expect(playground.get_by_label("Message")).to_be_focused()
+    model.mood = moods.speak
+    say(playground, "Hello?")
+    expect(last(playground)).to_have_text("Hello there.")
+    assert said(model) == ["Hello?"]
+
+
+def test_playground__stop_with_the_next_message_begun__that_stays(playground: Page, model: ModelServer) -> None:
+    model.mood = moods.silent
+    say(playground, "Hello?")
+    playground.keyboard.type("Or rather")
+    playground.keyboard.press("Escape")
+    expect(playground.locator(".turn")).to_have_count(0)
+    expect(playground.get_by_label("Message")).to_have_value("Or rather")
+
+
+def test_playground__another_message_after_a_failure__both_in_one(playground: Page, model: ModelServer) -> None:
+    model.mood = moods.streaming(moods.chunk("Hel"), then=moods.reset)
+    say(playground, "Hello?")
+    trouble(playground, "answer was broken")
+    model.mood = moods.speak
+    say(playground, "Are you there?")
+    expect(last(playground)).to_have_text("Hello there.")
+    expect(playground.get_by_role("alert")).to_have_count(0)
+    expect(playground.locator(".turn")).to_have_count(3)
+    assert said(model) == ["Hello?\n\nAre you there?"]
 
 
 def test_playground__another_chosen_meanwhile__the_model_is_let_go(playground: Page, model: ModelServer) -> None:

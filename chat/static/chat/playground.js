@@ -37,9 +37,16 @@ function submit() {
   const content = say.value.trim();
   if (!content || request) return;
   say.value = "";
-  messages.push({ role: "user", content });
+  ask(content);
   turns.add("user", "You", content);
   answer();
+}
+
+// Some language models refuse two messages of a user in a row: what was not answered is asked together with the next.
+function ask(content) {
+  const before = messages.at(-1);
+  if (before?.role === "user") before.content += `\n\n${content}`;
+  else messages.push({ role: "user", content });
 }
 
 async function answer() {
@@ -80,13 +87,23 @@ async function listen(signal, turn, heard) {
 
 // What was said before Stop counts as said. What broke off does not: it is asked for again as a whole.
 function fail(error, turn, text) {
-  if (error.name === "AbortError") {
+  if (!text) turn.remove();
+  if (error.name !== "AbortError") {
+    turn.classList.add("broken");
+    turns.complain(asTrouble(error), answer);
+  } else if (text) {
     turns.note(turn, "Stopped.");
     remember(text);
-    return;
+  } else {
+    takeBack();
   }
-  if (!text) turn.remove();
-  turns.complain(asTrouble(error), () => { if (text) turn.remove(); answer(); });
+}
+
+// Stopped before the first word: as if it had not been said, and to be said otherwise.
+function takeBack() {
+  turns.takeBack();
+  const { content } = messages.pop();
+  say.value ||= content;
 }
 
 document.getElementById("composer").addEventListener("submit", (event) => { event.preventDefault(); submit(); });

@@ -29,6 +29,11 @@ export function add(role, who, text = "") {
   return turn;
 }
 
+// The user's, to which nobody has answered.
+export function takeBack() {
+  while (turns.lastElementChild.matches(".user")) turns.lastElementChild.remove();
+}
+
 export function write(turn, text) {
   const follows = log.scrollHeight - log.scrollTop - log.clientHeight < CLOSE;
   turn.querySelector(".text").append(text);
@@ -57,4 +62,5 @@ export function complain(trouble, tryAgain) {
   log.scrollTop = log.scrollHeight;
 }
 
-export const hush = () => turns.querySelectorAll(".trouble").forEach((box) => box.remove());
+// Also what broke off.
+export const hush = () => turns.querySelectorAll(".trouble, .broken").forEach((one) => one.remove());
