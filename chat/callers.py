@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import NamedTuple, TypeVar
 
+from django.conf import settings
 from django.db import OperationalError, close_old_connections
 
 from accounts import keys
@@ -13,6 +14,7 @@ from accounts.copies import near as near_user
 from accounts.models import ApiKey
 from chat.errors import invalid_key, no_such_model, upstream
 from coherence.cache import may_answer
+from coherence.deadline import answer_within
 from personalities.config import PersonalityConfig
 from personalities.copies import hit
 from personalities.models import Personality
@@ -23,7 +25,7 @@ from preferences.models import Preferences
 
 T = TypeVar("T")
 
-# More than wait for a silent PostgreSQL at a time, each of them for two seconds.
+# More than wait for a silent PostgreSQL at a time, each of them for a few seconds.
 THREADS = ThreadPoolExecutor(100, thread_name_prefix="chat")
 
 
@@ -71,13 +73,14 @@ async def wishes(caller: Caller) -> Wishes:
 
 
 async def in_thread(work: Callable[[], T]) -> T:
-    """Its connection is given back when it ends. Raises ApiError when PostgreSQL does not answer."""
+    """Its connection is given back when it ends. Raises ApiError when PostgreSQL does not answer in time."""
     return await asyncio.get_running_loop().run_in_executor(THREADS, _in_this_thread, work)
 
 
 def _in_this_thread(work: Callable[[], T]) -> T:
     try:
-        return work()
+        with answer_within(settings.DATABASE_SECONDS):
+            return work()
     except OperationalError:
         message, headers = "The database did not answer.", {"Retry-After": "1"}
         raise upstream(HTTPStatus.SERVICE_UNAVAILABLE, message, "database_unavailable", headers) from None

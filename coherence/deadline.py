@@ -14,8 +14,12 @@ _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
 @contextmanager
 def answer_within(seconds: float) -> Iterator[None]:
-    """Whatever this thread asks PostgreSQL meanwhile fails with OperationalError when the time is over."""
-    token = _deadline.set(time.monotonic() + seconds)
+    """Whatever this thread asks PostgreSQL meanwhile fails with OperationalError when the time is over.
+
+    Inside another one, it ends with that at the latest.
+    """
+    outer, ours = _deadline.get(), time.monotonic() + seconds
+    token = _deadline.set(ours if outer is None else min(outer, ours))
     try:
         yield
     finally:

@@ -22,7 +22,7 @@ from servestatic.middleware import ServeStaticMiddleware
 from companion.pages import late_body, refused_content_type
 
 BODY_SECONDS = 30.0  # no server ends a body that comes a byte at a time
-THREADS = 200  # more than wait for a silent PostgreSQL at a time: each of them for two seconds
+THREADS = 200  # more than wait for a silent PostgreSQL at a time: each of them for a few seconds
 
 
 class Coming:

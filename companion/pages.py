@@ -1,12 +1,14 @@
 """The pages that belong to no app: the front page, and errors as JSON for programs, as a line for people."""
 
+import sys
 from http import HTTPStatus
 
 from django.core.exceptions import DisallowedHost
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
-from companion.api.problems import problem_body
+from companion.api.problems import NO_DATABASE, RETRY_AFTER, problem_body
 from companion.probes import status
 
 
@@ -30,6 +32,11 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    """Django calls it while it handles the error, whether a view or a middleware raised it."""
+    if isinstance(sys.exception(), OperationalError):
+        answer = _error(request, HTTPStatus.SERVICE_UNAVAILABLE, f"{NO_DATABASE} Try again in a moment.")
+        answer["Retry-After"] = RETRY_AFTER
+        return answer
     return _error(request, HTTPStatus.INTERNAL_SERVER_ERROR, "Something broke here; it was logged.")
 
 

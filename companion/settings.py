@@ -51,6 +51,7 @@ INSTALLED_APPS = [
     "chat",
 ]
 MIDDLEWARE = [  # static files do not come through here: see handler.py
+    "companion.middleware.DatabaseDeadlineMiddleware",  # first: the others ask too
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "companion.middleware.SlashMiddleware",
@@ -102,7 +103,11 @@ DATABASES["default"]["OPTIONS"] = DATABASES["default"].get("OPTIONS", {}) | {
         "connection_class": DeadlineConnection,
     },
     "connect_timeout": 2,
+    # The server lets go of what nobody waits for any more; else each try for a locked row would leave a backend there.
+    "options": f"{DATABASES['default'].get('OPTIONS', {}).get('options', '')} -c client_connection_check_interval=1s",
 }
+DATABASE_SECONDS = env.float("DATABASE_SECONDS", 5.0, validate=validate.Range(0.01, 3600))
+DATABASE_ADMIN_SECONDS = env.float("DATABASE_ADMIN_SECONDS", 30.0, validate=validate.Range(0.01, 3600))
 
 # ── Redis: copies of the truth ────────────────────────────────────────────────────────────────────────────────────────
 REDIS_ENABLED = env.bool("REDIS_ENABLED", True)

@@ -89,6 +89,12 @@ def test_answer_within__answers_in_time__given_and_the_connection_stays() -> Non
         assert not asked.closed
 
 
+@pytest.mark.parametrize(("outer", "inner"), [(PATIENCE, 5 * SECONDS), (5 * SECONDS, PATIENCE)])
+def test_answer_within__one_in_another__the_shorter_counts(outer: float, inner: float) -> None:
+    with plain() as asked, quick(), pytest.raises(psycopg.OperationalError), answer_within(outer), answer_within(inner):
+        asked.execute(HANG)
+
+
 def test_afterwards__nothing_is_hurried() -> None:
     with answer_within(PATIENCE / 10):
         pass

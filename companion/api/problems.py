@@ -11,12 +11,15 @@ from rest_framework.views import exception_handler
 
 logger = logging.getLogger(__name__)
 
+NO_DATABASE = "The database did not answer."
+RETRY_AFTER = "1"  # seconds
+
 
 def to_problem(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler. None, and so a 500, for what nobody foresaw."""
     if isinstance(error, OperationalError):
         logger.error("The database did not answer: %s", error)
-        return problem(HTTPStatus.SERVICE_UNAVAILABLE, "The database did not answer.", headers={"Retry-After": "1"})
+        return problem(HTTPStatus.SERVICE_UNAVAILABLE, NO_DATABASE, headers={"Retry-After": RETRY_AFTER})
     response = exception_handler(error, context)
     if response is None:
         return None

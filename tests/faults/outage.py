@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
+from uuid import UUID
 
 from tests.e2e.instance import wait_until
 from tests.faults.history import Read
@@ -16,6 +17,7 @@ from tests.faults.workers import Watched, Worker
 Ill = Callable[[Stage], AbstractContextManager[None]]
 CROWD = 20  # more than a process has connections
 STALE_SECONDS = 900  # settings.PERSONALITY_STALE_IF_ERROR_SECONDS
+UNCACHED = ("conversations/", "personalities/", f"conversations/{UUID(int=1)}/messages/")
 EDIT = "UPDATE personalities_personality SET greeting = '7' WHERE personality_name = %s"
 
 
@@ -56,6 +58,7 @@ class Outage:
     first: Read  # of the newborn
     known_answers: list[Answer]
     unknown_answers: list[Answer]
+    uncached_answers: list[Answer]
     unknown_again: list[Read]
     answers_again: list[Answer]
     watched: Watched
@@ -90,8 +93,10 @@ class Outage:
             unknown_answers = pool.submit(self.site.personalities, self.cold)
             unknown = pool.submit(at_once, [self.lab], self.cold)
             first = pool.submit(self.newborn.read, self.warm[0])
+            uncached = [pool.submit(self.site.get, f"/api/v1/{path}") for path in UNCACHED]
             self.known_answers = [answer for _ in range(5) for answer in self.site.personalities(self.warm)]
             self._grow_old()
+        self.uncached_answers = [answer.result() for answer in uncached]
         self.unknown_answers, (_, self.unknown), self.first = unknown_answers.result(), unknown.result(), first.result()
 
     def _grow_old(self) -> None:

@@ -41,8 +41,11 @@ class Site:
         self.client = httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=10, limits=many)
 
     def personality(self, name: str) -> Answer:
+        return self.get(f"/api/v1/personalities/{name}/")
+
+    def get(self, path: str) -> Answer:
         start = time.monotonic()
-        response = self.client.get(f"/api/v1/personalities/{name}/")
+        response = self.client.get(path)
         return Answer(response, time.monotonic() - start)
 
     def personalities(self, names: Sequence[str]) -> list[Answer]:

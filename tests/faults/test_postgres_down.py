@@ -15,7 +15,7 @@ from tests.faults.stage import Stage
 from tests.faults.verdict import said
 
 SECONDS = 20 if LONG else 0  # that it lasts at least
-NOTICED, SOON, BACK = 1.3, 2.5, 5.0  # seconds
+NOTICED, SOON, IN_TIME, BACK = 1.3, 2.5, 6.0, 5.0  # seconds
 LAST = 14.4 * 60  # seconds: the age up to which the test looks, at least
 
 
@@ -101,6 +101,20 @@ def test_postgres_down__over_http__known_200_unknown_503(outage: Outage, state: 
         f"{dict(Counter(answer.status for answer in known))} within {said(max(answer.seconds for answer in known))}",
         met=refused and served and longest <= SOON,
         why=f"{[(answer, answer.response.headers) for answer in (*unknown[:2], *known[:2])]}",
+    )
+
+
+def test_postgres_down__what_is_never_cached__503_in_time(outage: Outage, state: str, figure: Figure) -> None:
+    answers = outage.uncached_answers
+    longest = max(answer.seconds for answer in answers)
+    refused = all(answer.status == 503 and "Retry-After" in answer.response.headers for answer in answers)
+    figure(
+        12.5,
+        f"{state}: what is asked of PostgreSQL each time: lists, conversations",
+        f"503 with Retry-After within {IN_TIME} s",
+        measured=f"{dict(Counter(answer.status for answer in answers))} within {said(longest)}",
+        met=refused and longest <= IN_TIME,
+        why=f"{[(answer, answer.response.headers) for answer in answers]}",
     )
 
 
