@@ -1,17 +1,23 @@
 """A turn of a conversation that is kept here: what was said before comes from there, what is answered goes there."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
+from itertools import dropwhile
 from typing import Any, NamedTuple
 from uuid import UUID
+
+from django.urls import reverse
 
 from chat.callers import Caller
 from chat.errors import ApiError, bad_request
 from chat.requests import ChatMessage, ChatRequest
 from conversations import pinning, turns
+from conversations.buffer import RecentMessage
 from conversations.models import Conversation, Role
 from conversations.recent import recent
 from conversations.turns import Draft, InvalidContent, KeyReused
 from personalities.config import PersonalityConfig
+from personalities.models import Personality
 from personalities.names import InvalidName, canonical
 
 PARAM = "metadata.conversation"
@@ -33,13 +39,12 @@ def begin(caller: Caller, request: ChatRequest, key: str) -> Turn:
     """Raises ApiError for what cannot be a turn of that conversation. To be called in a thread."""
     conversation = _conversation(caller, (request.metadata or {})["conversation"])
     config = pinning.config_of(conversation)
-    if not _is_named(config, request.model):
-        raise bad_request(f"The conversation is with {config.personality_name}.", "model")
+    _check_name(caller, request.model, conversation, config.personality_name)
     said = [_draft(message) for message in request.messages if message.role not in OF_THE_CALLER]
     if not said:
         raise bad_request("Send what the user says now: the rest is kept here.", "messages")
     answered = _answered(conversation, said, key) if key else None
-    before = [{"role": message.role, "content": message.content} for message in recent(conversation)]
+    before = [{"role": message.role, "content": message.content} for message in _window(conversation)]
     return Turn(conversation, config, before, said, key, answered)
 
 
@@ -84,11 +89,34 @@ def _no_conversation() -> ApiError:
     return ApiError(HTTPStatus.NOT_FOUND, message, param=PARAM, code="conversation_not_found")
 
 
-def _is_named(config: PersonalityConfig, model: str) -> bool:
+def _check_name(caller: Caller, model: str, conversation: Conversation, pinned: str) -> None:
+    """It is called by its name in the version that the conversation has, or by the one that it is served under now."""
+    if _is_named(pinned, model):
+        return
+    served = Personality.objects.served_to(caller.user_id).filter(pk=conversation.personality_id)
+    now = served.values_list("personality_name", flat=True).first() or pinned
+    if not _is_named(now, model):
+        raise bad_request(f"The conversation is with {pinned}{_renamed(conversation, now)}.", "model")
+
+
+def _renamed(conversation: Conversation, now: str) -> str:
+    if now == conversation.personality_name:
+        return ""
+    return f", who is {now} now; POST {reverse('conversation-upgrade', args=[conversation.pk])} goes on as that"
+
+
+def _is_named(name: str, model: str) -> bool:
     try:
-        return canonical(model) == config.personality_name
+        return canonical(model) == name
     except InvalidName:
         return False
+
+
+def _window(conversation: Conversation) -> Sequence[RecentMessage]:
+    """Where messages are left out, what comes next is no answer to one of them: some models refuse to begin with it."""
+    found = recent(conversation)
+    is_cut = bool(found) and found[0].position > 1
+    return list(dropwhile(lambda message: message.role == Role.ASSISTANT, found)) if is_cut else found
 
 
 def _draft(message: ChatMessage) -> Draft:

@@ -12,8 +12,9 @@ from chat.tests import model_server as moods
 from chat.tests.conftest import Client
 from chat.tests.model_server import ModelServer
 from coherence.tests.helpers import until
-from conversations import pinning
-from conversations.models import Conversation
+from conversations import pinning, turns
+from conversations.models import Conversation, Role
+from conversations.turns import Draft
 from personalities.models import Personality
 from personalities.prompt import Wishes, assemble
 from preferences.models import Preferences
@@ -173,6 +174,47 @@ def test_turn__edited_meanwhile__still_the_version_that_it_began_with(
     Personality.objects.filter(personality_name="elara").update(backstory="Another.")
     say("One.")
     assert model.asked[0][1]["messages"][0]["content"] == before
+
+
+@pytest.mark.parametrize("name", ["elara", "Vega"])
+def test_turn__renamed_meanwhile__by_either_name(say: Say, conversation: Conversation, name: str) -> None:
+    Personality.objects.filter(personality_name="elara").update(personality_name="vega")
+    say("One.", model=name)
+    assert len(kept(conversation)) == 2
+
+
+def test_turn__renamed_and_asked_by_a_third_name__told_both_and_how_to_go_on(
+    say: Say, conversation: Conversation
+) -> None:
+    Personality.objects.filter(personality_name="elara").update(personality_name="vega")
+    with pytest.raises(openai.BadRequestError, match=f"elara.*vega.*/conversations/{conversation.pk}/upgrade/"):
+        say("One.", model="mira")
+
+
+def test_turn__renamed_and_served_to_the_caller_no_more__new_name_not_told(say: Say) -> None:
+    otto = User.objects.get(username="otto")
+    Personality.objects.filter(personality_name="elara").update(personality_name="vega", owner=otto)
+    with pytest.raises(openai.BadRequestError, match=r"The conversation is with elara\."):
+        say("One.", model="vega")
+
+
+def test_turn__window_cut_before_an_answer__sent_from_the_next_question(
+    say: Say, model: ModelServer, conversation: Conversation
+) -> None:
+    """One message was added over REST, so that the last twenty begin with an answer."""
+    drafts = [Draft(Role.USER, "0?"), *(Draft(role, role) for _ in range(10) for role in (Role.USER, Role.ASSISTANT))]
+    turns.append(conversation, [*drafts[1:], drafts[0]])
+    say("One.")
+    sent = [message["role"] for message in model.asked[0][1]["messages"]]
+    assert (sent[:3], len(sent)) == (["system", "user", "assistant"], 1 + 19 + 1)
+
+
+def test_turn__conversation_begins_with_a_greeting__sent_too(
+    say: Say, model: ModelServer, conversation: Conversation
+) -> None:
+    turns.append(conversation, [Draft(Role.ASSISTANT, "Welcome.")])
+    say("One.")
+    assert [message["content"] for message in model.asked[0][1]["messages"][1:]] == ["Welcome.", "One."]
 
 
 @pytest.mark.parametrize("id", ["1", "", "85c872cd-68db-42d5-9164-a78a7f51a611"])
