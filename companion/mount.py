@@ -1,4 +1,4 @@
-"""An application beside Django, below one path; as safe as Django's middleware makes what comes from there."""
+"""An application beside Django, at one path or below it; as safe as Django's middleware makes what comes from there."""
 
 from typing import Any
 
@@ -9,10 +9,12 @@ from companion.reader.plain import comes_securely
 
 
 class Mount:
-    """Requests that Django would refuse, or send to HTTPS, are handed to it: it says so."""
+    """All below a path that ends with /, else that path alone. Requests that Django would refuse, or send to HTTPS, are
+    handed to it: it says so.
+    """
 
-    def __init__(self, prefix: str, application: ASGI3Application, otherwise: ASGI3Application) -> None:
-        self.prefix, self.application, self.otherwise = prefix, application, otherwise
+    def __init__(self, path: str, application: ASGI3Application, otherwise: ASGI3Application) -> None:
+        self.path, self.application, self.otherwise = path, application, otherwise
 
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         is_secure = self._comes_securely(scope)
@@ -22,12 +24,15 @@ class Mount:
             await self.application(scope, receive, _with(of_middleware(is_secure), send))
 
     def _comes_securely(self, scope: Scope) -> bool | None:
-        if scope["type"] != "http" or not scope["path"].removeprefix(_root(scope)).startswith(self.prefix):
+        if scope["type"] != "http" or not self._has(scope["path"].removeprefix(_root(scope))):
             return None
         headers = dict(scope["headers"])
         hosts = [value for name, value in scope["headers"] if name == b"host"]
         host = hosts[0] if len(hosts) == 1 else None
         return comes_securely(scope.get("scheme", "http"), host, headers.get(b"x-forwarded-proto"))
+
+    def _has(self, path: str) -> bool:
+        return path.startswith(self.path) if self.path.endswith("/") else path == self.path
 
 
 def _root(scope: Any) -> str:

@@ -48,6 +48,23 @@ def test_mount__path_and_host__who_answers(ask: Asking, path: str, host: str, ro
     assert ask(Mount("/v1/", beside, django), request(path, headers, root_path=root)).body == expected
 
 
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/chat/completions", b"beside"),
+        ("/below/chat/completions", b"beside"),
+        ("/chat/completionsX", b"django"),
+        ("/chat/completions-old/", b"django"),
+        ("/chat/completions/", b"django"),
+        ("/chat/", b"django"),
+    ],
+)
+def test_mount__at_one_address__that_alone(ask: Asking, path: str, expected: bytes) -> None:
+    root = "/below" if path.startswith("/below") else ""
+    scope = request(path, [(b"host", HOST.encode())], root_path=root)
+    assert ask(Mount("/chat/completions", beside, django), scope).body == expected
+
+
 def test_mount__https_only__plain_http_is_for_django_to_redirect(ask: Asking, settings: Any) -> None:
     settings.SECURE_SSL_REDIRECT, settings.SECURE_HSTS_SECONDS = True, 60
     mount, headers = Mount("/v1/", beside, django), [(b"host", HOST.encode())]
