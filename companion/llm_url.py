@@ -1,11 +1,15 @@
 """LLM_BASE_URL, checked once: what callers say, and our key, go there and nowhere else."""
 
-from ipaddress import ip_address
+from contextlib import suppress
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from socket import inet_aton
 from urllib.parse import SplitResult, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
 RULE = "https://HOST/PATH, or http:// and 127.0.0.1, [::1] or localhost; no user, no query, no fragment"
+
+WITH_IPV4_INSIDE = [ip_network(text) for text in ("::ffff:0:0/96", "::/96", "64:ff9b::/96")]
 
 
 def checked(url: str) -> str:
@@ -42,8 +46,17 @@ def _is_loopback(host: str) -> bool:
 
 
 def _is_link_local(host: str) -> bool:
-    """Where clouds tell machines their secrets."""
-    try:
-        return ip_address(host).is_link_local
-    except ValueError:
-        return False
+    """Where clouds tell machines their secrets, in whatever spelling a resolver takes."""
+    address = _address(host.rstrip("."))
+    if isinstance(address, IPv6Address) and any(address in network for network in WITH_IPV4_INSIDE):
+        address = IPv4Address(address.packed[-4:])
+    return address is not None and address.is_link_local
+
+
+def _address(host: str) -> IPv4Address | IPv6Address | None:
+    """None for a name. 0xa9fea9fe is an address too, as it ever was in C."""
+    with suppress(ValueError):
+        return ip_address(host)
+    with suppress(OSError):
+        return IPv4Address(inet_aton(host))
+    return None

@@ -10,7 +10,18 @@ URL = "https://api.openai.com/v1"
 
 
 @pytest.mark.parametrize(
-    "url", ["", URL, "https://10.0.0.7:8443", "http://127.0.0.1:11434/v1", "http://localhost:1/v1", "http://[::1]:1/v1"]
+    "url",
+    [
+        "",
+        URL,
+        "https://10.0.0.7:8443",
+        "https://[2001:db8::1]/v1",
+        "https://0xa9fea9fe.example/v1",
+        "https://10.7/v1",
+        "http://127.0.0.1:11434/v1",
+        "http://localhost:1/v1",
+        "http://[::1]:1/v1",
+    ],
 )
 def test_llm_url__https_or_this_machine__taken(url: str) -> None:
     assert checked(url) == url
@@ -22,6 +33,19 @@ def test_llm_url__https_or_this_machine__taken(url: str) -> None:
         "http://api.openai.com/v1",
         "http://169.254.169.254",
         "https://169.254.169.254/latest",
+        "https://169.254.169.254./latest",
+        "https://[::ffff:169.254.169.254]/",
+        "https://[::ffff:a9fe:a9fe]/",
+        "https://[::169.254.169.254]/",
+        "https://[64:ff9b::a9fe:a9fe]/",
+        "https://[fe80::1]/",
+        "https://[fe80::1%25eth0]/",
+        "https://2852039166/",
+        "https://0xa9fea9fe/",
+        "https://0XA9FEA9FE./",
+        "https://0251.0376.0251.0376/",
+        "https://169.16689662/",
+        "https://169.254.43518/",
         "http://[::ffff:127.0.0.1]",
         "http://0x7f.1",
         "http://localhost.evil.example",
