@@ -29,6 +29,17 @@ def answer_within(seconds: float) -> Iterator[None]:
 class DeadlineConnection(psycopg.Connection[Any]):
     """A connection that heeds `answer_within`. Once too late it is closed: its answer may still come."""
 
+    def execute(self, query: Any, *args: Any, **kwargs: Any) -> "psycopg.Cursor[Any]":
+        """Too late for anything, the empty query, by which the pool asks whether a connection lives, is not sent.
+
+        Django takes another one to end the transaction of one that was given up, and asks nothing of it. The pool would
+        throw away one by one for two seconds.
+        """
+        deadline = _deadline.get()
+        if query == "" and deadline is not None and deadline <= time.monotonic():
+            return self.cursor()
+        return super().execute(query, *args, **kwargs)
+
     def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
         deadline = _deadline.get()
         if deadline is None:

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from django.contrib.auth.models import User
 from django.db import DatabaseError, OperationalError, connection, transaction
+from psycopg_pool import ConnectionPool
 
 from coherence.deadline import DeadlineConnection, answer_within
 from coherence.tests.helpers import sql
@@ -87,6 +88,16 @@ def test_answer_within__answers_in_time__given_and_the_connection_stays() -> Non
     with plain() as asked, answer_within(SECONDS):
         assert asked.execute("SELECT 1").fetchall() == [(1,)]
         assert not asked.closed
+
+
+def test_answer_within__around_a_transaction__its_own_error_at_once_and_the_pool_is_left_alone() -> None:
+    """Django puts the end of the transaction on a new connection, for which it is too late to ask anything."""
+    pool: ConnectionPool[Any] = connection.pool  # type: ignore[attr-defined]
+    before, started = pool.get_stats(), monotonic()
+    with pytest.raises(OperationalError, match="did not answer in time"), answer_within(PATIENCE):
+        transaction.atomic(sql)(HANG)
+    assert monotonic() - started < pool.timeout
+    assert pool.get_stats().get("returns_bad", 0) == before.get("returns_bad", 0) + 1
 
 
 @pytest.mark.parametrize(("outer", "inner"), [(PATIENCE, 5 * SECONDS), (5 * SECONDS, PATIENCE)])
