@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
+from accounts.authentication import stay
 from conversations import pinning
 from conversations.api import conditions, rows
 from conversations.api.errors import PersonalityGone, PersonalityNotFound
@@ -44,7 +45,9 @@ class ConversationListView(ListCreateAPIView[Conversation]):
         config = Personality.objects.lookup(given["personality_name"], request.user).value
         if config is None:
             raise PersonalityNotFound(given["personality_name"])
-        made = pinning.start(request.user, config, given.get("title", ""))
+        with transaction.atomic():
+            stay(request)
+            made = pinning.start(request.user, config, given.get("title", ""))
         return _written(
             made, HTTPStatus.CREATED, {"Location": reverse("conversation", args=[made.pk], request=request)}
         )

@@ -1,18 +1,16 @@
 """The endpoints. A view parses, calls once, answers; HTTP begins and ends here."""
 
 from http import HTTPStatus
-from typing import cast
 
 import msgspec
-from django.contrib.auth.models import User
 from django.db import transaction
 from django.http.response import HttpResponse, HttpResponseBase
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.authentication import stay
 from personalities.api import conditions, provenance, representation
 from personalities.api.errors import PersonalityNotFound, PreconditionFailed
 from personalities.api.prompt_serializers import PromptSerializer
@@ -87,9 +85,7 @@ def _locked(request: Request) -> Wishes:
     """What the caller wishes now. No other write of theirs comes before the end of the transaction, the first included:
     so it is the user who is locked, not the row, which may not exist.
     """
-    caller = cast(User, request.user)  # as IsAuthenticated has seen to
-    if not User.objects.select_for_update(no_key=True).filter(pk=caller.pk, is_active=True).first():  # since then
-        raise AuthenticationFailed("This user was deleted or deactivated.")
+    stay(request)
     return Preferences.objects.wishes_of(request.user)
 
 

@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
+from coherence.tests.helpers import sql
 from conversations import turns
 from conversations.models import Conversation, Message, Role
 from conversations.pinning import config_of
@@ -13,6 +14,10 @@ from conversations.tests.api.conftest import LIST
 from conversations.tests.talk import said, talk, turn
 from personalities.models import Personality
 
+MANY = """
+INSERT INTO conversations_message (id, conversation_id, position, role, content, idempotency_key, part, created_at)
+SELECT gen_random_uuid(), %s, position, 'user', 'Hello.', '', 0, now() FROM generate_series(1, 50000) position
+"""
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -62,6 +67,16 @@ def test_create__nobody_of_that_name_for_the_caller__404_names_the_field(
     Personality.objects.create(personality_name="stellas", owner=staff)
     answer = owner.post(LIST, {"personality": name})
     assert (answer.status_code, list(answer.json()["errors"])) == (404, ["personality"])
+    assert not Conversation.objects.exists()
+
+
+@pytest.mark.parametrize("end", ["DELETE FROM auth_user", "UPDATE auth_user SET is_active = false"])
+def test_create__its_user_is_gone_since_they_were_looked_up__401(user: User, elara: Personality, end: str) -> None:
+    client = APIClient()
+    client.force_authenticate(user)
+    sql(end)
+    answer = client.post(LIST, {"personality": "elara"})
+    assert (answer.status_code, answer["WWW-Authenticate"]) == (401, 'Bearer realm="companion"')
     assert not Conversation.objects.exists()
 
 
@@ -152,6 +167,14 @@ def test_delete__with_messages__all_gone(owner: APIClient, address: str, convers
     talk(conversation, 1, 3)
     assert owner.delete(address).status_code == 204
     assert owner.get(address).status_code == 404
+    assert not Message.objects.exists()
+
+
+def test_delete__tens_of_thousands_of_messages__before_the_database_is_given_up(
+    owner: APIClient, address: str, conversation: Conversation
+) -> None:
+    sql(MANY, str(conversation.pk))
+    assert owner.delete(address).status_code == 204
     assert not Message.objects.exists()
 
 
