@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from rest_framework.test import APIClient
 
 from coherence.tests.helpers import sql
@@ -206,6 +207,25 @@ def test_export__messages__all_in_order_as_they_are_read(
     }
     assert [message["content"] for message in answer.json()["messages"]] == said(1, 6)
     assert answer["Content-Disposition"] == f'attachment; filename="conversation-{conversation.pk}.json"'
+
+
+def test_export__deleted_meanwhile__404_and_not_half_of_it(
+    owner: APIClient, address: str, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("conversations.api.export.BATCH", 2)
+    talk(conversation, 1, 3)
+    asked: list[str] = []
+
+    def delete_after_the_first(execute: Any, statement: str, *rest: Any) -> Any:
+        answer = execute(statement, *rest)
+        if "BETWEEN" in statement and not asked:
+            asked.append(statement)
+            Conversation.objects.all().delete()
+        return answer
+
+    with connection.execute_wrapper(delete_after_the_first):
+        assert owner.get(f"{address}export/").status_code == 404
+    assert asked
 
 
 def test_export__nothing_said__no_messages(owner: APIClient, address: str) -> None:
