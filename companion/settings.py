@@ -103,15 +103,6 @@ DATABASES["default"]["OPTIONS"] = DATABASES["default"].get("OPTIONS", {}) | {
         "connection_class": DeadlineConnection,
     },
     "connect_timeout": 2,
-    "options": " ".join(
-        (
-            DATABASES["default"].get("OPTIONS", {}).get("options", ""),
-            # The server lets go of what nobody waits for any more; else each try for a locked row leaves one waiting.
-            "-c client_connection_check_interval=1s",
-            # As unset, but triggers need not learn it by an error: 100,000 messages are deleted in 1.5 s, not 34.
-            "-c pgtrigger.ignore={}",
-        )
-    ),
 }
 DATABASE_SECONDS = env.float("DATABASE_SECONDS", 5.0, validate=validate.Range(0.01, 3600))
 DATABASE_ADMIN_SECONDS = env.float("DATABASE_ADMIN_SECONDS", 30.0, validate=validate.Range(0.01, 3600))

@@ -142,7 +142,10 @@ def test_playground__another_chosen_meanwhile__the_model_is_let_go(playground: P
 @pytest.mark.parametrize(
     ("mood", "text"),
     [
-        (moods.status("429 Too Many", more="Retry-After: 7\r\n"), "Too many requests. Try again in"),
+        (
+            moods.status("429 Too Many", more="Retry-After: 7\r\n"),
+            "The language model takes no more requests now. Try again in",
+        ),
         (moods.status("401 Unauthorized"), "language model"),
         (moods.streaming(moods.chunk("Hel"), then=moods.reset), "answer was broken"),
     ],
@@ -155,6 +158,19 @@ def test_playground__model_fails__said_in_words_and_tried_again(
     trouble(playground, text)
     model.mood = moods.speak
     try_again(playground)
+
+
+def test_playground__empty_answer__says_so(playground: Page, model: ModelServer) -> None:
+    model.mood = moods.streaming(moods.chunk("", "stop"))
+    say(playground, "Hello?")
+    expect(playground.get_by_text("No words came.")).to_be_visible()
+
+
+def test_playground__too_often__says_so(playground: Page) -> None:
+    told = '{"error": {"message": "Too many requests: try again later."}}'
+    playground.route("**/chat/completions", lambda route: route.fulfill(status=429, body=told))
+    say(playground, "Hello?")
+    trouble(playground, "Too many requests. Try again in a moment.")
 
 
 def test_playground__server_away__said_in_words_and_tried_again(playground: Page) -> None:

@@ -61,6 +61,7 @@ async function answer() {
   const heard = { text: "" };
   try {
     await listen(mine.signal, turn, heard);
+    if (!heard.text) turns.note(turn, "No words came.");
     remember(heard.text);
   } catch (error) {
     if (mine === request) fail(error, turn, heard.text);

@@ -14,10 +14,12 @@ export async function refusal(answer) {
   if (answer.status === 401) return new Trouble("You are signed out. Sign in, then try again.", true);
   if (answer.status === 404) return new Trouble("This personality is not there any more. Choose another one.");
   if (answer.status === 413) return new Trouble("This conversation has become too long. Begin a new one.");
-  if (answer.status === 429) return new Trouble(`Too many requests. Try again ${soon(answer.headers.get("Retry-After"))}.`);
+  if (answer.status === 429) return new Trouble(`${who(told)} Try again ${soon(answer.headers.get("Retry-After"))}.`);
   return new Trouble(told ?? `The server answered ${answer.status}. Try again in a moment.`);
 }
 
+// Too many for the language model are not too many of this user's.
+const who = (told) => (told?.startsWith("The language model") ? told : "Too many requests.");
 const soon = (seconds) => (seconds ? `in ${seconds} ${seconds === "1" ? "second" : "seconds"}` : "in a moment");
 
 // Of whatever was thrown: fetch and its streams throw TypeError when the connection fails.
