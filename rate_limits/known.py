@@ -18,7 +18,7 @@ class Known:
     def owe(self, amount: int, now: int, drains: int) -> None:
         """It shrinks from `drains` on: until then what Redis has shrinks, and nothing may shrink twice as fast."""
         self._owed = self.owed(now) + amount
-        self._drains = max(now, drains)
+        self._drains = max(now, drains, self._drains)
 
     def settle(self) -> None:
         self._owed = 0

@@ -49,13 +49,17 @@ class Process:
                 each.settle()
         return claims
 
+    def lose(self) -> None:
+        """Redis did not answer."""
+        with self._lock:
+            self._lost = self.now() if self._lost is None else self._lost
+
     def owe(self, limits: Sequence[Limit], claims: Sequence[Claim], workers: int) -> None:
-        """Redis did not answer. It may have done what it was told all the same; then it is the caller who waits."""
+        """Redis may not have been told. If it was, it is the caller who waits."""
         with self._lock:
             now = self.now()
-            self._lost = now if self._lost is None else self._lost
             for limit, claim in zip(limits, claims, strict=True):
-                self._of(limit).owe(claim.owed * workers, now, self._lost + limit.rate.full)
+                self._of(limit).owe(claim.owed * workers, now, self._drains(limit, now))
 
     def heard(self, limits: Sequence[Limit], backlogs: Sequence[int], asked: int) -> None:
         """Redis answered; it was asked at that time, or later."""
@@ -74,7 +78,7 @@ class Process:
 
     def admit(self, limits: Sequence[Limit], workers: int, *, shared: bool, owing: bool = True) -> Verdict:
         """By the share. `shared`: there is a Redis, which others may have been asking until now. Unless `owing`, it
-        will be told of this by the way.
+        will be asked as well: `take_back` what it does not admit.
         """
         with self._lock:
             now = self.now()
@@ -88,6 +92,12 @@ class Process:
                 self._charge(told, now, owing)
         return nearest(judge(allowed, limit.rate, backlog + allowed * cost, cost) for limit, backlog, cost in told)
 
+    def take_back(self, limits: Sequence[Limit], workers: int) -> None:
+        """One request, which was admitted here without owing it."""
+        with self._lock:
+            for limit in limits:
+                self._of(limit).due -= limit.rate.interval * workers
+
     def _backlog(self, limit: Limit, now: int, shared: bool) -> int:
         known, until = self._of(limit), 0
         if shared and self._lost is not None:
@@ -98,7 +108,10 @@ class Process:
         for limit, backlog, cost in told:
             known = self._of(limit)
             known.due = now + backlog + cost
-            known.owe(cost * owing, now, now if self._lost is None else self._lost + limit.rate.full)
+            known.owe(cost * owing, now, self._drains(limit, now))
+
+    def _drains(self, limit: Limit, now: int) -> int:
+        return now if self._lost is None else self._lost + limit.rate.full
 
     def _of(self, limit: Limit) -> Known:
         known = self._known.pop(limit.subject, None) or Known()

@@ -1,13 +1,13 @@
 """The limits of all processes, in Redis: one step, on its clock."""
 
 from collections.abc import Sequence
-from functools import lru_cache
+from hashlib import sha1
 from typing import NamedTuple
 
 from django.conf import settings
-from redis import Redis
-from redis.commands.core import Script
+from redis.exceptions import NoScriptError
 
+from coherence.redis.loops import here
 from coherence.redis.pool import BreakerPool
 from rate_limits.limits import Limit
 
@@ -32,6 +32,7 @@ for i, key in ipairs(KEYS) do
 end
 return {admitted, unpack(backlogs)}
 """
+SHA = sha1(SOURCE.encode(), usedforsecurity=False).hexdigest()  # by which Redis knows it
 
 
 class Claim(NamedTuple):
@@ -41,7 +42,7 @@ class Claim(NamedTuple):
     owed: int
 
 
-def ask(pool: BreakerPool, limits: Sequence[Limit], claims: Sequence[Claim]) -> tuple[bool, list[int]]:
+async def ask(pool: BreakerPool, limits: Sequence[Limit], claims: Sequence[Claim]) -> tuple[bool, list[int]]:
     """Whether all the limits admit it; each one's backlog, with its cost in it if so. If not, it costs nothing.
 
     Raises RedisError.
@@ -49,10 +50,14 @@ def ask(pool: BreakerPool, limits: Sequence[Limit], claims: Sequence[Claim]) -> 
     keys = [f"{settings.REDIS_KEY_PREFIX}limit:{limit.subject}" for limit in limits]
     told = zip(limits, claims, strict=True)
     numbers = [number for limit, claim in told for number in (limit.rate.interval, limit.rate.full, *claim)]
-    admitted, *backlogs = _script(pool)(keys, numbers)
+    admitted, *backlogs = await _run(pool, len(keys), *keys, *numbers)
     return bool(admitted), backlogs
 
 
-@lru_cache(1)
-def _script(pool: BreakerPool) -> Script:
-    return Redis(connection_pool=pool).register_script(SOURCE)
+async def _run(pool: BreakerPool, *arguments: str | int) -> list[int]:
+    redis = await here(pool)
+    try:
+        reply: list[int] = await redis.execute("EVALSHA", SHA, *arguments)
+    except NoScriptError:  # it has restarted, or was told to forget scripts
+        reply = await redis.execute("EVAL", SOURCE, *arguments)
+    return reply

@@ -3,16 +3,19 @@
 For django-redis: OPTIONS["CONNECTION_POOL_CLASS"] = "coherence.redis.pool.BreakerPool".
 """
 
+from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Self
 
 from django.conf import settings
 from django_redis import get_redis_connection
 from redis.connection import AbstractConnection, Connection, ConnectionPool
-from redis.exceptions import ConnectionError, MaxConnectionsError, RedisError, ResponseError, TimeoutError
+from redis.exceptions import ConnectionError, MaxConnectionsError, RedisError, ResponseError
 
 from coherence.redis.breaker import Breaker
-from coherence.redis.errors import count, count_answer, describe
+from coherence.redis.errors import count, count_answer
+from coherence.redis.report import failed, failed_to_connect
 
 
 class BreakerOpen(ConnectionError):
@@ -34,11 +37,7 @@ class Reporting(AbstractConnection):
         try:
             super().connect_check_health(*args, **kwargs)
         except RedisError as error:
-            count(error)
-            if isinstance(error, TimeoutError):
-                self._breaker.timed_out()
-            else:
-                self._breaker.refused(describe(error))
+            failed_to_connect(self._breaker, error)
             raise
         finally:
             self._connecting = False
@@ -69,19 +68,8 @@ class Reporting(AbstractConnection):
         return reply
 
     def _report(self, error: RedisError) -> None:
-        if self._connecting:  # which reports for all its steps
-            return
-        if isinstance(error, ResponseError):
-            self._breaker.succeeded()  # it answered
-            count_answer(error)
-            return
-        count(error)
-        if isinstance(error, TimeoutError):
-            self._breaker.timed_out()
-        elif error.status_code:  # it answers, but serves nobody: LOADING, NOAUTH
-            self._breaker.refused(describe(error))
-        else:
-            self._breaker.lost()
+        if not self._connecting:  # which reports for all its steps
+            failed(self._breaker, error)
 
 
 def reporting(connection_class: type[AbstractConnection]) -> type[AbstractConnection]:
@@ -89,16 +77,28 @@ def reporting(connection_class: type[AbstractConnection]) -> type[AbstractConnec
 
 
 class BreakerPool(ConnectionPool):
-    """A pool that raises BreakerOpen, without asking Redis, while its breaker is open."""
+    """A pool that raises BreakerOpen, without asking Redis, while its breaker is open.
 
+    Those of event loops (coherence.redis.loops) are made of its `url` and `options`, and share its breaker.
+    """
+
+    url = "redis://"
+    options: Mapping[str, Any] = MappingProxyType({})
     OMIT_REPR_KEYS = ConnectionPool.OMIT_REPR_KEYS | {"breaker"}
 
     def __init__(self, connection_class: type[AbstractConnection] = Connection, *args: Any, **kwargs: Any) -> None:
         super().__init__(reporting(connection_class), *args, **kwargs)
 
+    @classmethod
+    def from_url(cls, url: str, **options: Any) -> Self:
+        pool = super().from_url(url, **options)
+        pool.url, pool.options = url, options
+        return pool
+
     def reset(self) -> None:
         """redis-py does this in a forked child. Its breaker is a new one, with a lock that nobody holds."""
         self._breaker = self.connection_kwargs["breaker"] = Breaker()
+        self._outages = 0
         super().reset()  # last: it tells other threads that all is done
 
     @property
@@ -116,12 +116,18 @@ class BreakerPool(ConnectionPool):
             raise
 
     def _ask(self, breaker: Breaker) -> None:
-        if not breaker.allow():
-            raise BreakerOpen("Redis failed moments ago and is left alone for some seconds")
-        if breaker.state == "half-open":
-            # The probe shall connect. Sockets from before the outage may be dead without knowing it, and each would
-            # cost a timeout once all callers are let through again.
+        check(breaker)
+        if (outages := breaker.opened) != self._outages:
+            # Sockets from before the outage may be dead without knowing it, and each would cost a timeout. The probe
+            # may have been another pool's.
             self.disconnect(inuse_connections=False)
+            self._outages = outages
+
+
+def check(breaker: Breaker) -> None:
+    """Raises BreakerOpen unless this caller may ask Redis."""
+    if not breaker.allow():
+        raise BreakerOpen("Redis failed moments ago and is left alone for some seconds")
 
 
 def is_away() -> bool:

@@ -1,5 +1,6 @@
-"""Several processes of the service that ask at once, as often as they are told to."""
+"""Who asks the limiter: many at once in an event loop, also in several processes, as often as they are told to."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -7,6 +8,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+from rate_limits.gcra import Verdict
+from rate_limits.limiter import aadmit_all
+from rate_limits.limits import Limit
 from rate_limits.rate import Rate
 
 RATE = Rate(30, 86400)  # none comes back during a test
@@ -18,17 +22,23 @@ from django.conf import settings
 
 settings.CACHES["default"]["OPTIONS"] |= {"SOCKET_TIMEOUT": 20, "SOCKET_CONNECT_TIMEOUT": 20}
 django.setup()
-from concurrent.futures import ThreadPoolExecutor
+import asyncio
 from coherence.redis.pool import pool_of
-from rate_limits.limiter import admit
-from rate_limits.rate import Rate
+from rate_limits.tests.crowd import together
 
 pool_of().breaker.retry_after = (0, 0)  # so that Redis is noticed at once when it is back
-for size in sys.stdin:
-    with ThreadPoolExecutor(10) as threads:
-        asked = threads.map(lambda _: admit(sys.argv[1], Rate(30, 86400)).allowed, range(int(size)))
-        print(sum(asked), flush=True)
+with asyncio.Runner() as loop:
+    for size in sys.stdin:
+        print(sum(each.allowed for each in loop.run(together(sys.argv[1], int(size)))), flush=True)
 """
+
+
+async def together(subject: str, times: int, rate: Rate = RATE) -> list[Verdict]:
+    return await asyncio.gather(*[aadmit_all([Limit(subject, rate)]) for _ in range(times)])
+
+
+async def in_turn(subject: str, times: int, rate: Rate = RATE) -> list[Verdict]:
+    return [await aadmit_all([Limit(subject, rate)]) for _ in range(times)]
 
 
 @contextmanager

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from coherence.redis.errors import errors
-from rate_limits.limiter import aadmit, admit, admit_all
+from rate_limits.limiter import aadmit_all
 from rate_limits.limits import Limit
 from rate_limits.rate import Rate
-from rate_limits.tests.crowd import RATE, ask_all, crowd
+from rate_limits.tests.crowd import ask_all, crowd, in_turn, together
 
 
 @pytest.fixture(autouse=True)
@@ -19,18 +19,17 @@ def _patient(settings: Any, use_pool: Any) -> None:
     use_pool()
 
 
-def test_admit__forty_threads__exactly_the_limit(subject: str) -> None:
-    with ThreadPoolExecutor(40) as threads:
-        verdicts = list(threads.map(lambda _: admit(subject, RATE), range(200)))
+def test_admit__two_hundred_at_once__exactly_the_limit(subject: str) -> None:
+    verdicts = asyncio.run(together(subject, 200))
     assert sorted(verdict.remaining for verdict in verdicts if verdict.allowed) == list(range(30))
     assert not errors
 
 
-def test_aadmit__many_at_once__exactly_the_limit(subject: str) -> None:
-    async def ask() -> int:
-        return sum(verdict.allowed for verdict in await asyncio.gather(*[aadmit(subject, RATE) for _ in range(200)]))
-
-    assert asyncio.run(ask()) == 30
+def test_admit__loops_in_several_threads__exactly_the_limit(subject: str) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        verdicts = list(threads.map(lambda _: asyncio.run(together(subject, 25)), range(8)))
+    assert sum(verdict.allowed for each in verdicts for verdict in each) == 30
+    assert not errors
 
 
 def test_admit__several_processes__exactly_the_limit(subject: str, settings: Any) -> None:
@@ -40,24 +39,24 @@ def test_admit__several_processes__exactly_the_limit(subject: str, settings: Any
 
 def test_admit__refused__says_when_and_costs_nothing(subject: str) -> None:
     rate = Rate(2, 86400)
-    assert [admit(subject, rate).remaining for _ in range(2)] == [1, 0]
-    first, second = [admit(subject, rate) for _ in range(2)]
+    *admitted, first, second = asyncio.run(in_turn(subject, 4, rate))
+    assert [verdict.remaining for verdict in admitted] == [1, 0]
     assert not first.allowed
     assert 43_100 < second.retry_after <= first.retry_after <= 43_200
     assert 86_300 < second.reset_seconds <= 86_400
 
 
-def test_admit_all__one_of_two_refuses__the_other_has_not_counted_it(subject: str) -> None:
+def test_admit__one_of_two_refuses__the_other_has_not_counted_it(subject: str) -> None:
     wide, narrow = Limit(f"{subject}:user", Rate(10, 86400)), Limit(f"{subject}:key", Rate(2, 86400))
-    verdicts = [admit_all([wide, narrow]) for _ in range(5)]
+    verdicts = [asyncio.run(aadmit_all([wide, narrow])) for _ in range(5)]
     assert [verdict.allowed for verdict in verdicts] == [True, True, False, False, False]
     assert {verdict.limit for verdict in verdicts} == {2}
-    assert admit(*wide).remaining == 7
+    assert asyncio.run(aadmit_all([wide])).remaining == 7
 
 
 def test_keys__in_redis__named_after_the_subject_and_gone_with_the_backlog(
     subject: str, settings: Any, admin: Any
 ) -> None:
-    admit(subject, Rate(10, 1000))
+    asyncio.run(in_turn(subject, 1, Rate(10, 1000)))
     assert [key.decode() for key in admin.keys("*")] == [f"{settings.REDIS_KEY_PREFIX}limit:{subject}"]
     assert 0 < admin.pttl(f"{settings.REDIS_KEY_PREFIX}limit:{subject}") <= 100_000

@@ -12,8 +12,7 @@ from coherence.redis.pool import BreakerPool
 from coherence.tests.helpers import SECONDS
 from coherence.tests.redis.test_frozen import frozen
 from coherence.tests.redis.test_stopped import again
-from rate_limits.limiter import aadmit, admit
-from rate_limits.tests.crowd import RATE, ask_all, crowd
+from rate_limits.tests.crowd import ask_all, crowd, in_turn, together
 from tooling.processes import Guarded, free_port
 
 
@@ -23,7 +22,7 @@ def _one_of_two(settings: Any) -> None:
 
 
 def burst(subject: str, times: int = 40) -> int:
-    return sum(admit(subject, RATE).allowed for _ in range(times))
+    return sum(verdict.allowed for verdict in asyncio.run(in_turn(subject, times)))
 
 
 def test_killed__several_processes__a_fifth_more_at_most_until_it_is_back_empty(
@@ -82,7 +81,7 @@ def test_frozen__the_share_answers_and_the_breaker_opens(hasty: BreakerPool, own
 
 def test_frozen__asked_in_the_event_loop__it_does_not_wait(use_pool: Any, own_redis: Guarded, subject: str) -> None:
     async def longest_pause() -> tuple[int, float]:
-        asking = asyncio.gather(*[aadmit(subject, RATE) for _ in range(40)])
+        asking = asyncio.create_task(together(subject, 40))
         longest, last = 0.0, monotonic()
         while not asking.done():
             await asyncio.sleep(0)
@@ -134,5 +133,4 @@ def test_off__the_share_answers_at_once(settings: Any, subject: str) -> None:
     started = monotonic()
     assert burst(subject) == 15
     assert monotonic() - started < SECONDS
-    assert asyncio.run(aadmit(subject, RATE)).allowed is False
     assert not errors

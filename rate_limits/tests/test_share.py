@@ -43,14 +43,22 @@ class Service:
 
     def _request(self, process: Process, limit: Limit) -> bool:
         """As the limiter does."""
+        limits, workers = [limit], len(self.processes)
+        if not process.is_back_lately(limits, workers):
+            allowed = self._by_redis(process, limit)
+        elif not process.admit(limits, workers, shared=True, owing=False).allowed:
+            return False
+        elif not (allowed := self._by_redis(process, limit)):
+            process.take_back(limits, workers)
+        return process.admit(limits, workers, shared=True).allowed if allowed is None else allowed
+
+    def _by_redis(self, process: Process, limit: Limit) -> bool | None:
         limits, workers, asked = [limit], len(self.processes), process.now()
         claims = process.claims(limits, workers)
         if self.away:
+            process.lose()
             process.owe(limits, claims, workers)
-            return process.admit(limits, workers, shared=True).allowed
-        doubtful = process.is_back_lately(limits, workers)
-        if doubtful and not process.admit(limits, workers, shared=True, owing=False).allowed:
-            return False
+            return None
         allowed, backlogs = self.ask(limits, self.clock.now, claims)  # type: ignore[call-arg]
         process.heard(limits, backlogs, asked)
         return allowed
