@@ -47,13 +47,14 @@ class LoopPool:
             check(breaker)
             async with Patience(self._connect_seconds):
                 await self._forget_dead_sockets(breaker.opened)
-                return await self._kept.get_connection()
+                connection: AbstractConnection = await self._kept.get_connection()  # type: ignore[no-untyped-call]
         except BreakerOpen as error:
             count(error)
             raise
         except RedisError as error:
             failed_to_connect(breaker, error)
             raise
+        return connection
 
     async def _forget_dead_sockets(self, outages: int) -> None:
         """As the other pool does."""
