@@ -1,10 +1,12 @@
 """A breaker by itself, whose clock is the test's; and the pool, against a real Redis that a test may harm."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from time import sleep
 from typing import Any, cast
 
 import pytest
+import uvloop
 from django_redis import get_redis_connection
 from django_redis.pool import ConnectionFactory
 from redis import Redis
@@ -13,7 +15,7 @@ from coherence.redis.breaker import Breaker
 from coherence.redis.errors import error_log
 from coherence.redis.pool import BreakerPool, _pool_of
 from coherence.tests.helpers import SECONDS, Clock, until
-from coherence.tests.redis.use import write
+from coherence.tests.redis.use import Run, write
 from tooling.processes import Guarded
 
 THREADS = 50
@@ -81,3 +83,9 @@ def admin(settings: Any, own_redis: Guarded) -> Iterator[Any]:
     """A client of the same Redis by another way."""
     with Redis.from_url(settings.REDIS_LOCATION) as client:
         yield client
+
+
+@pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop])
+def run(request: pytest.FixtureRequest) -> Iterator[Run]:
+    with asyncio.Runner(loop_factory=request.param) as runner:
+        yield runner.run

@@ -1,33 +1,25 @@
-"""Redis asked from event loops: what is shared with the pool, who is cancelled, loops that are late or end, a fork."""
+"""Redis asked from event loops: whose settings, who is cancelled, loops that are late or end, a fork."""
 
 import asyncio
 import os
 import socket
-import struct
 import subprocess
 import sys
-from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
 import pytest
-import uvloop
-from redis.exceptions import ConnectionError, ResponseError, TimeoutError
+from redis.exceptions import TimeoutError
 
 from coherence.redis import loops
 from coherence.redis.errors import errors
-from coherence.redis.loops import CONNECTIONS, here
-from coherence.redis.pool import BreakerOpen, BreakerPool
-from coherence.tests.helpers import SECONDS
+from coherence.redis.loops import CONNECTIONS
+from coherence.redis.pool import BreakerPool
 from coherence.tests.redis.test_frozen import frozen
-from coherence.tests.redis.test_stopped import again
-from coherence.tests.redis.use import open_until_now, read
+from coherence.tests.redis.use import Run, execute
 from tooling.processes import Guarded
 
-Run = Callable[[Coroutine[Any, Any, Any]], Any]
 FORK = """
 import asyncio, os, signal, sys
 from coherence.redis.loops import here
@@ -48,16 +40,6 @@ with asyncio.Runner() as loop:
     pool.breaker._retry_at = 0
     assert loop.run(ping()) == b"PONG"
 """
-
-
-@pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop])
-def run(request: pytest.FixtureRequest) -> Iterator[Run]:
-    with asyncio.Runner(loop_factory=request.param) as runner:
-        yield runner.run
-
-
-async def execute(pool: BreakerPool, *command: Any) -> Any:
-    return await (await here(pool)).execute(*command)
 
 
 def test_loop__each_in_a_thread__a_pool_of_its_own_that_ends_with_it(pool: BreakerPool, admin: Any) -> None:
@@ -86,52 +68,6 @@ def test_settings__password_and_database__the_pools(use_pool: Any, admin: Any, r
     pool = use_pool(PASSWORD="right-secret")
     run(execute(pool, "SET", "key", "value"))
     assert b" db=3 " in run(execute(pool, "CLIENT", "INFO"))
-
-
-def test_stopped__many_at_once__the_pools_breaker_opens(pool: BreakerPool, own_redis: Guarded, run: Run) -> None:
-    async def ask() -> list[Any]:
-        return await asyncio.gather(*[execute(pool, "PING") for _ in range(20)], return_exceptions=True)
-
-    own_redis.stop()
-    told = run(ask())
-    assert all(isinstance(each, ConnectionError) for each in told)
-    assert pool.breaker.is_open
-    assert read() == [None]
-    with pytest.raises(BreakerOpen):
-        run(execute(pool, "PING"))
-    assert errors["ConnectionError"] <= CONNECTIONS
-    assert errors["BreakerOpen"] == 22 - errors["ConnectionError"]
-
-
-def test_password__wrong__opens(use_pool: Any, admin: Any, run: Run) -> None:
-    admin.config_set("requirepass", "right-secret")
-    pool = use_pool(PASSWORD="wrong-secret")
-    with pytest.raises(ConnectionError):
-        run(execute(pool, "PING"))
-    assert pool.breaker.is_open
-    assert errors == {"AuthenticationError": 1}
-
-
-def test_refused__by_redis__counted_and_closes_as_a_probe(pool: BreakerPool, run: Run) -> None:
-    open_until_now(pool.breaker)
-    with pytest.raises(ResponseError):
-        run(execute(pool, "NONSENSE"))
-    assert errors == {"ResponseError": 1}
-    assert pool.breaker.state == "closed"
-
-
-@pytest.mark.parametrize("warm", [False, True])
-def test_frozen__connected_or_not__times_out_and_opens(
-    hasty: BreakerPool, own_redis: Guarded, run: Run, warm: bool
-) -> None:
-    if warm:
-        run(execute(hasty, "PING"))
-    with frozen(own_redis):
-        for _ in range(3):
-            with pytest.raises(TimeoutError):
-                run(execute(hasty, "PING"))
-    assert hasty.breaker.is_open
-    assert errors == {"TimeoutError": 3}
 
 
 def test_loop__was_late__the_answer_that_came_meanwhile_is_read(hasty: BreakerPool, run: Run) -> None:
@@ -165,64 +101,6 @@ def test_cancelled__an_answer_is_due__nobody_else_gets_it(pool: BreakerPool, own
         run(cancel(20))
     assert run(execute(pool, "ECHO", "other")) == b"other"
     assert not errors
-
-
-def test_connection_reset__while_idle__a_redis_error_at_most_and_connects_anew(run: Run) -> None:
-    """As a router does that forgets a connection."""
-
-    async def ask() -> None:
-        for _ in range(2):
-            answering = asyncio.create_task(asyncio.to_thread(_answer_and_reset, router))
-            while not answering.done():
-                with suppress(ConnectionError):
-                    assert await execute(routed, "PING") == b"PONG"
-                    await answering
-
-    with socket.create_server(("127.0.0.1", 0)) as router:
-        router.settimeout(5)
-        url = f"redis://127.0.0.1:{router.getsockname()[1]}/0"
-        routed = BreakerPool.from_url(url, socket_timeout=SECONDS, socket_connect_timeout=SECONDS, protocol=2)
-        run(ask())
-    assert routed.breaker.state == "closed"
-
-
-def _answer_and_reset(router: socket.socket) -> None:
-    client, received = router.accept()[0], b""
-    while b"PING" not in received:
-        chunk = client.recv(4096)
-        received += chunk
-        client.sendall(b"+OK\r\n" * chunk.count(b"SETINFO") + b"+PONG\r\n" * chunk.count(b"PING"))
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    client.close()
-
-
-def test_restarted__between_two_calls__nobody_notices(
-    pool: BreakerPool, own_redis: Guarded, settings: Any, tmp_path: Path, run: Run
-) -> None:
-    async def restart() -> None:
-        await execute(pool, "PING")
-        await asyncio.to_thread(own_redis.stop)
-        with again(settings.REDIS_LOCATION, tmp_path / "again"):
-            await asyncio.sleep(0)
-            assert await execute(pool, "PING") == b"PONG"
-
-    run(restart())
-    assert not errors
-
-
-def test_outage__over_by_another_pools_probe__idle_sockets_are_not_used_again(pool: BreakerPool, run: Run) -> None:
-    idle = run(execute(pool, "CLIENT", "ID"))
-    open_until_now(pool.breaker)
-    read()  # the probe
-    assert read() == [None]
-    anew = run(execute(pool, "CLIENT", "ID"))
-    assert anew > idle
-    open_until_now(pool.breaker)
-    probe = run(execute(pool, "CLIENT", "ID"))
-    connection = pool.get_connection()
-    connection.send_command("CLIENT", "ID")
-    assert connection.read_response() > probe > anew
-    pool.release(connection)
 
 
 def test_fork__while_a_loop_has_connections__the_child_makes_its_own(own_redis: Guarded, settings: Any) -> None:

@@ -1,11 +1,16 @@
 """What the tests do to the cache, to one of its connections and to its breaker."""
 
+from collections.abc import Callable, Coroutine
 from typing import Any, cast
 
 from django.core.cache import cache
 
 from coherence.redis.breaker import Breaker
+from coherence.redis.loops import here
+from coherence.redis.pool import BreakerPool
 from coherence.tests.helpers import SECONDS
+
+Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
 
 def read(times: int = 1) -> list[Any]:
@@ -35,3 +40,7 @@ def open_until_now(breaker: Breaker) -> None:
     breaker.retry_after = (0, 0)
     breaker.refused()
     breaker.retry_after = (SECONDS, SECONDS)
+
+
+async def execute(pool: BreakerPool, *command: Any) -> Any:
+    return await (await here(pool)).execute(*command)
