@@ -1,8 +1,8 @@
 """A turn of a conversation: the personality's prompt, what was said, and who answers."""
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import msgspec
 
@@ -28,7 +28,8 @@ PROMPT = "prompt"
 async def complete(exchange: Exchange, caller: Caller, backend: Backend, keep_alive: float) -> None:
     """Answers. When the caller hangs up, whoever was asked is let go at once."""
     request = await read(await exchange.body(), exchange.headers.get(b"content-type", b""))
-    await _while_heard(exchange, _answer(exchange, request, caller, backend, keep_alive))
+    async with _while_heard(exchange):
+        await _answer(exchange, request, caller, backend, keep_alive)
 
 
 async def _answer(
@@ -80,16 +81,19 @@ def _prompt(config: PersonalityConfig, wishes: Wishes) -> str:
     return text
 
 
-async def _while_heard(exchange: Exchange, work: Coroutine[Any, Any, None]) -> None:
+@asynccontextmanager
+async def _while_heard(exchange: Exchange) -> AsyncIterator[None]:
     """Raises CallerGone when they hang up first."""
-    answering = asyncio.create_task(work)
-    hanging_up = asyncio.create_task(exchange.hung_up())
+    listening = asyncio.create_task(exchange.hung_up())
     try:
-        await asyncio.wait({answering, hanging_up}, return_when=asyncio.FIRST_COMPLETED)
-        if not answering.done():
-            raise CallerGone
-        answering.result()
+        async with asyncio.timeout(None) as heard:
+            listening.add_done_callback(end := lambda _: heard.reschedule(0))  # long ago: at once
+            try:
+                yield
+            finally:
+                listening.remove_done_callback(end)
+    except TimeoutError:
+        raise CallerGone from None
     finally:
-        for task in (answering, hanging_up):
-            task.cancel()
-        await asyncio.gather(answering, hanging_up, return_exceptions=True)
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
