@@ -23,6 +23,13 @@ def commands() -> list[str]:
     return [line for line in lines if line not in ELSEWHERE]
 
 
+def openai_program() -> str:
+    (block,) = re.findall(
+        r"^```python\n(from openai .*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    return block
+
+
 @pytest.fixture(scope="module")
 def outputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """What each command printed."""
@@ -37,6 +44,7 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def run_all(folder: Path, url: str, redis_port: int) -> dict[str, str]:
     """One shell, as a reader has, so that KEY stays. Where the README says so, the port is added."""
     script = "".join(f"{command}\nprintf '{MARK}'\n" for command in commands())
+    script += f"{sys.executable} - <<'END'\n{openai_program()}END\n"
     for text, here in (
         ("http://127.0.0.1:8000", url),
         ("redis-cli ", f"redis-cli -p {redis_port} "),
@@ -47,7 +55,7 @@ def run_all(folder: Path, url: str, redis_port: int) -> dict[str, str]:
     env = environment(folder / "var", PATH=f"{os.environ['PATH']}:{stand_in(folder)}", COLUMNS="200")
     done = subprocess.run(["sh", "-e", "-c", script], cwd=ROOT, env=env, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stdout + done.stderr
-    return dict(zip(commands(), done.stdout.split(MARK), strict=False))
+    return dict(zip([*commands(), openai_program()], done.stdout.split(MARK), strict=True))
 
 
 def stand_in(folder: Path) -> Path:
@@ -61,7 +69,12 @@ def stand_in(folder: Path) -> Path:
 
 
 def test_readme__commands__all_ran(outputs: dict[str, str]) -> None:
-    assert len(outputs) == len(commands()) >= 20
+    assert len(outputs) == len(commands()) + 1 >= 20
+
+
+def test_readme__openai__six_lines_and_she_answers(outputs: dict[str, str]) -> None:
+    assert "Your name is Elara." in outputs[openai_program()]
+    assert len(openai_program().splitlines()) + 1 == 6  # with the two variables
 
 
 def test_readme__curl__never_an_error(outputs: dict[str, str]) -> None:
