@@ -27,7 +27,7 @@ def openai_program() -> str:
     (block,) = re.findall(
         r"^```python\n(from openai .*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL
     )
-    return block
+    return str(block)
 
 
 @pytest.fixture(scope="module")
