@@ -31,6 +31,14 @@ def sql(statement: str, *parameters: Any) -> Any:
         return cursor.fetchall() if cursor.description else None
 
 
+def somebody_waits() -> bool:
+    """For what the transaction that asks has locked: other tests, in other databases, have waits of their own.
+
+    Not by pg_stat_activity, which a transaction sees once.
+    """
+    return bool(sql("SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"))
+
+
 def number() -> int:
     """The log's, which is that of its newest line."""
     return int(sql(NUMBER)[0][0])

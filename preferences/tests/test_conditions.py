@@ -8,12 +8,11 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 from rest_framework.test import APIClient
 
-from coherence.tests.helpers import sql, until
+from coherence.tests.helpers import somebody_waits, sql, until
 from preferences.models import Preferences
 from preferences.tests.conftest import NOTHING, URL
 
 pytestmark = pytest.mark.django_db(transaction=True)
-WAITING = "SELECT 1 FROM pg_locks WHERE NOT granted"  # not pg_stat_activity: a transaction sees that once
 BODY = {"tone": "calm"}
 VERBS = ("put", "patch", "delete")
 
@@ -77,7 +76,7 @@ def test_put__while_the_first_one_is_under_way__waits_and_is_refused(user: User,
     with transaction.atomic():
         User.objects.select_for_update(no_key=True).get(pk=user.pk)
         rival.start()
-        until(lambda: bool(sql(WAITING)))
+        until(somebody_waits)
         Preferences.objects.create(user=user, call_me="First")
     rival.join()
     assert statuses == [428]

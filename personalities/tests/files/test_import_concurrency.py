@@ -9,12 +9,11 @@ import pytest
 from django.core.management import CommandError
 from django.db import connection, transaction
 
-from coherence.tests.helpers import SECONDS, sql, until
+from coherence.tests.helpers import SECONDS, somebody_waits, until
 from personalities.models import Personality
 from personalities.tests.files.commands import edit, imported, put
 
 pytestmark = pytest.mark.django_db(transaction=True)
-WAITING = "SELECT 1 FROM pg_locks WHERE NOT granted"  # not pg_stat_activity: a transaction sees that once
 Begin = Callable[[Path], "Future[Any]"]
 
 
@@ -25,7 +24,7 @@ def begin() -> Iterator[Begin]:
 
         def start(directory: Path) -> "Future[Any]":
             future = threads.submit(_import, directory)
-            until(lambda: bool(sql(WAITING)) or future.done())
+            until(lambda: somebody_waits() or future.done())
             return future
 
         yield start
