@@ -1,6 +1,7 @@
 """A language model behind any server that speaks OpenAI's protocol, of which only the settings say where it is."""
 
 import asyncio
+import socket
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ HEADERS = {
     "User-Agent": "companion",
 }
 LONGEST_REFUSAL = 64 * 1024
+RECEIVED = 128 * 1024  # bytes the kernel may hold of one answer: all that is there is read at once into memory
 UNUSED_SECONDS = 4.0  # that a connection is kept: uvicorn, which many models stand behind, ends it after 5
 
 
@@ -51,7 +53,8 @@ class Upstream:
         self._timeout = httpx.Timeout(None, connect=deadlines.connect).as_dict()  # the others are counted here
         self.seconds = deadlines.total
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=UNUSED_SECONDS)
-        self._transport = httpx.AsyncHTTPTransport(limits=limits, trust_env=False)
+        options = [(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVED)]
+        self._transport = httpx.AsyncHTTPTransport(limits=limits, trust_env=False, socket_options=options)
 
     async def complete(self, payload: Payload) -> dict[str, Any]:
         with failures.told():

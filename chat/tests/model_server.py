@@ -194,9 +194,11 @@ async def drip(server: ModelServer, writer: Writer, asked: dict[str, Any]) -> No
 async def flood(server: ModelServer, writer: Writer, asked: dict[str, Any]) -> None:
     """Answers without end."""
     await begin(writer, SSE)
+    piece = chunk("x" * 10_000)
     while True:
-        await say(writer, chunk("x" * 10_000))
+        await say(writer, piece)
         server.counted["sent"] += 1
+        await asyncio.sleep(0)  # or one flood has the loop until the kernel takes no more, and others wait
 
 
 async def wait_for_release(server: ModelServer, writer: Writer, asked: dict[str, Any]) -> None:

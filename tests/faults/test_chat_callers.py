@@ -23,9 +23,8 @@ AT_ONCE, DEAF = 200, 50
 DRIPPERS = {"headers": 1500, "body of a chat": 100, "body of another request": 100}
 CUT_OFF = {"headers": 10, "body of a chat": 30, "body of another request": 30}  # seconds
 DEAF_CUT_OFF = 30 + 10  # from the last that the kernel takes for them
-FLOODED = 5.0  # seconds: the language model that floods is the one that is asked by others
 MARGIN, SOON = 3.0, 2.0  # seconds
-GROWTH = 250  # MiB
+GROWTH = 125  # MiB
 
 
 @pytest.fixture(scope="module")
@@ -95,9 +94,9 @@ def test_callers__siege__others_served_and_nothing_left(siege: Siege, figure: Fi
     figure(
         PROMISE,
         f"others, while {held:,} hold on to the service; and it, when they are gone",
-        f"all 200 within {FLOODED:g} s; nothing left",
+        f"all 200 within {SOON:g} s; nothing left",
         measured=f"{siege.bystander}; then {siege.after}",
-        met=siege.bystander.well(FLOODED) and not siege.after.left_behind(siege.before),
+        met=siege.bystander.well(SOON) and not siege.after.left_behind(siege.before),
         why=f"{siege.before}\n{siege.bystander.refused[:5]}",
     )
 
