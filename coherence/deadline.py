@@ -40,9 +40,7 @@ class DeadlineConnection(psycopg.Connection[Any]):
     def connect(cls, *args: Any, **kwargs: Any) -> Self:
         """As psycopg's, with SESSION: not as startup options, which PgBouncer refuses."""
         made = super().connect(*args, **kwargs | {"autocommit": True})
-        with suppress(
-            psycopg.errors.InvalidParameterValue
-        ):  # a server on Windows cannot look whether a client is there
+        with suppress(psycopg.errors.InvalidParameterValue):  # one on Windows cannot look whether a client is there
             made.execute(SESSION)
         made.autocommit = kwargs.get("autocommit", False)
         return made

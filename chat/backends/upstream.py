@@ -3,10 +3,10 @@
 import asyncio
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any
 
 import httpx
 import msgspec
@@ -14,7 +14,7 @@ import msgspec
 from chat.backends import failures
 from chat.backends.answers import checked, chunks_of, expect
 from chat.backends.backend import Chunk, Payload
-from chat.backends.sending import send
+from chat.backends.sending import Asked
 from chat.backends.sse import bounded, events
 from chat.metrics import numbers
 
@@ -58,65 +58,63 @@ class Upstream:
 
     async def complete(self, payload: Payload) -> dict[str, Any]:
         with failures.told():
-            async with asyncio.timeout(self.seconds), self._answer(payload, self.seconds) as response:
-                expect(response, "application/json")
-                body = b"".join([piece async for piece in bounded(self._pieces(response))])
+            async with asyncio.timeout(self.seconds), self._answer(payload, self.seconds) as asked:
+                expect(asked.response, "application/json")
+                body = b"".join([piece async for piece in bounded(self._pieces(asked))])
                 return checked(msgspec.json.decode(body.decode(errors="replace")))
 
     async def chunks(self, payload: Payload) -> AsyncGenerator[Chunk, None]:
         with failures.told():
-            async with self._answer(payload, self._deadlines.first_byte) as response:
-                expect(response, "text/event-stream")
-                async with aclosing(chunks_of(events(bounded(self._pieces(response))))) as chunks:
+            async with self._answer(payload, self._deadlines.first_byte) as asked:
+                expect(asked.response, "text/event-stream")
+                async with aclosing(chunks_of(events(bounded(self._pieces(asked))))) as chunks:
                     async for chunk in chunks:
                         yield chunk
 
     @asynccontextmanager
-    async def _answer(self, payload: Payload, seconds: float) -> AsyncIterator[httpx.Response]:
-        """One that is 200; tried again once, as long as nothing of it was there."""
+    async def _answer(self, payload: Payload, seconds: float) -> AsyncIterator[Asked]:
+        """One that is 200."""
         content = msgspec.json.encode({"model": self._model, **payload})
-        async with asyncio.timeout(seconds):
-            response = await self._send(content, last=False) or await self._send(content, last=True)
-        assert response is not None  # noqa: S101  the last one is there, or an error
-        async with aclosing(response):
-            if response.status_code != HTTPStatus.OK:
-                raise failures.of_status(response, await self._refusal(response))
-            yield response
+        async with AsyncExitStack() as closing:
+            async with asyncio.timeout(seconds):
+                asked = await self._asked(closing, content, attempts=2)
+            if asked.response.status_code != HTTPStatus.OK:
+                raise failures.of_status(asked.response, await self._refusal(asked))
+            yield asked
 
-    async def _send(self, content: bytes, *, last: bool) -> httpx.Response | None:
-        """None where it is worth another attempt."""
+    async def _asked(self, closing: AsyncExitStack, content: bytes, attempts: int) -> Asked:
+        """Once more, as long as nothing of an answer was there."""
+        asked = await closing.enter_async_context(aclosing(Asked(self._transport, self._request(content))))
         try:
-            response = await send(self._transport, self._request(content))
+            response = await asked.head()
         except (httpx.ConnectError, httpx.ConnectTimeout):
-            if last:
+            if attempts == 1:
                 raise
         else:
-            if last or response.status_code not in RETRIED:
-                return response
-            await response.aclose()
+            if attempts == 1 or response.status_code not in RETRIED:
+                return asked
+        await closing.aclose()
         numbers.retries += 1
-        return None
+        return await self._asked(closing, content, attempts - 1)
 
     def _request(self, content: bytes) -> httpx.Request:
         extensions = {"timeout": self._timeout}
         return httpx.Request("POST", self._url, headers=self._headers, content=content, extensions=extensions)
 
-    async def _refusal(self, response: httpx.Response) -> bytes:
+    async def _refusal(self, asked: Asked) -> bytes:
         """What it says, for the log and, in part, for the caller: without the key, should it quote that."""
         body = b""
-        async for piece in self._pieces(response):
+        async for piece in self._pieces(asked):
             body += piece
             if len(body) > LONGEST_REFUSAL:
                 break
         return body[:LONGEST_REFUSAL].replace(self._key, b"...") if self._key else body[:LONGEST_REFUSAL]
 
-    async def _pieces(self, response: httpx.Response) -> AsyncIterator[bytes]:
+    async def _pieces(self, asked: Asked) -> AsyncIterator[bytes]:
         """As they come. Raises TimeoutError when none does."""
-        raw = cast(AsyncGenerator[bytes, None], response.aiter_raw())
-        async with aclosing(raw) as pieces:
-            while True:
-                async with asyncio.timeout(self._deadlines.idle):
-                    piece = await anext(pieces, None)
-                if piece is None:
-                    return
-                yield piece
+        while True:
+            async with asyncio.timeout(self._deadlines.idle):
+                piece = await asked.piece()
+            if not piece:
+                return
+            yield piece

@@ -21,7 +21,7 @@ from chat.tests.conftest import served, upstream
 from chat.tests.model_server import ModelServer
 from coherence.tests.helpers import until
 
-PATIENT = Deadlines(total=60)
+PATIENT = Deadlines(connect=60, first_byte=60, idle=60, total=60)  # a busy machine is slow to connect 500
 
 
 @pytest.fixture

@@ -1,31 +1,51 @@
-"""A request that is cancelled leaves no connection, at whatever moment that is."""
+"""Whoever asks may be cancelled at any moment, twice, and no connection stays."""
 
 import asyncio
+from contextlib import aclosing
 
 import httpx
+import psutil
+import pytest
 
-from chat.backends.sending import send
+from chat.backends.sending import Asked
 from chat.tests import model_server as moods
 from chat.tests.model_server import ModelServer
 from coherence.tests.helpers import until
 
-ROUNDS = 400
+FIRST, SECOND = 60, 8  # steps of the event loop: after the beginning, and from the first to the second
+
+
+async def ask(transport: httpx.AsyncBaseTransport, model: ModelServer) -> None:
+    request = httpx.Request("POST", f"{model.url}/chat/completions", content=b"{}")
+    async with aclosing(Asked(transport, request)) as asked:
+        await asked.head()
+        while await asked.piece():
+            pass
 
 
 async def cancel_at_every_moment(model: ModelServer) -> None:
-    """So many steps of the event loop after its beginning; again and again from the first."""
     async with httpx.AsyncHTTPTransport() as transport:
-        for step in range(ROUNDS):
-            request = httpx.Request("POST", f"{model.url}/chat/completions", content=b"{}")
-            sending = asyncio.create_task(send(transport, request))
-            for _ in range(step % 40):
-                await asyncio.sleep(0)
-            sending.cancel()
-            (outcome,) = await asyncio.gather(sending, return_exceptions=True)
-            assert isinstance(outcome, asyncio.CancelledError)
-        await asyncio.to_thread(until, lambda: model.connections == 0)
+        for first in range(FIRST):
+            for second in range(SECOND):
+                await cancelled(asyncio.create_task(ask(transport, model)), first, second)
+        await asyncio.to_thread(until, lambda: model.connections == 0 and not connections(model))
 
 
-def test_send__cancelled_at_any_moment__no_connection_stays(model: ModelServer) -> None:
-    model.mood = moods.silent
+async def cancelled(asking: "asyncio.Task[None]", *steps: int) -> None:
+    for number in steps:
+        for _ in range(number):
+            await asyncio.sleep(0)
+        asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+
+
+def connections(model: ModelServer) -> int:
+    """Whatever their state: one that the server has closed stays until it is closed here."""
+    mine = psutil.Process().net_connections("tcp4")
+    return sum(bool(found.raddr) and found.raddr[1] == model.port for found in mine)
+
+
+@pytest.mark.parametrize("mood", [moods.silent, moods.speak, moods.flood])
+def test_asked__cancelled_at_any_moment__no_connection_stays(model: ModelServer, mood: moods.Mood) -> None:
+    model.mood = mood
     asyncio.run(cancel_at_every_moment(model))
