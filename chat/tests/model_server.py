@@ -37,24 +37,25 @@ class ModelServer:
         self.connections += 1
         self.counted["connections"] += 1
         try:
-            await self._answer(reader, writer)
-            while self.mood is speak_on:
-                await self._answer(reader, writer)
+            while await self._answer(reader, writer):
+                pass
         except (OSError, asyncio.IncompleteReadError):
             pass
         finally:
             writer.close()
             self.connections -= 1
 
-    async def _answer(self, reader: asyncio.StreamReader, writer: Writer) -> None:
-        request = await _read(reader)
+    async def _answer(self, reader: asyncio.StreamReader, writer: Writer) -> bool:
+        """Whether another may come on this connection."""
+        request, mood = await _read(reader), self.mood
         self.asked.append(request)
         # A caller that hangs up ends whatever the mood is at.
-        tasks = asyncio.ensure_future(self.mood(self, writer, request[1])), asyncio.ensure_future(reader.read(1))
+        tasks = asyncio.ensure_future(mood(self, writer, request[1])), asyncio.ensure_future(reader.read(1))
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        return mood is speak_on
 
 
 Mood = Callable[[ModelServer, Writer, dict[str, Any]], Awaitable[None]]
