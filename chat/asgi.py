@@ -15,6 +15,7 @@ from chat.errors import ApiError, too_many
 from chat.exchange import CallerGone, Exchange
 from chat.limits import Admit, everybody
 from chat.metrics import numbers
+from chat.unforeseen import Unforeseen
 
 logger = logging.getLogger(__name__)
 
@@ -45,8 +46,11 @@ class Chat:
 
     async def _safely(self, exchange: Exchange, endpoint: str) -> None:
         try:
-            await self._answer(exchange, endpoint)
+            with Unforeseen(CallerGone):
+                await self._answer(exchange, endpoint)
         except ApiError as error:
+            if exchange.status:  # half an answer: the server cuts it off
+                raise
             await exchange.refuse(error.without_frames())
 
     async def _answer(self, exchange: Exchange, endpoint: str) -> None:

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import NamedTuple, TypeVar
 
 from django.conf import settings
-from django.db import OperationalError, close_old_connections
+from django.db import DatabaseError, close_old_connections
 
 from accounts import keys
 from accounts.copies import near as near_user
@@ -15,6 +15,7 @@ from accounts.models import ApiKey
 from chat.errors import invalid_key, no_such_model, upstream
 from coherence.cache import may_answer
 from coherence.deadline import answer_within
+from coherence.outage import outage
 from personalities.config import PersonalityConfig
 from personalities.copies import hit
 from personalities.models import Personality
@@ -81,8 +82,10 @@ def _in_this_thread(work: Callable[[], T]) -> T:
     try:
         with answer_within(settings.DATABASE_SECONDS):
             return work()
-    except OperationalError:
-        message, headers = "The database did not answer.", {"Retry-After": "1"}
+    except DatabaseError as error:
+        message, headers = outage(error), {"Retry-After": "1"}
+        if message is None:
+            raise
         raise upstream(HTTPStatus.SERVICE_UNAVAILABLE, message, "database_unavailable", headers) from None
     finally:
         close_old_connections()

@@ -13,6 +13,7 @@ from chat.backends.backend import Chunk
 from chat.errors import ApiError, upstream
 from chat.exchange import Exchange
 from chat.metrics import numbers
+from chat.unforeseen import Unforeseen
 
 BUFFERED = 16  # chunks; then the language model waits for the caller
 COMMENT = b": still waiting\n\n"
@@ -33,7 +34,7 @@ async def stream(
     producer = asyncio.create_task(_produce(chunks, queue, seconds))
     numbers.streams += 1
     try:
-        await _consume(exchange, queue, name, keep_alive, producer)
+        await _consume(exchange, queue, name, keep_alive)
     finally:
         numbers.streams -= 1
         producer.cancel()
@@ -44,9 +45,10 @@ async def _produce(chunks: AsyncGenerator[Chunk, None], queue: Queue, seconds: f
     """One task reads from beginning to end, so that its deadlines are its own."""
     end: ApiError | None = None
     try:
-        async with asyncio.timeout(seconds), aclosing(chunks):
-            async for chunk in chunks:
-                await queue.put(chunk)
+        with Unforeseen(TimeoutError):
+            async with asyncio.timeout(seconds), aclosing(chunks):
+                async for chunk in chunks:
+                    await queue.put(chunk)
     except ApiError as error:
         end = error.without_frames()
     except TimeoutError:
@@ -54,9 +56,7 @@ async def _produce(chunks: AsyncGenerator[Chunk, None], queue: Queue, seconds: f
     await queue.put(end)
 
 
-async def _consume(
-    exchange: Exchange, queue: Queue, name: str, keep_alive: float, producer: asyncio.Task[None]
-) -> None:
+async def _consume(exchange: Exchange, queue: Queue, name: str, keep_alive: float) -> None:
     began = perf_counter()
     item = await _next(queue, keep_alive)
     exchange.timing.note("upstream", perf_counter() - began)
@@ -66,8 +66,6 @@ async def _consume(
     while isinstance(item, dict | bytes):
         await exchange.write(item if isinstance(item, bytes) else _event({**item, "model": name}))
         item = await _next(queue, keep_alive)
-        if item is COMMENT and producer.done():
-            producer.result()  # it broke in a way that nobody foresaw
     await exchange.write(_ending(item), more=False)
 
 

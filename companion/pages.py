@@ -4,11 +4,11 @@ import sys
 from http import HTTPStatus
 
 from django.core.exceptions import DisallowedHost
-from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
-from companion.api.problems import NO_DATABASE, RETRY_AFTER, problem_body
+from coherence.outage import outage
+from companion.api.problems import RETRY_AFTER, problem_body
 from companion.probes import status
 
 
@@ -33,8 +33,8 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django calls it while it handles the error, whether a view or a middleware raised it."""
-    if isinstance(sys.exception(), OperationalError):
-        answer = _error(request, HTTPStatus.SERVICE_UNAVAILABLE, f"{NO_DATABASE} Try again in a moment.")
+    if detail := outage(sys.exception()):
+        answer = _error(request, HTTPStatus.SERVICE_UNAVAILABLE, f"{detail} Try again in a moment.")
         answer["Retry-After"] = RETRY_AFTER
         return answer
     return _error(request, HTTPStatus.INTERNAL_SERVER_ERROR, "Something broke here; it was logged.")

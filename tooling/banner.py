@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 def banner(url: str, redis_url: str, demo: dict[str, str | None]) -> str:
     """`demo` holds username, password (None when somebody changed it) and api_key."""
-    password = demo["password"] or "(changed since; reset it with `dev.py manage changepassword admin`)"
+    password = demo["password"] or "(not known here; reset it with `dev.py manage changepassword admin`)"
     curl = f"curl -H 'Authorization: Bearer {demo['api_key']}'"
     elara = f"{url}/api/v1/personalities/elara/"
     return f"""

@@ -4,22 +4,22 @@ import logging
 from http import HTTPStatus
 from typing import Any
 
-from django.db import OperationalError
 from rest_framework.exceptions import UnsupportedMediaType, ValidationError
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
+from coherence.outage import outage
+
 logger = logging.getLogger(__name__)
 
-NO_DATABASE = "The database did not answer."
 RETRY_AFTER = "1"  # seconds
 
 
 def to_problem(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler. None, and so a 500, for what nobody foresaw."""
-    if isinstance(error, OperationalError):
-        logger.error("The database did not answer: %s", error)
-        return problem(HTTPStatus.SERVICE_UNAVAILABLE, NO_DATABASE, headers={"Retry-After": RETRY_AFTER})
+    if detail := outage(error):
+        logger.error("%s %s", detail, error)
+        return problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": RETRY_AFTER})
     response = exception_handler(error, context)
     if response is None:
         return None

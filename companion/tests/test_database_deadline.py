@@ -125,3 +125,13 @@ def test_admin__a_person_waits__longer(settings: Any, staff: User, lock: Callabl
     client = Client()
     client.force_login(User.objects.create_superuser("root"))
     assert client.get("/admin/personalities/personality/").status_code == 200
+
+
+def test_api__database_takes_no_writes__503(api: APIClient) -> None:
+    sql("SET default_transaction_read_only = on")
+    try:
+        response = api.patch("/api/v1/preferences/", {"tone": "calm"})
+    finally:
+        sql("SET default_transaction_read_only = off")
+    assert_unavailable(response)
+    assert "takes no writes" in response.json()["detail"]

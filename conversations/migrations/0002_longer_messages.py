@@ -5,6 +5,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+    """Not to be undone while there is a message of more than 32 KiB."""
 
     dependencies = [
         ('conversations', '0001_initial'),

@@ -4,6 +4,14 @@ from django.conf import settings
 from django.db import migrations, models
 
 
+# Until now only the API held names to one line; whoever wrote another by SQL keeps all that can be read of it.
+ONE_LINE = r"""
+UPDATE preferences_preferences SET call_me = regexp_replace(call_me, '[\x01-\x1f\x7f-\x9f\u2028\u2029]+', ' ', 'g')
+WHERE call_me ~ '[\x01-\x1f\x7f-\x9f\u2028\u2029]';
+SET CONSTRAINTS ALL IMMEDIATE;  -- the triggers that note it: no table is altered while they wait
+"""
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -12,6 +20,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.RunSQL(ONE_LINE, migrations.RunSQL.noop),
         migrations.AddConstraint(
             model_name='preferences',
             constraint=models.CheckConstraint(condition=models.Q(('call_me__regex', '^[^\\x01-\\x1f\\x7f-\\x9f\\u2028\\u2029]*$')), name='preferences_call_me_is_one_line'),
