@@ -46,6 +46,8 @@ def append(conversation: Conversation, drafts: Sequence[Draft], idempotency_key:
     _lock(conversation)
     if idempotency_key and (earlier := stored(conversation, idempotency_key)):
         return Appended(_same(earlier, drafts), repeated=True)
+    if not drafts:
+        return Appended([], repeated=False)
     last, now = head(conversation), timezone.now()
     rows = Message.objects.bulk_create(_rows(conversation, drafts, idempotency_key, last, now))
     Conversation.objects.filter(pk=conversation.pk).update(updated_at=now)

@@ -43,6 +43,7 @@ def test_append__same_key_again__the_same_messages_and_nothing_changed(conversat
 @pytest.mark.parametrize(
     "drafts",
     [
+        [],
         [Draft(Role.USER, "question 1")],
         [Draft(Role.USER, "question 1"), Draft(Role.ASSISTANT, "other")],
         [Draft(Role.USER, "question 1"), Draft(Role.USER, "answer 1")],
@@ -61,6 +62,15 @@ def test_append__same_key_in_another_conversation__its_own(begin: Callable[[], C
     assert not turn(one, 1, "a").repeated
     assert not turn(other, 1, "a").repeated
     assert [message.position for message in turns.stored(other, "a")] == [1, 2]
+
+
+def test_append__nothing__changes_nothing(conversation: Conversation, redis: Any) -> None:
+    turn(conversation, 1)
+    conversation.refresh_from_db()
+    before = in_redis(redis, conversation)
+    assert turns.append(conversation, [], "a") == ([], False)
+    assert Conversation.objects.get().updated_at == conversation.updated_at
+    assert in_redis(redis, conversation) == before
 
 
 def test_append__second_message_cannot_be_kept__none_is(conversation: Conversation) -> None:
