@@ -84,14 +84,19 @@ def _prompt(config: PersonalityConfig, wishes: Wishes) -> str:
 @asynccontextmanager
 async def _while_heard(exchange: Exchange) -> AsyncIterator[None]:
     """Raises CallerGone when they hang up first."""
-    listening = asyncio.create_task(exchange.hung_up())
+    listening, is_over = asyncio.create_task(exchange.hung_up()), False
+
+    def end(_: "asyncio.Task[None]") -> None:
+        if not is_over:
+            heard.reschedule(0)  # long ago: at once
+
     try:
         async with asyncio.timeout(None) as heard:
-            listening.add_done_callback(end := lambda _: heard.reschedule(0))  # long ago: at once
+            listening.add_done_callback(end)
             try:
                 yield
             finally:
-                listening.remove_done_callback(end)
+                is_over = True
     except TimeoutError:
         raise CallerGone from None
     finally:
