@@ -75,7 +75,9 @@ def _is_worker(parent: psutil.Process | None, process: psutil.Process) -> bool:
 
 @contextmanager
 def chats(folder: Path, **environment: str) -> Iterator[Chats]:
-    """One connection to the database serves all of them, besides the one that follows the change log."""
+    """One connection to the database serves all of them, besides the one that follows the change log. None of what
+    they do breaks it in a way that nobody foresaw.
+    """
     with moods.running() as model:
         extra = {"LLM_BASE_URL": model.url, "LLM_MODEL": "big-model", "DATABASE_POOL_SIZE": "1"}
         instance = Instance(folder / "var", extra={**extra, "CHAT_RATE": "100000/second", **environment})
@@ -85,3 +87,4 @@ def chats(folder: Path, **environment: str) -> Iterator[Chats]:
             yield running
         finally:
             instance.stop()
+        assert "Traceback" not in instance.printed
