@@ -29,6 +29,11 @@ class Window(NamedTuple):
         """Till the last one ended: one that takes long must not fall out of the reckoning."""
         return (max(lookup.end for lookup in self.lookups) - self.since) / 1e9
 
+    @property
+    def rate(self) -> float:
+        """Lookups a second."""
+        return len(self.lookups) / self.seconds
+
 
 class Load:
     """THREADS threads in a lab that look names up, each its own, while told to."""
@@ -65,10 +70,12 @@ class Load:
         """Its state in the lab."""
         return str(self._lab.ask("breaker"))
 
-    @property
-    def median(self) -> float:
-        """Lookups a second, of the window in the middle."""
-        return statistics.median(len(window.lookups) / window.seconds for window in self.windows)
+    def share_of(self, other: "Load") -> float:
+        """How many times as many lookups a second, in the round in the middle. Of two that took turns: what else the
+        machine did in a round was nearly the same for both.
+        """
+        rounds = zip(self.windows, other.windows, strict=True)
+        return statistics.median(mine.rate / theirs.rate for mine, theirs in rounds)
 
     @property
     def rate(self) -> float:
