@@ -1,6 +1,7 @@
 """Promise 7: with Redis gone, lookups are as fast as PostgreSQL, which knows all the answers."""
 
-from collections.abc import Callable
+import statistics
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -10,7 +11,8 @@ from tests.faults.labs import labs
 from tests.faults.rates import THREADS, load, take_turns
 from tests.faults.stage import Stage
 
-ROUNDS, SECONDS = 61, 0.4  # so many that a busy machine's bad seconds are not the median
+PAIRS = 5  # of processes: two that do the same differ by some hundredths for as long as they live
+ROUNDS, SECONDS = 25, 0.2  # so many that a busy machine's bad seconds are not the median
 BAR = 0.9
 
 
@@ -20,16 +22,21 @@ def test_lookups__redis_refused__as_fast_as_the_database(
 ) -> None:
     names = [fresh() for _ in range(3 * THREADS)]
     stage.create(*names)
-    with labs(stage) as new, killed(stage.redis):
+    with killed(stage.redis):
+        shares = [share(stage, names) for _ in range(PAIRS)]
+    figure(
+        7,
+        f"Redis refused: lookups a second, of {PAIRS} pairs of processes",
+        f">= {BAR} x database-only",
+        measured=f"{statistics.fmean(shares):.2f} ({min(shares):.2f} to {max(shares):.2f})",
+        met=statistics.fmean(shares) >= BAR,
+    )
+
+
+def share(stage: Stage, names: Sequence[str]) -> float:
+    with labs(stage) as new:
         lab, bare = new(PERSONALITY_NEAR_ENTRIES="0"), new(PERSONALITY_NEAR_ENTRIES="0", REDIS_ENABLED="false")
         with load(lab, names) as ours, load(bare, names) as database:
             take_turns([ours, database], ROUNDS, SECONDS)
-    share = ours.share_of(database)
-    figure(
-        7,
-        "Redis refused: lookups a second",
-        f">= {BAR} x database-only",
-        measured=f"{share:.2f} ({ours.rate:.0f}/s against {database.rate:.0f}/s)",
-        met=share >= BAR and ours.sources == database.sources == {"database"},
-        why=f"from {ours.sources} and {database.sources}",
-    )
+    assert ours.sources == database.sources == {"database"}
+    return ours.share_of(database)
