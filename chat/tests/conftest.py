@@ -18,7 +18,7 @@ from chat.backends.console import Console
 from chat.backends.upstream import Deadlines, Upstream
 from chat.tests import model_server
 from chat.tests.model_server import ModelServer
-from coherence.tests.helpers import until
+from coherence.tests.patience import until
 from personalities.models import Personality
 
 SECRET = "sk-planted-upstream-key"

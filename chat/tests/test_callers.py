@@ -19,7 +19,7 @@ from chat.tests import model_server as moods
 from chat.tests import raw
 from chat.tests.conftest import served, upstream
 from chat.tests.model_server import ModelServer
-from coherence.tests.helpers import until
+from coherence.tests.patience import until
 
 PATIENT = Deadlines(connect=60, first_byte=60, idle=60, total=60)  # a busy machine is slow to connect 500
 

@@ -16,7 +16,7 @@ from chat.metrics import ChatCollector
 from chat.tests import model_server as moods
 from chat.tests.conftest import SECRET, Client
 from chat.tests.model_server import ModelServer
-from coherence.tests.helpers import until
+from coherence.tests.patience import until
 from personalities.models import Personality
 from personalities.prompt import assemble
 

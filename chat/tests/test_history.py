@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from chat.tests import model_server as moods
 from chat.tests.conftest import Client
 from chat.tests.model_server import ModelServer
-from coherence.tests.helpers import until
+from coherence.tests.patience import until
 from conversations import pinning, turns
 from conversations.models import Conversation, Role
 from conversations.turns import Draft

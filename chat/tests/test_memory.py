@@ -13,7 +13,7 @@ from chat.tests import model_server as moods
 from chat.tests import raw
 from chat.tests.conftest import served, upstream
 from chat.tests.model_server import ModelServer
-from coherence.tests.helpers import until
+from coherence.tests.patience import until
 
 Call = Callable[..., bytes]
 LONG_LINE = moods.streaming(b"x" * 2_000_000)

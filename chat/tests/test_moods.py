@@ -11,7 +11,7 @@ from chat.backends.upstream import Deadlines
 from chat.tests import model_server as moods
 from chat.tests.conftest import Client, upstream
 from chat.tests.model_server import ModelServer, Mood
-from coherence.tests.helpers import until
+from coherence.tests.patience import until
 
 HELLO: list[ChatCompletionMessageParam] = [{"role": "user", "content": "Hello?"}]
 PAGE = moods.status("200 OK", b"<html>Welcome", kind="text/html")

@@ -10,7 +10,7 @@ import pytest
 from chat.backends.sending import Asked
 from chat.tests import model_server as moods
 from chat.tests.model_server import ModelServer
-from coherence.tests.helpers import until
+from coherence.tests.patience import until
 
 FIRST, SECOND = 60, 8  # steps of the event loop: after the beginning, and from the first to the second
 

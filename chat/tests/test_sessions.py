@@ -18,7 +18,7 @@ from chat.tests import model_server as moods
 from chat.tests.conftest import served, upstream
 from chat.tests.model_server import ModelServer
 from chat.tests.test_callers import PATIENT, in_use
-from coherence.tests.helpers import until
+from coherence.tests.patience import until
 
 TOKEN = "x" * 32
 SESSION, CSRF = configured.SESSION_COOKIE_NAME, configured.CSRF_COOKIE_NAME

@@ -13,7 +13,7 @@ from django.db import DatabaseError, OperationalError, connection, transaction
 from psycopg_pool import ConnectionPool
 
 from coherence.deadline import DeadlineConnection, answer_within
-from coherence.tests.helpers import sql
+from coherence.tests.database import sql
 
 pytestmark = pytest.mark.django_db(transaction=True)
 HANG = "SELECT pg_sleep(5)"

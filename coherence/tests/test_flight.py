@@ -11,7 +11,7 @@ import pytest
 
 from coherence import flight as module
 from coherence.flight import SingleFlight
-from coherence.tests.helpers import SECONDS, until
+from coherence.tests.patience import SECONDS, until
 
 THREADS = 50
 

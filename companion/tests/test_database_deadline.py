@@ -12,7 +12,8 @@ from django.db import connection
 from django.test import Client
 from rest_framework.test import APIClient
 
-from coherence.tests.helpers import sql, until
+from coherence.tests.database import sql
+from coherence.tests.patience import until
 from conversations import pinning
 from conversations.models import Conversation, Message
 from personalities.models import Personality

@@ -13,7 +13,7 @@ from psycopg_pool import ConnectionPool
 
 import companion.handler
 from accounts.models import ApiKey
-from coherence.tests.helpers import until
+from coherence.tests.patience import until
 from companion.handler import Handler
 from companion.settings import BASE_DIR
 from companion.tests.asking import PREFIX, Asking, asked_by, request

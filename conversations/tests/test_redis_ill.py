@@ -11,7 +11,7 @@ from redis import Redis
 
 from coherence.redis.errors import error_log, errors
 from coherence.redis.pool import breaker_of
-from coherence.tests.helpers import until
+from coherence.tests.patience import until
 from conversations.models import Conversation
 from conversations.recent import sources
 from conversations.tests.talk import contents, in_redis, kept, key_of, said, talk, turn

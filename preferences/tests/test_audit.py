@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
-from coherence.tests.helpers import sql
+from coherence.tests.database import sql
 from preferences.cache import SHAPE, key_of
 from preferences.models import Preferences
 from preferences.tests.commands import AUDIT, CLEAR, name, run, unnoticed

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
-from coherence.tests.helpers import until
+from coherence.tests.patience import until
 from personalities.models import Personality
 from personalities.prompt import Wishes
 from preferences.models import Preferences

@@ -8,7 +8,8 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 from rest_framework.test import APIClient
 
-from coherence.tests.helpers import somebody_waits, sql, until
+from coherence.tests.database import somebody_waits, sql
+from coherence.tests.patience import until
 from preferences.models import Preferences
 from preferences.tests.conftest import NOTHING, URL
 

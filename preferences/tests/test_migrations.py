@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
 
-from coherence.tests.helpers import sql
+from coherence.tests.database import sql
 from preferences.models import Preferences
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from coherence.redis.pool import BreakerPool
-from coherence.tests.helpers import SECONDS, Clock
+from coherence.tests.patience import SECONDS, Clock
 from coherence.tests.redis.test_stopped import again
 from rate_limits.limiter import aadmit_all
 from rate_limits.limits import Limit

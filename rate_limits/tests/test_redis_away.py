@@ -9,7 +9,7 @@ import pytest
 
 from coherence.redis.errors import errors
 from coherence.redis.pool import BreakerPool
-from coherence.tests.helpers import SECONDS
+from coherence.tests.patience import SECONDS
 from coherence.tests.redis.test_frozen import frozen
 from coherence.tests.redis.test_stopped import again
 from rate_limits.tests.crowd import ask_all, crowd, in_turn, together

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as some
 
-from coherence.tests.helpers import Clock
+from coherence.tests.patience import Clock
 from rate_limits.limits import Limit
 from rate_limits.process import Process
 from rate_limits.rate import Rate

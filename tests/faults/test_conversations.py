@@ -5,7 +5,7 @@ from itertools import count
 
 import pytest
 
-from coherence.tests.helpers import until
+from coherence.tests.patience import until
 from tests.faults.conftest import LONG, Figure, Workers
 from tests.faults.ills import ILLS
 from tests.faults.ledger import Ledger, Row

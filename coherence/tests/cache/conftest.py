@@ -15,7 +15,7 @@ from coherence.listener import listener
 from coherence.log import NumberedQuery
 from coherence.tests.cache.rows import ID, insert
 from coherence.tests.cache.stand_ins import Clock, Deaf, Gate, InRedis
-from coherence.tests.helpers import SECONDS
+from coherence.tests.patience import SECONDS
 
 STALE_SECONDS = 900.0
 

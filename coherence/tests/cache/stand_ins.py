@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from coherence.shared import Shared
 from coherence.tests.cache.rows import ID, NOBODY, OTHER
-from coherence.tests.helpers import SECONDS
+from coherence.tests.patience import SECONDS
 
 
 class Clock:

@@ -13,7 +13,7 @@ from coherence.answer import Answer
 from coherence.cache import CoherentCache
 from coherence.tests.cache.rows import ID, NOBODY, forget_near, rename
 from coherence.tests.cache.stand_ins import InRedis
-from coherence.tests.helpers import SECONDS
+from coherence.tests.patience import SECONDS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

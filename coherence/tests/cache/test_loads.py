@@ -11,7 +11,7 @@ from coherence.answer import Answer
 from coherence.cache import CoherentCache
 from coherence.tests.cache.rows import ID, forget_near, rename
 from coherence.tests.cache.stand_ins import Gate, InRedis
-from coherence.tests.helpers import SECONDS, until
+from coherence.tests.patience import SECONDS, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -11,7 +11,8 @@ from coherence.feed import IN_TOUCH_SECONDS, ChangeFeed
 from coherence.tests.cache.conftest import STALE_SECONDS
 from coherence.tests.cache.rows import ID, forget_near, rename
 from coherence.tests.cache.stand_ins import Clock
-from coherence.tests.helpers import SECONDS, Count
+from coherence.tests.database import Count
+from coherence.tests.patience import SECONDS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from django.db import connection
 
-from coherence.tests.helpers import forget_numbers, sql
+from coherence.tests.database import sql
+from coherence.tests.numbers import forget_numbers
 
 
 class Late:

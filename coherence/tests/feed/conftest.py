@@ -4,7 +4,7 @@ import pytest
 
 from coherence import log
 from coherence.feed import ChangeFeed
-from coherence.tests.helpers import Clock
+from coherence.tests.patience import Clock
 
 LIMIT = 4
 KEYS = ("a", "b", "c", "d", "e", "f")

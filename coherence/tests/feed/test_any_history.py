@@ -8,9 +8,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from coherence.feed import ChangeFeed
+from coherence.tests.database import sql
 from coherence.tests.feed.answers import Late, restore
 from coherence.tests.feed.conftest import KEYS, LIMIT
-from coherence.tests.helpers import note, sql
+from coherence.tests.numbers import note
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

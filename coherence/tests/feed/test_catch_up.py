@@ -3,9 +3,10 @@
 import pytest
 
 from coherence.feed import ChangeFeed
+from coherence.tests.database import sql
 from coherence.tests.feed.answers import restore
 from coherence.tests.feed.conftest import KEYS, LIMIT
-from coherence.tests.helpers import note, sql
+from coherence.tests.numbers import note
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -4,7 +4,8 @@ import pytest
 
 from coherence.feed import IN_TOUCH_SECONDS, ChangeFeed
 from coherence.tests.feed.answers import Late
-from coherence.tests.helpers import Clock, note
+from coherence.tests.numbers import note
+from coherence.tests.patience import Clock
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -7,8 +7,8 @@ import pytest
 from coherence import listener as module
 from coherence.feed import ChangeFeed
 from coherence.listener import Listener
-from coherence.tests.helpers import until
 from coherence.tests.listener.connections import pids, stop
+from coherence.tests.patience import until
 
 
 @pytest.fixture

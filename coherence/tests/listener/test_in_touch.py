@@ -12,8 +12,10 @@ from django.db import connection
 from coherence import listener as module
 from coherence.feed import IN_TOUCH_SECONDS, ChangeFeed
 from coherence.listener import POLL_SECONDS, Listener
-from coherence.tests.helpers import SECONDS, note, sql, until
+from coherence.tests.database import sql
 from coherence.tests.listener.connections import cut, no_pool, parameters, pids
+from coherence.tests.numbers import note
+from coherence.tests.patience import SECONDS, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DEFINITION = "SELECT pg_get_functiondef('public.coherence_note(text)'::regprocedure)"

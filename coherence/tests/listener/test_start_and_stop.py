@@ -10,8 +10,10 @@ from coherence import listener as module
 from coherence.cache import CoherentCache
 from coherence.feed import ChangeFeed
 from coherence.listener import POLL_SECONDS, Listener
-from coherence.tests.helpers import SECONDS, note, sql, until
+from coherence.tests.database import sql
 from coherence.tests.listener.connections import cut, no_pool, pids
+from coherence.tests.numbers import note
+from coherence.tests.patience import SECONDS, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

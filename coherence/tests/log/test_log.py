@@ -9,7 +9,8 @@ from django.db import connection, transaction
 
 from coherence import log
 from coherence.log import Line, NumberedQuery
-from coherence.tests.helpers import CLOCK, note, number, sql
+from coherence.tests.database import sql
+from coherence.tests.numbers import CLOCK, note, number
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CONDITION = "username = ANY(%(names)s)"

@@ -5,8 +5,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from coherence.tests.helpers import number, sql
+from coherence.tests.database import sql
 from coherence.tests.log.lines import IMMEDIATE, TOUCH, Session, key_of, keys, lines, one_commit
+from coherence.tests.numbers import number
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

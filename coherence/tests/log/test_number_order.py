@@ -6,9 +6,10 @@ from time import monotonic
 
 import pytest
 
-from coherence.tests.helpers import CLOCK, forget_numbers, number, sql
+from coherence.tests.database import sql
 from coherence.tests.log.conftest import WRITERS
 from coherence.tests.log.lines import IMMEDIATE, TOUCH, Session, key_of, keys
+from coherence.tests.numbers import CLOCK, forget_numbers, number
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SECONDS = 2.0

@@ -14,7 +14,7 @@ from redis import Redis
 from coherence.redis.breaker import Breaker
 from coherence.redis.errors import error_log
 from coherence.redis.pool import BreakerPool, _pool_of
-from coherence.tests.helpers import SECONDS, Clock, until
+from coherence.tests.patience import SECONDS, Clock, until
 from coherence.tests.redis.use import Run, write
 from tooling.processes import Guarded
 

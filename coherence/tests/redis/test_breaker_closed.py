@@ -3,7 +3,7 @@
 import pytest
 
 from coherence.redis.breaker import Breaker
-from coherence.tests.helpers import Clock
+from coherence.tests.patience import Clock
 
 
 def test_refused__closed__opens_at_once_for_the_pause(breaker: Breaker, clock: Clock) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from coherence.redis.breaker import Breaker
-from coherence.tests.helpers import Clock
+from coherence.tests.patience import Clock
 
 FAILURES: list[Callable[[Breaker], None]] = [Breaker.refused, Breaker.timed_out, Breaker.lost]
 

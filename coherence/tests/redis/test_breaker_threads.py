@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from coherence.redis.breaker import Breaker
-from coherence.tests.helpers import Clock
+from coherence.tests.patience import Clock
 from coherence.tests.redis.conftest import THREADS
 
 

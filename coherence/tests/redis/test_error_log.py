@@ -6,7 +6,7 @@ from time import sleep
 import pytest
 
 from coherence.redis.errors import ErrorLog
-from coherence.tests.helpers import Clock
+from coherence.tests.patience import Clock
 from coherence.tests.redis.conftest import THREADS
 
 

@@ -12,7 +12,7 @@ from redis.exceptions import TimeoutError
 
 from coherence.redis.errors import error_log, errors
 from coherence.redis.pool import BreakerPool
-from coherence.tests.helpers import until
+from coherence.tests.patience import until
 from coherence.tests.redis.use import do_everything, open_until_now, ping, read, write
 from tooling.processes import Guarded
 

@@ -13,7 +13,7 @@ from redis.exceptions import ConnectionError, ResponseError, TimeoutError
 from coherence.redis.errors import errors
 from coherence.redis.loops import CONNECTIONS
 from coherence.redis.pool import BreakerOpen, BreakerPool
-from coherence.tests.helpers import SECONDS
+from coherence.tests.patience import SECONDS
 from coherence.tests.redis.test_frozen import frozen
 from coherence.tests.redis.test_stopped import again
 from coherence.tests.redis.use import Run, execute, open_until_now, read

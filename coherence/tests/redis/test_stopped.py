@@ -13,7 +13,7 @@ from redis.exceptions import ConnectionError
 
 from coherence.redis.errors import errors
 from coherence.redis.pool import BreakerPool
-from coherence.tests.helpers import until
+from coherence.tests.patience import until
 from coherence.tests.redis.use import do_everything, open_until_now, ping, read, write
 from tooling.processes import Guarded
 from tooling.redis import start as start_redis

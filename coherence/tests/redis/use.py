@@ -8,7 +8,7 @@ from django.core.cache import cache
 from coherence.redis.breaker import Breaker
 from coherence.redis.loops import here
 from coherence.redis.pool import BreakerPool
-from coherence.tests.helpers import SECONDS
+from coherence.tests.patience import SECONDS
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from rest_framework.test import APIClient
 
-from coherence.tests.helpers import sql
+from coherence.tests.database import sql
 from conversations import turns
 from conversations.models import Conversation, Message, Role
 from conversations.pinning import config_of

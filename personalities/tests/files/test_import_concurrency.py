@@ -9,7 +9,8 @@ import pytest
 from django.core.management import CommandError
 from django.db import connection, transaction
 
-from coherence.tests.helpers import SECONDS, somebody_waits, until
+from coherence.tests.database import somebody_waits
+from coherence.tests.patience import SECONDS, until
 from personalities.models import Personality
 from personalities.tests.files.commands import edit, imported, put
 
