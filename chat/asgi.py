@@ -2,7 +2,6 @@
 language model speaks.
 """
 
-import logging
 from http import HTTPStatus
 
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, Scope
@@ -16,8 +15,6 @@ from chat.exchange import CallerGone, Exchange
 from chat.limits import Admit, everybody
 from chat.metrics import numbers
 from chat.unforeseen import Unforeseen
-
-logger = logging.getLogger(__name__)
 
 COMPLETIONS, MODELS = "/v1/chat/completions", "/v1/models"
 PAGE_COMPLETIONS = "/chat/completions"  # the same for the page, which has a session in place of a key

@@ -31,12 +31,19 @@ async def cancel_at_every_moment(model: ModelServer) -> None:
         await asyncio.to_thread(until, lambda: model.connections == 0 and not connections(model))
 
 
-async def cancelled(asking: "asyncio.Task[None]", *steps: int) -> None:
-    for number in steps:
-        for _ in range(number):
-            await asyncio.sleep(0)
-        asking.cancel()
-    await asyncio.gather(asking, return_exceptions=True)
+async def cancelled(asking: "asyncio.Task[None]", first: int, second: int) -> None:
+    """No cancellation is swallowed; whoever was done before has read the whole answer."""
+    await steps(first)
+    was_under_way = asking.cancel()
+    await steps(second)
+    asking.cancel()
+    (outcome,) = await asyncio.gather(asking, return_exceptions=True)
+    assert isinstance(outcome, asyncio.CancelledError) if was_under_way else outcome is None
+
+
+async def steps(number: int) -> None:
+    for _ in range(number):
+        await asyncio.sleep(0)
 
 
 def connections(model: ModelServer) -> int:
