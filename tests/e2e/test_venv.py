@@ -100,6 +100,13 @@ def test_venv__requirements_changed__one_install(calls: Calls, tmp_path: Path) -
     assert calls.of(NAME) == []
 
 
+def test_venv__requirements_in_a_folder__installed_once(calls: Calls, tmp_path: Path) -> None:
+    (tmp_path / "requirements").mkdir()
+    (tmp_path / "requirements" / "test.txt").write_text("pytest==1\n")
+    assert calls.of(NAME, "requirements/test.txt") == ["make", "install"]
+    assert calls.of(NAME, "requirements/test.txt") == []
+
+
 def test_venv__install_fails__said_and_done_again(calls: Calls) -> None:
     calls.fails_at = "install"
     with pytest.raises(Refusal, match=NAME):
