@@ -6,6 +6,7 @@ python3 dev.py test [pytest arguments]     the suite on throw-away servers; --br
 python3 dev.py check                       style, types, imports, migrations, deployment settings
 python3 dev.py bench [SECTION …]           measurements side by side with peers, into docs/benchmarks.md
 python3 dev.py manage COMMAND …            a management command in the same environment
+python3 dev.py --version                   the release of this clone
 """
 
 from __future__ import annotations  # an older Python must get as far as the message below
@@ -18,6 +19,11 @@ from pathlib import Path
 def main(arguments: list[str]) -> int:
     if sys.version_info < (3, 11):  # noqa: UP036  this file is what an older Python meets first
         sys.exit(f"dev.py: Python 3.11 or newer is needed, this is {sys.version.split()[0]}")
+    if arguments == ["--version"]:
+        from companion import __version__
+
+        print(f"Companion {__version__}")
+        return 0
     from tooling import dotenv
     from tooling.errors import Refusal
 

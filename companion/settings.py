@@ -14,6 +14,7 @@ from django.templatetags.static import static
 from environs import Env, validate
 
 from coherence.deadline import DeadlineConnection
+from companion import __version__
 from companion.llm_models import checked as checked_llm_models
 from companion.llm_url import checked as checked_llm_url
 from companion.redis_url import split_credentials
@@ -174,7 +175,7 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Companion",
     "DESCRIPTION": "The personality service for AI companions.",
-    "VERSION": "1",
+    "VERSION": __version__,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],  # the schema of an open API is no secret

@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 from prometheus_client.parser import text_string_to_metric_families
 from rest_framework.test import APIClient
 
+from companion import __version__
 from conversations import pinning, turns
 from conversations.models import Role
 from conversations.recent import recent
@@ -70,6 +71,10 @@ def test_metrics__feed_and_process__are_there(scrape: Callable[[], dict[str, flo
     samples = scrape()
     assert 0 <= samples["companion_change_feed_age_seconds{}"] < 2
     assert samples["process_resident_memory_bytes{}"] > 0
+
+
+def test_metrics__build__names_the_release(scrape: Callable[[], dict[str, float]]) -> None:
+    assert scrape()[f"companion_build_info{{{__version__}}}"] == 1
 
 
 def test_metrics__redis_stopped__breaker_open_and_errors_counted(
