@@ -16,7 +16,7 @@ from coherence.cache import CoherentCache
 from coherence.clock import clock
 from coherence.feed import feed
 from coherence.listener import listener
-from tooling.processes import Guarded
+from tooling.processes import SupervisedServer
 from tooling.redis import start as start_redis
 
 RUN = os.environ.setdefault("COMPANION_TEST_RUN", secrets.token_hex(4))  # xdist's workers inherit it
@@ -98,7 +98,7 @@ def client_of() -> Callable[[User], APIClient]:
 
 
 @pytest.fixture
-def own_redis(settings: Any, tmp_path: Path) -> Iterator[Guarded]:
+def own_redis(settings: Any, tmp_path: Path) -> Iterator[SupervisedServer]:
     """A Redis of this test alone, which it may stop; the cache talks to it."""
     server, url = start_redis(tmp_path / "redis", durable=False)
     settings.REDIS_LOCATION = url

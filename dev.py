@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The front door: run, test, check and measure Companion on any machine that has Python 3.11 or newer and nothing else.
+"""Run, test, check and measure Companion on any machine that has Python 3.11 or newer and nothing else.
 
 python3 dev.py run [--port N] [--host H]   start everything and print where it is
 python3 dev.py test [pytest arguments]     the suite on throw-away servers; --browser, --contract or --faults: those
@@ -17,6 +17,7 @@ from pathlib import Path
 
 
 def main(arguments: list[str]) -> int:
+    """Run the command that `arguments` begin with; return its exit code."""
     if sys.version_info < (3, 11):  # noqa: UP036  this file is what an older Python meets first
         sys.exit(f"dev.py: Python 3.11 or newer is needed, this is {sys.version.split()[0]}")
     if arguments == ["--version"]:
@@ -24,18 +25,16 @@ def main(arguments: list[str]) -> int:
 
         print(f"Companion {__version__}")
         return 0
-    from tooling import dotenv
-    from tooling.errors import Refusal
+    from tooling import Refusal, commands
+    from tooling.environment import load_dotenv
 
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # unwinds what is open, as Ctrl-C does
-    # A shell script's background job inherits a deaf ear for Ctrl-C; `kill -INT` must end it all the same.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # closes what is open, as Ctrl-C does
+    # A background job of a shell script ignores SIGINT by default; `kill -INT` must end it all the same.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        dotenv.load(Path(__file__).resolve().with_name(".env"))
-        from tooling import verbs  # now that `.env` may have said where var/ is
-
-        verb = verbs.BY_NAME.get(arguments[0]) if arguments else None
-        return verb(arguments[1:]) if verb else sys.exit(__doc__)
+        load_dotenv(Path(__file__).resolve().with_name(".env"))
+        command = commands.BY_NAME.get(arguments[0]) if arguments else None
+        return command(arguments[1:]) if command else sys.exit(__doc__)
     except Refusal as refusal:
         sys.exit(f"dev.py: {refusal}")
     except KeyboardInterrupt:

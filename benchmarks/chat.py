@@ -19,8 +19,8 @@ from benchmarks.model import PACE, PIECES, THINKS
 from benchmarks.servers import SERVED, Site
 from benchmarks.spread import Spread
 from benchmarks.turns import take_turns
-from tooling.paths import ROOT
-from tooling.processes import Guarded, Order, free_port
+from tooling.environment import ROOT
+from tooling.processes import ServerSpec, SupervisedServer, free_port
 
 STREAMS = 50
 EVENLY, TOGETHER = "Companion", "Companion, all at the same moment"
@@ -56,8 +56,8 @@ def measure(ground: Ground, effort: Effort) -> Section:
 def _model() -> Iterator[str]:
     """Its base URL while it runs."""
     port = free_port()
-    order = Order("model", (sys.executable, "-m", "benchmarks.model", str(port)), None, cwd=ROOT)
-    guarded = Guarded(order)
+    spec = ServerSpec("model", (sys.executable, "-m", "benchmarks.model", str(port)), None, cwd=ROOT)
+    guarded = SupervisedServer(spec)
     try:
         guarded.wait_until(partial(_listens, port))
         yield f"http://127.0.0.1:{port}/v1"

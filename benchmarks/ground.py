@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import psycopg
 from psycopg import sql
 
-from tooling.paths import ROOT
+from tooling.environment import ROOT
 
 Environment = dict[str, str]
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from tooling.paths import ROOT
+from tooling.environment import ROOT
 
 CONNECTIONS = 32
 SCRIPT = Path(__file__).with_name("wrk.lua")

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from benchmarks import plots
 from benchmarks.findings import Bar, Section, Table
-from tooling.paths import ROOT
+from tooling.environment import ROOT
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 WIDTH = 140  # of what is not a terminal

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from benchmarks.ground import Environment
 from benchmarks.load import Load, load
-from tooling.paths import ROOT
-from tooling.processes import Guarded, Order, free_port, tail
+from tooling.environment import ROOT
+from tooling.processes import ServerSpec, SupervisedServer, free_port, tail
 
 Command = Sequence[str | Path]
 
@@ -40,7 +40,7 @@ class Site:
         self._port, self._log = free_port(), log
         self._headers = {"Authorization": f"Bearer {environment['API_KEY']}"}
         command = SERVERS[server](application, self._port, workers)
-        self._guarded = Guarded(Order(application, command, log, cwd=ROOT, environment=environment))
+        self._guarded = SupervisedServer(ServerSpec(application, command, log, cwd=ROOT, environment=environment))
         self.stop = self._guarded.stop
 
     def wait(self) -> None:

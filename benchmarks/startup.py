@@ -8,7 +8,7 @@ from benchmarks.effort import Effort
 from benchmarks.findings import Bar, Section, Table
 from benchmarks.ground import Environment, Ground
 from benchmarks.spread import Spread
-from tooling.paths import ROOT
+from tooling.environment import ROOT
 
 READY = "import django; django.setup(); from django.urls import get_resolver; get_resolver().url_patterns"
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
 
-from tooling.paths import ROOT
+from tooling.environment import ROOT
 
 K = TypeVar("K")
 V = TypeVar("V")

@@ -1,1 +1,5 @@
-"""Behind dev.py: the virtual environment, the servers, the verbs. Standard library only, except serve.py."""
+"""What dev.py consists of: the virtual environment, servers and commands. Standard library only, but for serve.py."""
+
+
+class Refusal(Exception):
+    """A problem that the person at the terminal must solve. dev.py prints it as one line, without a traceback."""

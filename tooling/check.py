@@ -1,12 +1,11 @@
-"""dev.py check: everything a machine can judge without running the suite. Runs all of it, then says what failed."""
+"""dev.py check: everything that can be verified without running the suite. Runs all of it, then reports what failed."""
 
 import secrets
 import subprocess
 from pathlib import Path
 
-from tooling import environment, servers
-from tooling.errors import Refusal
-from tooling.paths import ROOT
+from tooling import Refusal, environment, servers
+from tooling.environment import ROOT
 
 MANAGE = ("manage.py",)
 CHECKS: dict[str, tuple[str, ...]] = {
@@ -20,7 +19,7 @@ CHECKS: dict[str, tuple[str, ...]] = {
 
 
 def check(arguments: list[str]) -> int:
-    """Run every check, or those named in `arguments`."""
+    """Run every check, or those named in `arguments`; return how many failed. Raises Refusal for an unknown name."""
     if unknown := set(arguments) - CHECKS.keys():
         raise Refusal(f"check: not known: {', '.join(sorted(unknown))}; known: {', '.join(CHECKS)}")
     env = environment.read()
@@ -37,6 +36,6 @@ def _passes(name: str, python: Path, env: dict[str, str]) -> bool:
 
 
 def _production(env: dict[str, str]) -> dict[str, str]:
-    """Production is what the settings are when nobody asks for anything else."""
+    """Production settings are the default, so only what is required is set."""
     required = {"SECRET_KEY": secrets.token_urlsafe(50), "ALLOWED_HOSTS": "companion.example"}
     return environment.for_tests(env) | required | {"HTTPS_ONLY": "true"}

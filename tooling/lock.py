@@ -9,19 +9,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tooling.environment import write_private
-from tooling.errors import Refusal
-from tooling.paths import VAR
+from tooling import Refusal
+from tooling.environment import var_dir, write_private
 
-STATE = VAR / "run.json"
-PATIENCE_SECONDS = 12  # the guards of a killed run stop their servers within ten
+WAIT_SECONDS = 12  # the supervisors of a killed run stop their servers within ten
 
 
 @contextmanager
 def owning_var() -> Iterator[int]:
-    """Hold `var/`; yields the descriptor, which guards keep open until their server has ended."""
-    VAR.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(VAR / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    """Hold `var/`; yields the descriptor, which supervisors keep open until their server has ended.
+
+    Raises Refusal if another process holds it.
+    """
+    var_dir().mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(var_dir() / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         _take(descriptor)
         announce({})
@@ -31,12 +32,12 @@ def owning_var() -> Iterator[int]:
 
 
 def _take(descriptor: int) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + WAIT_SECONDS
     while not _try(descriptor):
         if (owner := running()) or time.monotonic() > deadline:
             doing = owner.get("url", "it is starting, or a `dev.py manage` is at work")
-            raise Refusal(f"one is running on {VAR} already ({doing}); stop it first")
-        time.sleep(0.1)  # nobody alive claims it: its servers are on their way out
+            raise Refusal(f"one is running on {var_dir()} already ({doing}); stop it first")
+        time.sleep(0.1)  # no living process claims it: its servers are about to end
 
 
 def _try(descriptor: int) -> bool:
@@ -48,28 +49,34 @@ def _try(descriptor: int) -> bool:
 
 
 def announce(state: dict[str, Any]) -> None:
-    write_private(STATE, json.dumps({"pid": os.getpid(), **state}))
+    """Publish what others may know about the owner of `var/`, with its process id."""
+    write_private(_state_file(), json.dumps({"pid": os.getpid(), **state}))
 
 
 def running() -> dict[str, Any]:
-    """What the living owner of `var/` announced, or nothing."""
+    """Return what the living owner of `var/` announced, or an empty dict."""
     try:
-        state: dict[str, Any] = json.loads(STATE.read_text())
+        state: dict[str, Any] = json.loads(_state_file().read_text())
     except (OSError, ValueError):
         return {}
-    # The number of a dead owner may belong to somebody else by now, so the lock is asked too.
-    return state if _is_alive(state["pid"]) and _is_held() else {}
+    # Another process may have the id of a dead owner by now, so the lock is checked too.
+    return state if is_alive(state["pid"]) and _is_held() else {}
 
 
-def _is_alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Whether there is such a process, and not just a zombie (which only Linux tells us)."""
     try:
         os.kill(pid, 0)
-        status = Path(f"/proc/{pid}/stat")  # Linux only; a killed owner may lie there unburied for a while
+        status = Path(f"/proc/{pid}/stat")
         return not status.exists() or status.read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
 
 
+def _state_file() -> Path:
+    return var_dir() / "run.json"
+
+
 def _is_held() -> bool:
-    with (VAR / "lock").open() as file:
+    with (var_dir() / "lock").open() as file:
         return not _try(file.fileno())

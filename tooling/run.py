@@ -1,4 +1,4 @@
-"""dev.py run: everything up, one block that says where, and nothing left behind afterwards."""
+"""dev.py run: starts everything, prints one block that says where it is, and leaves nothing behind."""
 
 import argparse
 import hashlib
@@ -11,24 +11,23 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tooling import environment, lock, servers
-from tooling.banner import banner
-from tooling.errors import Refusal
-from tooling.paths import ROOT, VAR
-from tooling.processes import Guarded, Order, ended
+from tooling import Refusal, environment, lock, servers
+from tooling.environment import ROOT, var_dir
+from tooling.processes import ServerSpec, SupervisedServer, wait
 
 
 def run(arguments: list[str]) -> int:
+    """Run the service and its servers until Ctrl-C; return the service's exit code."""
     options = _parse(arguments)
     env = environment.read()
     demo = _demo_file(env)
-    with _owned(env) as hold, _place(options.host, options.port) as port:
+    with _owned(env) as hold, _reserved(options.host, options.port) as port:
         python = servers.ensure_python(env, "requirements.txt")
         command = (python, "-m", "tooling.serve", "--host", options.host, "--port", str(port), "--demo", demo)
         with servers.kept(env, hold) as urls:
             env = environment.for_development(env, options.host) | urls
-            order = Order("Companion", command, None, cwd=ROOT, environment=env, hold=hold)
-            return _serve(order, f"http://{_address(options.host)}:{port}", demo)
+            spec = ServerSpec("Companion", command, None, cwd=ROOT, environment=env, hold=hold)
+            return _serve(spec, f"http://{_address(options.host)}:{port}", demo)
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
@@ -43,7 +42,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 
 @contextmanager
 def _owned(env: dict[str, str]) -> Iterator[list[int]]:
-    """With both servers given nothing in `var/` is ours alone, and any number may run side by side."""
+    """Own `var/`, unless both servers are given: then any number of runs may share it."""
     if servers.all_given(env):
         yield []
     else:
@@ -52,15 +51,15 @@ def _owned(env: dict[str, str]) -> Iterator[list[int]]:
 
 
 @contextmanager
-def _place(host: str, port: int) -> Iterator[int]:
-    """The port that the service will listen on, kept from others from the start: making .venv gives them time."""
+def _reserved(host: str, port: int) -> Iterator[int]:
+    """Reserve the port that the service will listen on from the start, for making .venv may take minutes."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        with socket.socket(family) as probe:  # not shared, and so refused where anybody is
+        with socket.socket(family) as probe:  # without SO_REUSEPORT, and so refused if anybody listens
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
             port = probe.getsockname()[1]
-        with socket.socket(family) as keeper:  # shared with the service; it does not listen
+        with socket.socket(family) as keeper:  # shared with the service; never listens itself
             keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             keeper.bind((host, port))
             yield port
@@ -69,25 +68,25 @@ def _place(host: str, port: int) -> Iterator[int]:
 
 
 def _demo_file(env: dict[str, str]) -> Path:
-    """The administrator of one database is not that of another: each that is given has a file of its own."""
+    """Each database that is given has a file of its own, because it has an administrator of its own."""
     given = env.get("DATABASE_URL")
-    return VAR / (f"demo-{hashlib.sha256(given.encode()).hexdigest()[:12]}.json" if given else "demo.json")
+    return var_dir() / (f"demo-{hashlib.sha256(given.encode()).hexdigest()[:12]}.json" if given else "demo.json")
 
 
-def _serve(order: Order, url: str, demo: Path) -> int:
-    server = Guarded(order)
+def _serve(spec: ServerSpec, url: str, demo: Path) -> int:
+    server = SupervisedServer(spec)
     try:
         if not server.wait_until(partial(_answers, url), seconds=60):
             raise Refusal("the service did not start; the lines above say why")
-        _announce(url, order, json.loads(demo.read_text()))
-        return ended(server.process)
+        _announce(url, spec, json.loads(demo.read_text()))
+        return wait(server.process)
     finally:
         server.stop()
 
 
-def _announce(url: str, order: Order, demo: dict[str, str | None]) -> None:
-    env = order.environment or {}
-    if order.hold:
+def _announce(url: str, spec: ServerSpec, demo: dict[str, str | None]) -> None:
+    env = spec.environment or {}
+    if spec.hold:
         lock.announce({"url": url, "urls": {name: env[name] for name in servers.URLS}})
     print(banner(url, env["REDIS_URL"], demo), flush=True)
 
@@ -97,7 +96,7 @@ def _answers(url: str) -> bool:
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=0.2)
     try:
         connection.request("GET", "/livez")
-        connection.getresponse()  # any: the port is ours, so nobody else's answer can be mistaken for it
+        connection.getresponse()  # any answer will do: the port is ours
     except (OSError, http.client.HTTPException):
         return False
     else:
@@ -107,6 +106,33 @@ def _answers(url: str) -> bool:
 
 
 def _address(host: str) -> str:
-    """Where a person on this machine reaches a server that listens on `host`."""
+    """Return the address at which a browser on this machine reaches a server that listens on `host`."""
     everywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104  compared with, not bound to
     return everywhere.get(host, f"[{host}]" if ":" in host else host)
+
+
+def banner(url: str, redis_url: str, demo: dict[str, str | None]) -> str:
+    """Return the block that tells where everything is.
+
+    `demo` holds username, password (None when somebody changed it) and api_key.
+    """
+    password = demo["password"] or "(not known here; reset it with `dev.py manage changepassword admin`)"
+    curl = f"curl -H 'Authorization: Bearer {demo['api_key']}'"
+    elara = f"{url}/api/v1/personalities/elara/"
+    return f"""
+Companion is running. Ctrl-C stops everything.
+  Web       {url}/
+  Admin     {url}/admin/     user {demo["username"]}, password {password}
+  API docs  {url}/api/docs/
+  Redis     {without_password(redis_url)}
+Try:
+  {curl} {elara}
+  {curl} {elara}id/
+  {curl} -X PATCH -H 'Content-Type: application/json' -d '{{"traits": {{"humor_level": 9}}}}' {elara}
+"""
+
+
+def without_password(url: str) -> str:
+    """Return a Redis URL without credentials, and without its query, where redis-py accepts them as well."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -1,4 +1,4 @@
-"""Prepares the database, and becomes the server. Runs inside .venv."""
+"""Prepares the database, then becomes the server. Runs inside .venv."""
 
 import argparse
 import os
@@ -11,17 +11,18 @@ import django
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-# Whoever holds a connection and says nothing, or a byte at a time, must not keep others out: by default granian takes
-# 1,024 connections and no more, each for 30 seconds, and keeps up to 400 KB of headers for each.
+# Clients that hold a connection and send nothing, or a byte at a time, must not keep others out: by default granian
+# accepts 1,024 connections, each for 30 seconds, and buffers up to 400 KB of headers for each.
 BOUNDS = ("--backpressure", "4096", "--http1-header-read-timeout", "10000", "--http1-buffer-size", "65536")
 # As the README runs it in production.
 GRANIAN = ("granian", "--interface", "asginl", "--http", "1", "--no-ws", *BOUNDS, "companion.asgi:application")
-FILES = 16_384  # that may be open: one for each connection, and one for each question to a language model
+FILES = 16_384  # open at a time: one for each connection, and one for each request to a language model
 QUIET = ("--log-level", "warning")
 PREPARING = 0x636F6D70  # PostgreSQL's advisory locks are numbers; any that nobody else uses
 
 
 def main() -> None:
+    """Migrate, seed, create the demo administrator and warm the caches; then replace this process by granian."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--host")
     parser.add_argument("--port")
@@ -41,7 +42,7 @@ def main() -> None:
 
 
 def _allow_files() -> None:
-    """As many as this machine lets us."""
+    """Raise the limit of open files to FILES, or as far as this machine permits."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -50,7 +51,7 @@ def _allow_files() -> None:
 
 @contextmanager
 def _one_at_a_time() -> Iterator[None]:
-    """Runs that share a database prepare it one after the other."""
+    """Let runs that share a database prepare it one after the other."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", [PREPARING])
         yield

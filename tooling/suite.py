@@ -1,7 +1,7 @@
 """dev.py test: the whole suite against throw-away servers.
 
-With --browser, the tests that need Chromium instead; with --screenshots, those of them that draw docs/screenshots; with
---contract, those of the OpenAPI schema; with --faults, the long form of those that break servers.
+--browser runs the tests that need Chromium instead, --screenshots those of them that draw docs/screenshots, --contract
+those of the OpenAPI schema, and --faults the long form of those that break servers.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ BINARIES = ("PG_BINDIR", "REDIS_SERVER")
 
 
 class Part(NamedTuple):
-    """Tests that are run by an option of their own."""
+    """Tests that have an option of their own."""
 
     paths: Sequence[str]
     requirements: Sequence[str] = ()
@@ -35,6 +35,7 @@ PARTS = {
 
 
 def test(arguments: list[str]) -> int:
+    """Run pytest with `arguments`, or the whole suite; return its exit code."""
     env = environment.read()
     arguments = arguments or WHOLE
     parts = [PARTS[word] for word in arguments if word in PARTS]

@@ -9,16 +9,21 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from tooling.errors import Refusal
-from tooling.paths import ROOT, VENV, VENV_PYTHON
+from tooling import Refusal
+from tooling.environment import ROOT
 
+VENV = ROOT / ".venv"
+VENV_PYTHON = VENV / "bin" / "python"
 NO_VENV = "python3 cannot make a virtual environment: `apt install python3-venv`, or put uv on PATH"
 
 
 def ensure(*names: str) -> Path:
-    """Return the interpreter of a venv that holds the requirement files `names`, building what is missing."""
+    """Return the interpreter of `.venv`, with the requirement files `names` installed in it.
+
+    Raises Refusal if the venv cannot be made or a file cannot be installed.
+    """
     with (ROOT / ".venv.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two commands in a fresh clone build one venv, not half of two
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two commands in a fresh clone build one venv between them
         if not _is_current(VENV / "stamp-python", sys.version) or not _has_installer():
             _create()
         _install(names)
@@ -27,7 +32,7 @@ def ensure(*names: str) -> Path:
 
 def _create() -> None:
     print("Making .venv …", flush=True)
-    # --clear: without its stamp, whatever lies there is an interrupted build or another Python's.
+    # --clear: without its stamp, whatever is there is an interrupted build or belongs to another Python.
     with_uv: list[str | Path] = ["uv", "venv", "-q", "--clear", "--python", sys.executable, VENV]
     if not _call(with_uv if _uv() else [sys.executable, "-m", "venv", "--clear", VENV]):
         raise Refusal(NO_VENV)
@@ -48,7 +53,7 @@ def _install(names: Iterable[str]) -> None:
 
 
 def _installer() -> list[str | Path]:
-    # Without compiling: the first start compiles what it imports, and nothing that it does not.
+    # Without compiling: the first start compiles what it imports and nothing else.
     pip: list[str | Path] = [VENV_PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--no-compile"]
     return ["uv", "pip", "install", "--python", VENV_PYTHON] if _uv() else pip
 

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from rest_framework.test import APIClient
 
-from tooling.processes import Guarded
+from tooling.processes import SupervisedServer
 
 pytestmark = pytest.mark.django_db
 LOGIN = "/admin/login/"
@@ -68,7 +68,7 @@ def test_login__another_user_or_another_address__not_locked() -> None:
     assert attempt("stella", "right", address="192.0.2.2").status_code == 302
 
 
-def test_login__redis_away__locked_all_the_same(own_redis: Guarded) -> None:
+def test_login__redis_away__locked_all_the_same(own_redis: SupervisedServer) -> None:
     own_redis.stop()
     assert fail(10)[-1] == 429
 

@@ -12,7 +12,7 @@ from conversations import pinning, turns
 from conversations.models import Role
 from conversations.recent import recent
 from personalities.models import Personality
-from tooling.processes import Guarded
+from tooling.processes import SupervisedServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SCRAPER = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
@@ -78,7 +78,7 @@ def test_metrics__build__names_the_release(scrape: Callable[[], dict[str, float]
 
 
 def test_metrics__redis_stopped__breaker_open_and_errors_counted(
-    scrape: Callable[[], dict[str, float]], own_redis: Guarded
+    scrape: Callable[[], dict[str, float]], own_redis: SupervisedServer
 ) -> None:
     Personality.objects.create(personality_name="elara")
     Personality.objects.lookup("elara")

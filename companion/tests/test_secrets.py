@@ -15,14 +15,14 @@ from coherence.redis.keys import RedisUnavailable
 from personalities import managers, startup
 from personalities.cache import inventory
 from personalities.models import Personality
-from tooling.processes import Guarded
+from tooling.processes import SupervisedServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PLANTED = "planted-redis-password"
 
 
 @pytest.fixture
-def locked_redis(own_redis: Guarded, settings: Any) -> Iterator[redis_py.Redis]:
+def locked_redis(own_redis: SupervisedServer, settings: Any) -> Iterator[redis_py.Redis]:
     """A Redis that wants a password, and a cache that knows it."""
     client = redis_py.Redis.from_url(settings.REDIS_LOCATION)
     client.config_set("requirepass", PLANTED)
@@ -68,7 +68,7 @@ def test_redis_password__right_one__works_and_is_said_nowhere(
 
 @pytest.mark.parametrize("fault", ["wrong password", "stopped"])
 def test_redis_password__redis_refuses__logged_without_it(
-    fault: str, locked_redis: redis_py.Redis, own_redis: Guarded, settings: Any, log: Callable[[], str]
+    fault: str, locked_redis: redis_py.Redis, own_redis: SupervisedServer, settings: Any, log: Callable[[], str]
 ) -> None:
     if fault == "stopped":
         own_redis.stop()

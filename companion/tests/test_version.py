@@ -7,7 +7,7 @@ import tomllib
 from rest_framework.test import APIClient
 
 from companion import __version__
-from tooling.paths import ROOT
+from tooling.environment import ROOT
 
 
 def test_version__openapi_schema__says_it() -> None:

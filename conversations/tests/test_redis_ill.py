@@ -15,13 +15,13 @@ from coherence.tests.patience import until
 from conversations.models import Conversation
 from conversations.recent import sources
 from conversations.tests.talk import contents, in_redis, kept, key_of, said, talk, turn
-from tooling.processes import Guarded, free_port
+from tooling.processes import SupervisedServer, free_port
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def admin(settings: Any, own_redis: Guarded) -> Iterator[Any]:
+def admin(settings: Any, own_redis: SupervisedServer) -> Iterator[Any]:
     """A client of the Redis that the test harms, by another way than the service's; its breaker soon tries again."""
     breaker = breaker_of()
     assert breaker
@@ -32,7 +32,7 @@ def admin(settings: Any, own_redis: Guarded) -> Iterator[Any]:
 
 
 @contextmanager
-def frozen(server: Guarded, admin: Any) -> Iterator[None]:
+def frozen(server: SupervisedServer, admin: Any) -> Iterator[None]:
     (process,) = psutil.Process(server.process.pid).children()
     process.suspend()
     try:
@@ -43,21 +43,21 @@ def frozen(server: Guarded, admin: Any) -> Iterator[None]:
 
 
 @contextmanager
-def stopped(server: Guarded, admin: Any) -> Iterator[None]:
+def stopped(server: SupervisedServer, admin: Any) -> Iterator[None]:
     """For good."""
     server.stop()
     yield
 
 
 @contextmanager
-def read_only(server: Guarded, admin: Any) -> Iterator[None]:
+def read_only(server: SupervisedServer, admin: Any) -> Iterator[None]:
     admin.replicaof("127.0.0.1", free_port())
     yield
     admin.replicaof("NO", "ONE")
 
 
 @contextmanager
-def full(server: Guarded, admin: Any) -> Iterator[None]:
+def full(server: SupervisedServer, admin: Any) -> Iterator[None]:
     admin.config_set("maxmemory-policy", "noeviction")
     admin.config_set("maxmemory", "1")
     yield
@@ -65,19 +65,19 @@ def full(server: Guarded, admin: Any) -> Iterator[None]:
 
 
 @contextmanager
-def no_rights(server: Guarded, admin: Any) -> Iterator[None]:
+def no_rights(server: SupervisedServer, admin: Any) -> Iterator[None]:
     admin.execute_command("ACL", "SETUSER", "default", "-@write", "-@scripting", "-@read")
     yield
     admin.execute_command("ACL", "SETUSER", "default", "+@all")
 
 
 @contextmanager
-def connections_cut(server: Guarded, admin: Any) -> Iterator[None]:
+def connections_cut(server: SupervisedServer, admin: Any) -> Iterator[None]:
     admin.client_kill_filter(_type="normal", skipme=True)
     yield
 
 
-Ill = Callable[[Guarded, Any], AbstractContextManager[None]]
+Ill = Callable[[SupervisedServer, Any], AbstractContextManager[None]]
 ILLS: list[tuple[Ill, set[str]]] = [
     (frozen, {"TimeoutError"}),
     (stopped, {"ConnectionError"}),
@@ -89,7 +89,7 @@ ILLS: list[tuple[Ill, set[str]]] = [
 
 @pytest.mark.parametrize(("ill", "counted"), ILLS)
 def test_turns__redis_ill_and_well_again__all_that_was_said_at_any_time(
-    conversation: Conversation, own_redis: Guarded, admin: Any, ill: Ill, counted: set[str]
+    conversation: Conversation, own_redis: SupervisedServer, admin: Any, ill: Ill, counted: set[str]
 ) -> None:
     talk(conversation, 1, 2)
     assert contents(conversation) == said(1, 2)
@@ -105,7 +105,7 @@ def test_turns__redis_ill_and_well_again__all_that_was_said_at_any_time(
 
 
 def test_append__redis_frozen_and_the_turn_sent_again__one_turn_here_and_there(
-    conversation: Conversation, own_redis: Guarded, admin: Any
+    conversation: Conversation, own_redis: SupervisedServer, admin: Any
 ) -> None:
     """Thawed, Redis does what it was told while nobody waited for it any more."""
     turn(conversation, 1, "a")
@@ -117,7 +117,7 @@ def test_append__redis_frozen_and_the_turn_sent_again__one_turn_here_and_there(
 
 
 def test_recent__redis_stopped__from_the_database_in_two_questions(
-    conversation: Conversation, own_redis: Guarded, admin: Any, django_assert_num_queries: Any
+    conversation: Conversation, own_redis: SupervisedServer, admin: Any, django_assert_num_queries: Any
 ) -> None:
     talk(conversation, 1, 12)
     own_redis.stop()
@@ -128,7 +128,7 @@ def test_recent__redis_stopped__from_the_database_in_two_questions(
 
 
 def test_recent__connections_cut__used_again_at_once(
-    conversation: Conversation, own_redis: Guarded, admin: Any
+    conversation: Conversation, own_redis: SupervisedServer, admin: Any
 ) -> None:
     talk(conversation, 1, 2)
     with connections_cut(own_redis, admin):
@@ -137,7 +137,7 @@ def test_recent__connections_cut__used_again_at_once(
     assert len(in_redis(admin, conversation)) == 6
 
 
-def test_delete__redis_stopped__done(conversation: Conversation, own_redis: Guarded, admin: Any) -> None:
+def test_delete__redis_stopped__done(conversation: Conversation, own_redis: SupervisedServer, admin: Any) -> None:
     turn(conversation, 1)
     own_redis.stop()
     conversation.delete()
@@ -145,7 +145,7 @@ def test_delete__redis_stopped__done(conversation: Conversation, own_redis: Guar
 
 
 def test_append__redis_breaks_off_in_the_script__whole_or_nothing(
-    conversation: Conversation, admin: Any, own_redis: Guarded
+    conversation: Conversation, admin: Any, own_redis: SupervisedServer
 ) -> None:
     """A list is trimmed and expires, or is not appended to at all."""
     client: Any = get_redis_connection("default")

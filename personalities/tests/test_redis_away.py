@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 
 from personalities import startup
 from personalities.models import Personality
-from tooling.processes import Guarded
+from tooling.processes import SupervisedServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -24,7 +24,7 @@ def elara() -> Personality:
 
 
 @pytest.fixture
-def stopped(elara: Personality, own_redis: Guarded, forget_near: Callable[[], None]) -> None:
+def stopped(elara: Personality, own_redis: SupervisedServer, forget_near: Callable[[], None]) -> None:
     """A copy lay in Redis when it went, and nowhere else."""
     Personality.objects.get_config("elara")
     own_redis.stop()
@@ -103,15 +103,15 @@ def test_home__redis_stopped__says_so(stopped: None) -> None:
     assert "Redis unreachable" in APIClient().get("/").content.decode()
 
 
-def with_redis(settings: Any, own_redis: Guarded) -> None:
+def with_redis(settings: Any, own_redis: SupervisedServer) -> None:
     pass
 
 
-def with_redis_stopped(settings: Any, own_redis: Guarded) -> None:
+def with_redis_stopped(settings: Any, own_redis: SupervisedServer) -> None:
     own_redis.stop()
 
 
-def with_redis_off(settings: Any, own_redis: Guarded) -> None:
+def with_redis_off(settings: Any, own_redis: SupervisedServer) -> None:
     settings.REDIS_ENABLED = False
 
 
@@ -120,10 +120,10 @@ def with_redis_off(settings: Any, own_redis: Guarded) -> None:
     [(with_redis, "run with Redis at"), (with_redis_stopped, "does not answer"), (with_redis_off, "run without Redis")],
 )
 def test_start__each_state__one_line_says_it(
-    prepare: Callable[[Any, Guarded], None],
+    prepare: Callable[[Any, SupervisedServer], None],
     line: str,
     settings: Any,
-    own_redis: Guarded,
+    own_redis: SupervisedServer,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     prepare(settings, own_redis)
@@ -135,7 +135,7 @@ def test_start__each_state__one_line_says_it(
 
 
 def test_lookups__many_names__one_round_trip_to_read_and_one_to_store(
-    own_redis: Guarded, forget_near: Callable[[], None]
+    own_redis: SupervisedServer, forget_near: Callable[[], None]
 ) -> None:
     for name in ("elara", "nova", "isla"):
         Personality.objects.create(personality_name=name)

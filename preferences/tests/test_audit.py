@@ -13,7 +13,7 @@ from coherence.tests.database import sql
 from preferences.cache import SHAPE, key_of
 from preferences.models import Preferences
 from preferences.tests.commands import AUDIT, CLEAR, name, run, unnoticed
-from tooling.processes import Guarded
+from tooling.processes import SupervisedServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -109,7 +109,7 @@ def test_audit__a_number_that_no_user_has__foreign_and_cleared(user: User, redis
 
 @pytest.mark.parametrize("usernames", [(), ("ursula",)])
 def test_audit__redis_stopped_or_off__fails_loudly(
-    own_redis: Guarded, cached: User, settings: Any, usernames: tuple[str, ...]
+    own_redis: SupervisedServer, cached: User, settings: Any, usernames: tuple[str, ...]
 ) -> None:
     own_redis.stop()
     with pytest.raises(CommandError, match="did not answer"):

@@ -16,7 +16,7 @@ from personalities.prompt import Wishes
 from preferences.models import Preferences
 from preferences.tests.another_process import another_process
 from preferences.tests.commands import AUDIT, CLEAR, name, run, unnoticed
-from tooling.processes import Guarded
+from tooling.processes import SupervisedServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CALM = Wishes(tone="calm", call_me="Sam")
@@ -61,7 +61,7 @@ def test_clear__redis_and_memory_are_wrong__the_row_counts(
 
 @pytest.mark.parametrize("usernames", [(), ("ursula",)])
 def test_clear__redis_stopped__processes_forget_and_it_says_what_did_not_happen(
-    own_redis: Guarded, cached: User, usernames: tuple[str, ...]
+    own_redis: SupervisedServer, cached: User, usernames: tuple[str, ...]
 ) -> None:
     own_redis.stop()
     said = StringIO()
@@ -73,7 +73,7 @@ def test_clear__redis_stopped__processes_forget_and_it_says_what_did_not_happen(
 @pytest.mark.parametrize("usernames", [(), ("ursula",)])
 @pytest.mark.parametrize("stopped", [False, True])
 def test_clear__what_another_process_remembers_is_wrong__it_reads_anew(
-    own_redis: Guarded, cached: User, settings: Any, usernames: tuple[str, ...], stopped: bool
+    own_redis: SupervisedServer, cached: User, settings: Any, usernames: tuple[str, ...], stopped: bool
 ) -> None:
     if stopped:
         own_redis.stop()

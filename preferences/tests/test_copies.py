@@ -18,7 +18,7 @@ from preferences.copies import copies
 from preferences.managers import NO_WISHES
 from preferences.models import Preferences
 from preferences.tests.conftest import URL
-from tooling.processes import Guarded
+from tooling.processes import SupervisedServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Queries = Callable[[int], Any]
@@ -180,7 +180,9 @@ def test_redis__another_shape_owner_or_time__not_believed(
     assert Preferences.objects.lookup(calm)[:2] == (CALM, "database")
 
 
-def test_redis__away__answered_from_the_row_and_written(calm: User, reader: APIClient, own_redis: Guarded) -> None:
+def test_redis__away__answered_from_the_row_and_written(
+    calm: User, reader: APIClient, own_redis: SupervisedServer
+) -> None:
     own_redis.stop()
     assert reader.get(URL).json()["tone"] == "calm"
     assert reader.patch(URL, {"tone": "neutral"}).status_code == 200

@@ -16,11 +16,11 @@ from rate_limits.limits import Limit
 from rate_limits.process import process
 from rate_limits.rate import Rate
 from rate_limits.tests.crowd import RATE, in_turn
-from tooling.processes import Guarded
+from tooling.processes import SupervisedServer
 
 
 @contextmanager
-def back(pool: BreakerPool, own_redis: Guarded, url: str, folder: Path, clock: Clock) -> Iterator[None]:
+def back(pool: BreakerPool, own_redis: SupervisedServer, url: str, folder: Path, clock: Clock) -> Iterator[None]:
     """From an outage of some seconds, in which nobody asked but for `somebody`."""
     pool.breaker.retry_after = (0, 0)  # a probe is always due
     own_redis.stop()
@@ -44,7 +44,7 @@ def burst(subject: str, times: int = 40) -> int:
 
 
 def test_away_again__asked_at_that_moment__counted_once(
-    pool: BreakerPool, own_redis: Guarded, subject: str, settings: Any, tmp_path: Path, clock: Clock
+    pool: BreakerPool, own_redis: SupervisedServer, subject: str, settings: Any, tmp_path: Path, clock: Clock
 ) -> None:
     with back(pool, own_redis, settings.REDIS_LOCATION, tmp_path / "again", clock):
         assert burst(subject, 12) == 12
@@ -52,7 +52,7 @@ def test_away_again__asked_at_that_moment__counted_once(
 
 
 def test_away_again__refused_then__retry_after_holds(
-    pool: BreakerPool, own_redis: Guarded, subject: str, settings: Any, tmp_path: Path, clock: Clock
+    pool: BreakerPool, own_redis: SupervisedServer, subject: str, settings: Any, tmp_path: Path, clock: Clock
 ) -> None:
     rate = Rate(2, 86400)
     with back(pool, own_redis, settings.REDIS_LOCATION, tmp_path / "again", clock):
@@ -64,7 +64,13 @@ def test_away_again__refused_then__retry_after_holds(
 
 
 def test_back__redis_refuses_one_of_two__not_counted_of_the_others_share(
-    pool: BreakerPool, own_redis: Guarded, subject: str, settings: Any, tmp_path: Path, clock: Clock, admin: Any
+    pool: BreakerPool,
+    own_redis: SupervisedServer,
+    subject: str,
+    settings: Any,
+    tmp_path: Path,
+    clock: Clock,
+    admin: Any,
 ) -> None:
     wide, narrow = Limit(f"{subject}:user", RATE), Limit(f"{subject}:key", RATE)
     with back(pool, own_redis, settings.REDIS_LOCATION, tmp_path / "again", clock):

@@ -13,7 +13,7 @@ from coherence.tests.patience import SECONDS
 from coherence.tests.redis.test_frozen import frozen
 from coherence.tests.redis.test_stopped import again
 from rate_limits.tests.crowd import ask_all, crowd, in_turn, together
-from tooling.processes import Guarded, free_port
+from tooling.processes import SupervisedServer, free_port
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +26,7 @@ def burst(subject: str, times: int = 40) -> int:
 
 
 def test_killed__several_processes__a_fifth_more_at_most_until_it_is_back_empty(
-    pool: BreakerPool, own_redis: Guarded, subject: str, settings: Any, tmp_path: Path
+    pool: BreakerPool, own_redis: SupervisedServer, subject: str, settings: Any, tmp_path: Path
 ) -> None:
     with crowd(subject, settings, 3) as processes:
         assert ask_all(processes) == 30
@@ -37,20 +37,24 @@ def test_killed__several_processes__a_fifth_more_at_most_until_it_is_back_empty(
             assert without + ask_all(processes) <= 6
 
 
-def test_killed__nothing_used_yet__a_fifth_of_the_share(pool: BreakerPool, own_redis: Guarded, subject: str) -> None:
+def test_killed__nothing_used_yet__a_fifth_of_the_share(
+    pool: BreakerPool, own_redis: SupervisedServer, subject: str
+) -> None:
     own_redis.stop()
     assert burst(subject) == 3
     assert errors == {"ConnectionError": 1}  # the others saw that the breaker is open
 
 
-def test_killed__all_of_it_used_here__nothing_left(pool: BreakerPool, own_redis: Guarded, subject: str) -> None:
+def test_killed__all_of_it_used_here__nothing_left(
+    pool: BreakerPool, own_redis: SupervisedServer, subject: str
+) -> None:
     assert burst(subject) == 30
     own_redis.stop()
     assert burst(subject) == 0
 
 
 def test_restarted_empty__used_before__not_admitted_again(
-    pool: BreakerPool, own_redis: Guarded, subject: str, settings: Any, tmp_path: Path
+    pool: BreakerPool, own_redis: SupervisedServer, subject: str, settings: Any, tmp_path: Path
 ) -> None:
     assert burst(subject) == 30
     own_redis.stop()
@@ -60,7 +64,7 @@ def test_restarted_empty__used_before__not_admitted_again(
 
 
 def test_restarted__admitted_without_it__counted_there(
-    pool: BreakerPool, own_redis: Guarded, subject: str, settings: Any, tmp_path: Path
+    pool: BreakerPool, own_redis: SupervisedServer, subject: str, settings: Any, tmp_path: Path
 ) -> None:
     settings.WEB_WORKERS = 1
     pool.breaker.retry_after = (0, 0)  # a probe is always due
@@ -72,14 +76,18 @@ def test_restarted__admitted_without_it__counted_there(
     assert alone + together == 30
 
 
-def test_frozen__the_share_answers_and_the_breaker_opens(hasty: BreakerPool, own_redis: Guarded, subject: str) -> None:
+def test_frozen__the_share_answers_and_the_breaker_opens(
+    hasty: BreakerPool, own_redis: SupervisedServer, subject: str
+) -> None:
     with frozen(own_redis):
         assert burst(subject) == 3
     assert errors["TimeoutError"] == 3
     assert hasty.breaker.is_open
 
 
-def test_frozen__asked_in_the_event_loop__it_does_not_wait(use_pool: Any, own_redis: Guarded, subject: str) -> None:
+def test_frozen__asked_in_the_event_loop__it_does_not_wait(
+    use_pool: Any, own_redis: SupervisedServer, subject: str
+) -> None:
     async def longest_pause() -> tuple[int, float]:
         asking = asyncio.create_task(together(subject, 40))
         longest, last = 0.0, monotonic()

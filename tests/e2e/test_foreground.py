@@ -9,8 +9,8 @@ import pytest
 
 from tests.e2e import processes
 from tests.e2e.instance import DEV, dev, environment, is_free, wait_until
-from tooling.paths import ROOT
-from tooling.processes import Guarded, Order
+from tooling.environment import ROOT
+from tooling.processes import ServerSpec, SupervisedServer
 
 PATIENT = """
 import time
@@ -26,11 +26,11 @@ except KeyboardInterrupt:
 
 
 @pytest.fixture
-def waiting(idle_var: Path, tmp_path: Path) -> Iterator[Guarded]:
+def waiting(idle_var: Path, tmp_path: Path) -> Iterator[SupervisedServer]:
     """`dev.py manage shell` in the middle of something."""
     command = [*DEV, "manage", "shell", "-v", "0", "-c", PATIENT]
     log = tmp_path / "log"
-    verb = Guarded(Order("manage", command, log, cwd=ROOT, environment=environment(idle_var)))
+    verb = SupervisedServer(ServerSpec("manage", command, log, cwd=ROOT, environment=environment(idle_var)))
     try:
         assert verb.wait_until(lambda: "waiting" in log.read_text()), log.read_text()
         yield verb
@@ -38,7 +38,7 @@ def waiting(idle_var: Path, tmp_path: Path) -> Iterator[Guarded]:
         verb.stop()
 
 
-def test_foreground__sigterm__command_and_servers_end(waiting: Guarded, idle_var: Path) -> None:
+def test_foreground__sigterm__command_and_servers_end(waiting: SupervisedServer, idle_var: Path) -> None:
     pids = processes.descendants(waiting.process.pid)
     (dev_py,) = processes.children(waiting.process.pid)
     os.kill(dev_py, signal.SIGTERM)
@@ -47,7 +47,7 @@ def test_foreground__sigterm__command_and_servers_end(waiting: Guarded, idle_var
     assert is_free(idle_var)
 
 
-def test_foreground__ctrl_c__the_command_decides(waiting: Guarded, tmp_path: Path) -> None:
+def test_foreground__ctrl_c__the_command_decides(waiting: SupervisedServer, tmp_path: Path) -> None:
     """At a prompt of `manage shell` it must not take the servers away."""
     for pid in processes.descendants(waiting.process.pid):
         if os.getpgid(pid) == waiting.process.pid:  # a terminal sends it to the whole group: dev.py and the command

@@ -10,8 +10,8 @@ import pytest
 
 from tests.e2e.instance import CONNECT, Instance, dev, is_free
 from tooling import lock
-from tooling.banner import without_password
 from tooling.processes import free_port
+from tooling.run import without_password
 
 WHERE = "from django.db import connection as c; print(c.settings_dict['NAME'], c.settings_dict['PORT'])"
 SEVEN = "raise SystemExit(7)"
@@ -59,12 +59,12 @@ def test_manage__one_url_given_while_run_is_up__that_server_is_used(instance: In
 
 def test_owner_of_var__killed_and_not_yet_buried__is_not_alive() -> None:
     child = subprocess.Popen(["sleep", "60"])
-    assert lock._is_alive(child.pid)
+    assert lock.is_alive(child.pid)
     child.kill()
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and lies there
-    assert not lock._is_alive(child.pid)
+    assert not lock.is_alive(child.pid)
     child.wait()
-    assert not lock._is_alive(child.pid)
+    assert not lock.is_alive(child.pid)
 
 
 @pytest.mark.parametrize("url", ["redis://:hidden@host:1/0", "redis://host:1/0?password=hidden"])

@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from tests.e2e.instance import wait_until
-from tooling.paths import ROOT
-from tooling.processes import Guarded, Order, free_port
+from tooling.environment import ROOT
+from tooling.processes import ServerSpec, SupervisedServer, free_port
 from tooling.serve import GRANIAN
 
 HOST = {"Host": "companion.example"}
@@ -26,7 +26,7 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     command = (Path(sys.executable).with_name(program), *arguments, "--port", str(port))
     env = {name: os.environ[name] for name in ("PATH", "DATABASE_URL", "REDIS_URL", "SECRET_KEY")}
     env |= {"ALLOWED_HOSTS": "companion.example"}
-    running = Guarded(Order(program, command, log, cwd=ROOT, environment=env))
+    running = SupervisedServer(ServerSpec(program, command, log, cwd=ROOT, environment=env))
     try:
         wait_until(lambda: "Started" in log.read_text() or running.process.poll() is not None, 30)
         assert running.process.poll() is None, log.read_text()

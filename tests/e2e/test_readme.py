@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.e2e.instance import DEV, Instance, environment
-from tooling.paths import ROOT
+from tooling.environment import ROOT
 
 ELSEWHERE = {"python3 dev.py run", "python3 dev.py test"}  # the other tests here; the suite itself
 MARK = "\x1e"

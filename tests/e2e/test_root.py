@@ -12,7 +12,7 @@ import pytest
 from tests.e2e import processes
 from tests.e2e.conftest import Start
 from tests.e2e.instance import CONNECT, Instance, dev, wait_until
-from tooling import postgres_binaries
+from tooling import postgres
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root drops rights")
 
@@ -36,7 +36,7 @@ def test_root__var_below_private_folders__runs_as_nobody_and_they_stay_private(i
 @pytest.fixture
 def private_wheel(tmp_path: Path, readable_tmp: Path) -> dict[str, str]:
     """The usual case for root, a clone in /root: nobody else can go where the wheel lies."""
-    bindir = postgres_binaries.find()
+    bindir = postgres.find()
     if "site-packages" not in bindir.parts:
         pytest.skip("the wheel is not installed, for PG_BINDIR is set")
     (tmp_path / "private").mkdir(0o700)

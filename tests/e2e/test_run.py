@@ -12,7 +12,7 @@ import pytest
 
 from tests.e2e.conftest import Start
 from tests.e2e.instance import Instance
-from tooling.paths import ROOT
+from tooling.environment import ROOT
 
 
 def shell(line: str) -> Any:

@@ -38,7 +38,7 @@ def redis_run_id(instance: Instance) -> str | None:
 def test_stop__by_signal__nothing_left(start: Start, idle_var: Path, number: signal.Signals) -> None:
     running = start(idle_var)
     pids, urls, redis = running.processes(), [running.url, running.database_url], redis_run_id(running)
-    assert len(pids) >= 7  # dev.py, three guards, three servers
+    assert len(pids) >= 7  # dev.py, three supervisors, three servers
     assert all(listens(url) for url in urls)
 
     assert running.end_by(number) == EXIT_CODES[number]

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tooling import venv
-from tooling.errors import Refusal
+from tooling import Refusal, venv
 
 NAME = "requirements.txt"
 

@@ -1,4 +1,4 @@
-"""Servers to which faults are done. A signal goes to the server itself, never to the guard above it."""
+"""Servers to which faults are done. A signal goes to the server itself, never to its supervisor."""
 
 import os
 import signal
@@ -13,17 +13,17 @@ from redis.exceptions import RedisError
 
 from tests.e2e.instance import wait_until
 from tooling import postgres, redis
-from tooling.processes import Guarded
+from tooling.processes import SupervisedServer
 
 
 class Server:
     """A server that can be frozen (it keeps its port and its memory, and answers nothing) and go on."""
 
-    guarded: Guarded
+    guarded: SupervisedServer
 
     @property
     def process(self) -> psutil.Process:
-        """The real one: the only child of the guard's process."""
+        """The real one: the only child of the supervisor."""
         (child,) = psutil.Process(self.guarded.process.pid).children()
         return child
 

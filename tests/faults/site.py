@@ -13,8 +13,8 @@ import httpx
 
 from tests.e2e.instance import wait_until
 from tests.faults.stage import Stage
-from tooling.paths import ROOT
-from tooling.processes import Guarded, Order, free_port
+from tooling.environment import ROOT
+from tooling.processes import ServerSpec, SupervisedServer, free_port
 from tooling.serve import GRANIAN
 
 
@@ -58,8 +58,8 @@ class Site:
 def site(stage: Stage, key: str, folder: Path) -> Iterator[Site]:
     logging.getLogger("httpx").setLevel(logging.WARNING)  # or a failed test reports each request
     port, log = free_port(), folder / "log"
-    server = Guarded(
-        Order(
+    server = SupervisedServer(
+        ServerSpec(
             "granian",
             (sys.executable, "-m", *GRANIAN, "--port", str(port)),
             log,

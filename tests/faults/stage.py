@@ -16,7 +16,7 @@ import psycopg
 from tests.faults.history import Commit
 from tests.faults.servers import PostgresServer, RedisServer
 from tests.faults.workers import Worker
-from tooling.paths import ROOT
+from tooling.environment import ROOT
 
 WORKER = (sys.executable, "-m", "tests.faults.worker")
 NOTIFYING = "PERFORM pg_notify("

@@ -16,7 +16,7 @@ from coherence.redis.errors import error_log
 from coherence.redis.pool import BreakerPool, _pool_of
 from coherence.tests.patience import SECONDS, Clock, until
 from coherence.tests.redis.use import Run, write
-from tooling.processes import Guarded
+from tooling.processes import SupervisedServer
 
 THREADS = 50
 
@@ -43,7 +43,7 @@ def _count_from_nought() -> None:
 
 
 @pytest.fixture
-def use_pool(settings: Any, own_redis: Guarded) -> Iterator[Callable[..., BreakerPool]]:
+def use_pool(settings: Any, own_redis: SupervisedServer) -> Iterator[Callable[..., BreakerPool]]:
     """Give the cache a BreakerPool. Patient, unless a test says otherwise; a breaker that tries again soon."""
     settings.DJANGO_REDIS_LOG_IGNORED_EXCEPTIONS = False
 
@@ -79,7 +79,7 @@ def hasty(use_pool: Callable[..., BreakerPool]) -> BreakerPool:
 
 
 @pytest.fixture
-def admin(settings: Any, own_redis: Guarded) -> Iterator[Any]:
+def admin(settings: Any, own_redis: SupervisedServer) -> Iterator[Any]:
     """A client of the same Redis by another way."""
     with Redis.from_url(settings.REDIS_LOCATION) as client:
         yield client

@@ -14,11 +14,11 @@ from coherence.redis.errors import error_log, errors
 from coherence.redis.pool import BreakerPool
 from coherence.tests.patience import until
 from coherence.tests.redis.use import do_everything, open_until_now, ping, read, write
-from tooling.processes import Guarded
+from tooling.processes import SupervisedServer
 
 
 @contextmanager
-def frozen(server: Guarded) -> Iterator[None]:
+def frozen(server: SupervisedServer) -> Iterator[None]:
     (process,) = psutil.Process(server.process.pid).children()
     process.suspend()
     try:
@@ -27,7 +27,9 @@ def frozen(server: Guarded) -> Iterator[None]:
         process.resume()
 
 
-def test_frozen__many_calls__three_time_out_and_the_rest_are_refused(hasty: BreakerPool, own_redis: Guarded) -> None:
+def test_frozen__many_calls__three_time_out_and_the_rest_are_refused(
+    hasty: BreakerPool, own_redis: SupervisedServer
+) -> None:
     with frozen(own_redis):
         assert read(3) == [None] * 3
         assert errors == {"TimeoutError": 3}
@@ -39,14 +41,16 @@ def test_frozen__many_calls__three_time_out_and_the_rest_are_refused(hasty: Brea
     assert hasty.breaker.is_open
 
 
-def test_frozen__what_is_sent_does_not_fit_the_buffers__counted(hasty: BreakerPool, own_redis: Guarded) -> None:
+def test_frozen__what_is_sent_does_not_fit_the_buffers__counted(
+    hasty: BreakerPool, own_redis: SupervisedServer
+) -> None:
     with frozen(own_redis):
         cache.set("key", "x" * 30_000_000)
     assert errors == {"TimeoutError": 1}
 
 
 def test_frozen__pinged_before_use__counted_once(
-    use_pool: Callable[..., BreakerPool], own_redis: Guarded, admin: Any
+    use_pool: Callable[..., BreakerPool], own_redis: SupervisedServer, admin: Any
 ) -> None:
     use_pool(SOCKET_TIMEOUT=0.3, CONNECTION_POOL_KWARGS={"health_check_interval": 0.001})
     admin.config_resetstat()
@@ -61,7 +65,7 @@ def test_frozen__pinged_before_use__counted_once(
     assert errors == {"TimeoutError": 1}
 
 
-def test_thawed__probe_due__closes_and_serves(hasty: BreakerPool, own_redis: Guarded) -> None:
+def test_thawed__probe_due__closes_and_serves(hasty: BreakerPool, own_redis: SupervisedServer) -> None:
     hasty.breaker.retry_after = (0, 0)
     with frozen(own_redis):
         read(3)
@@ -74,7 +78,7 @@ def test_thawed__probe_due__closes_and_serves(hasty: BreakerPool, own_redis: Gua
     assert hasty.breaker.opened == 1
 
 
-def test_probe__connects_and_then_redis_freezes__open_again(hasty: BreakerPool, own_redis: Guarded) -> None:
+def test_probe__connects_and_then_redis_freezes__open_again(hasty: BreakerPool, own_redis: SupervisedServer) -> None:
     open_until_now(hasty.breaker)
     connection = hasty.get_connection()
     assert hasty.breaker.state == "half-open"  # the handshake alone proves nothing

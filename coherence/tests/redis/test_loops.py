@@ -18,7 +18,7 @@ from coherence.redis.loops import CONNECTIONS
 from coherence.redis.pool import BreakerPool
 from coherence.tests.redis.test_frozen import frozen
 from coherence.tests.redis.use import Run, execute
-from tooling.processes import Guarded
+from tooling.processes import SupervisedServer
 
 FORK = """
 import asyncio, os, signal, sys
@@ -82,7 +82,9 @@ def test_loop__was_late__the_answer_that_came_meanwhile_is_read(hasty: BreakerPo
     assert not errors
 
 
-def test_cancelled__an_answer_is_due__nobody_else_gets_it(pool: BreakerPool, own_redis: Guarded, run: Run) -> None:
+def test_cancelled__an_answer_is_due__nobody_else_gets_it(
+    pool: BreakerPool, own_redis: SupervisedServer, run: Run
+) -> None:
     async def cancel(steps: int) -> None:
         asking = asyncio.create_task(execute(pool, "ECHO", "mine"))
         for _ in range(steps):
@@ -103,7 +105,9 @@ def test_cancelled__an_answer_is_due__nobody_else_gets_it(pool: BreakerPool, own
     assert not errors
 
 
-def test_fork__while_a_loop_has_connections__the_child_makes_its_own(own_redis: Guarded, settings: Any) -> None:
+def test_fork__while_a_loop_has_connections__the_child_makes_its_own(
+    own_redis: SupervisedServer, settings: Any
+) -> None:
     command = [sys.executable, "-c", FORK, settings.REDIS_LOCATION]
     subprocess.run(command, env=os.environ, check=True, timeout=60)
 

@@ -17,10 +17,12 @@ from coherence.tests.patience import SECONDS
 from coherence.tests.redis.test_frozen import frozen
 from coherence.tests.redis.test_stopped import again
 from coherence.tests.redis.use import Run, execute, open_until_now, read
-from tooling.processes import Guarded
+from tooling.processes import SupervisedServer
 
 
-def test_stopped__many_at_once__the_pools_breaker_opens(pool: BreakerPool, own_redis: Guarded, run: Run) -> None:
+def test_stopped__many_at_once__the_pools_breaker_opens(
+    pool: BreakerPool, own_redis: SupervisedServer, run: Run
+) -> None:
     async def ask() -> list[Any]:
         return await asyncio.gather(*[execute(pool, "PING") for _ in range(20)], return_exceptions=True)
 
@@ -54,7 +56,7 @@ def test_refused__by_redis__counted_and_closes_as_a_probe(pool: BreakerPool, run
 
 @pytest.mark.parametrize("warm", [False, True])
 def test_frozen__connected_or_not__times_out_and_opens(
-    hasty: BreakerPool, own_redis: Guarded, run: Run, warm: bool
+    hasty: BreakerPool, own_redis: SupervisedServer, run: Run, warm: bool
 ) -> None:
     if warm:
         run(execute(hasty, "PING"))
@@ -96,7 +98,7 @@ def _answer_and_reset(router: socket.socket) -> None:
 
 
 def test_restarted__between_two_calls__nobody_notices(
-    pool: BreakerPool, own_redis: Guarded, settings: Any, tmp_path: Path, run: Run
+    pool: BreakerPool, own_redis: SupervisedServer, settings: Any, tmp_path: Path, run: Run
 ) -> None:
     async def restart() -> None:
         await execute(pool, "PING")

@@ -15,7 +15,7 @@ from redis.exceptions import ConnectionError
 from coherence.redis.errors import errors
 from coherence.redis.pool import BreakerPool, breaker_of
 from coherence.tests.redis.use import do_everything, read, write
-from tooling.processes import Guarded
+from tooling.processes import SupervisedServer
 
 FORK = """
 import os, signal, sys
@@ -57,13 +57,13 @@ def test_pool_exhausted__many_threads__counted_and_stays_closed(use_pool: Callab
     assert write("value")
 
 
-def test_breaker_of__asked__without_connecting(pool: BreakerPool, own_redis: Guarded, settings: Any) -> None:
+def test_breaker_of__asked__without_connecting(pool: BreakerPool, own_redis: SupervisedServer, settings: Any) -> None:
     own_redis.stop()
     assert breaker_of() is breaker_of("default") is pool.breaker
     assert errors == {}
 
 
-def test_breaker_of__other_caches__none(own_redis: Guarded, settings: Any) -> None:
+def test_breaker_of__other_caches__none(own_redis: SupervisedServer, settings: Any) -> None:
     settings.CACHES = settings.CACHES | {
         "dummy": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"},
         "redis": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": settings.REDIS_LOCATION},

@@ -15,7 +15,7 @@ from coherence.redis.errors import errors
 from coherence.redis.pool import BreakerPool
 from coherence.tests.patience import until
 from coherence.tests.redis.use import do_everything, open_until_now, ping, read, write
-from tooling.processes import Guarded
+from tooling.processes import SupervisedServer
 from tooling.redis import start as start_redis
 
 
@@ -32,7 +32,7 @@ def again(url: str, folder: Path) -> Iterator[None]:
 
 @pytest.mark.parametrize("warm", [False, True])
 def test_stopped__many_calls__one_connects_and_the_rest_are_refused(
-    pool: BreakerPool, own_redis: Guarded, caplog: pytest.LogCaptureFixture, warm: bool
+    pool: BreakerPool, own_redis: SupervisedServer, caplog: pytest.LogCaptureFixture, warm: bool
 ) -> None:
     if warm:
         read()
@@ -44,7 +44,7 @@ def test_stopped__many_calls__one_connects_and_the_rest_are_refused(
     do_everything()
 
 
-def test_stopped__reconnects_to_send__counted_once(pool: BreakerPool, own_redis: Guarded) -> None:
+def test_stopped__reconnects_to_send__counted_once(pool: BreakerPool, own_redis: SupervisedServer) -> None:
     connection = pool.get_connection()
     connection.disconnect()
     own_redis.stop()
@@ -55,7 +55,7 @@ def test_stopped__reconnects_to_send__counted_once(pool: BreakerPool, own_redis:
 
 
 def test_restarted__on_the_same_port__the_probe_closes_it(
-    pool: BreakerPool, own_redis: Guarded, settings: Any, tmp_path: Path
+    pool: BreakerPool, own_redis: SupervisedServer, settings: Any, tmp_path: Path
 ) -> None:
     cache.set("key", "before")
     own_redis.stop()
@@ -72,7 +72,7 @@ def test_restarted__on_the_same_port__the_probe_closes_it(
 
 
 def test_restarted__between_two_calls__nobody_notices(
-    pool: BreakerPool, own_redis: Guarded, settings: Any, tmp_path: Path
+    pool: BreakerPool, own_redis: SupervisedServer, settings: Any, tmp_path: Path
 ) -> None:
     cache.set("key", "before")
     own_redis.stop()
@@ -105,7 +105,7 @@ def test_probe__idle_sockets_from_before__are_not_used_again(pool: BreakerPool) 
     assert sum(connection.is_connected for connection in connections) == 1
 
 
-def test_many_threads__probe_due__one_connects(pool: BreakerPool, own_redis: Guarded) -> None:
+def test_many_threads__probe_due__one_connects(pool: BreakerPool, own_redis: SupervisedServer) -> None:
     own_redis.stop()
     open_until_now(pool.breaker)
     with ThreadPoolExecutor(20) as threads:

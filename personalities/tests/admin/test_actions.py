@@ -7,7 +7,7 @@ from django.test import Client
 from personalities.cache import inventory
 from personalities.models import Personality
 from personalities.tests.admin.browser import LIST, act, allowed, committing, made
-from tooling.processes import Guarded
+from tooling.processes import SupervisedServer
 
 
 @committing
@@ -30,7 +30,7 @@ def test_warm__selected__active_ones_are_cached(admin_client: Client) -> None:
 @pytest.mark.parametrize(
     ("action", "said"), [("warm", "Nothing was warmed."), ("forget_copies", "No copy from before is believed any more")]
 )
-def test_action__redis_away__says_so(admin_client: Client, own_redis: Guarded, action: str, said: str) -> None:
+def test_action__redis_away__says_so(admin_client: Client, own_redis: SupervisedServer, action: str, said: str) -> None:
     row = made()
     own_redis.stop()
     (message,) = act(admin_client, action, row)

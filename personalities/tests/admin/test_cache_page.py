@@ -13,7 +13,7 @@ from personalities.admin import cache_entries, wording
 from personalities.cache import inventory
 from personalities.cache.keys import Key, config_key
 from personalities.models import Personality
-from tooling.processes import Guarded
+from tooling.processes import SupervisedServer
 
 PAGE = "/admin/cache/"
 NUMBERS = f"{PAGE}numbers/"
@@ -244,7 +244,7 @@ def test_page__out_of_touch__says_since_when(
 
 
 def test_page__redis_away__says_so_and_shows_the_breaker(
-    admin_client: Client, rows: dict[str, Personality], own_redis: Guarded
+    admin_client: Client, rows: dict[str, Personality], own_redis: SupervisedServer
 ) -> None:
     own_redis.stop()
     admin_client.get(NUMBERS)
@@ -325,7 +325,7 @@ def test_warm_all__active_ones__are_copied(
 
 @committing
 def test_forget_all__redis_away__copies_near_go_and_it_says_what_did_not_happen(
-    admin_client: Client, rows: dict[str, Personality], own_redis: Guarded
+    admin_client: Client, rows: dict[str, Personality], own_redis: SupervisedServer
 ) -> None:
     Personality.objects.lookup_many(rows)
     own_redis.stop()
@@ -335,7 +335,9 @@ def test_forget_all__redis_away__copies_near_go_and_it_says_what_did_not_happen(
 
 
 @committing
-def test_warm_all__redis_away__says_so(admin_client: Client, rows: dict[str, Personality], own_redis: Guarded) -> None:
+def test_warm_all__redis_away__says_so(
+    admin_client: Client, rows: dict[str, Personality], own_redis: SupervisedServer
+) -> None:
     own_redis.stop()
     (said,) = press(admin_client, "warm-all/")
     assert said.startswith("Nothing was warmed. Redis at")

@@ -11,7 +11,7 @@ from django_redis import get_redis_connection
 
 from personalities.models import Personality
 from personalities.tests.admin.browser import LIST, committing, made
-from tooling.processes import Guarded
+from tooling.processes import SupervisedServer
 
 
 def queries_of_list(client: Client) -> int:
@@ -34,7 +34,7 @@ def round_trips(redis: Any) -> int:
     return int(statistics["total_reads_processed"])
 
 
-def test_list__8_rows__costs_one_round_trip_to_redis(admin_client: Client, own_redis: Guarded) -> None:
+def test_list__8_rows__costs_one_round_trip_to_redis(admin_client: Client, own_redis: SupervisedServer) -> None:
     trips, redis = [], get_redis_connection("default")
     for number in range(8):
         made(f"n{number}")
@@ -53,7 +53,7 @@ def test_list__copy_in_redis__says_cached(admin_client: Client) -> None:
 
 
 @committing
-def test_list__redis_away__still_answers(admin_client: Client, own_redis: Guarded) -> None:
+def test_list__redis_away__still_answers(admin_client: Client, own_redis: SupervisedServer) -> None:
     made()
     Personality.objects.get_config("mira")
     own_redis.stop()

@@ -1,4 +1,4 @@
-"""Running a server with less rights than root, without opening anybody's folders to it."""
+"""Runs a server with fewer rights than root, without opening anybody's folders to it."""
 
 import os
 import pwd
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tooling.errors import Refusal
+from tooling import Refusal
 
 User = tuple[int, int]  # uid, gid
 
@@ -19,7 +19,7 @@ User = tuple[int, int]  # uid, gid
 class Folder:
     """A folder that belongs to `user`, and the name under which a process of that user can reach it.
 
-    An unprivileged user cannot walk to a folder below a home of mode 0700, but it can use one that was opened for it:
+    An unprivileged user cannot walk to a folder below a home of mode 0700, but can use one that was opened for it:
     on Linux `/proc/self/fd/N` leads straight there.
     """
 
@@ -30,6 +30,7 @@ class Folder:
 
     @classmethod
     def make(cls, path: Path, user: User | None) -> "Folder":
+        """Create the folder at `path` for `user`, or for ourselves, and open it if the user could not walk there."""
         path.mkdir(parents=True, exist_ok=True)
         path.chmod(0o700)
         if user is None:
@@ -50,15 +51,17 @@ class Folder:
         return f"{self.name}/{name}"
 
     def remove(self, name: str) -> None:
+        """Delete a file that `write` made."""
         (self.path / name).unlink()
 
     def rights(self, hold: Sequence[int]) -> dict[str, Any]:
-        """Keyword arguments of subprocess.run for a program that works in this folder, and keeps `hold` open."""
+        """Return keyword arguments of subprocess.run for a program that works in this folder and keeps `hold` open."""
         keep: dict[str, Any] = {"pass_fds": (*self.descriptors, *hold), "cwd": "/"}
         return keep | ({"user": self.user[0], "group": self.user[1], "extra_groups": []} if self.user else {})
 
 
 def unprivileged_user() -> User:
+    """Return uid and gid of `nobody`; raise Refusal if there is no such user."""
     try:
         nobody = pwd.getpwnam("nobody")
     except KeyError:
@@ -67,15 +70,15 @@ def unprivileged_user() -> User:
 
 
 def can_run(program: Path, user: User) -> bool:
+    """Whether `user` can reach and execute `program`."""
+    uid, gid = user
+    command = [str(program), "--version"]
     try:
-        version = [str(program), "--version"]
-        return (
-            subprocess.run(version, capture_output=True, user=user[0], group=user[1], extra_groups=[]).returncode == 0
-        )
+        return subprocess.run(command, capture_output=True, user=uid, group=gid, extra_groups=[]).returncode == 0
     except PermissionError:
         return False
 
 
 def is_open_to_all(folder: Path) -> bool:
-    """Whether everybody may walk to `folder` and into it."""
+    """Whether every user can walk to `folder` and into it."""
     return folder.is_dir() and all(path.stat().st_mode & stat.S_IXOTH for path in (folder, *folder.parents))
