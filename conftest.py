@@ -13,9 +13,9 @@ from redis import Redis
 from rest_framework.test import APIClient
 
 from coherence.cache import CoherentCache
-from coherence.clock import clock
 from coherence.feed import feed
 from coherence.listener import listener
+from resilience.clock import clock
 from tooling.processes import SupervisedServer
 from tooling.redis import start as start_redis
 

@@ -14,8 +14,6 @@ from accounts.copies import near as near_user
 from accounts.models import ApiKey
 from chat.errors import invalid_key, no_such_model, upstream
 from coherence.cache import may_answer
-from coherence.deadline import answer_within
-from coherence.outage import outage
 from personalities.config import PersonalityConfig
 from personalities.copies import hit
 from personalities.models import Personality
@@ -23,6 +21,7 @@ from personalities.prompt import Wishes
 from preferences.copies import copies as preferences
 from preferences.managers import NO_WISHES
 from preferences.models import Preferences
+from resilience.database import answer_within, outage
 
 T = TypeVar("T")
 

@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import Any
 
 from chat.callers import Caller
-from coherence.deadline import answer_within
 from personalities.config import PersonalityConfig
 from personalities.models import Personality
+from resilience.database import answer_within
 
 SECONDS = 2.0
 

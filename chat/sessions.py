@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from chat.callers import Caller, in_thread
 from chat.errors import not_from_our_page, not_signed_in
 from chat.exchange import Exchange
-from coherence.deadline import answer_within
+from resilience.database import answer_within
 
 SECONDS = 2.0
 # No more is believed: the body is not read yet, and what a form would say in it counts for nothing.

@@ -8,13 +8,13 @@ from typing import Any, ClassVar, Generic, TypeVar
 from django.db import Error, connection
 
 from coherence.answer import Answer, Source
-from coherence.deadline import answer_within
 from coherence.feed import IN_TOUCH_SECONDS, feed
 from coherence.flight import SingleFlight
 from coherence.listener import listener
 from coherence.near import NONE, Copy, NearCache
 from coherence.shared import Nothing, Shared
 from coherence.transactions import IDLE, here, in_transaction
+from resilience.database import answer_within
 
 K = TypeVar("K")
 V = TypeVar("V")

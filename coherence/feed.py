@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 from django.db import connection
 
 from coherence import log
-from coherence.clock import clock
 from coherence.log import Line
 from coherence.models import EVERYTHING
 from coherence.transactions import in_transaction
+from resilience.clock import clock
 
 IN_TOUCH_SECONDS = 1.2  # what was true this long ago is believed without another word
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from typing import Generic, TypeVar
 
-from coherence.clock import clock
+from resilience.clock import clock
 
 K = TypeVar("K")
 V = TypeVar("V")

@@ -12,8 +12,8 @@ from django.db import DEFAULT_DB_ALIAS, Error, connections
 from psycopg_pool import ConnectionPool
 
 from coherence import log
-from coherence.deadline import DeadlineConnection, answer_within
 from coherence.feed import ChangeFeed, feed
+from resilience.database import DeadlineConnection, answer_within
 
 logger = logging.getLogger(__name__)
 

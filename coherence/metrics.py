@@ -8,8 +8,8 @@ from prometheus_client.registry import Collector
 
 from coherence.cache import CoherentCache
 from coherence.feed import feed
-from coherence.redis.errors import errors
-from coherence.redis.pool import breaker_of
+from resilience.redis_errors import errors
+from resilience.redis_pool import breaker_of
 
 
 class CoherenceCollector(Collector):

@@ -6,7 +6,7 @@ from django.http.response import HttpResponseBase
 from django.middleware.common import CommonMiddleware
 from django.utils.deprecation import MiddlewareMixin
 
-from coherence.deadline import answer_within
+from resilience.database import answer_within
 
 
 class DatabaseDeadlineMiddleware:

@@ -5,10 +5,10 @@ from django.db import Error, connection
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 
-from coherence.deadline import answer_within
 from coherence.feed import feed
 from coherence.listener import listener
 from personalities.cache import inventory
+from resilience.database import answer_within
 
 
 @never_cache

@@ -13,12 +13,12 @@ from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 from environs import Env, validate
 
-from coherence.deadline import DeadlineConnection
 from companion import __version__
 from companion.llm_models import checked as checked_llm_models
 from companion.llm_url import checked as checked_llm_url
 from companion.redis_url import split_credentials
 from rate_limits.rate import parse as rate
+from resilience.database import DeadlineConnection
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env()
@@ -129,7 +129,7 @@ REDIS_CACHE: dict[str, Any] = {
         "SOCKET_TIMEOUT": 0.1,  # seconds
         "USERNAME": REDIS_USERNAME,
         "PASSWORD": REDIS_PASSWORD,  # here and not in LOCATION, where error pages would show it
-        "CONNECTION_POOL_CLASS": "coherence.redis.pool.BreakerPool",  # counts and logs what is ignored above it
+        "CONNECTION_POOL_CLASS": "resilience.redis_pool.BreakerPool",  # counts and logs what is ignored above it
         "CONNECTION_POOL_KWARGS": {
             "max_connections": 100,
             "protocol": 2,  # the third takes four round trips to connect, each of which may wait for a timeout
@@ -245,6 +245,7 @@ LOGGING = {
         "accounts": {"level": LOG_LEVEL},
         "chat": {"level": LOG_LEVEL},
         "coherence": {"level": LOG_LEVEL},
+        "resilience": {"level": LOG_LEVEL},
         "httpx": {"level": "WARNING"},  # a line for each answer of the language model
     },
 }

@@ -1,7 +1,7 @@
 """The recent messages of a conversation: the list `conversation:{id}` in Redis. The one module that talks to it.
 
 Redis may lose, keep, repeat and reorder what it is told; `recent` believes no list that it has not checked. What goes
-wrong is counted below, in `coherence.redis`, and never raised.
+wrong is counted below, in `resilience.redis_errors`, and never raised.
 """
 
 from collections.abc import Callable, Sequence

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from django.conf import settings
 from redis.exceptions import RedisError
 
-from coherence.redis.pool import BreakerPool, pool_of
 from rate_limits.gcra import Verdict, judge, nearest
 from rate_limits.limits import Limit
 from rate_limits.process import process
 from rate_limits.redis import ask
+from resilience.redis_pool import BreakerPool, pool_of
 
 
 async def aadmit_all(limits: Sequence[Limit]) -> Verdict:

@@ -5,12 +5,12 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
-from coherence.clock import clock
 from rate_limits.gcra import Verdict, fits, judge, nearest
 from rate_limits.known import Known
 from rate_limits.limits import Limit
 from rate_limits.rate import MICROSECONDS
 from rate_limits.redis import Claim
+from resilience.clock import clock
 
 CAPACITY = 10_000  # subjects; who has asked least lately is forgotten
 # All of a limit may have been used through Redis a moment before it went away. This much of a share is left then, and

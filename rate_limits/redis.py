@@ -7,9 +7,9 @@ from typing import NamedTuple
 from django.conf import settings
 from redis.exceptions import NoScriptError
 
-from coherence.redis.loops import here
-from coherence.redis.pool import BreakerPool
 from rate_limits.limits import Limit
+from resilience.redis_async import pool_of_running_loop
+from resilience.redis_pool import BreakerPool
 
 # A key holds the moment at which its limit is wholly unused again; without a key it is unused now. What processes have
 # admitted by themselves can make it a fifth more than full. What is above that was written under another rate, or
@@ -55,7 +55,7 @@ async def ask(pool: BreakerPool, limits: Sequence[Limit], claims: Sequence[Claim
 
 
 async def _run(pool: BreakerPool, *arguments: str | int) -> list[int]:
-    redis = await here(pool)
+    redis = await pool_of_running_loop(pool)
     try:
         reply: list[int] = await redis.execute("EVALSHA", SHA, *arguments)
     except NoScriptError:  # it has restarted, or was told to forget scripts

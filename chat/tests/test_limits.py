@@ -10,8 +10,8 @@ from chat.asgi import Chat
 from chat.backends.console import Console
 from chat.limits import by_rate
 from chat.tests.conftest import served
-from coherence.tests.redis.conftest import use_pool  # noqa: F401  a fixture
 from rate_limits.rate import parse
+from resilience.tests.redis.conftest import use_pool  # noqa: F401  a fixture
 
 BODY = {"model": "elara", "messages": [{"role": "user", "content": "Hi."}]}
 

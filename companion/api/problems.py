@@ -8,7 +8,7 @@ from rest_framework.exceptions import UnsupportedMediaType, ValidationError
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
-from coherence.outage import outage
+from resilience.database import outage
 
 logger = logging.getLogger(__name__)
 

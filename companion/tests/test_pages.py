@@ -10,9 +10,9 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from rest_framework.test import APIClient
 
-from coherence.clock import clock
 from coherence.feed import IN_TOUCH_SECONDS, feed
 from coherence.listener import listener
+from resilience.clock import clock
 
 OPEN = {"", "livez", "readyz", "api/schema/", "api/docs/", "admin/login/", "accounts/login/"}
 PAGES = {"admin/personalities/personality/": "admin", "chat/": "accounts"}  # for people, who are sent to a login

@@ -11,7 +11,7 @@ from django.core.cache import caches
 from rest_framework.test import APIClient
 
 from accounts.models import ApiKey
-from coherence.redis.keys import RedisUnavailable
+from coherence.redis_keys import RedisUnavailable
 from personalities import managers, startup
 from personalities.cache import inventory
 from personalities.models import Personality

@@ -9,12 +9,12 @@ import pytest
 from django_redis import get_redis_connection
 from redis import Redis
 
-from coherence.redis.errors import error_log, errors
-from coherence.redis.pool import breaker_of
 from coherence.tests.patience import until
 from conversations.models import Conversation
 from conversations.recent import sources
 from conversations.tests.talk import contents, in_redis, kept, key_of, said, talk, turn
+from resilience.redis_errors import error_log, errors
+from resilience.redis_pool import breaker_of
 from tooling.processes import SupervisedServer, free_port
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -7,7 +7,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from coherence.redis.keys import RedisUnavailable
+from coherence.redis_keys import RedisUnavailable
 from personalities import copies
 from personalities.cache import inventory
 from personalities.models import Personality

@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import User
 
-from coherence.redis.keys import RedisUnavailable
+from coherence.redis_keys import RedisUnavailable
 from personalities.admin.wording import counted, lasting
 from personalities.cache import inventory
 from personalities.cache.inventory import Entry, Survey

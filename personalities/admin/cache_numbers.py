@@ -9,10 +9,10 @@ from coherence.answer import SOURCES, Source
 from coherence.cache import CoherentCache
 from coherence.feed import feed
 from coherence.listener import listener
-from coherence.redis.pool import breaker_of
 from coherence.shared import Nothing
 from personalities.admin.cache_entries import redis
 from personalities.admin.wording import ago, counted, share
+from resilience.redis_pool import breaker_of
 
 TITLES = {"personality": "Personalities", "preferences": "Preferences", "user": "Users", "api_key": "API keys"}
 

@@ -10,10 +10,10 @@ from typing import Any
 from django.conf import settings
 from django.core.cache import cache
 
-from coherence.redis.pool import is_away
 from coherence.shared import Shared
 from personalities.cache.keys import Key, config_key, id_key
 from personalities.config import SHAPE, PersonalityConfig
+from resilience.redis_pool import is_away
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 from django.conf import settings
 from django.core.cache import caches
 
-from coherence.redis.keys import RedisUnavailable, connected, is_no_text, rounds, scan
+from coherence.redis_keys import RedisUnavailable, connected, is_no_text, rounds, scan
 from personalities import cache
 from personalities.cache.keys import CONFIG, Key, config_key, id_key, is_ours, key_of, pattern
 from personalities.config import PersonalityConfig

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from coherence.redis.keys import RedisUnavailable
+from coherence.redis_keys import RedisUnavailable
 from personalities.management.report import print_json
 
 

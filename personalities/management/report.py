@@ -11,7 +11,7 @@ from django.core.management.base import CommandError
 from rich.console import Console
 from rich.table import Table
 
-from coherence.redis.keys import RedisUnavailable
+from coherence.redis_keys import RedisUnavailable
 from personalities.names import InvalidName, canonical
 
 

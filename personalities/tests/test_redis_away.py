@@ -60,7 +60,7 @@ def test_lookups__redis_stopped__it_is_logged_once(
     for _ in range(100):
         forget_near()
         Personality.objects.get_id("elara")
-    assert [record.name for record in caplog.records] == ["coherence.redis"]
+    assert [record.name for record in caplog.records] == ["resilience.redis"]
 
 
 def test_lookups__redis_switched_off__from_the_database(elara: Personality, settings: Any, redis: object) -> None:

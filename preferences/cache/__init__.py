@@ -11,9 +11,9 @@ import msgspec
 from django.conf import settings
 from django.core.cache import cache
 
-from coherence.redis.pool import is_away
 from coherence.shared import Shared
 from personalities.prompt import Wishes
+from resilience.redis_pool import is_away
 
 # The key, which the change log calls it too. People type it into redis-cli.
 TRIGGER_KEY = "'prefs:' || {row}.user_id"

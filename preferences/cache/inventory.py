@@ -7,7 +7,7 @@ from typing import Any, cast
 from django.conf import settings
 from django.core.cache import caches
 
-from coherence.redis.keys import connected, is_no_text, scan
+from coherence.redis_keys import connected, is_no_text, scan
 from personalities.prompt import Wishes
 from preferences.cache import believe, key_of
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from coherence.tests.redis.conftest import _count_from_nought, admin, hasty, pool, use_pool  # noqa: F401  fixtures
 from rate_limits.limits import Limit
 from rate_limits.process import process
 from rate_limits.rate import MICROSECONDS
 from rate_limits.redis import SOURCE, Claim
+from resilience.tests.redis.conftest import _count_from_nought, admin, hasty, pool, use_pool  # noqa: F401  fixtures
 
 Ask = Callable[[Sequence[Limit], float], tuple[bool, list[int]]]
 NOTHING = Claim(0, 0)

@@ -23,7 +23,7 @@ from django.conf import settings
 settings.CACHES["default"]["OPTIONS"] |= {"SOCKET_TIMEOUT": 20, "SOCKET_CONNECT_TIMEOUT": 20}
 django.setup()
 import asyncio
-from coherence.redis.pool import pool_of
+from resilience.redis_pool import pool_of
 from rate_limits.tests.crowd import together
 
 pool_of().breaker.retry_after = (0, 0)  # so that Redis is noticed at once when it is back

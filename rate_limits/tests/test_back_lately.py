@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from coherence.redis.pool import BreakerPool
 from coherence.tests.patience import SECONDS, Clock
-from coherence.tests.redis.test_stopped import again
 from rate_limits.limiter import aadmit_all
 from rate_limits.limits import Limit
 from rate_limits.process import process
 from rate_limits.rate import Rate
 from rate_limits.tests.crowd import RATE, in_turn
+from resilience.redis_pool import BreakerPool
+from resilience.tests.redis.test_stopped import again
 from tooling.processes import SupervisedServer
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from coherence.redis.errors import errors
-from coherence.redis.pool import BreakerPool
 from coherence.tests.patience import SECONDS
-from coherence.tests.redis.test_frozen import frozen
-from coherence.tests.redis.test_stopped import again
 from rate_limits.tests.crowd import ask_all, crowd, in_turn, together
+from resilience.redis_errors import errors
+from resilience.redis_pool import BreakerPool
+from resilience.tests.redis.test_frozen import frozen
+from resilience.tests.redis.test_stopped import again
 from tooling.processes import SupervisedServer, free_port
 
 

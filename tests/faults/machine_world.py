@@ -11,11 +11,11 @@ from django.db import connection
 from coherence.answer import Source
 from coherence.feed import IN_TOUCH_SECONDS, feed
 from coherence.listener import listener
-from coherence.redis.pool import breaker_of
 from personalities.cache import redis_names
 from personalities.cache.keys import Key
 from personalities.config import PersonalityConfig
 from personalities.models import Personality
+from resilience.redis_pool import breaker_of
 from tests.faults import machine_writes
 from tests.faults.servers import RedisServer
 

@@ -7,11 +7,11 @@ from typing import Any
 import psutil
 
 from accounts import copies as verdicts
-from coherence.clock import clock
 from coherence.feed import feed
-from coherence.redis.pool import breaker_of
 from personalities.copies import copies
 from personalities.models import Personality
+from resilience.clock import clock
+from resilience.redis_pool import breaker_of
 from tests.faults import crowds, doorman, loads
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from coherence.flight import SingleFlight
 from coherence.near import NearCache
-from coherence.redis.breaker import Breaker
+from resilience.circuit_breaker import Breaker
 
 
 def without_breaker() -> None:

@@ -38,7 +38,7 @@ BRIEFLY = hypothesis_settings(PLAY, derandomize=True, max_examples=50)
 def world(
     settings: Any, tmp_path: Path, forget_near: Callable[[], None], caplog: pytest.LogCaptureFixture
 ) -> Iterator[World]:
-    caplog.set_level(logging.CRITICAL, "coherence.redis")  # a line each time that Redis goes and comes
+    caplog.set_level(logging.CRITICAL, "resilience.redis")  # a line each time that Redis goes and comes
     server = RedisServer(tmp_path / "redis")
     settings.REDIS_LOCATION = server.url
     settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": server.url}}

@@ -8,11 +8,11 @@ from django.conf import settings as django_settings
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
-from coherence.redis.pool import breaker_of
 from personalities.admin import cache_entries, wording
 from personalities.cache import inventory
 from personalities.cache.keys import Key, config_key
 from personalities.models import Personality
+from resilience.redis_pool import breaker_of
 from tooling.processes import SupervisedServer
 
 PAGE = "/admin/cache/"
@@ -207,7 +207,7 @@ def test_survey__more_keys_than_it_looks_at__says_that_there_may_be_more(
     for number in range(100):
         redis.set(redis_key((None, f"n-{number}")), "{}")
     assert inventory.survey(1).complete
-    monkeypatch.setattr("coherence.redis.keys.SCAN_COUNT", 10)
+    monkeypatch.setattr("coherence.redis_keys.SCAN_COUNT", 10)
     monkeypatch.setattr(inventory, "SURVEY_ROUNDS", 2)
     survey = inventory.survey(1)
     assert not survey.complete

@@ -9,9 +9,9 @@ from django.core.cache import cache
 from django_redis import get_redis_connection
 from redis.exceptions import AuthenticationError, ResponseError
 
-from coherence.redis.errors import errors
-from coherence.redis.pool import BreakerPool
-from coherence.tests.redis.use import do_everything, open_until_now, read
+from resilience.redis_errors import errors
+from resilience.redis_pool import BreakerPool
+from resilience.tests.redis.use import do_everything, open_until_now, read
 from tooling.processes import free_port
 
 
@@ -88,7 +88,7 @@ def test_writes_refused__each_reason__counted_logged_once_and_reads_go_on(
     assert errors.keys() == {error}
     assert errors[error] >= 9  # set, and both of set_many's pipeline
     assert pool.breaker.opened == 0
-    lines = [record for record in caplog.records if record.name == "coherence.redis"]
+    lines = [record for record in caplog.records if record.name == "resilience.redis"]
     assert [(line.levelname, line.exc_info) for line in lines] == [("WARNING", None)]
     assert error in caplog.text
     assert "secret" not in caplog.text

@@ -10,24 +10,29 @@ from time import monotonic, sleep
 from typing import Any
 
 import pytest
-from redis.exceptions import TimeoutError
-
-from coherence.redis import loops
 from coherence.redis.errors import errors
 from coherence.redis.loops import CONNECTIONS
 from coherence.redis.pool import BreakerPool
 from coherence.tests.redis.test_frozen import frozen
 from coherence.tests.redis.use import Run, execute
+from redis.exceptions import TimeoutError
+
+from resilience import redis_async
+from resilience.redis_async import CONNECTIONS
+from resilience.redis_errors import errors
+from resilience.redis_pool import BreakerPool
+from resilience.tests.redis.test_frozen import frozen
+from resilience.tests.redis.use import Run, execute
 from tooling.processes import SupervisedServer
 
 FORK = """
 import asyncio, os, signal, sys
-from coherence.redis.loops import here
-from coherence.redis.pool import BreakerPool
+from resilience.redis_async import pool_of_running_loop
+from resilience.redis_pool import BreakerPool
 pool = BreakerPool.from_url(sys.argv[1], socket_timeout=20, socket_connect_timeout=20)
 
 async def ping():
-    return await (await here(pool)).execute("PING")
+    return await (await pool_of_running_loop(pool)).execute("PING")
 
 with asyncio.Runner() as loop:
     loop.run(ping())
@@ -49,7 +54,7 @@ def test_loop__each_in_a_thread__a_pool_of_its_own_that_ends_with_it(pool: Break
     with ThreadPoolExecutor(8) as threads:
         assert list(threads.map(lambda _: asyncio.run(ping()), range(8))) == [{b"PONG"}] * 8
     assert not errors
-    assert not loops._pools
+    assert not redis_async._pools
 
 
 def test_loop__more_at_once_than_connections__they_queue(pool: BreakerPool, run: Run, admin: Any) -> None:

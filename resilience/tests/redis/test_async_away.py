@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from redis.exceptions import ConnectionError, ResponseError, TimeoutError
-
-from coherence.redis.errors import errors
-from coherence.redis.loops import CONNECTIONS
-from coherence.redis.pool import BreakerOpen, BreakerPool
-from coherence.tests.patience import SECONDS
 from coherence.tests.redis.test_frozen import frozen
 from coherence.tests.redis.test_stopped import again
 from coherence.tests.redis.use import Run, execute, open_until_now, read
+from redis.exceptions import ConnectionError, ResponseError, TimeoutError
+
+from coherence.tests.patience import SECONDS
+from resilience.redis_async import CONNECTIONS
+from resilience.redis_errors import errors
+from resilience.redis_pool import BreakerOpen, BreakerPool
+from resilience.tests.redis.test_frozen import frozen
+from resilience.tests.redis.test_stopped import again
+from resilience.tests.redis.use import Run, execute, open_until_now, read
 from tooling.processes import SupervisedServer
 
 

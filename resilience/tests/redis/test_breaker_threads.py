@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from coherence.redis.breaker import Breaker
 from coherence.tests.patience import Clock
-from coherence.tests.redis.conftest import THREADS
+from resilience.circuit_breaker import Breaker
+from resilience.tests.redis.conftest import THREADS
 
 
 def test_allow__many_threads_when_a_probe_is_due__exactly_one(breaker: Breaker, clock: Clock) -> None:
@@ -57,8 +57,8 @@ def test_open__many_refused_calls__one_line_each_way(
             assert breaker.allow()
             end()
     assert [(record.name, record.levelname) for record in caplog.records] == [
-        ("coherence.redis", "WARNING"),
-        ("coherence.redis", "INFO"),
+        ("resilience.redis", "WARNING"),
+        ("resilience.redis", "INFO"),
     ]
     assert "5.0 s (no route to host)" in caplog.text
 
@@ -82,7 +82,7 @@ def test_log__slow_handler__other_threads_do_not_wait(
         breaker.refused()
         clock.now += 5
         breaker.allow()
-    logger, handler = logging.getLogger("coherence.redis"), Slow()
+    logger, handler = logging.getLogger("resilience.redis"), Slow()
     logger.addHandler(handler)
     with caplog.at_level(logging.INFO):
         end(breaker)

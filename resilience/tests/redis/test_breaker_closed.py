@@ -2,8 +2,8 @@
 
 import pytest
 
-from coherence.redis.breaker import Breaker
 from coherence.tests.patience import Clock
+from resilience.circuit_breaker import Breaker
 
 
 def test_refused__closed__opens_at_once_for_the_pause(breaker: Breaker, clock: Clock) -> None:

@@ -5,10 +5,10 @@ from typing import Any, cast
 
 from django.core.cache import cache
 
-from coherence.redis.breaker import Breaker
-from coherence.redis.loops import here
-from coherence.redis.pool import BreakerPool
 from coherence.tests.patience import SECONDS
+from resilience.circuit_breaker import Breaker
+from resilience.redis_async import pool_of_running_loop
+from resilience.redis_pool import BreakerPool
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
@@ -43,4 +43,4 @@ def open_until_now(breaker: Breaker) -> None:
 
 
 async def execute(pool: BreakerPool, *command: Any) -> Any:
-    return await (await here(pool)).execute(*command)
+    return await (await pool_of_running_loop(pool)).execute(*command)

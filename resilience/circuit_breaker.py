@@ -1,26 +1,27 @@
-"""A circuit breaker: may a server that has stopped answering be asked, and by whom? Knows nothing of Redis.
+"""A circuit breaker: it decides whether Redis may be asked at all after it has stopped answering.
 
-It lives in the connection pool: further up, django-redis has swallowed the errors that it needs to see.
+It lives in the connection pool, because further up django-redis swallows the errors it needs to see.
 """
 
+import logging
 import random
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 
-from coherence.redis import logger
+logger = logging.getLogger("resilience.redis")
 
-TIMEOUTS = 3  # so many of them open it,
-TIMEOUT_WINDOW = 5.0  # if they come within so many seconds
+TIMEOUTS = 3  # this many timeouts
+TIMEOUT_WINDOW = 5.0  # within this many seconds open the breaker
 
 
 class Breaker:
-    """Of one server, in one process; shared by its threads.
+    """The breaker of one server in one process, shared by its threads.
 
-    Closed, it lets everybody through. Open, nobody, for `retry_after` seconds (jittered, so that processes do not come
-    back in step); then it is half-open: one caller, the probe, decides whether it closes or stays open that long again.
-    A probe that never reports is given up after as long, and the next caller is the probe.
+    Closed, it lets every caller through. Open, it lets none through for `retry_after` seconds, jittered so that
+    processes do not retry in step. Then it is half-open: a single caller, the probe, decides whether it closes or stays
+    open for another period. A probe that never reports is given up after the same time, and the next caller probes.
     """
 
     def __init__(
@@ -28,32 +29,32 @@ class Breaker:
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[float, float], float] = random.uniform,
     ) -> None:
-        self.retry_after = (2.0, 5.0)  # seconds: the range of the jitter
-        self.opened = 0  # times, for metrics; a probe that fails is not another one
+        self.retry_after = (2.0, 5.0)  # seconds, the range of the jitter
+        self.opened = 0  # how often it opened, for metrics; a failed probe does not count again
         self._clock = clock
         self._jitter = jitter
         self._state = "closed"
         self._retry_at = 0.0
         self._timeouts: deque[float] = deque(maxlen=TIMEOUTS)
-        self._lock = threading.Lock()  # of state changes; nobody logs, let alone asks the server, while holding it
+        self._lock = threading.Lock()  # guards state changes; never held while logging or talking to the server
 
     @property
     def state(self) -> str:
-        """ "closed", "open", or "half-open": a probe is on its way."""
+        """ "closed", "open" or "half-open", which means that a probe is under way."""
         return self._state
 
     @property
     def is_open(self) -> bool:
-        """Would `allow` refuse? False as soon as a probe is due. Costs next to nothing and changes nothing."""
+        """Whether `allow` would refuse. False as soon as a probe is due. Cheap, and changes nothing."""
         return self._state != "closed" and self._clock() < self._retry_at
 
     def allow(self) -> bool:
-        """May this caller ask the server? Whoever gets True while it is not closed is the probe."""
+        """Whether this caller may ask the server. A caller allowed while the breaker is not closed is the probe."""
         return self._state == "closed" or (not self.is_open and self._becomes_probe())
 
     def succeeded(self) -> None:
-        """The server replied. Only the probe's reply closes it: one sent before it opened proves nothing."""
-        if self._state == "closed":  # every reply of a healthy server comes by here: no lock
+        """Record a reply. Only the probe's closes the breaker: a request sent before it opened proves nothing."""
+        if self._state == "closed":  # every reply of a healthy server passes here, so no lock
             return
         with self._lock:
             closes = self._state == "half-open"
@@ -63,20 +64,20 @@ class Breaker:
             logger.info("Circuit breaker closed: Redis answers again.")
 
     def refused(self, why: str = "connection refused") -> None:
-        """The server cannot be reached, or lets nobody in: open at once."""
+        """Record that the server cannot be reached or admits nobody: open at once. `why` goes into the log."""
         self._failed(why, lambda: True)
 
     def timed_out(self) -> None:
-        """The server was silent for too long: open when it does that a third time within 5 s."""
+        """Record a timeout: open at the third within 5 s."""
         self._failed(f"{TIMEOUTS} timeouts within {TIMEOUT_WINDOW:.0f} s", self._timed_out_too_often)
 
     def lost(self) -> None:
-        """A connection broke while in use. The server may have restarted, so the next connect decides."""
+        """Record a connection that broke while in use. The server may have restarted, so the next connect decides."""
         self._failed("connection lost", lambda: False)
 
     def _becomes_probe(self) -> bool:
         with self._lock:
-            if self.is_open:  # another thread was quicker
+            if self.is_open:  # another thread was faster
                 return False
             if self._state != "closed":
                 self._state = "half-open"
@@ -84,7 +85,7 @@ class Breaker:
             return True
 
     def _failed(self, why: str, opens: Callable[[], bool]) -> None:
-        """What fails while it is open was sent before, and does not prolong it."""
+        """Failures while it is open belong to requests sent earlier, and do not prolong it."""
         with self._lock:
             opening = self._state == "closed" and opens()
             if opening or self._state == "half-open":
@@ -95,7 +96,7 @@ class Breaker:
             logger.warning("Circuit breaker open: Redis is left alone for %.1f s (%s).", pause, why)
 
     def _pause(self) -> float:
-        """How long nobody is let through from now on."""
+        """Start a period in which no caller is let through; return its length in seconds."""
         pause = self._jitter(*self.retry_after)
         self._retry_at = self._clock() + pause
         return pause

@@ -8,13 +8,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from coherence.tests.redis.use import do_everything, open_until_now, ping, read, write
 from django.core.cache import cache
 from redis.exceptions import ConnectionError
 
-from coherence.redis.errors import errors
-from coherence.redis.pool import BreakerPool
 from coherence.tests.patience import until
-from coherence.tests.redis.use import do_everything, open_until_now, ping, read, write
+from resilience.redis_errors import errors
+from resilience.redis_pool import BreakerPool
+from resilience.tests.redis.use import do_everything, open_until_now, ping, read, write
 from tooling.processes import SupervisedServer
 from tooling.redis import start as start_redis
 

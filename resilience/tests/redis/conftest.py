@@ -7,15 +7,16 @@ from typing import Any, cast
 
 import pytest
 import uvloop
+from coherence.tests.redis.use import Run, write
 from django_redis import get_redis_connection
 from django_redis.pool import ConnectionFactory
 from redis import Redis
 
-from coherence.redis.breaker import Breaker
-from coherence.redis.errors import error_log
-from coherence.redis.pool import BreakerPool, _pool_of
 from coherence.tests.patience import SECONDS, Clock, until
-from coherence.tests.redis.use import Run, write
+from resilience.circuit_breaker import Breaker
+from resilience.redis_errors import error_log
+from resilience.redis_pool import BreakerPool, find_pool
+from resilience.tests.redis.use import Run, write
 from tooling.processes import SupervisedServer
 
 THREADS = 50
@@ -49,7 +50,7 @@ def use_pool(settings: Any, own_redis: SupervisedServer) -> Iterator[Callable[..
 
     def use(**options: Any) -> BreakerPool:
         patience = {"SOCKET_TIMEOUT": SECONDS, "SOCKET_CONNECT_TIMEOUT": SECONDS}
-        pool_class = {"CONNECTION_POOL_CLASS": "coherence.redis.pool.BreakerPool"}
+        pool_class = {"CONNECTION_POOL_CLASS": "resilience.redis_pool.BreakerPool"}
         default = settings.CACHES["default"]
         settings.CACHES = {"default": default | {"OPTIONS": default["OPTIONS"] | patience | pool_class | options}}
         pool = get_redis_connection("default").connection_pool
@@ -59,7 +60,7 @@ def use_pool(settings: Any, own_redis: SupervisedServer) -> Iterator[Callable[..
 
     yield use
     # Pools outlive their caches, and a later test's server may get this port.
-    _pool_of.cache_clear()
+    find_pool.cache_clear()
     if pool := cast(Any, ConnectionFactory)._pools.pop(settings.REDIS_LOCATION, None):
         pool.disconnect()
 

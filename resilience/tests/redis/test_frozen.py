@@ -7,13 +7,14 @@ from typing import Any
 
 import psutil
 import pytest
+from coherence.tests.redis.use import do_everything, open_until_now, ping, read, write
 from django.core.cache import cache
 from redis.exceptions import TimeoutError
 
-from coherence.redis.errors import error_log, errors
-from coherence.redis.pool import BreakerPool
 from coherence.tests.patience import until
-from coherence.tests.redis.use import do_everything, open_until_now, ping, read, write
+from resilience.redis_errors import error_log, errors
+from resilience.redis_pool import BreakerPool
+from resilience.tests.redis.use import do_everything, open_until_now, ping, read, write
 from tooling.processes import SupervisedServer
 
 

@@ -5,9 +5,9 @@ from time import sleep
 
 import pytest
 
-from coherence.redis.errors import ErrorLog
 from coherence.tests.patience import Clock
-from coherence.tests.redis.conftest import THREADS
+from resilience.redis_errors import ErrorLog
+from resilience.tests.redis.conftest import THREADS
 
 
 def test_error_log__same_type_again__a_line_a_minute(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
@@ -16,7 +16,7 @@ def test_error_log__same_type_again__a_line_a_minute(clock: Clock, caplog: pytes
         clock.now += later
         log.warn(name, name)
     assert [record.getMessage() for record in caplog.records] == ["ReadOnlyError", "OutOfMemoryError", "ReadOnlyError"]
-    assert {(record.name, record.levelname) for record in caplog.records} == {("coherence.redis", "WARNING")}
+    assert {(record.name, record.levelname) for record in caplog.records} == {("resilience.redis", "WARNING")}
 
 
 def test_error_log__many_threads__every_error_counted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,19 +8,22 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from coherence.redis.errors import errors
+from coherence.redis.pool import BreakerPool, breaker_of
+from coherence.tests.redis.use import do_everything, read, write
 from django.core.cache import cache
 from redis.connection import SSLConnection, UnixDomainSocketConnection
 from redis.exceptions import ConnectionError
 
-from coherence.redis.errors import errors
-from coherence.redis.pool import BreakerPool, breaker_of
-from coherence.tests.redis.use import do_everything, read, write
+from resilience.redis_errors import errors
+from resilience.redis_pool import BreakerPool, breaker_of
+from resilience.tests.redis.use import do_everything, read, write
 from tooling.processes import SupervisedServer
 
 FORK = """
 import os, signal, sys
-from coherence.redis.errors import errors
-from coherence.redis.pool import BreakerPool
+from resilience.redis_errors import errors
+from resilience.redis_pool import BreakerPool
 pool = BreakerPool.from_url("redis://127.0.0.1:1/0")
 pool.breaker.refused()
 errors["TimeoutError"] += 1
@@ -43,7 +46,7 @@ def test_healthy__every_operation__nothing_counted_or_logged(
     assert read() == ["value"]
     assert errors == {}
     assert pool.breaker.state == "closed"
-    assert [record for record in caplog.records if record.name == "coherence.redis"] == []
+    assert [record for record in caplog.records if record.name == "resilience.redis"] == []
 
 
 def test_pool_exhausted__many_threads__counted_and_stays_closed(use_pool: Callable[..., BreakerPool]) -> None:

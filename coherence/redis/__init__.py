@@ -1,5 +1,0 @@
-"""Redis behind a circuit breaker."""
-
-import logging
-
-logger = logging.getLogger("coherence.redis")
