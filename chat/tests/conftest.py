@@ -18,8 +18,8 @@ from chat.backends.console import Console
 from chat.backends.upstream import Deadlines, Upstream
 from chat.tests import model_server
 from chat.tests.model_server import ModelServer
-from coherence.tests.patience import until
 from personalities.models import Personality
+from tests.waiting import wait_until
 
 SECRET = "sk-planted-upstream-key"
 SHORT = Deadlines(connect=0.5, first_byte=0.5, idle=0.5, total=1.0)
@@ -40,7 +40,7 @@ def served(application: Any) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0), backlog=1000) as listening:
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
-        until(lambda: server.started)
+        wait_until(lambda: server.started)
         try:
             yield f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
         finally:

@@ -19,7 +19,7 @@ from chat.tests import model_server as moods
 from chat.tests import raw
 from chat.tests.conftest import served, upstream
 from chat.tests.model_server import ModelServer
-from coherence.tests.patience import until
+from tests.waiting import wait_until
 
 PATIENT = Deadlines(connect=60, first_byte=60, idle=60, total=60)  # a busy machine is slow to connect 500
 
@@ -45,18 +45,18 @@ def test_caller__hangs_up__the_model_is_let_go_within_two_seconds(
 ) -> None:
     model.mood = mood if stream else moods.silent
     connection = raw.call(url, key, stream=stream)
-    until(lambda: model.connections == 1 and len(model.asked) == 1)
+    wait_until(lambda: model.connections == 1 and len(model.asked) == 1)
     raw.reset(connection)
-    until(lambda: model.connections == 0, 2)
-    until(lambda: numbers.streams == 0, 2)
+    wait_until(lambda: model.connections == 0, 2)
+    wait_until(lambda: numbers.streams == 0, 2)
 
 
 def test_caller__never_reads__cut_off(url: str, key: str, model: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exchange, "SEND_SECONDS", 0.5)
     model.mood = moods.flood
     with raw.call(url, key):
-        until(lambda: model.counted["sent"] > 10)
-        until(lambda: model.connections == 0)
+        wait_until(lambda: model.counted["sent"] > 10)
+        wait_until(lambda: model.connections == 0)
     assert numbers.streams == 0
 
 
@@ -87,7 +87,7 @@ def test_caller__two_hundred_reset_at_once__nothing_stays(url: str, key: str, mo
     model.mood = moods.wait_for_release
     for connection in [raw.call(url, key) for _ in range(200)]:
         raw.reset(connection)
-    until(lambda: model.connections == 0 and numbers.streams == 0)
+    wait_until(lambda: model.connections == 0 and numbers.streams == 0)
     model.mood = moods.speak
     with raw.call(url, key) as connection:
         raw.read_until(connection, b"[DONE]")
@@ -101,8 +101,8 @@ def test_caller__five_hundred_streams_at_once__no_connection_to_the_database(
     used = in_use(pool)
 
     def meanwhile() -> None:
-        until(lambda: model.counted["waiting"] == numbers.streams == 500)
-        until(lambda: in_use(pool) == used)
+        wait_until(lambda: model.counted["waiting"] == numbers.streams == 500)
+        wait_until(lambda: in_use(pool) == used)
         model.let_go()
 
     answers = asyncio.run(raw.streams(url, key, 500, meanwhile))

@@ -16,9 +16,9 @@ from chat.metrics import ChatCollector
 from chat.tests import model_server as moods
 from chat.tests.conftest import SECRET, Client
 from chat.tests.model_server import ModelServer
-from coherence.tests.patience import until
 from personalities.models import Personality
 from personalities.prompt import assemble
+from tests.waiting import wait_until
 
 HELLO: list[ChatCompletionMessageParam] = [
     {"role": "system", "content": "Be brief."},
@@ -96,7 +96,7 @@ def test_metrics__answers_retries_and_cuts__counted(talk: openai.OpenAI, model: 
     model.mood = moods.in_turn(moods.status("503 Busy"), moods.streaming(moods.chunk("Hel")))
     with pytest.raises(openai.APIError):
         list(talk.chat.completions.create(model="elara", messages=HELLO, stream=True))
-    until(lambda: sampled()["streams{}"] == 0 and sampled() != before)
+    wait_until(lambda: sampled()["streams{}"] == 0 and sampled() != before)
     after = sampled()
     names = ("answers_total{/v1/chat/completions,200}", "cut_total{upstream_broken}", "retries_total{}")
     assert [after[name] - before.get(name, 0) for name in names] == [1, 1, 1]

@@ -11,13 +11,13 @@ from django.contrib.auth.models import User
 from chat.tests import model_server as moods
 from chat.tests.conftest import Client
 from chat.tests.model_server import ModelServer
-from coherence.tests.patience import until
 from conversations import pinning, turns
 from conversations.models import Conversation, Role
 from conversations.turns import Draft
 from personalities.models import Personality
 from personalities.prompt import Wishes, assemble
 from preferences.models import Preferences
+from tests.waiting import wait_until
 
 Say = Callable[..., Any]
 
@@ -76,9 +76,9 @@ def at_once(model: ModelServer, first: Callable[[], Any], second: Callable[[], A
     model.mood = moods.each_differently
     with ThreadPoolExecutor() as pool:
         one = pool.submit(first)
-        until(lambda: model.counted["waiting"] == 1)
+        wait_until(lambda: model.counted["waiting"] == 1)
         other = pool.submit(second)
-        until(lambda: model.counted["waiting"] == 2)
+        wait_until(lambda: model.counted["waiting"] == 2)
         model.let_go()
         return one.exception() or one.result(), other.exception() or other.result()
 
@@ -138,7 +138,7 @@ def test_turn__its_caller_hangs_up__the_model_is_let_go_and_nothing_is_kept(
     answer = say("One.", stream=True)
     assert next(iter(answer)).choices[0].delta.content
     answer.close()
-    until(lambda: model.connections == 0, 2)
+    wait_until(lambda: model.connections == 0, 2)
     assert kept(conversation) == []
 
 

@@ -13,7 +13,7 @@ from chat.tests import model_server as moods
 from chat.tests import raw
 from chat.tests.conftest import served, upstream
 from chat.tests.model_server import ModelServer
-from coherence.tests.patience import until
+from tests.waiting import wait_until
 
 Call = Callable[..., bytes]
 LONG_LINE = moods.streaming(b"x" * 2_000_000)
@@ -63,5 +63,5 @@ def test_memory__an_exchange_is_over__what_was_received_is_gone(
     before = len(living(*kinds))
     model.mood = mood
     call(until_text, stream=stream)
-    until(lambda: model.connections == 0)
-    until(lambda: len(living(*kinds)) <= before)
+    wait_until(lambda: model.connections == 0)
+    wait_until(lambda: len(living(*kinds)) <= before)

@@ -11,7 +11,7 @@ from chat.backends.upstream import Deadlines
 from chat.tests import model_server as moods
 from chat.tests.conftest import Client, upstream
 from chat.tests.model_server import ModelServer, Mood
-from coherence.tests.patience import until
+from tests.waiting import wait_until
 
 HELLO: list[ChatCompletionMessageParam] = [{"role": "user", "content": "Hello?"}]
 PAGE = moods.status("200 OK", b"<html>Welcome", kind="text/html")
@@ -60,7 +60,7 @@ def test_mood__before_the_first_byte__typed_error(
         ask(talk)  # type: ignore[operator]
     assert (raised.value.status_code, raised.value.type, raised.value.code) == (status, "api_error", code)
     assert "planted" not in str(raised.value)
-    until(lambda: model.connections == 0)
+    wait_until(lambda: model.connections == 0)
     model.mood = moods.speak
     assert whole(talk) == "Hello there."
 
@@ -72,7 +72,7 @@ def test_mood__stream_of_nonsense__error(talk: openai.OpenAI, model: ModelServer
     with pytest.raises(openai.APIError, match="broken|too long"):
         stream(talk)
     assert monotonic() - began < 5
-    until(lambda: model.connections == 0)
+    wait_until(lambda: model.connections == 0)
 
 
 @pytest.mark.parametrize("then", [moods.reset, None, moods.silent])
@@ -84,7 +84,7 @@ def test_mood__cut_in_the_middle__what_there_was_then_an_error(
     assert next(events).choices[0].delta.content == "Hello "
     with pytest.raises(openai.APIError):
         next(events)
-    until(lambda: model.connections == 0)
+    wait_until(lambda: model.connections == 0)
 
 
 def test_mood__no_done_but_finished__ends_well(talk: openai.OpenAI, model: ModelServer) -> None:
@@ -108,7 +108,7 @@ def test_mood__no_end_after_done__not_waited_for(client: Client, model: ModelSer
     model.mood = moods.streaming(said, then=moods.silent)
     patient = client(upstream(model, Deadlines(idle=60)))  # longer than the client waits
     assert stream(patient) == "Hello there."
-    until(lambda: model.connections == 0)
+    wait_until(lambda: model.connections == 0)
 
 
 def test_mood__characters_cut_and_broken__the_rest_is_heard(talk: openai.OpenAI, model: ModelServer) -> None:

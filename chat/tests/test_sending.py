@@ -10,7 +10,7 @@ import pytest
 from chat.backends.sending import Asked
 from chat.tests import model_server as moods
 from chat.tests.model_server import ModelServer
-from coherence.tests.patience import until
+from tests.waiting import wait_until
 
 FIRST, SECOND = 60, 8  # steps of the event loop: after the beginning, and from the first to the second
 
@@ -28,7 +28,7 @@ async def cancel_at_every_moment(model: ModelServer) -> None:
         for first in range(FIRST):
             for second in range(SECOND):
                 await cancelled(asyncio.create_task(ask(transport, model)), first, second)
-        await asyncio.to_thread(until, lambda: model.connections == 0 and not connections(model))
+        await asyncio.to_thread(wait_until, lambda: model.connections == 0 and not connections(model))
 
 
 async def cancelled(asking: "asyncio.Task[None]", first: int, second: int) -> None:

@@ -18,7 +18,7 @@ from chat.tests import model_server as moods
 from chat.tests.conftest import served, upstream
 from chat.tests.model_server import ModelServer
 from chat.tests.test_callers import PATIENT, in_use
-from coherence.tests.patience import until
+from tests.waiting import wait_until
 
 TOKEN = "x" * 32
 SESSION, CSRF = configured.SESSION_COOKIE_NAME, configured.CSRF_COOKIE_NAME
@@ -155,6 +155,6 @@ def test_session__while_it_streams__no_connection_to_the_database(session: Clien
     ):
         pieces = answer.iter_bytes()
         assert b"Hello " in next(pieces)
-        until(lambda: in_use(pool) == used)
+        wait_until(lambda: in_use(pool) == used)
         model.let_go()
         assert b"[DONE]" in b"".join(pieces)

@@ -15,7 +15,7 @@ from chat.callers import in_thread
 from chat.errors import ApiError
 from chat.metrics import numbers
 from chat.tests.conftest import Client
-from coherence.tests.database import sql
+from tests.database import sql
 
 HELLO: Any = [{"role": "user", "content": "Hello?"}]
 BROKEN = {"message": "Something broke here; it was logged.", "type": "api_error", "param": None}

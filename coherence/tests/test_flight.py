@@ -11,7 +11,7 @@ import pytest
 
 from coherence import flight as module
 from coherence.flight import SingleFlight
-from coherence.tests.patience import SECONDS, until
+from tests.waiting import MAX_SECONDS, wait_until
 
 THREADS = 50
 
@@ -25,7 +25,7 @@ class Loader:
 
     def __call__(self, keys: Collection[str]) -> dict[str, str]:
         self.calls.append(sorted(keys))
-        assert self.gate.wait(SECONDS)
+        assert self.gate.wait(MAX_SECONDS)
         if self.error:
             raise self.error
         return {key: f"{key}{len(self.calls)}" for key in keys}
@@ -34,7 +34,7 @@ class Loader:
 @pytest.fixture(autouse=True)
 def _time_to_join(monkeypatch: pytest.MonkeyPatch) -> None:
     """However busy the machine is."""
-    monkeypatch.setattr(module, "JOIN_SECONDS", SECONDS)
+    monkeypatch.setattr(module, "JOIN_SECONDS", MAX_SECONDS)
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def all_aboard(
 ) -> list[Future[dict[str, str]]]:
     """Everybody asks for the same, and gets it once all of them wait."""
     asked = [threads.submit(flights.get_many, ["a"]) for _ in range(THREADS)]
-    until(lambda: waiting(flights, "a") == THREADS - 1)
+    wait_until(lambda: waiting(flights, "a") == THREADS - 1)
     load.gate.set()
     return asked
 
@@ -73,7 +73,7 @@ def all_aboard(
 def test_get_many__fifty_threads__one_load(
     flights: SingleFlight[str, str], load: Loader, threads: ThreadPoolExecutor
 ) -> None:
-    answers = [future.result(SECONDS) for future in all_aboard(flights, load, threads)]
+    answers = [future.result(MAX_SECONDS) for future in all_aboard(flights, load, threads)]
     assert answers == [{"a": "a1"}] * THREADS
     assert load.calls == [["a"]]
 
@@ -89,7 +89,7 @@ def test_get_many__the_load_fails__all_are_told_and_the_next_call_loads_again(
     flights: SingleFlight[str, str], load: Loader, threads: ThreadPoolExecutor, error: BaseException
 ) -> None:
     load.error = error
-    told = [future.exception(SECONDS) for future in all_aboard(flights, load, threads)]
+    told = [future.exception(MAX_SECONDS) for future in all_aboard(flights, load, threads)]
     assert told == [error] * THREADS
     load.error = None
     assert flights.get_many(["a"]) == {"a": "a2"}
@@ -98,7 +98,7 @@ def test_get_many__the_load_fails__all_are_told_and_the_next_call_loads_again(
 def test_get_many__the_load_lacks_an_answer__nobody_waits_for_ever(threads: ThreadPoolExecutor) -> None:
     lacking: SingleFlight[str, str] = SingleFlight(lambda keys: {})
     for _ in range(2):
-        assert isinstance(threads.submit(lacking.get_many, ["a"]).exception(SECONDS), KeyError)
+        assert isinstance(threads.submit(lacking.get_many, ["a"]).exception(MAX_SECONDS), KeyError)
 
 
 def test_get_many__a_key_twice__loaded_once(flights: SingleFlight[str, str], load: Loader) -> None:
@@ -111,27 +111,27 @@ def test_get_many__part_is_on_its_way__the_rest_is_loaded_meanwhile(
     flights: SingleFlight[str, str], load: Loader, threads: ThreadPoolExecutor
 ) -> None:
     first = threads.submit(flights.get_many, ["a", "b"])
-    until(lambda: len(load.calls) == 1)
+    wait_until(lambda: len(load.calls) == 1)
     second = threads.submit(flights.get_many, ["b", "c"])
-    until(lambda: len(load.calls) == 2)
+    wait_until(lambda: len(load.calls) == 2)
     assert not first.done()
     load.gate.set()
-    assert second.result(SECONDS).keys() == {"b", "c"}
+    assert second.result(MAX_SECONDS).keys() == {"b", "c"}
     assert load.calls == [["a", "b"], ["c"]]
-    assert first.result(SECONDS)["b"] == second.result(SECONDS)["b"]
+    assert first.result(MAX_SECONDS)["b"] == second.result(MAX_SECONDS)["b"]
 
 
 def test_get_many__on_its_way_for_too_long__not_joined_and_the_newer_one_is(
     flights: SingleFlight[str, str], load: Loader, threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = threads.submit(flights.get_many, ["a"])
-    until(lambda: len(load.calls) == 1)
+    wait_until(lambda: len(load.calls) == 1)
     monkeypatch.setattr(module, "JOIN_SECONDS", 0)
     new = threads.submit(flights.get_many, ["a"])
-    until(lambda: len(load.calls) == 2)
+    wait_until(lambda: len(load.calls) == 2)
     monkeypatch.undo()
     load.gate.set()
-    assert old.result(SECONDS).keys() == new.result(SECONDS).keys() == {"a"}
+    assert old.result(MAX_SECONDS).keys() == new.result(MAX_SECONDS).keys() == {"a"}
     assert not flights._flights
 
 
@@ -159,4 +159,4 @@ def test_get_many__overlapping_batches_in_any_order__no_deadlock_and_no_key_twic
 
     batches = SingleFlight(load)
     for future in [threads.submit(ask, seed) for seed in range(8)]:
-        future.result(SECONDS)
+        future.result(MAX_SECONDS)

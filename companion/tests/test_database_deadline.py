@@ -12,14 +12,14 @@ from django.db import connection
 from django.test import Client
 from rest_framework.test import APIClient
 
-from coherence.tests.database import sql
-from coherence.tests.patience import until
 from conversations import pinning
 from conversations.models import Conversation, Message
 from personalities.models import Personality
+from tests.database import sql
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
-SECONDS = 4.0  # well below those for which the locks would be waited for
+MAX_SECONDS = 4.0  # well below those for which the locks would be waited for
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 
@@ -28,7 +28,7 @@ def _hurry(settings: Any) -> Iterator[None]:
     settings.DATABASE_SECONDS, settings.DATABASE_ADMIN_SECONDS = 0.3, 0.6
     started = monotonic()
     yield
-    assert monotonic() - started < SECONDS
+    assert monotonic() - started < MAX_SECONDS
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_api__row_locked__503_then_nothing_of_it_is_kept_and_the_next_is(
     assert_unavailable(api.post(messages, {"content": "Lost."}))
     lock("COMMIT")
     assert api.post(messages, {"content": "Kept."}).status_code == 201
-    until(lambda: sql(WAITING) == [(0,)])
+    wait_until(lambda: sql(WAITING) == [(0,)])
     assert list(Message.objects.values_list("content", flat=True)) == ["Kept."]
 
 
@@ -100,7 +100,7 @@ def test_api__row_locked_and_tried_again__nobody_is_left_waiting_in_the_server(
     """They would be as many as tries, and soon all that it lets in."""
     lock("BEGIN; SELECT FROM conversations_conversation FOR UPDATE")
     assert_unavailable(api.patch(f"/api/v1/conversations/{conversation.pk}/", {"title": "Bridges"}))
-    until(lambda: sql(WAITING) == [(0,)], SECONDS / 2)
+    wait_until(lambda: sql(WAITING) == [(0,)], MAX_SECONDS / 2)
 
 
 def test_session__tables_locked__503_in_time(lock: Callable[[str], Any], staff: User) -> None:

@@ -13,10 +13,10 @@ from psycopg_pool import ConnectionPool
 
 import companion.handler
 from accounts.models import ApiKey
-from coherence.tests.patience import until
 from companion.handler import Handler
 from companion.settings import BASE_DIR
 from companion.tests.asking import PREFIX, Asking, asked_by, request
+from tests.waiting import wait_until
 
 
 def in_use(pool: ConnectionPool[Any]) -> int:
@@ -73,7 +73,7 @@ def test_handler__many_at_once__all_answered_and_no_connection_kept(
 ) -> None:
     before = in_use(pool)
     assert {said.status for said in ask.at_once(handler, request(PREFIX, asked_by(key)), 60)} == {200}
-    until(lambda: in_use(pool) == before)  # the pool may still be growing
+    wait_until(lambda: in_use(pool) == before)  # the pool may still be growing
 
 
 def test_handler__body_that_does_not_come__408(

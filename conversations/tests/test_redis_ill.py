@@ -9,12 +9,12 @@ import pytest
 from django_redis import get_redis_connection
 from redis import Redis
 
-from coherence.tests.patience import until
 from conversations.models import Conversation
 from conversations.recent import sources
 from conversations.tests.talk import contents, in_redis, kept, key_of, said, talk, turn
 from resilience.redis_errors import error_log, errors
 from resilience.redis_pool import breaker_of
+from tests.waiting import wait_until
 from tooling.processes import SupervisedServer, free_port
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -112,7 +112,7 @@ def test_append__redis_frozen_and_the_turn_sent_again__one_turn_here_and_there(
     with frozen(own_redis, admin):
         first, again = turn(conversation, 2, "b"), turn(conversation, 2, "b")
     assert again.messages == first.messages
-    until(lambda: len(in_redis(admin, conversation)) == 4)
+    wait_until(lambda: len(in_redis(admin, conversation)) == 4)
     assert contents(conversation) == said(1, 2)
 
 

@@ -6,8 +6,8 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import call_command
 
-from coherence.tests.database import sql
 from preferences.cache import key_of
+from tests.database import sql
 
 AUDIT, CLEAR = "audit_preferences_cache", "clear_preferences_cache"
 

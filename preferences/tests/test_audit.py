@@ -9,10 +9,10 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
-from coherence.tests.database import sql
 from preferences.cache import SHAPE, key_of
 from preferences.models import Preferences
 from preferences.tests.commands import AUDIT, CLEAR, name, run, unnoticed
+from tests.database import sql
 from tooling.processes import SupervisedServer
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -10,12 +10,12 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
-from coherence.tests.patience import until
 from personalities.models import Personality
 from personalities.prompt import Wishes
 from preferences.models import Preferences
 from preferences.tests.another_process import another_process
 from preferences.tests.commands import AUDIT, CLEAR, name, run, unnoticed
+from tests.waiting import wait_until
 from tooling.processes import SupervisedServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -82,7 +82,7 @@ def test_clear__what_another_process_remembers_is_wrong__it_reads_anew(
         unnoticed("UPDATE preferences_preferences SET tone = 'neutral'")
         assert ask(cached.pk) == ["calm", "near"]
         run(CLEAR, *usernames)
-        until(lambda: ask(cached.pk)[0] == "neutral")
+        wait_until(lambda: ask(cached.pk)[0] == "neutral")
 
 
 @pytest.mark.parametrize("command", [AUDIT, CLEAR])

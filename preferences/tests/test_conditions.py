@@ -8,10 +8,10 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 from rest_framework.test import APIClient
 
-from coherence.tests.database import somebody_waits, sql
-from coherence.tests.patience import until
 from preferences.models import Preferences
 from preferences.tests.conftest import NOTHING, URL
+from tests.database import somebody_waits, sql
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 BODY = {"tone": "calm"}
@@ -77,7 +77,7 @@ def test_put__while_the_first_one_is_under_way__waits_and_is_refused(user: User,
     with transaction.atomic():
         User.objects.select_for_update(no_key=True).get(pk=user.pk)
         rival.start()
-        until(somebody_waits)
+        wait_until(somebody_waits)
         Preferences.objects.create(user=user, call_me="First")
     rival.join()
     assert statuses == [428]

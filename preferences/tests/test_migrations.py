@@ -6,8 +6,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
 
-from coherence.tests.database import sql
 from preferences.models import Preferences
+from tests.database import sql
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from coherence.tests.patience import SECONDS, Clock
 from rate_limits.limiter import aadmit_all
 from rate_limits.limits import Limit
 from rate_limits.process import process
@@ -16,6 +15,7 @@ from rate_limits.rate import Rate
 from rate_limits.tests.crowd import RATE, in_turn
 from resilience.redis_pool import BreakerPool
 from resilience.tests.redis.test_stopped import again
+from tests.waiting import MAX_SECONDS, Clock
 from tooling.processes import SupervisedServer
 
 
@@ -28,7 +28,7 @@ def back(pool: BreakerPool, own_redis: SupervisedServer, url: str, folder: Path,
     clock.now += 5
     with again(url, folder):
         asyncio.run(in_turn("somebody", 1))
-        pool.breaker.retry_after = (SECONDS, SECONDS)
+        pool.breaker.retry_after = (MAX_SECONDS, MAX_SECONDS)
         yield
 
 

@@ -7,11 +7,11 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as some
 
-from coherence.tests.patience import Clock
 from rate_limits.limits import Limit
 from rate_limits.process import Process
 from rate_limits.rate import Rate
 from rate_limits.tests.conftest import Ask, names
+from tests.waiting import Clock
 
 RATE = Rate(30, 3600)
 WORKERS = [1, 2, 3, 6, 10]

@@ -12,8 +12,8 @@ from django.contrib.auth.models import User
 from django.db import DatabaseError, OperationalError, connection, transaction
 from psycopg_pool import ConnectionPool
 
-from coherence.tests.database import sql
 from resilience.database import DeadlineConnection, answer_within
+from tests.database import sql
 
 pytestmark = pytest.mark.django_db(transaction=True)
 HANG = "SELECT pg_sleep(5)"

@@ -9,7 +9,8 @@ from playwright.sync_api import Page, expect
 from chat.tests import model_server as moods
 from chat.tests.model_server import ModelServer
 from tests.browser.test_playground import last, say
-from tests.e2e.instance import Instance, wait_until
+from tests.e2e.instance import Instance
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import httpx
 
 from tests.e2e import processes
+from tests.waiting import wait_until
 from tooling.environment import ROOT
 from tooling.processes import ServerSpec, SupervisedServer
 
@@ -40,13 +40,6 @@ def dev(*arguments: str, var: Path | None, **extra: str) -> "subprocess.Complete
     """A verb that ends by itself."""
     command = [*DEV, *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment(var, **extra), capture_output=True, text=True, timeout=60)
-
-
-def wait_until(true: Callable[[], object], seconds: float = 15) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.05)
 
 
 class Instance:

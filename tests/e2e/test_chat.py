@@ -14,7 +14,8 @@ from chat.tests import model_server as moods
 from chat.tests import raw
 from chat.tests.model_server import ModelServer
 from tests.e2e.conftest import Start
-from tests.e2e.instance import Instance, wait_until
+from tests.e2e.instance import Instance
+from tests.waiting import wait_until
 
 HELLO: list[ChatCompletionMessageParam] = [{"role": "user", "content": "Hello?"}]
 STREAMS = 500

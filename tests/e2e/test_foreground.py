@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e import processes
-from tests.e2e.instance import DEV, dev, environment, is_free, wait_until
+from tests.e2e.instance import DEV, dev, environment, is_free
+from tests.waiting import wait_until
 from tooling.environment import ROOT
 from tooling.processes import ServerSpec, SupervisedServer
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.instance import wait_until
+from tests.waiting import wait_until
 from tooling.environment import ROOT
 from tooling.processes import ServerSpec, SupervisedServer, free_port
 from tooling.serve import GRANIAN

@@ -11,7 +11,8 @@ import pytest
 
 from tests.e2e import processes
 from tests.e2e.conftest import Start
-from tests.e2e.instance import CONNECT, Instance, dev, wait_until
+from tests.e2e.instance import CONNECT, Instance, dev
+from tests.waiting import wait_until
 from tooling import postgres
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root drops rights")

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import Start
-from tests.e2e.instance import Instance, dev, is_free, wait_until
+from tests.e2e.instance import Instance, dev, is_free
+from tests.waiting import wait_until
 
 
 @pytest.fixture

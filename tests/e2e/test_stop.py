@@ -14,7 +14,8 @@ from redis import Redis
 
 from tests.e2e import processes
 from tests.e2e.conftest import Start
-from tests.e2e.instance import CONNECT, Instance, dev, is_free, wait_until
+from tests.e2e.instance import CONNECT, Instance, dev, is_free
+from tests.waiting import wait_until
 
 EXIT_CODES = {SIGINT: 130, SIGTERM: 143, SIGKILL: 137}
 

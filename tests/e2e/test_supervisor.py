@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e import processes
-from tests.e2e.instance import wait_until
+from tests.waiting import wait_until
 from tooling.environment import ROOT
 from tooling.processes import ServerSpec, SupervisedServer
 

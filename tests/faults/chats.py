@@ -13,7 +13,8 @@ import psycopg
 from chat.tests import model_server as moods
 from chat.tests import raw
 from chat.tests.model_server import ModelServer
-from tests.e2e.instance import Instance, wait_until
+from tests.e2e.instance import Instance
+from tests.waiting import wait_until
 
 SERVER = "companion.asgi:application"
 QUERYING = """

@@ -9,9 +9,9 @@ import pytest
 from redis import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError, OutOfMemoryError, ReadOnlyError, RedisError
 
-from tests.e2e.instance import wait_until
 from tests.faults.servers import RedisServer
 from tests.faults.stage import Stage
+from tests.waiting import wait_until
 from tooling.processes import free_port
 
 FEEDS = "SELECT pid FROM pg_stat_activity WHERE application_name = 'companion: change feed'"

@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from uuid import UUID
 
-from tests.e2e.instance import wait_until
 from tests.faults.history import Read
 from tests.faults.labs import Labs, at_once
 from tests.faults.site import Answer, Site
 from tests.faults.stage import Stage
 from tests.faults.workers import Watched, Worker
+from tests.waiting import wait_until
 
 Ill = Callable[[Stage], AbstractContextManager[None]]
 CROWD = 20  # more than a process has connections

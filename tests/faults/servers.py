@@ -11,7 +11,7 @@ import psutil
 from redis import Redis
 from redis.exceptions import RedisError
 
-from tests.e2e.instance import wait_until
+from tests.waiting import wait_until
 from tooling import postgres, redis
 from tooling.processes import SupervisedServer
 

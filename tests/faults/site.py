@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import httpx
 
-from tests.e2e.instance import wait_until
 from tests.faults.stage import Stage
+from tests.waiting import wait_until
 from tooling.environment import ROOT
 from tooling.processes import ServerSpec, SupervisedServer, free_port
 from tooling.serve import GRANIAN

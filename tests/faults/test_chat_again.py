@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from chat.tests import model_server as moods
-from tests.e2e.instance import wait_until
 from tests.faults.chats import Chats, chats
 from tests.faults.conftest import Figure
+from tests.waiting import wait_until
 
 PROMISE = 20
 

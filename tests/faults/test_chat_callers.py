@@ -11,12 +11,12 @@ import pytest
 
 from chat.tests import model_server as moods
 from chat.tests import raw
-from tests.e2e.instance import wait_until
 from tests.faults.bystander import Bystander, but_for_bystanders
 from tests.faults.chats import Chats, chats
 from tests.faults.conftest import Figure
 from tests.faults.siege import End, drippers
 from tests.faults.verdict import said
+from tests.waiting import wait_until
 
 PROMISE = 19
 AT_ONCE, DEAF = 200, 50

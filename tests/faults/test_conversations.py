@@ -5,13 +5,13 @@ from itertools import count
 
 import pytest
 
-from coherence.tests.patience import until
 from tests.faults.conftest import LONG, Figure, Workers
 from tests.faults.ills import ILLS
 from tests.faults.ledger import Ledger, Row
 from tests.faults.stage import Stage
 from tests.faults.talks import THREADS
 from tests.faults.workers import Worker
+from tests.waiting import wait_until
 
 PROMISE = 17
 TURNS = 10_000 if LONG else 300
@@ -41,7 +41,7 @@ class Talk:
 
     def until_redis_is_used(self) -> None:
         """By time, not by turns, of which a quiet machine does hundreds within a breaker's pause of up to 5 s."""
-        until(self._reads_from_redis)
+        wait_until(self._reads_from_redis)
 
     def _reads_from_redis(self) -> bool:
         self.begin(1)

@@ -1,12 +1,12 @@
 """Promise 5: who read the old row and was slow to keep it harms nobody."""
 
-from tests.e2e.instance import wait_until
 from tests.faults.conftest import Figure, Workers
 from tests.faults.history import History
 from tests.faults.ills import deaf_feeds, frozen
 from tests.faults.scenarios import AFTERWARDS, BOUND, Aftermath, race, race_of_absence
 from tests.faults.servers import pause
 from tests.faults.stage import Stage
+from tests.waiting import wait_until
 
 
 def test_race__fill_after_the_commit__not_believed(stage: Stage, workers: Workers, name: str, figure: Figure) -> None:

@@ -15,7 +15,7 @@ from coherence.listener import listener
 from coherence.log import NumberedQuery
 from coherence.tests.cache.rows import ID, insert
 from coherence.tests.cache.stand_ins import Clock, Deaf, Gate, InRedis
-from coherence.tests.patience import SECONDS
+from tests.waiting import MAX_SECONDS
 
 STALE_SECONDS = 900.0
 
@@ -31,7 +31,7 @@ def feed(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> ChangeFeed:
     feed = ChangeFeed(clock)
     monkeypatch.setattr(module, "feed", feed)
     monkeypatch.setattr(module, "listener", Deaf())
-    monkeypatch.setattr(flight, "JOIN_SECONDS", SECONDS)  # however busy the machine is
+    monkeypatch.setattr(flight, "JOIN_SECONDS", MAX_SECONDS)  # however busy the machine is
     feed.catch_up()
     return feed
 

@@ -1,7 +1,7 @@
 """The users that the tests look up, written past Django as another program would."""
 
 from coherence.cache import CoherentCache
-from coherence.tests.database import sql
+from tests.database import sql
 
 ID, OTHER, NOBODY = 1_000_001, 1_000_002, 1_000_003
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from coherence.shared import Shared
 from coherence.tests.cache.rows import ID, NOBODY, OTHER
-from coherence.tests.patience import SECONDS
+from tests.waiting import MAX_SECONDS
 
 
 class Clock:
@@ -56,7 +56,7 @@ class Gate:
     def pass_by(self) -> None:
         if not self.opened.is_set():
             self.reached.set()
-            assert self.opened.wait(SECONDS)
+            assert self.opened.wait(MAX_SECONDS)
 
     @contextmanager
     def closed(self) -> Iterator[None]:

@@ -10,7 +10,7 @@ from coherence.answer import Answer, Source
 from coherence.cache import CoherentCache
 from coherence.tests.cache.rows import ID, NOBODY, insert
 from coherence.tests.cache.stand_ins import InRedis
-from coherence.tests.database import Count, sql
+from tests.database import Count, sql
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -12,7 +12,7 @@ from coherence.feed import IN_TOUCH_SECONDS
 from coherence.near import Copy
 from coherence.tests.cache.rows import ID, NOBODY, OTHER, insert, rename
 from coherence.tests.cache.stand_ins import Clock
-from coherence.tests.database import Count, sql
+from tests.database import Count, sql
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("known")]
 Names = CoherentCache[int, str]

@@ -11,7 +11,7 @@ from coherence.answer import Answer
 from coherence.cache import CoherentCache
 from coherence.tests.cache.rows import ID, forget_near, rename
 from coherence.tests.cache.stand_ins import Gate, InRedis
-from coherence.tests.patience import SECONDS, until
+from tests.waiting import MAX_SECONDS, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -47,10 +47,10 @@ def test_load__a_commit_comes_between_its_read_and_its_keeping__the_next_lookup_
     shared.clear()
     with gate.closed():
         slow = in_thread(threads, names)
-        assert gate.reached.wait(SECONDS)
+        assert gate.reached.wait(MAX_SECONDS)
         rename("new")
         tell()
-    slow.result(SECONDS)
+    slow.result(MAX_SECONDS)
     assert shared.get_many([ID])[ID][1] in ("old", "new")
     assert names.get(ID).value == "new"
     forget_near(names)
@@ -69,13 +69,13 @@ def test_joiner__knows_of_a_commit_after_the_load_began__asks_again(
     shared.clear()
     with gate.closed():
         in_thread(threads, names)
-        assert gate.reached.wait(SECONDS)
+        assert gate.reached.wait(MAX_SECONDS)
         joined = cast(Any, names._flights._flights[ID])
         rename("new")
         tell()
         joiner = in_thread(threads, names)
-        until(lambda: len(joined._condition._waiters) == 1)
-    assert joiner.result(SECONDS) == Answer("new", "database")
+        wait_until(lambda: len(joined._condition._waiters) == 1)
+    assert joiner.result(MAX_SECONDS) == Answer("new", "database")
 
 
 def test_many_threads__a_cold_name__one_query(
@@ -92,9 +92,9 @@ def test_many_threads__a_cold_name__one_query(
     names._read = count
     with gate.closed():
         first = in_thread(threads, names)
-        assert gate.reached.wait(SECONDS)
+        assert gate.reached.wait(MAX_SECONDS)
         joined = cast(Any, names._flights._flights[ID])
         others = [in_thread(threads, names) for _ in range(9)]
-        until(lambda: len(joined._condition._waiters) == 9)
-    assert [lookup.result(SECONDS).value for lookup in (first, *others)] == ["old"] * 10
+        wait_until(lambda: len(joined._condition._waiters) == 9)
+    assert [lookup.result(MAX_SECONDS).value for lookup in (first, *others)] == ["old"] * 10
     assert len(loads) == 1

@@ -9,7 +9,7 @@ from coherence.cache import CoherentCache
 from coherence.feed import ChangeFeed
 from coherence.tests.cache.rows import ID, OTHER, forget_near, insert, rename
 from coherence.tests.cache.stand_ins import InRedis
-from coherence.tests.database import Count
+from tests.database import Count
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

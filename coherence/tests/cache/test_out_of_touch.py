@@ -11,8 +11,8 @@ from coherence.feed import IN_TOUCH_SECONDS, ChangeFeed
 from coherence.tests.cache.conftest import STALE_SECONDS
 from coherence.tests.cache.rows import ID, forget_near, rename
 from coherence.tests.cache.stand_ins import Clock
-from coherence.tests.database import Count
-from coherence.tests.patience import SECONDS
+from tests.database import Count
+from tests.waiting import MAX_SECONDS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -32,7 +32,7 @@ def test_out_of_touch__not_for_long__unverified_with_its_age(
         answer = names.get(ID)
     assert answer[:2] == ("old", source)
     assert answer.unverified
-    assert IN_TOUCH_SECONDS + 100 <= answer.age < IN_TOUCH_SECONDS + 100 + SECONDS
+    assert IN_TOUCH_SECONDS + 100 <= answer.age < IN_TOUCH_SECONDS + 100 + MAX_SECONDS
     assert names.unverified == 1
 
 

@@ -8,7 +8,7 @@ from coherence import log
 from coherence.answer import Answer
 from coherence.cache import CoherentCache
 from coherence.tests.cache.rows import ID, NOBODY, OTHER, forget_near, insert, rename
-from coherence.tests.database import Count
+from tests.database import Count
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

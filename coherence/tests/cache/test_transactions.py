@@ -12,7 +12,7 @@ from coherence.answer import Answer
 from coherence.cache import CoherentCache
 from coherence.tests.cache.rows import ID, NOBODY, OTHER, forget_near, insert, rename
 from coherence.tests.cache.stand_ins import InRedis
-from coherence.tests.database import Count, sql
+from tests.database import Count, sql
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

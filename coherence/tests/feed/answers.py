@@ -5,8 +5,8 @@ from typing import Any
 
 from django.db import connection
 
-from coherence.tests.database import sql
-from coherence.tests.numbers import forget_numbers
+from coherence.tests.change_log import forget_numbers
+from tests.database import sql
 
 
 class Late:

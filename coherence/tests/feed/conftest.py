@@ -4,7 +4,7 @@ import pytest
 
 from coherence import log
 from coherence.feed import ChangeFeed
-from coherence.tests.patience import Clock
+from tests.waiting import Clock
 
 LIMIT = 4
 KEYS = ("a", "b", "c", "d", "e", "f")

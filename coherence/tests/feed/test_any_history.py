@@ -8,10 +8,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from coherence.feed import ChangeFeed
-from coherence.tests.database import sql
+from coherence.tests.change_log import note
 from coherence.tests.feed.answers import Late, restore
 from coherence.tests.feed.conftest import KEYS, LIMIT
-from coherence.tests.numbers import note
+from tests.database import sql
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

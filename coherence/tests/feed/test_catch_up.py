@@ -3,10 +3,10 @@
 import pytest
 
 from coherence.feed import ChangeFeed
-from coherence.tests.database import sql
+from coherence.tests.change_log import note
 from coherence.tests.feed.answers import restore
 from coherence.tests.feed.conftest import KEYS, LIMIT
-from coherence.tests.numbers import note
+from tests.database import sql
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

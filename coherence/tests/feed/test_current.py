@@ -7,7 +7,7 @@ import pytest
 
 from coherence import log
 from coherence.feed import ChangeFeed
-from coherence.tests.numbers import note
+from coherence.tests.change_log import note
 
 pytestmark = pytest.mark.django_db(transaction=True)
 FORK = """

@@ -3,9 +3,9 @@
 import pytest
 
 from coherence.feed import IN_TOUCH_SECONDS, ChangeFeed
+from coherence.tests.change_log import note
 from coherence.tests.feed.answers import Late
-from coherence.tests.numbers import note
-from coherence.tests.patience import Clock
+from tests.waiting import Clock
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

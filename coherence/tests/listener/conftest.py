@@ -8,7 +8,7 @@ from coherence import listener as module
 from coherence.feed import ChangeFeed
 from coherence.listener import Listener
 from coherence.tests.listener.connections import pids, stop
-from coherence.tests.patience import until
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def feed() -> ChangeFeed:
 def listener(feed: ChangeFeed) -> Iterator[Listener]:
     """In the place of the process's own."""
     module.listener.stop()
-    until(lambda: not pids())
+    wait_until(lambda: not pids())
     listener = Listener(feed)
     yield listener
     stop(listener)
@@ -29,5 +29,5 @@ def listener(feed: ChangeFeed) -> Iterator[Listener]:
 @pytest.fixture
 def running(listener: Listener, feed: ChangeFeed) -> Listener:
     listener.ensure()
-    until(lambda: feed.in_touch and len(pids()) == 1)
+    wait_until(lambda: feed.in_touch and len(pids()) == 1)
     return listener

@@ -7,7 +7,7 @@ from django.db import connection
 
 from coherence import log
 from coherence.listener import Listener
-from coherence.tests.database import sql
+from tests.database import sql
 
 NAME = "companion: change feed"
 PIDS = "SELECT pid FROM pg_stat_activity WHERE application_name = %s AND datname = current_database()"

@@ -12,10 +12,10 @@ from django.db import connection
 from coherence import listener as module
 from coherence.feed import IN_TOUCH_SECONDS, ChangeFeed
 from coherence.listener import POLL_SECONDS, Listener
-from coherence.tests.database import sql
+from coherence.tests.change_log import note
 from coherence.tests.listener.connections import cut, no_pool, parameters, pids
-from coherence.tests.numbers import note
-from coherence.tests.patience import SECONDS, until
+from tests.database import sql
+from tests.waiting import MAX_SECONDS, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DEFINITION = "SELECT pg_get_functiondef('public.coherence_note(text)'::regprocedure)"
@@ -41,19 +41,19 @@ def test_running__nothing_happens__stays_in_touch(running: Listener, feed: Chang
 
 
 def test_running__a_commit__told_at_once(listener: Listener, feed: ChangeFeed, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "POLL_SECONDS", 10 * SECONDS)  # not by looking, then
+    monkeypatch.setattr(module, "POLL_SECONDS", 10 * MAX_SECONDS)  # not by looking, then
     listener.ensure()
     for key in "abc":
         number = note(key)
-        until(lambda number=number: feed.number >= number)  # type: ignore[misc]
+        wait_until(lambda number=number: feed.number >= number)  # type: ignore[misc]
         assert not feed.current(key, number - 1)
 
 
 def test_running__without_notifications__known_within_the_bound(running: Listener, feed: ChangeFeed) -> None:
     with without_notify():
-        until(lambda: feed.age < POLL_SECONDS / 4)  # it looks when that time is over, and not just now
+        wait_until(lambda: feed.age < POLL_SECONDS / 4)  # it looks when that time is over, and not just now
         number = note("a")
-        took = until(lambda: feed.number >= number)
+        took = wait_until(lambda: feed.number >= number)
         assert took < IN_TOUCH_SECONDS + 1  # the second is for a busy machine
     assert not feed.current("a", number - 1)
 
@@ -66,9 +66,9 @@ def test_connection_cut__connected_anew_at_once_and_nothing_missed(
             before, known = pids(), feed.number
             cut()
             number = note("while it is away")
-            assert until(lambda number=number: feed.number >= number) < IN_TOUCH_SECONDS + 1  # type: ignore[misc]
+            assert wait_until(lambda number=number: feed.number >= number) < IN_TOUCH_SECONDS + 1  # type: ignore[misc]
             assert not feed.current("while it is away", known)
-            until(lambda before=before: len(pids()) == 1 and pids() != before)  # type: ignore[misc]
+            wait_until(lambda before=before: len(pids()) == 1 and pids() != before)  # type: ignore[misc]
     assert not caplog.records
 
 
@@ -78,10 +78,10 @@ def test_connection_cut__no_other_to_be_had__one_of_the_pool_will_do(
     monkeypatch.setattr(module, "PATIENCE", module.PATIENCE | {"port": 1})
     with caplog.at_level(logging.INFO, "coherence"):
         cut()
-        until(lambda: not pids())
+        wait_until(lambda: not pids())
         for _ in range(3):
             number = note("while it is away")
-            assert until(lambda number=number: feed.number >= number) < IN_TOUCH_SECONDS + 1  # type: ignore[misc]
+            assert wait_until(lambda number=number: feed.number >= number) < IN_TOUCH_SECONDS + 1  # type: ignore[misc]
     assert not caplog.records
 
 
@@ -92,7 +92,7 @@ def test_pool__cut_as_well__mended_before_anybody_waits_for_it(running: Listener
         other.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
                       "AND pid <> pg_backend_pid()")  # fmt: skip
     heard = feed.heard
-    until(lambda: feed.heard > heard)
+    wait_until(lambda: feed.heard > heard)
     started = monotonic()
     sql("SELECT 1")
     assert monotonic() - started < 1  # the pool's own pause after a connection that was dead
@@ -106,9 +106,9 @@ def test_database_away__for_many_tries__one_line_and_then_in_touch(
     monkeypatch.setattr(module, "POLL_SECONDS", 0.02)
     with caplog.at_level(logging.INFO, "coherence"):
         cut()
-        until(lambda: not feed.in_touch)
+        wait_until(lambda: not feed.in_touch)
         assert [record.levelname for record in caplog.records] == ["ERROR"]
         monkeypatch.undo()
-        until(lambda: feed.in_touch)
-        until(lambda: "followed again" in caplog.text)
+        wait_until(lambda: feed.in_touch)
+        wait_until(lambda: "followed again" in caplog.text)
     assert [record.levelname for record in caplog.records] == ["ERROR", "INFO"]

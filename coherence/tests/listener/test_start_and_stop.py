@@ -10,10 +10,10 @@ from coherence import listener as module
 from coherence.cache import CoherentCache
 from coherence.feed import ChangeFeed
 from coherence.listener import POLL_SECONDS, Listener
-from coherence.tests.database import sql
+from coherence.tests.change_log import note
 from coherence.tests.listener.connections import cut, no_pool, pids
-from coherence.tests.numbers import note
-from coherence.tests.patience import SECONDS, until
+from tests.database import sql
+from tests.waiting import MAX_SECONDS, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -31,13 +31,13 @@ def test_start__at_the_first_read__in_touch_when_it_returns(
     assert CoherentCache.by_kind["user"].get(user.pk).value
     assert feed.in_touch
     assert CoherentCache.by_kind["user"].get(user.pk).source == "near"
-    until(lambda: len(pids()) == 1)
+    wait_until(lambda: len(pids()) == 1)
 
 
 def test_ensure__first_of_all__waits_for_the_first_answer(
     listener: Listener, feed: ChangeFeed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "WAIT_SECONDS", SECONDS)  # however busy the machine is
+    monkeypatch.setattr(module, "WAIT_SECONDS", MAX_SECONDS)  # however busy the machine is
     listener.ensure()
     assert feed.heard > 0
 
@@ -54,7 +54,7 @@ def test_start__the_log_is_old__pruned(listener: Listener) -> None:
     sql("INSERT INTO coherence_change (number, key) VALUES (1, 'old')")
     note("a")
     listener.ensure()
-    until(lambda: not sql("SELECT 1 FROM coherence_change WHERE number = 1"))
+    wait_until(lambda: not sql("SELECT 1 FROM coherence_change WHERE number = 1"))
 
 
 def test_stop__running__thread_and_connection_end(running: Listener) -> None:
@@ -64,7 +64,7 @@ def test_stop__running__thread_and_connection_end(running: Listener) -> None:
     assert monotonic() - started < POLL_SECONDS + 1
     assert thread
     assert not thread.is_alive()
-    until(lambda: not pids())
+    wait_until(lambda: not pids())
 
 
 def test_stop__never_started__nothing_happens(listener: Listener) -> None:
@@ -78,16 +78,16 @@ def test_stop__cut_off_and_waiting_to_try_again__ends(
     monkeypatch.setattr(module, "PATIENCE", module.PATIENCE | {"port": 1})
     monkeypatch.setattr(module, "_pool", no_pool)
     cut()
-    monkeypatch.setattr(module, "POLL_SECONDS", 10 * SECONDS)
-    until(lambda: "cannot be followed" in caplog.text)
+    monkeypatch.setattr(module, "POLL_SECONDS", 10 * MAX_SECONDS)
+    wait_until(lambda: "cannot be followed" in caplog.text)
     started = monotonic()
     running.stop()
-    assert monotonic() - started < SECONDS
+    assert monotonic() - started < MAX_SECONDS
 
 
 def test_ensure__after_stop__starts_again(running: Listener, feed: ChangeFeed) -> None:
     running.stop()
     number = note("a")
     running.ensure()
-    until(lambda: feed.number >= number)
-    until(lambda: len(pids()) == 1)
+    wait_until(lambda: feed.number >= number)
+    wait_until(lambda: len(pids()) == 1)

@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 from django.contrib.auth.models import User
 
-from coherence.tests.database import sql
+from tests.database import sql
 
 IMMEDIATE = "SET CONSTRAINTS ALL IMMEDIATE"
 TOUCH = "UPDATE public.auth_user SET username = username WHERE username = %s"

@@ -9,8 +9,8 @@ from django.db import connection, transaction
 
 from coherence import log
 from coherence.log import Line, NumberedQuery
-from coherence.tests.database import sql
-from coherence.tests.numbers import CLOCK, note, number
+from coherence.tests.change_log import CLOCK, note, number
+from tests.database import sql
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CONDITION = "username = ANY(%(names)s)"

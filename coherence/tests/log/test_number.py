@@ -5,9 +5,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from coherence.tests.database import sql
+from coherence.tests.change_log import number
 from coherence.tests.log.lines import IMMEDIATE, TOUCH, Session, key_of, keys, lines, one_commit
-from coherence.tests.numbers import number
+from tests.database import sql
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -6,10 +6,10 @@ from time import monotonic
 
 import pytest
 
-from coherence.tests.database import sql
+from coherence.tests.change_log import CLOCK, forget_numbers, number
 from coherence.tests.log.conftest import WRITERS
 from coherence.tests.log.lines import IMMEDIATE, TOUCH, Session, key_of, keys
-from coherence.tests.numbers import CLOCK, forget_numbers, number
+from tests.database import sql
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SECONDS = 2.0

@@ -10,7 +10,7 @@ from django.apps import apps
 from django.contrib.auth.models import User, update_last_login
 
 from coherence.cache import CoherentCache
-from coherence.tests.database import sql
+from tests.database import sql
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TABLES = {

@@ -7,9 +7,9 @@ import psycopg
 import pytest
 from django.apps import apps
 
-from coherence.tests.database import sql
+from coherence.tests.change_log import NUMBER, number
 from coherence.tests.log.lines import TOUCH, Session, key_of, keys
-from coherence.tests.numbers import NUMBER, number
+from tests.database import sql
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PERSONALITIES = "public.personalities_personality"

@@ -7,13 +7,13 @@ from django.contrib.auth.models import User
 from django.db import connection
 from rest_framework.test import APIClient
 
-from coherence.tests.database import sql
 from conversations import turns
 from conversations.models import Conversation, Message, Role
 from conversations.pinning import config_of
 from conversations.tests.api.conftest import LIST
 from conversations.tests.talk import said, talk, turn
 from personalities.models import Personality
+from tests.database import sql
 
 MANY = """
 INSERT INTO conversations_message (id, conversation_id, position, role, content, idempotency_key, part, created_at)

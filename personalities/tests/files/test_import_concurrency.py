@@ -9,10 +9,10 @@ import pytest
 from django.core.management import CommandError
 from django.db import connection, transaction
 
-from coherence.tests.database import somebody_waits
-from coherence.tests.patience import SECONDS, until
 from personalities.models import Personality
 from personalities.tests.files.commands import edit, imported, put
+from tests.database import somebody_waits
+from tests.waiting import MAX_SECONDS, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Begin = Callable[[Path], "Future[Any]"]
@@ -25,7 +25,7 @@ def begin() -> Iterator[Begin]:
 
         def start(directory: Path) -> "Future[Any]":
             future = threads.submit(_import, directory)
-            until(lambda: somebody_waits() or future.done())
+            wait_until(lambda: somebody_waits() or future.done())
             return future
 
         yield start
@@ -43,7 +43,7 @@ def test_import__row_is_being_edited__waits_and_reports_what_it_replaces(exporte
     with transaction.atomic():
         Personality.objects.filter(personality_name="elara").update(greeting="From the admin.", humor_level=0)
         future = begin(exported)
-    changes = {change["field"]: change["from"] for change in future.result(SECONDS)["changed"]["elara"]}
+    changes = {change["field"]: change["from"] for change in future.result(MAX_SECONDS)["changed"]["elara"]}
     assert changes == {"greeting": "From the admin.", "traits.humor_level": 0}
     assert Personality.objects.get_config("elara").greeting == "From the file."
 
@@ -56,7 +56,7 @@ def test_import__name_is_made_meanwhile__refused_whole(exported: Path, begin: Be
         Personality.objects.create(personality_name="mira", greeting="From the admin.")
         future = begin(exported)
     with pytest.raises(CommandError, match="Nothing was written"):
-        future.result(SECONDS)
+        future.result(MAX_SECONDS)
     assert Personality.objects.get_config("mira").greeting == "From the admin."
     assert Personality.objects.get_config("elara").greeting != "From the file."
     assert not Personality.objects.filter(personality_name="abe").exists()
@@ -65,7 +65,7 @@ def test_import__name_is_made_meanwhile__refused_whole(exported: Path, begin: Be
 def test_dry_run__row_is_being_edited__waits_for_nobody(exported: Path) -> None:
     with ThreadPoolExecutor(1) as threads, transaction.atomic():
         Personality.objects.filter(personality_name="elara").update(greeting="From the admin.")
-        assert len(threads.submit(_dry_run, exported).result(SECONDS)["unchanged"]) == 8
+        assert len(threads.submit(_dry_run, exported).result(MAX_SECONDS)["unchanged"]) == 8
 
 
 def _dry_run(directory: Path) -> Any:

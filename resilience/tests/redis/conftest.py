@@ -7,16 +7,15 @@ from typing import Any, cast
 
 import pytest
 import uvloop
-from coherence.tests.redis.use import Run, write
 from django_redis import get_redis_connection
 from django_redis.pool import ConnectionFactory
 from redis import Redis
 
-from coherence.tests.patience import SECONDS, Clock, until
 from resilience.circuit_breaker import Breaker
 from resilience.redis_errors import error_log
 from resilience.redis_pool import BreakerPool, find_pool
 from resilience.tests.redis.use import Run, write
+from tests.waiting import MAX_SECONDS, Clock, wait_until
 from tooling.processes import SupervisedServer
 
 THREADS = 50
@@ -49,13 +48,13 @@ def use_pool(settings: Any, own_redis: SupervisedServer) -> Iterator[Callable[..
     settings.DJANGO_REDIS_LOG_IGNORED_EXCEPTIONS = False
 
     def use(**options: Any) -> BreakerPool:
-        patience = {"SOCKET_TIMEOUT": SECONDS, "SOCKET_CONNECT_TIMEOUT": SECONDS}
+        patience = {"SOCKET_TIMEOUT": MAX_SECONDS, "SOCKET_CONNECT_TIMEOUT": MAX_SECONDS}
         pool_class = {"CONNECTION_POOL_CLASS": "resilience.redis_pool.BreakerPool"}
         default = settings.CACHES["default"]
         settings.CACHES = {"default": default | {"OPTIONS": default["OPTIONS"] | patience | pool_class | options}}
         pool = get_redis_connection("default").connection_pool
         assert isinstance(pool, BreakerPool)
-        pool.breaker.retry_after = (SECONDS, SECONDS)
+        pool.breaker.retry_after = (MAX_SECONDS, MAX_SECONDS)
         return pool
 
     yield use
@@ -74,7 +73,7 @@ def pool(use_pool: Callable[..., BreakerPool]) -> BreakerPool:
 def hasty(use_pool: Callable[..., BreakerPool]) -> BreakerPool:
     """A connected pool that waits as little as it can without taking a busy Redis for a frozen one."""
     pool = use_pool(SOCKET_TIMEOUT=0.3, SOCKET_CONNECT_TIMEOUT=0.3)
-    until(lambda: write("value"))
+    wait_until(lambda: write("value"))
     error_log.reset()
     return pool
 

@@ -10,11 +10,6 @@ from time import monotonic, sleep
 from typing import Any
 
 import pytest
-from coherence.redis.errors import errors
-from coherence.redis.loops import CONNECTIONS
-from coherence.redis.pool import BreakerPool
-from coherence.tests.redis.test_frozen import frozen
-from coherence.tests.redis.use import Run, execute
 from redis.exceptions import TimeoutError
 
 from resilience import redis_async

@@ -8,18 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from coherence.tests.redis.test_frozen import frozen
-from coherence.tests.redis.test_stopped import again
-from coherence.tests.redis.use import Run, execute, open_until_now, read
 from redis.exceptions import ConnectionError, ResponseError, TimeoutError
 
-from coherence.tests.patience import SECONDS
 from resilience.redis_async import CONNECTIONS
 from resilience.redis_errors import errors
 from resilience.redis_pool import BreakerOpen, BreakerPool
 from resilience.tests.redis.test_frozen import frozen
 from resilience.tests.redis.test_stopped import again
 from resilience.tests.redis.use import Run, execute, open_until_now, read
+from tests.waiting import MAX_SECONDS
 from tooling.processes import SupervisedServer
 
 
@@ -85,7 +82,7 @@ def test_connection_reset__while_idle__a_redis_error_at_most_and_connects_anew(r
     with socket.create_server(("127.0.0.1", 0)) as router:
         router.settimeout(5)
         url = f"redis://127.0.0.1:{router.getsockname()[1]}/0"
-        routed = BreakerPool.from_url(url, socket_timeout=SECONDS, socket_connect_timeout=SECONDS, protocol=2)
+        routed = BreakerPool.from_url(url, socket_timeout=MAX_SECONDS, socket_connect_timeout=MAX_SECONDS, protocol=2)
         run(ask())
     assert routed.breaker.state == "closed"
 
@@ -131,7 +128,7 @@ def test_outage__over_by_another_pools_probe__idle_sockets_are_not_used_again(po
 
 @pytest.mark.parametrize("url", ["rediss://127.0.0.1:1/0", "unix:///no/such/socket"])
 def test_other_connections__refused__reported_too(url: str, run: Run) -> None:
-    pool = BreakerPool.from_url(url, socket_timeout=SECONDS, socket_connect_timeout=SECONDS)
+    pool = BreakerPool.from_url(url, socket_timeout=MAX_SECONDS, socket_connect_timeout=MAX_SECONDS)
     with pytest.raises(ConnectionError):
         run(execute(pool, "PING"))
     assert pool.breaker.is_open

@@ -2,8 +2,8 @@
 
 import pytest
 
-from coherence.tests.patience import Clock
 from resilience.circuit_breaker import Breaker
+from tests.waiting import Clock
 
 
 def test_refused__closed__opens_at_once_for_the_pause(breaker: Breaker, clock: Clock) -> None:

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from coherence.tests.patience import Clock
 from resilience.circuit_breaker import Breaker
+from tests.waiting import Clock
 
 FAILURES: list[Callable[[Breaker], None]] = [Breaker.refused, Breaker.timed_out, Breaker.lost]
 

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from coherence.tests.patience import Clock
 from resilience.circuit_breaker import Breaker
 from resilience.tests.redis.conftest import THREADS
+from tests.waiting import Clock
 
 
 def test_allow__many_threads_when_a_probe_is_due__exactly_one(breaker: Breaker, clock: Clock) -> None:

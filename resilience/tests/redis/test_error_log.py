@@ -5,9 +5,9 @@ from time import sleep
 
 import pytest
 
-from coherence.tests.patience import Clock
 from resilience.redis_errors import ErrorLog
 from resilience.tests.redis.conftest import THREADS
+from tests.waiting import Clock
 
 
 def test_error_log__same_type_again__a_line_a_minute(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:

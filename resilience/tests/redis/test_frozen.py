@@ -7,14 +7,13 @@ from typing import Any
 
 import psutil
 import pytest
-from coherence.tests.redis.use import do_everything, open_until_now, ping, read, write
 from django.core.cache import cache
 from redis.exceptions import TimeoutError
 
-from coherence.tests.patience import until
 from resilience.redis_errors import error_log, errors
 from resilience.redis_pool import BreakerPool
 from resilience.tests.redis.use import do_everything, open_until_now, ping, read, write
+from tests.waiting import wait_until
 from tooling.processes import SupervisedServer
 
 
@@ -55,9 +54,9 @@ def test_frozen__pinged_before_use__counted_once(
 ) -> None:
     use_pool(SOCKET_TIMEOUT=0.3, CONNECTION_POOL_KWARGS={"health_check_interval": 0.001})
     admin.config_resetstat()
-    until(lambda: write("value"))
+    wait_until(lambda: write("value"))
     sleep(0.002)
-    until(lambda: read() == ["value"])
+    wait_until(lambda: read() == ["value"])
     assert admin.info("commandstats")["cmdstat_ping"]["calls"] > 0
     error_log.reset()
     sleep(0.002)
@@ -74,7 +73,7 @@ def test_thawed__probe_due__closes_and_serves(hasty: BreakerPool, own_redis: Sup
         read(2)  # the probe, which times out, and one that is refused
         assert errors == {"TimeoutError": 4, "BreakerOpen": 1}
         assert hasty.breaker.state == "open"
-    until(lambda: read() == ["value"])
+    wait_until(lambda: read() == ["value"])
     assert hasty.breaker.state == "closed"
     assert hasty.breaker.opened == 1
 

@@ -8,9 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from coherence.redis.errors import errors
-from coherence.redis.pool import BreakerPool, breaker_of
-from coherence.tests.redis.use import do_everything, read, write
 from django.core.cache import cache
 from redis.connection import SSLConnection, UnixDomainSocketConnection
 from redis.exceptions import ConnectionError

@@ -8,14 +8,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from coherence.tests.redis.use import do_everything, open_until_now, ping, read, write
 from django.core.cache import cache
 from redis.exceptions import ConnectionError
 
-from coherence.tests.patience import until
 from resilience.redis_errors import errors
 from resilience.redis_pool import BreakerPool
 from resilience.tests.redis.use import do_everything, open_until_now, ping, read, write
+from tests.waiting import wait_until
 from tooling.processes import SupervisedServer
 from tooling.redis import start as start_redis
 
@@ -66,7 +65,7 @@ def test_restarted__on_the_same_port__the_probe_closes_it(
     assert errors == {"ConnectionError": 1}
     assert pool.breaker.is_open
     with again(settings.REDIS_LOCATION, tmp_path / "again"):
-        until(lambda: write("after"))
+        wait_until(lambda: write("after"))
         assert read() == ["after"]
     assert pool.breaker.state == "closed"
     assert pool.breaker.opened == 1

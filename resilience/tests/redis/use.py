@@ -5,10 +5,10 @@ from typing import Any, cast
 
 from django.core.cache import cache
 
-from coherence.tests.patience import SECONDS
 from resilience.circuit_breaker import Breaker
 from resilience.redis_async import pool_of_running_loop
 from resilience.redis_pool import BreakerPool
+from tests.waiting import MAX_SECONDS
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
@@ -39,7 +39,7 @@ def open_until_now(breaker: Breaker) -> None:
     """A probe is due. When it fails, that is for good."""
     breaker.retry_after = (0, 0)
     breaker.refused()
-    breaker.retry_after = (SECONDS, SECONDS)
+    breaker.retry_after = (MAX_SECONDS, MAX_SECONDS)
 
 
 async def execute(pool: BreakerPool, *command: Any) -> Any:

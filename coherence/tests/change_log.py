@@ -3,27 +3,27 @@
 from django.db import transaction
 
 from coherence import log
-from coherence.tests.database import sql
-from coherence.tests.patience import until
+from tests.database import sql
+from tests.waiting import wait_until
 
 NUMBER = "SELECT coalesce(max(number), 0) FROM public.coherence_change"
-CLOCK = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"  # what numbers are not below
+CLOCK = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"  # the lower bound of numbers
 
 
 def number() -> int:
-    """The log's, which is that of its newest line."""
+    """Return the newest change number of the log."""
     return int(sql(NUMBER)[0][0])
 
 
 def note(*keys: str) -> int:
-    """A commit that changes them; its number."""
+    """Commit a change of `keys`; return its number."""
     with transaction.atomic():
         log.note(keys)
         return number()
 
 
 def forget_numbers(number: int) -> None:
-    """A backup made at `number` is restored; that takes longer than numbers can be ahead of the clock."""
+    """Restore, as it were, a backup made at `number`, which takes longer than numbers can be ahead of the clock."""
     newest = sql(NUMBER)[0][0]
     sql("SELECT setval('coherence_number', %s)", number)
-    until(lambda: sql(f"SELECT {CLOCK}")[0][0] > newest)
+    wait_until(lambda: sql(f"SELECT {CLOCK}")[0][0] > newest)
