@@ -1,1 +1,1 @@
-"""API keys for programs and their DRF authentication. People use Django's users and sessions."""
+"""Who calls: API keys for programs, with their DRF authentication; Django's users and sessions for people."""

@@ -1,4 +1,4 @@
-from typing import Any
+"""Users, groups and API keys in the admin."""
 
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as StockGroupAdmin
@@ -16,6 +16,8 @@ admin.site.unregister([User, Group])
 
 @admin.register(User)
 class UserAdmin(StockUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
+    """Django's, with the forms of the admin's theme."""
+
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
@@ -23,12 +25,12 @@ class UserAdmin(StockUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
 
 @admin.register(Group)
 class GroupAdmin(StockGroupAdmin, ModelAdmin):  # type: ignore[misc]
-    pass
+    """Django's, in the admin's theme."""
 
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(ModelAdmin):
-    """Keys are listed and revoked here. They are made by `create_api_key`: a page is no place to show a secret."""
+    """Lists and revokes keys. `create_api_key` makes them: a web page is no place to show a secret."""
 
     list_display = ("__str__", "user", "name", "created_at", "revoked_at")
     list_select_related = ("user",)
@@ -38,10 +40,12 @@ class ApiKeyAdmin(ModelAdmin):
     actions = ("revoke",)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody: see the class."""
         return False
 
     @admin.action(description="Revoke the selected keys", permissions=["change"])
-    def revoke(self, request: HttpRequest, keys: QuerySet[ApiKey]) -> Any:
+    def revoke(self, request: HttpRequest, keys: QuerySet[ApiKey]) -> None:
+        """The action "Revoke the selected keys"."""
         for key in keys:
             key.revoke()
         messages.success(request, f"{len(keys)} keys revoked.")

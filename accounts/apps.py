@@ -1,13 +1,17 @@
+"""The app, and the models whose saves this process notices at once."""
+
 from django.apps import AppConfig
 
 
 class AccountsConfig(AppConfig):
+    """Saves of users and keys invalidate the copies that this process keeps of them."""
+
     name = "accounts"
 
     def ready(self) -> None:
+        """Connect the signals; models can be imported only now."""
         from django.contrib.auth.models import User
 
-        from accounts import openapi  # noqa: F401  registers the security scheme
         from accounts.models import ApiKey
         from coherence.hooks import heed
 

@@ -1,23 +1,24 @@
-"""The text of an API key: `cpk_PREFIX_SECRET`. The prefix finds the row and may be shown; the whole is kept hashed."""
+"""The text of an API key, `cpk_PREFIX_SECRET`: the prefix finds the row and may be shown; only its hash is stored."""
 
 import hashlib
 import re
 import secrets
 
-SHAPE = re.compile(r"cpk_([a-z0-9]{8})_[A-Za-z0-9_-]{43}")
-PREFIX = slice(4, 12)  # where it stands in a key
+KEY_PATTERN = re.compile(r"cpk_([a-z0-9]{8})_[A-Za-z0-9_-]{43}")
+PREFIX = slice(4, 12)  # where the prefix stands in a key
 
 
 def generate() -> str:
-    """A new key with 256 random bits: enough that a plain SHA-256 of it cannot be searched."""
+    """A new key. It has 256 random bits, too many to find by trying, so a plain SHA-256 of it is safe to store."""
     return f"cpk_{secrets.token_hex(4)}_{secrets.token_urlsafe(32)}"
 
 
 def prefix(key: str) -> str | None:
-    """The public part of `key`, or None when the text has not the shape of a key."""
-    match = SHAPE.fullmatch(key)
+    """The public part of `key`, or None if the text does not look like a key."""
+    match = KEY_PATTERN.fullmatch(key)
     return match[1] if match else None
 
 
 def digest(key: bytes) -> bytes:
+    """SHA-256 of the whole key, 32 bytes."""
     return hashlib.sha256(key).digest()

@@ -5,9 +5,8 @@ from typing import NamedTuple
 
 from django.conf import settings
 
-from rate_limits.headers import headers
-from rate_limits.limiter import aadmit_all
-from rate_limits.limits import limits_of
+from rate_limits.gcra import limits_of
+from rate_limits.limiter import aadmit_all, headers
 
 
 class Admission(NamedTuple):

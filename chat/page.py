@@ -9,12 +9,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_safe
 
-from accounts.pages import POLICY as STILL
+from accounts.login import STRICT_POLICY
 from chat.asgi import PAGE_COMPLETIONS
 from personalities.models import Personality
 
 # Stricter than that of the admin: here stands what a language model says, and there is no script but our own.
-POLICY = f"{STILL}; script-src 'self'; connect-src 'self'"
+POLICY = f"{STRICT_POLICY}; script-src 'self'; connect-src 'self'"
 
 
 @require_safe

@@ -17,7 +17,7 @@ from companion import __version__
 from companion.llm_models import checked as checked_llm_models
 from companion.llm_url import checked as checked_llm_url
 from companion.redis_url import split_credentials
-from rate_limits.rate import parse as rate
+from rate_limits.gcra import parse_rate
 from resilience.database import DeadlineConnection
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -140,8 +140,8 @@ NO_CACHE = {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}
 CACHES = {"default": REDIS_CACHE if REDIS_ENABLED else NO_CACHE}
 
 # ── How often ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-CHAT_RATE = rate(env.str("CHAT_RATE", "30/minute"), "CHAT_RATE")  # of a user
-CHAT_KEY_RATE = rate(env.str("CHAT_KEY_RATE", env.str("CHAT_RATE", "30/minute")), "CHAT_KEY_RATE")
+CHAT_RATE = parse_rate(env.str("CHAT_RATE", "30/minute"), "CHAT_RATE")  # of a user
+CHAT_KEY_RATE = parse_rate(env.str("CHAT_KEY_RATE", env.str("CHAT_RATE", "30/minute")), "CHAT_KEY_RATE")
 WEB_WORKERS = env.int("WEB_WORKERS", os.cpu_count() or 1, validate=validate.Range(1))
 
 # ── The language model that chat talks to ─────────────────────────────────────────────────────────────────────────────
@@ -204,9 +204,9 @@ AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
-AXES_CLIENT_IP_CALLABLE = "companion.login.address"
-AXES_USERNAME_CALLABLE = "companion.login.username"
-AXES_LOCKOUT_CALLABLE = "companion.login.locked_out"
+AXES_CLIENT_IP_CALLABLE = "accounts.login.client_address"
+AXES_USERNAME_CALLABLE = "accounts.login.attempted_username"
+AXES_LOCKOUT_CALLABLE = "accounts.login.locked_out"
 AXES_DISABLE_ACCESS_LOG = True  # who signed in when and from where is nobody's business for longer than that
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
@@ -227,7 +227,7 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
 )
-SESSION_ENGINE = "companion.sessions"
+SESSION_ENGINE = "accounts.login"
 
 # ── Logs ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 LOG_LEVEL = env.log_level("LOG_LEVEL", logging.INFO)

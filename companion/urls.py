@@ -3,7 +3,7 @@ from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from accounts.pages import SignIn
+from accounts.login import SignIn
 from chat.page import playground
 from companion import pages, probes
 from companion.metrics import MetricsView

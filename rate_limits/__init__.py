@@ -1,5 +1,5 @@
-"""How often somebody may do something: GCRA, counted in Redis for all processes, and in each for its share without.
+"""Rate limits by GCRA, counted in Redis for all processes together; while Redis is away, each process admits its share.
 
-`limiter.aadmit_all` is what an app asks, `limits.limits_of` says whose limits those are, `headers.headers` tells the
-caller. Knows no app. Not called `limits`: that is a library.
+Apps call `limiter.aadmit_all` with the limits that `gcra.limits_of` builds, and send `limiter.headers` with the answer.
+Knows no app. It is not called `limits` because a library on PyPI is.
 """

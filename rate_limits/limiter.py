@@ -1,67 +1,84 @@
-"""May they? Exactly by the limit while Redis answers, by this process's share of it while it does not."""
+"""Admit a request or refuse it, and tell the caller: by Redis while it answers, else by this process's share."""
 
 from asyncio import CancelledError
 from collections.abc import Sequence
+from math import ceil
 
 from django.conf import settings
 from redis.exceptions import RedisError
 
-from rate_limits.gcra import Verdict, judge, nearest
-from rate_limits.limits import Limit
-from rate_limits.process import process
+from rate_limits.gcra import Limit, Verdict, judge, most_restrictive
+from rate_limits.local import local_limiter
 from rate_limits.redis import ask
 from resilience.redis_pool import BreakerPool, pool_of
 
 
 async def aadmit_all(limits: Sequence[Limit]) -> Verdict:
-    """Count one request, unless that would be too many for any of the limits: then none of them counts it.
+    """Count one request against all `limits`, or against none of them if any is exhausted.
 
-    No fault of Redis is the caller's, and the event loop does not wait for it.
+    Never raises because of Redis, and never blocks the event loop while Redis is slow.
     """
     pool = _pool()
-    shared = await _by_both(pool, limits) if pool else None
-    return shared or process.admit(limits, settings.WEB_WORKERS, shared=settings.REDIS_ENABLED)
+    verdict = await _by_redis_and_share(pool, limits) if pool else None
+    return verdict or local_limiter.admit(limits, settings.WEB_WORKERS, shared=settings.REDIS_ENABLED)
+
+
+def headers(verdict: Verdict) -> dict[str, str]:
+    """The response headers that tell a caller about their limit; with `Retry-After` if the request was refused.
+
+    `RateLimit-Policy` and `RateLimit` follow draft-ietf-httpapi-ratelimit-headers-10. The other three follow its
+    revision 06, which today's clients read. Seconds are rounded up, so that a retry is never too early.
+    """
+    reset = ceil(verdict.reset_seconds)
+    values = {
+        "RateLimit-Policy": f'"default";q={verdict.limit};w={verdict.window}',
+        "RateLimit": f'"default";r={verdict.remaining};t={reset}',
+        "RateLimit-Limit": str(verdict.limit),
+        "RateLimit-Remaining": str(verdict.remaining),
+        "RateLimit-Reset": str(reset),
+    }
+    return values if verdict.allowed else values | {"Retry-After": str(max(ceil(verdict.retry_after), 1))}
 
 
 def _pool() -> BreakerPool | None:
-    """None while Redis need not be asked: there is none, or it failed moments ago."""
+    """None when Redis is switched off, or failed moments ago."""
     pool = pool_of()
     return pool if pool and not pool.breaker.is_open else None
 
 
-async def _by_both(pool: BreakerPool, limits: Sequence[Limit]) -> Verdict | None:
-    """By Redis, and by the share as well while Redis may not know all. None when it does not answer."""
+async def _by_redis_and_share(pool: BreakerPool, limits: Sequence[Limit]) -> Verdict | None:
+    """Redis decides, together with the share while Redis may lack reports. None when Redis does not answer."""
     workers = settings.WEB_WORKERS
-    if not process.is_back_lately(limits, workers):
+    if not local_limiter.may_redis_lack_reports(limits, workers):
         return await _by_redis(pool, limits)
-    verdict = process.admit(limits, workers, shared=True, owing=False)
-    return await _by_redis_after_share(pool, limits) if verdict.allowed else verdict
+    verdict = local_limiter.admit(limits, workers, shared=True, report=False)
+    return await _by_redis_or_refund(pool, limits) if verdict.allowed else verdict
 
 
-async def _by_redis_after_share(pool: BreakerPool, limits: Sequence[Limit]) -> Verdict | None:
-    """What Redis does not admit, or does not answer, is not of the share either: it would be counted twice."""
+async def _by_redis_or_refund(pool: BreakerPool, limits: Sequence[Limit]) -> Verdict | None:
+    """A request that Redis refuses or does not answer is refunded to the share: it would be counted twice."""
     verdict = None
     try:
         verdict = await _by_redis(pool, limits)
     finally:
         if verdict is None or not verdict.allowed:
-            process.take_back(limits, settings.WEB_WORKERS)
+            local_limiter.refund(limits, settings.WEB_WORKERS)
     return verdict
 
 
 async def _by_redis(pool: BreakerPool, limits: Sequence[Limit]) -> Verdict | None:
     """None when Redis does not answer, which the pool counts."""
-    workers, asked = settings.WEB_WORKERS, process.now()
-    claims = process.claims(limits, workers)
+    workers, asked_at = settings.WEB_WORKERS, local_limiter.now()
+    claims = local_limiter.take_claims(limits, workers)
     try:
         allowed, backlogs = await ask(pool, limits, claims)
     except RedisError:
-        process.lose()
-        process.owe(limits, claims, workers)
+        local_limiter.mark_redis_away()
+        local_limiter.return_claims(limits, claims, workers)
         return None
     except CancelledError:
-        process.owe(limits, claims, workers)
+        local_limiter.return_claims(limits, claims, workers)
         raise
-    process.heard(limits, backlogs, asked)
-    verdicts = zip(limits, backlogs, strict=True)
-    return nearest(judge(allowed, limit.rate, backlog, limit.rate.interval) for limit, backlog in verdicts)
+    local_limiter.record_reply(limits, backlogs, asked_at)
+    pairs = zip(limits, backlogs, strict=True)
+    return most_restrictive(judge(allowed, limit.rate, backlog, limit.rate.interval) for limit, backlog in pairs)

@@ -1,4 +1,4 @@
-"""The limits of all processes, in Redis: one step, on its clock."""
+"""The limits that all processes share: one Lua script, atomic, on Redis's own clock."""
 
 from collections.abc import Sequence
 from hashlib import sha1
@@ -7,14 +7,14 @@ from typing import NamedTuple
 from django.conf import settings
 from redis.exceptions import NoScriptError
 
-from rate_limits.limits import Limit
+from rate_limits.gcra import Limit
 from resilience.redis_async import pool_of_running_loop
 from resilience.redis_pool import BreakerPool
 
-# A key holds the moment at which its limit is wholly unused again; without a key it is unused now. What processes have
-# admitted by themselves can make it a fifth more than full. What is above that was written under another rate, or
-# before the clock was set back: it must not keep anybody out for longer.
-SOURCE = """
+# A key holds the moment at which its limit is completely unused again; without a key it is unused now. What processes
+# admitted on their own can overfill it by a fifth. Anything beyond that was written under another rate, or before the
+# clock was set back, and must not lock anybody out for longer.
+SCRIPT = """
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local backlogs, kept, admitted = {}, {}, 1
@@ -32,24 +32,27 @@ for i, key in ipairs(KEYS) do
 end
 return {admitted, unpack(backlogs)}
 """
-SHA = sha1(SOURCE.encode(), usedforsecurity=False).hexdigest()  # by which Redis knows it
+SCRIPT_SHA = sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()  # the name under which Redis caches it
 
 
 class Claim(NamedTuple):
-    """What a process knows of a backlog that Redis may not know: at least `heard`, and `owed` besides."""
+    """What a process knows about a backlog and Redis may not, in microseconds: it is `at_least` that large, and
+    `unreported` is to be added to it.
+    """
 
-    heard: int
-    owed: int
+    at_least: int
+    unreported: int
 
 
 async def ask(pool: BreakerPool, limits: Sequence[Limit], claims: Sequence[Claim]) -> tuple[bool, list[int]]:
-    """Whether all the limits admit it; each one's backlog, with its cost in it if so. If not, it costs nothing.
+    """Count one request against all `limits`, or against none of them if any is exhausted.
 
+    Returns whether it was admitted and each limit's backlog in microseconds, including the request if it was admitted.
     Raises RedisError.
     """
     keys = [f"{settings.REDIS_KEY_PREFIX}limit:{limit.subject}" for limit in limits]
-    told = zip(limits, claims, strict=True)
-    numbers = [number for limit, claim in told for number in (limit.rate.interval, limit.rate.full, *claim)]
+    pairs = zip(limits, claims, strict=True)
+    numbers = [number for limit, claim in pairs for number in (limit.rate.interval, limit.rate.full, *claim)]
     admitted, *backlogs = await _run(pool, len(keys), *keys, *numbers)
     return bool(admitted), backlogs
 
@@ -57,7 +60,7 @@ async def ask(pool: BreakerPool, limits: Sequence[Limit], claims: Sequence[Claim
 async def _run(pool: BreakerPool, *arguments: str | int) -> list[int]:
     redis = await pool_of_running_loop(pool)
     try:
-        reply: list[int] = await redis.execute("EVALSHA", SHA, *arguments)
-    except NoScriptError:  # it has restarted, or was told to forget scripts
-        reply = await redis.execute("EVAL", SOURCE, *arguments)
+        reply: list[int] = await redis.execute("EVALSHA", SCRIPT_SHA, *arguments)
+    except NoScriptError:  # Redis restarted, or its scripts were flushed
+        reply = await redis.execute("EVAL", SCRIPT, *arguments)
     return reply

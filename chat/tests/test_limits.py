@@ -10,7 +10,7 @@ from chat.asgi import Chat
 from chat.backends.console import Console
 from chat.limits import by_rate
 from chat.tests.conftest import served
-from rate_limits.rate import parse
+from rate_limits.gcra import parse_rate
 from resilience.tests.redis.conftest import use_pool  # noqa: F401  a fixture
 
 BODY = {"model": "elara", "messages": [{"role": "user", "content": "Hi."}]}
@@ -28,7 +28,7 @@ def ask(url: str, key: str, **headers: str) -> httpx.Response:
 
 
 def test_limit__two_hundred_at_once_by_forty__exactly_so_many(key: str, settings: Any) -> None:
-    settings.CHAT_RATE = settings.CHAT_KEY_RATE = parse("30/hour", "CHAT_RATE")
+    settings.CHAT_RATE = settings.CHAT_KEY_RATE = parse_rate("30/hour", "CHAT_RATE")
     with served(Chat(Console(), admit=by_rate)) as url, ThreadPoolExecutor(40) as threads:
         spoofed = (
             {"X-Forwarded-For": f"10.0.0.{number}", "Forwarded": f"for=10.0.0.{number}"} for number in range(200)
@@ -43,7 +43,7 @@ def test_limit__two_hundred_at_once_by_forty__exactly_so_many(key: str, settings
 
 
 def test_limit__of_models__none(key: str, settings: Any) -> None:
-    settings.CHAT_RATE = settings.CHAT_KEY_RATE = parse("1/hour", "CHAT_RATE")
+    settings.CHAT_RATE = settings.CHAT_KEY_RATE = parse_rate("1/hour", "CHAT_RATE")
     with served(Chat(Console(), admit=by_rate)) as url:
         headers = {"Authorization": f"Bearer {key}"}
         assert {httpx.get(f"{url}/models", headers=headers, trust_env=False).status_code for _ in range(3)} == {200}
@@ -51,7 +51,7 @@ def test_limit__of_models__none(key: str, settings: Any) -> None:
 
 @pytest.mark.parametrize("enabled", [True, False])
 def test_limit__with_and_without_redis__holds(key: str, settings: Any, enabled: bool) -> None:
-    settings.CHAT_RATE = settings.CHAT_KEY_RATE = parse("4/hour", "CHAT_RATE")
+    settings.CHAT_RATE = settings.CHAT_KEY_RATE = parse_rate("4/hour", "CHAT_RATE")
     settings.REDIS_ENABLED, settings.WEB_WORKERS = enabled, 1
     with served(Chat(Console(), admit=by_rate)) as url:
         statuses = [ask(url, key).status_code for _ in range(10)]

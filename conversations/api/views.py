@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
-from accounts.authentication import stay
+from accounts.authentication import lock_caller
 from conversations import pinning
 from conversations.api import conditions, rows
 from conversations.api.errors import PersonalityGone, PersonalityNotFound
@@ -46,7 +46,7 @@ class ConversationListView(ListCreateAPIView[Conversation]):
         if config is None:
             raise PersonalityNotFound(given["personality_name"])
         with transaction.atomic():
-            stay(request)
+            lock_caller(request)
             made = pinning.start(request.user, config, given.get("title", ""))
         return _written(
             made, HTTPStatus.CREATED, {"Location": reverse("conversation", args=[made.pk], request=request)}

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.authentication import stay
+from accounts.authentication import lock_caller
 from personalities.api import conditions, provenance, representation
 from personalities.api.errors import PersonalityNotFound, PreconditionFailed
 from personalities.api.prompt_serializers import PromptSerializer
@@ -85,7 +85,7 @@ def _locked(request: Request) -> Wishes:
     """What the caller wishes now. No other write of theirs comes before the end of the transaction, the first included:
     so it is the user who is locked, not the row, which may not exist.
     """
-    stay(request)
+    lock_caller(request)
     return Preferences.objects.wishes_of(request.user)
 
 

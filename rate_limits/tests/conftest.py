@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from rate_limits.limits import Limit
-from rate_limits.process import process
-from rate_limits.rate import MICROSECONDS
-from rate_limits.redis import SOURCE, Claim
+from rate_limits.gcra import MICROSECONDS, Limit
+from rate_limits.local import local_limiter
+from rate_limits.redis import SCRIPT, Claim
 from resilience.tests.redis.conftest import _count_from_nought, admin, hasty, pool, use_pool  # noqa: F401  fixtures
 
 Ask = Callable[[Sequence[Limit], float], tuple[bool, list[int]]]
@@ -20,9 +19,9 @@ names = map("test:{}".format, count())
 
 @pytest.fixture(autouse=True)
 def _begins_now() -> Iterator[None]:
-    process.start_anew()
+    local_limiter.reset()
     yield
-    process.start_anew()
+    local_limiter.reset()
 
 
 @pytest.fixture
@@ -33,8 +32,8 @@ def subject() -> str:
 @pytest.fixture
 def ask_at(redis: Any, settings: Any) -> Callable[..., tuple[bool, list[int]]]:
     """What Redis says when its clock shows that many seconds."""
-    assert TIME in SOURCE
-    script = redis.register_script(SOURCE.replace(TIME, "{ARGV[#ARGV] / 1000000, 0}"))
+    assert TIME in SCRIPT
+    script = redis.register_script(SCRIPT.replace(TIME, "{ARGV[#ARGV] / 1000000, 0}"))
 
     def ask(limits: Sequence[Limit], seconds: float, claims: Sequence[Claim] = ()) -> tuple[bool, list[int]]:
         told = zip(limits, claims or [NOTHING] * len(limits), strict=True)

@@ -8,10 +8,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from rate_limits.gcra import Verdict
+from rate_limits.gcra import Limit, Rate, Verdict
 from rate_limits.limiter import aadmit_all
-from rate_limits.limits import Limit
-from rate_limits.rate import Rate
 
 RATE = Rate(30, 86400)  # none comes back during a test
 Processes = list["subprocess.Popen[str]"]

@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
+from rate_limits.gcra import Limit, Rate
 from rate_limits.limiter import aadmit_all
-from rate_limits.limits import Limit
-from rate_limits.rate import Rate
 from rate_limits.tests.crowd import ask_all, crowd, in_turn, together
 from resilience.redis_errors import errors
 

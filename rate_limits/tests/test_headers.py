@@ -1,7 +1,7 @@
 """What a caller is told."""
 
 from rate_limits.gcra import Verdict
-from rate_limits.headers import headers
+from rate_limits.limiter import headers
 
 
 def test_headers__allowed__both_drafts_and_no_retry() -> None:

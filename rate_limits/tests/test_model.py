@@ -9,8 +9,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as some
 
-from rate_limits.limits import Limit
-from rate_limits.rate import MICROSECONDS, Rate
+from rate_limits.gcra import MICROSECONDS, Limit, Rate
 from rate_limits.redis import Claim
 from rate_limits.tests.conftest import Ask, names
 

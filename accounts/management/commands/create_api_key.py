@@ -1,7 +1,8 @@
-from argparse import ArgumentParser
-from typing import Any
+"""create_api_key: make an API key and print it once."""
 
-from django.contrib.auth import get_user_model
+from argparse import ArgumentParser
+
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
@@ -10,36 +11,39 @@ from accounts.models import ApiKey
 
 
 class Command(BaseCommand):
-    help = "Make an API key for USER, who is made when missing, and print it: the only time it can be seen."
+    """Prints the key alone to standard output, for scripts; everything else goes to standard error."""
+
+    help = "Make an API key for USER, who is created if missing, and print it. It cannot be shown again."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        """USER and --name."""
         parser.add_argument("user", help="user name")
         parser.add_argument("--name", default="", help="what the key is for")
 
     @transaction.atomic
-    def handle(self, *args: Any, **options: Any) -> str:
-        if len(options["name"]) > 100:
+    def handle(self, *args: object, user: str, name: str, **options: object) -> str:
+        """The key. Raises CommandError for a name that is too long, an invalid user name or an inactive user."""
+        if len(name) > 100:
             raise CommandError("--name: at most 100 characters")
-        user = self._user(options["user"])
-        if not user.is_active:
-            raise CommandError(f"user: {user} is not active; no key of theirs would be accepted")
-        key, text = ApiKey.objects.issue(user, options["name"])
+        owner = self._find_or_create(user)
+        if not owner.is_active:
+            raise CommandError(f"user: {owner} is not active; no key of theirs would be accepted")
+        key, text = ApiKey.objects.issue(owner, name)
         self.stderr.write(
-            f"Key {key} of {user}. Keep it: it is not shown again. `revoke_api_key {key.prefix}` ends it."
+            f"Key {key} of {owner}. Keep it: it is not shown again. `revoke_api_key {key.prefix}` ends it."
         )
         return text
 
-    def _user(self, username: str) -> Any:
-        users = get_user_model()
+    def _find_or_create(self, username: str) -> User:
         try:
-            return users._default_manager.get_by_natural_key(username)
-        except users.DoesNotExist:
-            user = users(username=username)
+            return User.objects.get_by_natural_key(username)
+        except User.DoesNotExist:
+            user = User(username=username)
         user.set_unusable_password()  # a program signs in with its key only
         try:
             user.full_clean()
         except ValidationError as error:
             raise CommandError(f"user: {'; '.join(error.messages)}") from None
         user.save()
-        self.stderr.write(f"Made user {username}, without a password and without rights of staff.")
+        self.stderr.write(f"Created user {username}, without a password and without staff rights.")
         return user

@@ -7,9 +7,8 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as some
 
-from rate_limits.limits import Limit
-from rate_limits.process import Process
-from rate_limits.rate import Rate
+from rate_limits.gcra import Limit, Rate
+from rate_limits.local import LocalLimiter
 from rate_limits.tests.conftest import Ask, names
 from tests.waiting import Clock
 
@@ -22,7 +21,7 @@ class Service:
 
     def __init__(self, ask: Ask, workers: int, rate: Rate = RATE) -> None:
         self.clock = Clock(1_700_000_000)
-        self.processes = [Process(self.clock) for _ in range(workers)]
+        self.processes = [LocalLimiter(self.clock) for _ in range(workers)]
         self.limit, self.other = Limit(next(names), rate), Limit(next(names), Rate(99_999, 1))
         self.ask, self.away = ask, False
         self.admitted: list[float] = []
@@ -41,26 +40,26 @@ class Service:
         for process in self.processes:
             self._request(process, self.other)
 
-    def _request(self, process: Process, limit: Limit) -> bool:
+    def _request(self, process: LocalLimiter, limit: Limit) -> bool:
         """As the limiter does."""
         limits, workers = [limit], len(self.processes)
-        if not process.is_back_lately(limits, workers):
+        if not process.may_redis_lack_reports(limits, workers):
             allowed = self._by_redis(process, limit)
-        elif not process.admit(limits, workers, shared=True, owing=False).allowed:
+        elif not process.admit(limits, workers, shared=True, report=False).allowed:
             return False
         elif not (allowed := self._by_redis(process, limit)):
-            process.take_back(limits, workers)
+            process.refund(limits, workers)
         return process.admit(limits, workers, shared=True).allowed if allowed is None else allowed
 
-    def _by_redis(self, process: Process, limit: Limit) -> bool | None:
+    def _by_redis(self, process: LocalLimiter, limit: Limit) -> bool | None:
         limits, workers, asked = [limit], len(self.processes), process.now()
-        claims = process.claims(limits, workers)
+        claims = process.take_claims(limits, workers)
         if self.away:
-            process.lose()
-            process.owe(limits, claims, workers)
+            process.mark_redis_away()
+            process.return_claims(limits, claims, workers)
             return None
         allowed, backlogs = self.ask(limits, self.clock.now, claims)  # type: ignore[call-arg]
-        process.heard(limits, backlogs, asked)
+        process.record_reply(limits, backlogs, asked)
         return allowed
 
 
@@ -124,7 +123,7 @@ def test_share__told_twice__counted_once(ask_at: Ask) -> None:
 
 
 def test_share__no_redis_at_all__is_there_at_once() -> None:
-    process, limit = Process(Clock(1000.0)), Limit("alone", RATE)
+    process, limit = LocalLimiter(Clock(1000.0)), Limit("alone", RATE)
     verdicts = [process.admit([limit], 2, shared=False) for _ in range(20)]
     assert sum(verdict.allowed for verdict in verdicts) == 15
     assert [verdict.remaining for verdict in verdicts[:2]] == [14, 13]
@@ -132,7 +131,7 @@ def test_share__no_redis_at_all__is_there_at_once() -> None:
 
 
 def test_process__more_subjects_than_fit__the_least_recent_is_forgotten() -> None:
-    process = Process(Clock(1000.0), capacity=2)
+    process = LocalLimiter(Clock(1000.0), capacity=2)
     one, two, three = (Limit(name, Rate(1, 60)) for name in ("one", "two", "three"))
     for limit in (one, two, three):
         assert process.admit([limit], 1, shared=False).allowed

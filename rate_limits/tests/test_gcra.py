@@ -3,8 +3,7 @@
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from rate_limits.limits import Limit, limits_of
-from rate_limits.rate import Rate, parse
+from rate_limits.gcra import Limit, Rate, limits_of, parse_rate
 
 
 @pytest.mark.parametrize(
@@ -18,7 +17,7 @@ from rate_limits.rate import Rate, parse
     ],
 )
 def test_parse__a_rate__read(text: str, rate: Rate) -> None:
-    assert parse(text, "CHAT_RATE") == rate
+    assert parse_rate(text, "CHAT_RATE") == rate
 
 
 @pytest.mark.parametrize(
@@ -27,7 +26,7 @@ def test_parse__a_rate__read(text: str, rate: Rate) -> None:
 )
 def test_parse__no_rate__names_the_setting(text: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="^CHAT_RATE: "):
-        parse(text, "CHAT_RATE")
+        parse_rate(text, "CHAT_RATE")
 
 
 @pytest.mark.parametrize("rate", [Rate(30, 60), Rate(7, 60), Rate(99_999, 1)])

@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
+from rate_limits.gcra import Limit, Rate
 from rate_limits.limiter import aadmit_all
-from rate_limits.limits import Limit
-from rate_limits.process import process
-from rate_limits.rate import Rate
+from rate_limits.local import local_limiter
 from rate_limits.tests.crowd import RATE, in_turn
 from resilience.redis_pool import BreakerPool
 from resilience.tests.redis.test_stopped import again
@@ -35,7 +34,7 @@ def back(pool: BreakerPool, own_redis: SupervisedServer, url: str, folder: Path,
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Clock:
     settings.WEB_WORKERS = 2
-    monkeypatch.setattr(process, "_clock", clock := Clock(1000.0))
+    monkeypatch.setattr(local_limiter, "clock", clock := Clock(1000.0))
     return clock
 
 
