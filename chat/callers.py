@@ -1,90 +1,83 @@
-"""Who calls, and whom they ask for: from memory, in the event loop; by a thread, where somebody must be asked."""
+"""Who calls: identified by an API key or, on the playground's own address, by a Django session."""
 
-import asyncio
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from http import HTTPStatus
-from typing import NamedTuple, TypeVar
+from io import BytesIO
+from typing import NamedTuple
 
-from django.conf import settings
-from django.db import DatabaseError, close_old_connections
+from django.contrib.auth import get_user
+from django.contrib.sessions.middleware import SessionMiddleware
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpRequest, HttpResponse
+from rest_framework.authentication import SessionAuthentication
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.request import Request
 
 from accounts import keys
 from accounts.copies import near as near_user
 from accounts.models import ApiKey
-from chat.errors import invalid_key, no_such_model, upstream
+from chat.errors import csrf_failed, invalid_key, signed_out
+from chat.exchange import Exchange
+from chat.threads import in_thread
 from coherence.cache import may_answer
-from personalities.config import PersonalityConfig
-from personalities.copies import hit
-from personalities.models import Personality
-from personalities.prompt import Wishes
-from preferences.copies import copies as preferences
-from preferences.managers import NO_WISHES
-from preferences.models import Preferences
-from resilience.database import answer_within, outage
+from resilience.database import answer_within
 
-T = TypeVar("T")
-
-# More than wait for a silent PostgreSQL at a time, each of them for a few seconds.
-THREADS = ThreadPoolExecutor(100, thread_name_prefix="chat")
+SESSION_SECONDS = 2.0  # to look up a session and its user
+# All that decides on a session. The body has not been read yet, so a token in a form field does not count.
+SESSION_HEADERS = {b"host", b"cookie", b"origin", b"referer", b"x-csrftoken", b"x-forwarded-proto"}
 
 
 class Caller(NamedTuple):
+    """`key` is the public part of the API key; empty when the caller has a session."""
+
     user_id: int
-    key: str  # its public part; empty for who came without one
+    key: str
 
 
-async def identify(authorization: bytes) -> Caller:
-    """Raises ApiError for who may not come in."""
+async def identify_by_key(authorization: bytes) -> Caller:
+    """The caller by the Authorization header, from memory where possible. Raises ApiError if the key is not valid."""
     scheme, _, text = authorization.partition(b" ")
     prefix = keys.prefix(text.strip().decode("latin-1")) if scheme.lower() == b"bearer" else None
     if prefix is None:
         raise invalid_key()
     user_id = near_user(text.strip()) if may_answer() else None
     if user_id is None:
-        user_id = await in_thread(lambda: _verified(text.strip()))
+        user_id = await in_thread(lambda: _verify(text.strip()))
     return Caller(user_id, prefix)
 
 
-def _verified(text: bytes) -> int:
+def _verify(text: bytes) -> int:
     user = ApiKey.objects.verify(text.decode("latin-1"))
     if user is None:
         raise invalid_key()
     return int(user.pk)
 
 
-async def personality(name: str, caller: Caller) -> tuple[PersonalityConfig, str]:
-    """Their own of that name, else the global one; and where it was. Raises ApiError where there is neither."""
-    if config := hit(name, caller.user_id):
-        return config, "near"
-    answer = await in_thread(lambda: Personality.objects.lookup(name, caller.user_id))
-    if answer.value is None:
-        raise no_such_model(name)
-    return answer.value, f"{answer.source}, unverified" if answer.unverified else answer.source
+async def identify_by_session(exchange: Exchange) -> Caller:
+    """The caller by session cookie and CSRF token alone; an API key is ignored. Raises ApiError if either is missing
+    or not valid.
+    """
+    request = _django_request(exchange)
+    return await in_thread(lambda: _signed_in(request))
 
 
-async def wishes(caller: Caller) -> Wishes:
-    """How they want to be talked to."""
-    copy = preferences.hit(caller.user_id)
-    if copy is not None:
-        copy.reads += 1
-        return copy.value or NO_WISHES
-    return await in_thread(lambda: Preferences.objects.wishes_of(caller.user_id))
+def _django_request(exchange: Exchange) -> HttpRequest:
+    headers = [(name, value) for name, value in exchange.headers.items() if name in SESSION_HEADERS]
+    scope = {"method": "POST", "path": exchange.path, "scheme": exchange.scheme, "headers": headers}
+    return ASGIRequest(scope, BytesIO())
 
 
-async def in_thread(work: Callable[[], T]) -> T:
-    """Its connection is given back when it ends. Raises ApiError when PostgreSQL does not answer in time."""
-    return await asyncio.get_running_loop().run_in_executor(THREADS, _in_this_thread, work)
-
-
-def _in_this_thread(work: Callable[[], T]) -> T:
+def _signed_in(request: HttpRequest) -> Caller:
+    SessionMiddleware(_unused_view).process_request(request)
+    with answer_within(SESSION_SECONDS):
+        request.user = get_user(request)
     try:
-        with answer_within(settings.DATABASE_SECONDS):
-            return work()
-    except DatabaseError as error:
-        message, headers = outage(error), {"Retry-After": "1"}
-        if message is None:
-            raise
-        raise upstream(HTTPStatus.SERVICE_UNAVAILABLE, message, "database_unavailable", headers) from None
-    finally:
-        close_old_connections()
+        found = SessionAuthentication().authenticate(Request(request))
+    except PermissionDenied as error:
+        raise csrf_failed(str(error.detail)) from None
+    if found is None:
+        raise signed_out()
+    return Caller(found[0].pk, key="")
+
+
+def _unused_view(request: HttpRequest) -> HttpResponse:
+    """SessionMiddleware wants a view to wrap; only its `process_request` is used."""
+    raise AssertionError

@@ -1,27 +1,53 @@
-"""The personalities as the models that OpenAI's clients choose from."""
+"""The personalities a caller can talk to, presented as the models that OpenAI's clients choose from."""
 
 from datetime import datetime
-from typing import Any
+from typing import TypedDict
 
 from chat.callers import Caller
+from chat.errors import no_such_model
+from chat.threads import in_thread
 from personalities.config import PersonalityConfig
+from personalities.copies import hit
 from personalities.models import Personality
 from resilience.database import answer_within
 
-SECONDS = 2.0
+LIST_SECONDS = 2.0  # for the query that lists them
 
 
-def of_config(config: PersonalityConfig) -> dict[str, Any]:
+class Model(TypedDict):
+    """OpenAI's `model` object."""
+
+    id: str
+    object: str
+    created: int
+    owned_by: str
+
+
+async def personality(name: str, caller: Caller) -> tuple[PersonalityConfig, str]:
+    """The caller's own active personality of that name, else the global one, and the source that answered.
+
+    Raises ApiError if there is neither.
+    """
+    if config := hit(name, caller.user_id):
+        return config, "near"
+    answer = await in_thread(lambda: Personality.objects.lookup(name, caller.user_id))
+    if answer.value is None:
+        raise no_such_model(name)
+    return answer.value, f"{answer.source}, unverified" if answer.unverified else answer.source
+
+
+def to_model(config: PersonalityConfig) -> Model:
+    """A personality as OpenAI's `model` object."""
     return _model(config.personality_name, config.meta.created_at, config.meta.owner)
 
 
-def all_of(caller: Caller) -> dict[str, Any]:
-    """The caller's own and the global ones, by name; where they have one of a global one's name, theirs."""
+def list_models(caller: Caller) -> dict[str, object]:
+    """The caller's own and the global personalities by name; of two with the same name, the caller's. Blocks."""
     rows = Personality.objects.served_to(caller.user_id).values_list("personality_name", "created_at", "owner_id")
-    with answer_within(SECONDS):
+    with answer_within(LIST_SECONDS):
         return {"object": "list", "data": [_model(*row) for row in rows]}
 
 
-def _model(name: str, created: datetime, owner: int | None) -> dict[str, Any]:
+def _model(name: str, created: datetime, owner: int | None) -> Model:
     owned_by = "companion" if owner is None else "you"
     return {"id": name, "object": "model", "created": int(created.timestamp()), "owned_by": owned_by}

@@ -1,51 +1,58 @@
-"""A turn of a conversation: the personality's prompt, what was said, and who answers."""
+"""One completion: finds the personality, assembles the prompt, asks the language model and answers the caller."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import logging
+from functools import lru_cache
+from typing import cast
 
 import msgspec
 
-from chat import callers
-from chat.backends.backend import Backend, Payload
-from chat.backends.kept import Kept
+from chat import catalogue
+from chat.backends import Backend, Payload
 from chat.callers import Caller
+from chat.conversation import RecordingBackend, Turn, begin_turn
 from chat.errors import bad_request
-from chat.exchange import CallerGone, Exchange
-from chat.generation import parameters
-from chat.history import Turn, begin
-from chat.reading import read
-from chat.requests import ChatRequest
+from chat.exchange import Exchange
+from chat.metrics import counts
+from chat.requests import ChatRequest, read
 from chat.streaming import stream
+from chat.threads import in_thread
 from conversations.api.conditions import KEY
 from personalities.config import PersonalityConfig
+from personalities.language_models import offered
 from personalities.prompt import Wishes, assemble
+from preferences.copies import copies as preferences
 from preferences.managers import NO_WISHES
+from preferences.models import Preferences
 
-PROMPT = "prompt"
+logger = logging.getLogger(__name__)
+
+PROMPT = "prompt"  # where a configuration keeps the prompt that was assembled from it
 
 
-async def complete(exchange: Exchange, caller: Caller, backend: Backend, keep_alive: float) -> None:
-    """Answers. When the caller hangs up, whoever was asked is let go at once."""
+async def complete(exchange: Exchange, caller: Caller, backend: Backend, keep_alive_seconds: float) -> None:
+    """Reads the request and answers it. If the caller disconnects, the language model is no longer asked either.
+
+    Raises ApiError and ClientDisconnected.
+    """
     request = await read(await exchange.body(), exchange.headers.get(b"content-type", b""))
-    async with _while_heard(exchange):
-        await _answer(exchange, request, caller, backend, keep_alive)
+    async with exchange.cancelled_on_disconnect():
+        await _answer(exchange, request, caller, backend, keep_alive_seconds)
 
 
 async def _answer(
-    exchange: Exchange, request: ChatRequest, caller: Caller, backend: Backend, keep_alive: float
+    exchange: Exchange, request: ChatRequest, caller: Caller, backend: Backend, keep_alive_seconds: float
 ) -> None:
     with exchange.timing.part("lookup") as part:
         turn = await _turn(exchange, request, caller)
         config, part.description = (
-            (turn.config, "database") if turn else await callers.personality(request.model, caller)
+            (turn.config, "database") if turn else await catalogue.personality(request.model, caller)
         )
-        wishes = await callers.wishes(caller)
+        wishes = await _wishes(caller)
     with exchange.timing.part("prompt"):
         payload = _payload(config, wishes, request, turn)
-    answering = Kept(backend, turn) if turn else backend
+    answering = RecordingBackend(backend, turn) if turn else backend
     if request.stream:
-        await stream(exchange, answering.chunks(payload), backend.seconds, config.personality_name, keep_alive)
+        await stream(exchange, answering, payload, config.personality_name, keep_alive_seconds)
         return
     with exchange.timing.part("upstream"):
         answer = await answering.complete(payload)
@@ -53,52 +60,55 @@ async def _answer(
 
 
 async def _turn(exchange: Exchange, request: ChatRequest, caller: Caller) -> Turn | None:
-    """Of the conversation that is kept here, if the request names one."""
+    """The turn in the stored conversation that the request names, if it names one."""
     if "conversation" not in (request.metadata or {}):
         return None
     key = exchange.headers.get(b"idempotency-key", b"").decode("latin-1")
     if key and not KEY.fullmatch(key):
         raise bad_request("1 to 255 visible ASCII characters.", "idempotency-key")
-    return await callers.in_thread(lambda: begin(caller, request, key))
+    return await in_thread(lambda: begin_turn(caller, request, key))
+
+
+async def _wishes(caller: Caller) -> Wishes:
+    """How the caller wants to be talked to."""
+    copy = preferences.hit(caller.user_id)
+    if copy is not None:
+        copy.reads += 1
+        return copy.value or NO_WISHES
+    return await in_thread(lambda: Preferences.objects.wishes_of(caller.user_id))
 
 
 def _payload(config: PersonalityConfig, wishes: Wishes, request: ChatRequest, turn: Turn | None) -> Payload:
-    """Our prompt is always first. System messages of the caller stay where they are in the conversation.
+    """Our prompt always comes first; the caller's system messages stay where they are among the others.
 
-    What the request asks for goes before what the personality does.
+    Parameters of the request take precedence over those of the personality.
     """
     system = {"role": "system", "content": _prompt(config, wishes)}
-    before = turn.before if turn else []
-    messages = [system, *before, *msgspec.to_builtins(request.messages)]
-    return {**parameters(config), **request.passed_on(), "messages": messages}
+    history = turn.history if turn else []
+    messages = [system, *history, *msgspec.to_builtins(request.messages)]
+    return cast(Payload, {**_generation(config), **request.passed_on(), "messages": messages})
 
 
 def _prompt(config: PersonalityConfig, wishes: Wishes) -> str:
-    """Assembled once of each configuration, for all who wish for nothing."""
+    """The system prompt. Without wishes it depends on the configuration alone, and is assembled once for each."""
     if wishes != NO_WISHES:
         return assemble(config, wishes).text
-    text: str = config.made_of_it.get(PROMPT) or config.made_of_it.setdefault(PROMPT, assemble(config).text)
+    text = config.made_of_it.get(PROMPT)
+    if not isinstance(text, str):
+        text = config.made_of_it[PROMPT] = assemble(config).text
     return text
 
 
-@asynccontextmanager
-async def _while_heard(exchange: Exchange) -> AsyncIterator[None]:
-    """Raises CallerGone when they hang up first."""
-    listening, is_over = asyncio.create_task(exchange.hung_up()), False
+def _generation(config: PersonalityConfig) -> dict[str, object]:
+    """The parameters a personality sets. A model that the operator does not offer gives way to the default one."""
+    given = {name: value for name, value in msgspec.structs.asdict(config.generation).items() if value is not None}
+    models = offered()
+    if models and given.get("model", models[0]) not in models:
+        counts.not_offered += 1
+        _warn_once(given.pop("model"))
+    return given
 
-    def end(_: "asyncio.Task[None]") -> None:
-        if not is_over:
-            heard.reschedule(0)  # long ago: at once
 
-    try:
-        async with asyncio.timeout(None) as heard:
-            listening.add_done_callback(end)
-            try:
-                yield
-            finally:
-                is_over = True
-    except TimeoutError:
-        raise CallerGone from None
-    finally:
-        listening.cancel()
-        await asyncio.gather(listening, return_exceptions=True)
+@lru_cache(maxsize=1000)  # the models that were warned of
+def _warn_once(model: str) -> None:
+    logger.warning("The language model %s is not in LLM_MODELS: LLM_MODEL is asked instead.", model)

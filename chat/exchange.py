@@ -1,41 +1,46 @@
-"""One request and its answer, with bounds on how long and how much."""
+"""One HTTP request and its response, bounded in time and size, and how long each part of it took."""
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from http import HTTPStatus
-from typing import Any
+from time import perf_counter
 from uuid import uuid4
 
 import msgspec
-from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope
+from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, HTTPScope
 
 from chat.errors import ApiError
-from chat.timing import Timing
 from conversations.models import MAX_JSON_BYTES
 
-BODY_SECONDS = 30.0
-SEND_SECONDS = 30.0  # a caller that takes nothing for so long is cut off
-UNSAFE = re.compile("[^\x20-\x7e]")
+BODY_SECONDS = 30.0  # for the whole body to arrive
+SEND_SECONDS = 30.0  # for the client to take one piece of the response; one that reads more slowly is cut off
+UNSAFE = re.compile("[^\x20-\x7e]")  # in the value of a header
 
 
-class CallerGone(Exception):
-    """Nobody reads the answer."""
+class ClientDisconnected(Exception):
+    """The client has closed the connection, or does not read the response."""
 
 
 class Exchange:
+    """A request and the response to it.
+
+    `extra_headers` are sent with whatever the response will be. `status` is None until the response has started.
+    """
+
     def __init__(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         self.method, self.scheme = scope["method"], scope.get("scheme", "http")
         self.path = scope["path"].removeprefix(scope.get("root_path") or "")
         self.headers = dict(scope["headers"])
         self.timing = Timing()
         self.id = uuid4().hex
-        self.told: dict[str, str] = {}  # headers of the answer, whatever it will be
-        self.status: int | None = None  # once the answer is begun
+        self.extra_headers: dict[str, str] = {}
+        self.status: int | None = None
         self._receive, self._send = receive, send
 
     async def body(self) -> bytes:
-        """Raises ApiError for one that is too long, or too slow in coming."""
+        """The whole body. Raises ApiError if it is too long or slow, ClientDisconnected if it ends early."""
         try:
             async with asyncio.timeout(BODY_SECONDS):
                 return await self._whole_body()
@@ -45,9 +50,9 @@ class Exchange:
     async def _whole_body(self) -> bytes:
         body = bytearray()
         while True:
-            event: Any = await self._receive()
-            if event["type"] == "http.disconnect":
-                raise CallerGone
+            event = await self._receive()
+            if event["type"] != "http.request":
+                raise ClientDisconnected
             body += event.get("body", b"")
             if len(body) > MAX_JSON_BYTES:
                 message = f"At most {MAX_JSON_BYTES} bytes are read."
@@ -55,33 +60,92 @@ class Exchange:
             if not event.get("more_body"):
                 return bytes(body)
 
-    async def hung_up(self) -> None:
-        """Returns when the caller does. Only after the body was read."""
+    @asynccontextmanager
+    async def cancelled_on_disconnect(self) -> AsyncIterator[None]:
+        """A context that is cancelled when the client disconnects, and then raises ClientDisconnected.
+
+        To be entered once the body has been read.
+        """
+        watcher, is_over = asyncio.create_task(self._wait_for_disconnect()), False
+
+        def cancel(_: "asyncio.Task[None]") -> None:
+            if not is_over:
+                timeout.reschedule(0)  # a time long past: cancels at once
+
+        try:
+            async with asyncio.timeout(None) as timeout:
+                watcher.add_done_callback(cancel)
+                try:
+                    yield
+                finally:
+                    is_over = True
+        except TimeoutError:
+            raise ClientDisconnected from None
+        finally:
+            watcher.cancel()
+            await asyncio.gather(watcher, return_exceptions=True)
+
+    async def _wait_for_disconnect(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
 
     async def start(self, status: int, content_type: str, headers: Mapping[str, str] | None = None) -> None:
-        said = {"Content-Type": content_type, "Cache-Control": "no-store", "X-Request-Id": self.id}
-        said |= {"Server-Timing": self.timing.header(), **self.told, **(headers or {})}
-        raw = [(name.lower().encode(), UNSAFE.sub("", value).encode()) for name, value in said.items()]
+        """Sends the status and the headers. Raises ClientDisconnected."""
+        all_headers = {"Content-Type": content_type, "Cache-Control": "no-store", "X-Request-Id": self.id}
+        all_headers |= {"Server-Timing": self.timing.header(), **self.extra_headers, **(headers or {})}
+        raw = [(name.lower().encode(), UNSAFE.sub("", value).encode()) for name, value in all_headers.items()]
         self.status = status
         await self._write({"type": "http.response.start", "status": status, "headers": raw, "trailers": False})
 
     async def write(self, body: bytes, *, more: bool = True) -> None:
-        """Waits while the caller is slower than we are. Raises CallerGone."""
+        """Sends a piece of the body, waiting while the client is slow to read. Raises ClientDisconnected."""
         await self._write({"type": "http.response.body", "body": body, "more_body": more})
 
-    async def _write(self, event: Any) -> None:
+    async def _write(self, event: ASGISendEvent) -> None:
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 await self._send(event)
-        except (TimeoutError, OSError):  # OSError: as ASGI has servers say that the caller is gone
-            raise CallerGone from None
+        except (TimeoutError, OSError):  # OSError: how ASGI says that the client has disconnected
+            raise ClientDisconnected from None
 
-    async def answer(self, status: int, value: Any, headers: Mapping[str, str] | None = None) -> None:
+    async def answer(self, status: int, value: object, headers: Mapping[str, str] | None = None) -> None:
+        """Sends the whole response, with `value` as JSON. Raises ClientDisconnected."""
         body = msgspec.json.encode(value)
         await self.start(status, "application/json", {"Content-Length": str(len(body)), **(headers or {})})
         await self.write(b"" if self.method == "HEAD" else body, more=False)
 
     async def refuse(self, error: ApiError) -> None:
+        """Sends the error as the whole response. Raises ClientDisconnected."""
         await self.answer(error.status, error.body(), error.headers)
+
+
+class Part:
+    """A part of an exchange whose time is being taken. `description` may be set meanwhile."""
+
+    description = ""
+
+
+class Timing:
+    """How long the parts of an exchange took, for the `Server-Timing` header."""
+
+    def __init__(self) -> None:
+        self._started = perf_counter()
+        self._parts: list[str] = []
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[Part]:
+        """Takes the time of what is done inside it."""
+        started, part = perf_counter(), Part()
+        try:
+            yield part
+        finally:
+            self.note(name, perf_counter() - started, part.description)
+
+    def note(self, name: str, seconds: float, description: str = "") -> None:
+        """Adds a part that was measured elsewhere."""
+        desc = f';desc="{description}"' if description else ""
+        self._parts.append(f"{name}{desc};dur={seconds * 1000:.3f}")
+
+    def header(self) -> str:
+        """The value of the header: each part, and the total up to now, in milliseconds."""
+        return ", ".join([*self._parts, f"total;dur={(perf_counter() - self._started) * 1000:.3f}"])

@@ -1,4 +1,4 @@
-"""How much a caller may ask. Whoever counts is handed to `chat.asgi.Chat` as an `Admit`."""
+"""How often a caller may ask. The application is given an `Admit`, which decides."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
@@ -10,23 +10,24 @@ from rate_limits.limiter import aadmit_all, headers
 
 
 class Admission(NamedTuple):
-    """`headers` go out with the answer, whatever it is."""
+    """Whether a request is admitted, and the headers to send with the response in either case."""
 
     allowed: bool = True
     headers: Mapping[str, str] = {}
 
 
-# Of the id of a user, and the public part of the key that they came with; empty, where they have a session instead. It
-# runs in the event loop: it must not block.
+# Called with the user's id and the public part of the API key, which is empty for a session. Runs in the event loop, so
+# it must not block.
 Admit = Callable[[int, str], Awaitable[Admission]]
 
 
-async def everybody(user_id: int, key: str) -> Admission:
+async def admit_all(user_id: int, key: str) -> Admission:
+    """No limit."""
     return Admission()
 
 
-async def by_rate(user_id: int, key: str) -> Admission:
-    """CHAT_RATE of a user, and CHAT_KEY_RATE of each of their keys."""
+async def admit_by_rate(user_id: int, key: str) -> Admission:
+    """Limits each user to CHAT_RATE, and each of their API keys to CHAT_KEY_RATE."""
     limits = limits_of("chat", user_id, settings.CHAT_RATE, key or None, settings.CHAT_KEY_RATE)
     verdict = await aadmit_all(limits)
     return Admission(verdict.allowed, headers(verdict))

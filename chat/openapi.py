@@ -1,11 +1,13 @@
-"""What chat adds to the OpenAPI schema: it is no view of DRF's, so nobody else can know."""
+"""What chat adds to the OpenAPI schema, which drf-spectacular cannot see because chat is not a DRF view."""
 
 from typing import Any
 
 import msgspec
 
-from chat.asgi import COMPLETIONS, MODELS
+from chat.application import COMPLETIONS, MODELS
 from chat.requests import ChatRequest
+
+Schema = dict[str, Any]  # a JSON Schema, or a part of an OpenAPI document
 
 REFERENCE = "#/components/schemas/{name}"
 OBJECT = {"type": "object"}
@@ -18,7 +20,7 @@ ONLY_WITH_STREAM = [
     {"not": {"required": ["stream_options"]}},
 ]
 
-COMPONENTS: dict[str, Any] = {
+COMPONENTS: Schema = {
     "ChatModel": {
         "type": "object",
         "required": ["id", "object", "created", "owned_by"],
@@ -58,9 +60,9 @@ COMPONENTS: dict[str, Any] = {
 }
 
 
-def add(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """A hook of drf-spectacular's."""
-    components: Any = msgspec.json.schema_components([ChatRequest], ref_template=REFERENCE)[1]
+def add(result: Schema, **_: object) -> Schema:
+    """A postprocessing hook of drf-spectacular."""
+    components: Schema = msgspec.json.schema_components([ChatRequest], ref_template=REFERENCE)[1]
     components["ChatRequest"]["anyOf"] = ONLY_WITH_STREAM
     result["components"]["schemas"] |= COMPONENTS | components
     result["paths"] |= {
@@ -71,19 +73,19 @@ def add(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     return result
 
 
-def _operation(id: str, summary: str, answer: str, *, body: bool = False) -> dict[str, Any]:
+def _operation(id: str, summary: str, answer: str, *, body: bool = False) -> Schema:
     content = {"application/json": _schema(answer)} | ({"text/event-stream": {"schema": TEXT}} if body else {})
     failed = {"description": "An error.", "content": {"application/json": _schema("ChatError")}}
-    made = {
+    operation = {
         "operationId": f"openai_{id}",
         "summary": summary,
         "tags": ["chat"],
         "security": [{"apiKey": []}],
         "responses": {"200": {"description": summary, "content": content}, "default": failed},
     }
-    asked = {"required": True, "content": {"application/json": _schema("ChatRequest")}}
-    return made | ({"requestBody": asked} if body else {})
+    request = {"required": True, "content": {"application/json": _schema("ChatRequest")}}
+    return operation | ({"requestBody": request} if body else {})
 
 
-def _schema(name: str) -> dict[str, Any]:
+def _schema(name: str) -> Schema:
     return {"schema": {"$ref": REFERENCE.format(name=name)}}

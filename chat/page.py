@@ -1,6 +1,6 @@
-"""The playground: talk to a personality in a browser, and see what a language model is told of her."""
+"""The playground: a page to talk to a personality in the browser, and to see the prompt the language model gets."""
 
-from typing import Any
+from typing import cast
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -10,27 +10,28 @@ from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_safe
 
 from accounts.login import STRICT_POLICY
-from chat.asgi import PAGE_COMPLETIONS
+from chat.application import PAGE_COMPLETIONS
 from personalities.models import Personality
 
-# Stricter than that of the admin: here stands what a language model says, and there is no script but our own.
+# Stricter than the admin's: the page shows what a language model says, and runs no script but its own.
 POLICY = f"{STRICT_POLICY}; script-src 'self'; connect-src 'self'"
 
 
 @require_safe
 @login_required
-@ensure_csrf_cookie  # the script reads it anew each time: who signs in again meanwhile has another
-@never_cache  # a conversation is not to come back by the button "Back" after its owner has signed out
+@ensure_csrf_cookie  # the script reads the token for each request, since it changes when the user signs in again
+@never_cache  # the browser's Back button must not bring a conversation back after its owner has signed out
 def playground(request: HttpRequest) -> HttpResponse:
-    theirs, global_ones = _choices(request.user)
-    groups = [("Yours", theirs), ("Everybody's", global_ones)]
-    context = {"groups": groups, "is_any": bool(theirs or global_ones), "completions": PAGE_COMPLETIONS}
+    """The page, with the personalities its user can talk to."""
+    own, shared = _choices(cast(int, request.user.pk))  # not anonymous: see login_required
+    groups = [("Yours", own), ("Everybody's", shared)]
+    context = {"groups": groups, "is_any": bool(own or shared), "completions": PAGE_COMPLETIONS}
     page = render(request, "chat/playground.html", context)
     page["Content-Security-Policy"] = POLICY
     return page
 
 
-def _choices(user: Any) -> tuple[list[Personality], list[Personality]]:
-    """Their own, and the global ones."""
-    rows = list(Personality.objects.served_to(user.pk).defer("backstory", "custom_instructions"))
+def _choices(user_id: int) -> tuple[list[Personality], list[Personality]]:
+    """The user's own personalities, and the global ones."""
+    rows = list(Personality.objects.served_to(user_id).defer("backstory", "custom_instructions"))
     return [row for row in rows if row.owner_id], [row for row in rows if not row.owner_id]

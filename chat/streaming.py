@@ -1,89 +1,86 @@
-"""An answer as it comes, in server-sent events. Nothing is held but what a slow caller has not taken yet."""
+"""Sends an answer as server-sent events while it is generated, reading no further ahead than a bounded queue allows."""
 
 import asyncio
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from http import HTTPStatus
 from time import perf_counter
-from typing import Any
 
 import msgspec
 
-from chat.backends.backend import Chunk
-from chat.errors import ApiError, upstream
+from chat.backends import Backend, Chunk, Payload
+from chat.errors import ApiError, api_error, log_internal_errors
 from chat.exchange import Exchange
-from chat.metrics import numbers
-from chat.unforeseen import Unforeseen
+from chat.metrics import counts
 
-BUFFERED = 16  # chunks; then the language model waits for the caller
+READ_AHEAD = 16  # chunks; beyond them the language model waits for the caller
 COMMENT = b": still waiting\n\n"
 DONE = b"data: [DONE]\n\n"
-HEADERS = {"X-Accel-Buffering": "no"}  # a proxy that waits for more would hold it back
+HEADERS = {"X-Accel-Buffering": "no"}  # else nginx would hold events back until it has a buffer full
 
-Item = Chunk | ApiError | None  # None: it has ended well
+Item = Chunk | ApiError | None  # None: the answer is complete
 Queue = asyncio.Queue[Item]
 
 
-async def stream(
-    exchange: Exchange, chunks: AsyncGenerator[Chunk, None], seconds: float | None, name: str, keep_alive: float
-) -> None:
-    """At most for `seconds`; without news for `keep_alive` seconds, a comment is sent. Raises ApiError while a status
-    can still say what is wrong.
+async def stream(exchange: Exchange, backend: Backend, payload: Payload, name: str, keep_alive_seconds: float) -> None:
+    """Streams the backend's answer in the personality's `name`, for `backend.stream_seconds` at most.
+
+    Sends a comment whenever nothing came for `keep_alive_seconds`. Raises ApiError as long as the status is not sent;
+    later errors become an event. Raises ClientDisconnected.
     """
-    queue: Queue = asyncio.Queue(BUFFERED)
-    producer = asyncio.create_task(_produce(chunks, queue, seconds))
-    numbers.streams += 1
+    queue: Queue = asyncio.Queue(READ_AHEAD)
+    producer = asyncio.create_task(_produce(backend, payload, queue))
+    counts.streams += 1
     try:
-        await _consume(exchange, queue, name, keep_alive)
+        await _consume(exchange, queue, name, keep_alive_seconds)
     finally:
-        numbers.streams -= 1
+        counts.streams -= 1
         producer.cancel()
         await asyncio.gather(producer, return_exceptions=True)
 
 
-async def _produce(chunks: AsyncGenerator[Chunk, None], queue: Queue, seconds: float | None) -> None:
-    """One task reads from beginning to end, so that its deadlines are its own."""
+async def _produce(backend: Backend, payload: Payload, queue: Queue) -> None:
+    """Reads the answer from beginning to end in one task, so that its timeouts cancel nothing else."""
     end: ApiError | None = None
     try:
-        with Unforeseen(TimeoutError):
-            async with asyncio.timeout(seconds), aclosing(chunks):
+        with log_internal_errors(TimeoutError):
+            async with asyncio.timeout(backend.stream_seconds), aclosing(backend.chunks(payload)) as chunks:
                 async for chunk in chunks:
                     await queue.put(chunk)
     except ApiError as error:
         end = error.without_frames()
     except TimeoutError:
-        end = upstream(HTTPStatus.GATEWAY_TIMEOUT, "The answer took too long.", "upstream_timeout")
+        end = api_error(HTTPStatus.GATEWAY_TIMEOUT, "The answer took too long.", "upstream_timeout")
     await queue.put(end)
 
 
-async def _consume(exchange: Exchange, queue: Queue, name: str, keep_alive: float) -> None:
-    began = perf_counter()
-    item = await _next(queue, keep_alive)
-    exchange.timing.note("upstream", perf_counter() - began)
+async def _consume(exchange: Exchange, queue: Queue, name: str, keep_alive_seconds: float) -> None:
+    started = perf_counter()
+    item = await _next(queue, keep_alive_seconds)
+    exchange.timing.note("upstream", perf_counter() - started)
     if isinstance(item, ApiError):
         raise item
     await exchange.start(200, "text/event-stream; charset=utf-8", HEADERS)
-    while isinstance(item, dict | bytes):
+    while not (item is None or isinstance(item, ApiError)):
         await exchange.write(item if isinstance(item, bytes) else _event({**item, "model": name}))
-        item = await _next(queue, keep_alive)
+        item = await _next(queue, keep_alive_seconds)
     await exchange.write(_ending(item), more=False)
 
 
-async def _next(queue: Queue, keep_alive: float) -> Item | bytes:
+async def _next(queue: Queue, keep_alive_seconds: float) -> Item | bytes:
     try:
-        async with asyncio.timeout(keep_alive):
+        async with asyncio.timeout(keep_alive_seconds):
             return await queue.get()
     except TimeoutError:
         return COMMENT
 
 
 def _ending(error: ApiError | None) -> bytes:
-    """OpenAI's clients raise an error that stands in an event. After it there is no `[DONE]`."""
+    """The last event. OpenAI's clients raise an error that an event contains; no `[DONE]` follows it."""
     if error is None:
         return DONE
-    numbers.cut[error.code or error.type] += 1
+    counts.cut[error.code or error.type] += 1
     return _event(error.body())
 
 
-def _event(value: dict[str, Any]) -> bytes:
+def _event(value: object) -> bytes:
     return b"data: " + msgspec.json.encode(value) + b"\n\n"

@@ -8,9 +8,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "companion.settings")
 django.setup(set_prefix=False)
 
 # What follows needs the applications to be loaded.
-from chat.asgi import PAGE_COMPLETIONS, Chat  # noqa: E402
-from chat.backends.chosen import chosen  # noqa: E402
-from chat.limits import by_rate  # noqa: E402
+from chat.application import PAGE_COMPLETIONS, Chat  # noqa: E402
+from chat.backends.choose import choose_backend  # noqa: E402
+from chat.limits import admit_by_rate  # noqa: E402
 from companion.door import Door  # noqa: E402
 from companion.handler import Handler  # noqa: E402
 from companion.mount import Mount  # noqa: E402
@@ -18,7 +18,7 @@ from companion.reader import HotReader  # noqa: E402
 from personalities.startup import announce  # noqa: E402
 
 django_application = Handler()
-chat = Chat(chosen(), admit=by_rate)
+chat = Chat(choose_backend(), admit=admit_by_rate)
 beside_pages = Mount(PAGE_COMPLETIONS, chat, otherwise=Door(django_application))
 application = HotReader(Mount("/v1/", chat, otherwise=beside_pages))
 announce()

@@ -1,52 +1,54 @@
-"""No language model: the answer is the prompt that one would have been sent. As Django's e-mail backend of the name."""
+"""Answers with the prompt a language model would have been sent, as Django's console e-mail backend prints e-mails."""
 
 from collections.abc import AsyncGenerator
-from typing import Any
 
-from chat.backends import shapes
-from chat.backends.backend import Chunk, Payload
+from chat.backends import Chunk, Completion, Payload, TextPart, responses
 from personalities.prompt import estimate_tokens
 
-SAYING = "No language model was asked (CHAT_BACKEND=console). This is what it would have been sent:"
+HEADING = "No language model was asked (CHAT_BACKEND=console). This is what it would have been sent:"
 
 
-class Console:
-    seconds: float | None = None
+class ConsoleBackend:
+    """For development. `model` is the one that would be asked unless the payload names another."""
+
+    stream_seconds: float | None = None
 
     def __init__(self, model: str = "") -> None:
-        self._own = {"model": model} if model else {}
+        self._model = model
 
-    async def complete(self, payload: Payload) -> dict[str, Any]:
-        payload = {**self._own, **payload}
-        return {**shapes.whole(_text(payload)), "usage": _usage(payload)}
+    async def complete(self, payload: Payload) -> Completion:
+        """The prompt as one message."""
+        text = self._text(payload)
+        return {**responses.completion(text), "usage": _usage(payload, text)}
 
     async def chunks(self, payload: Payload) -> AsyncGenerator[Chunk, None]:
-        payload, answer = {**self._own, **payload}, shapes.Chunks()
-        yield answer.begin()
-        for line in _text(payload).splitlines(keepends=True):
-            yield answer.piece(line)
-        yield answer.end()
-        if shapes.wants_usage(payload):
-            yield answer.usage(_usage(payload))
+        """The prompt line by line."""
+        text, build = self._text(payload), responses.ChunkBuilder()
+        yield build.begin()
+        for line in text.splitlines(keepends=True):
+            yield build.piece(line)
+        yield build.end()
+        if responses.wants_usage(payload):
+            yield build.usage(_usage(payload, text))
+
+    def _text(self, payload: Payload) -> str:
+        messages = [f"[{each['role']}]\n{_shortened(_content(each['content']))}" for each in payload["messages"]]
+        given = {"model": payload.get("model", self._model), "temperature": payload.get("temperature")}
+        parameters = ", ".join(f"{name} = {value}" for name, value in given.items() if value not in ("", None))
+        return "\n\n".join([HEADING, *([parameters] if parameters else []), *messages])
 
 
-def _text(payload: Payload) -> str:
-    said = [f"[{message['role']}]\n{_in_short(_content(message['content']))}" for message in payload["messages"]]
-    given = ", ".join(f"{name} = {payload[name]}" for name in ("model", "temperature") if name in payload)
-    return "\n\n".join([SAYING, *([given] if given else []), *said])
+def _shortened(content: str) -> str:
+    """Else each answer would quote all earlier ones, and be twice as long as the one before."""
+    return f"{HEADING} ..." if content.startswith(HEADING) else content
 
 
-def _in_short(content: str) -> str:
-    """Each answer would have all before it in it, and be twice as long as the one before."""
-    return f"{SAYING} ..." if content.startswith(SAYING) else content
-
-
-def _content(content: str | list[dict[str, str]]) -> str:
+def _content(content: str | list[TextPart]) -> str:
     return content if isinstance(content, str) else "".join(part["text"] for part in content)
 
 
-def _usage(payload: Payload) -> dict[str, int]:
-    """Estimated: of what is sent, and of what is answered."""
+def _usage(payload: Payload, answer: str) -> dict[str, int]:
+    """Estimated numbers of tokens."""
     sent = sum(estimate_tokens(_content(message["content"])) for message in payload["messages"])
-    answered = estimate_tokens(_text(payload))
+    answered = estimate_tokens(answer)
     return {"prompt_tokens": sent, "completion_tokens": answered, "total_tokens": sent + answered}

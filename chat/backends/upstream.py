@@ -1,4 +1,4 @@
-"""A language model behind any server that speaks OpenAI's protocol, of which only the settings say where it is."""
+"""Asks a language model on any server that speaks OpenAI's protocol."""
 
 import asyncio
 import socket
@@ -6,17 +6,14 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
 
 import httpx
 import msgspec
 
-from chat.backends import failures
-from chat.backends.answers import checked, chunks_of, expect
-from chat.backends.backend import Chunk, Payload
-from chat.backends.sending import Asked
-from chat.backends.sse import bounded, events
-from chat.metrics import numbers
+from chat.backends import Chunk, Completion, Payload, upstream_answers
+from chat.backends.transport import CancellableRequest
+from chat.backends.upstream_answers import bounded, check_content_type, parse_chunks, parse_completion
+from chat.metrics import counts
 
 RETRIED = {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
 HEADERS = {
@@ -24,14 +21,17 @@ HEADERS = {
     "Content-Type": "application/json",
     "User-Agent": "companion",
 }
-LONGEST_REFUSAL = 64 * 1024
-RECEIVED = 128 * 1024  # bytes the kernel may hold of one answer: all that is there is read at once into memory
-UNUSED_SECONDS = 4.0  # that a connection is kept: uvicorn, which many models stand behind, ends it after 5
+MAX_REFUSAL_BYTES = 64 * 1024  # read of an answer that is not 200
+RECEIVE_BUFFER_BYTES = 128 * 1024  # the kernel's, for each connection: all it holds is read into memory at once
+KEEP_ALIVE_SECONDS = 4.0  # of an unused connection: less than the 5 s of uvicorn, which runs many model servers
 
 
 @dataclass(frozen=True)
 class Deadlines:
-    """In seconds. The first byte is waited for `first_byte` in a stream; a whole answer comes at once, at the end."""
+    """Timeouts in seconds: `first_byte` of a stream, `idle` between two pieces of any answer, `total` for the whole.
+
+    An answer that is not streamed has `total` for its first byte too, because it only comes when it is complete.
+    """
 
     connect: float = 5.0
     first_byte: float = 30.0
@@ -39,82 +39,84 @@ class Deadlines:
     total: float = 300.0
 
 
-class Upstream:
-    """Asks one server only, by httpx's transport, which knows no redirect, proxy or cookie: the key, and what callers
-    say, go nowhere else.
+class UpstreamBackend:
+    """Asks one server only: httpx's bare transport follows no redirect, uses no proxy and keeps no cookie, so the key
+    and what callers say go nowhere else.
     """
-
-    seconds: float
 
     def __init__(self, base_url: str, api_key: str, model: str, deadlines: Deadlines) -> None:
         self._url, self._model, self._deadlines = f"{base_url.rstrip('/')}/chat/completions", model, deadlines
         self._key = api_key.encode()
         self._headers = HEADERS | ({"Authorization": f"Bearer {api_key}"} if api_key else {})
-        self._timeout = httpx.Timeout(None, connect=deadlines.connect).as_dict()  # the others are counted here
-        self.seconds = deadlines.total
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=UNUSED_SECONDS)
-        options = [(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVED)]
+        self._timeout = httpx.Timeout(None, connect=deadlines.connect).as_dict()  # the others are enforced here
+        self.stream_seconds = deadlines.total
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=KEEP_ALIVE_SECONDS)
+        options = [(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)]
         self._transport = httpx.AsyncHTTPTransport(limits=limits, trust_env=False, socket_options=options)
 
-    async def complete(self, payload: Payload) -> dict[str, Any]:
-        with failures.told():
-            async with asyncio.timeout(self.seconds), self._answer(payload, self.seconds) as asked:
-                expect(asked.response, "application/json")
-                body = b"".join([piece async for piece in bounded(self._pieces(asked))])
-                return checked(msgspec.json.decode(body.decode(errors="replace")))
+    async def complete(self, payload: Payload) -> Completion:
+        """The whole answer. Raises ApiError."""
+        total = self._deadlines.total
+        with upstream_answers.failures_as_api_errors():
+            async with asyncio.timeout(total), self._answer(payload, total) as request:
+                check_content_type(request.response, "application/json")
+                return parse_completion(b"".join([piece async for piece in bounded(self._pieces(request))]))
 
     async def chunks(self, payload: Payload) -> AsyncGenerator[Chunk, None]:
-        with failures.told():
-            async with self._answer(payload, self._deadlines.first_byte) as asked:
-                expect(asked.response, "text/event-stream")
-                async with aclosing(chunks_of(events(bounded(self._pieces(asked))))) as chunks:
+        """The answer in chunks, as they come. Raises ApiError."""
+        with upstream_answers.failures_as_api_errors():
+            async with self._answer(payload, self._deadlines.first_byte) as request:
+                check_content_type(request.response, "text/event-stream")
+                async with aclosing(parse_chunks(bounded(self._pieces(request)))) as chunks:
                     async for chunk in chunks:
                         yield chunk
 
     @asynccontextmanager
-    async def _answer(self, payload: Payload, seconds: float) -> AsyncIterator[Asked]:
-        """One that is 200."""
+    async def _answer(self, payload: Payload, seconds: float) -> AsyncIterator[CancellableRequest]:
+        """A request whose response has come within `seconds`, and is 200."""
         content = msgspec.json.encode({"model": self._model, **payload})
         async with AsyncExitStack() as closing:
             async with asyncio.timeout(seconds):
-                asked = await self._asked(closing, content, attempts=2)
-            if asked.response.status_code != HTTPStatus.OK:
-                raise failures.of_status(asked.response, await self._refusal(asked))
-            yield asked
+                request = await self._send(closing, content, attempts=2)
+            if request.response.status_code != HTTPStatus.OK:
+                raise upstream_answers.failed(request.response, await self._refusal(request))
+            yield request
 
-    async def _asked(self, closing: AsyncExitStack, content: bytes, attempts: int) -> Asked:
-        """Once more, as long as nothing of an answer was there."""
-        asked = await closing.enter_async_context(aclosing(Asked(self._transport, self._request(content))))
+    async def _send(self, closing: AsyncExitStack, content: bytes, attempts: int) -> CancellableRequest:
+        """Tries again only if the language model cannot have begun to answer, which would have to be paid for."""
+        request = CancellableRequest(self._transport, self._request(content))
+        await closing.enter_async_context(aclosing(request))
         try:
-            response = await asked.head()
+            response = await request.wait_for_response()
         except (httpx.ConnectError, httpx.ConnectTimeout):
             if attempts == 1:
                 raise
         else:
             if attempts == 1 or response.status_code not in RETRIED:
-                return asked
+                return request
         await closing.aclose()
-        numbers.retries += 1
-        return await self._asked(closing, content, attempts - 1)
+        counts.retries += 1
+        return await self._send(closing, content, attempts - 1)
 
     def _request(self, content: bytes) -> httpx.Request:
         extensions = {"timeout": self._timeout}
         return httpx.Request("POST", self._url, headers=self._headers, content=content, extensions=extensions)
 
-    async def _refusal(self, asked: Asked) -> bytes:
-        """What it says, for the log and, in part, for the caller: without the key, should it quote that."""
+    async def _refusal(self, request: CancellableRequest) -> bytes:
+        """What the server says, for the log and in part for the caller: without our key, in case it is quoted."""
         body = b""
-        async for piece in self._pieces(asked):
+        async for piece in self._pieces(request):
             body += piece
-            if len(body) > LONGEST_REFUSAL:
+            if len(body) > MAX_REFUSAL_BYTES:
                 break
-        return body[:LONGEST_REFUSAL].replace(self._key, b"...") if self._key else body[:LONGEST_REFUSAL]
+        body = body[:MAX_REFUSAL_BYTES]
+        return body.replace(self._key, b"...") if self._key else body
 
-    async def _pieces(self, asked: Asked) -> AsyncIterator[bytes]:
-        """As they come. Raises TimeoutError when none does."""
+    async def _pieces(self, request: CancellableRequest) -> AsyncIterator[bytes]:
+        """The body as it comes. Raises TimeoutError if nothing comes for `idle` seconds."""
         while True:
             async with asyncio.timeout(self._deadlines.idle):
-                piece = await asked.piece()
+                piece = await request.read()
             if not piece:
                 return
             yield piece

@@ -12,10 +12,10 @@ import uvicorn
 from django.contrib.auth.models import User
 
 from accounts.models import ApiKey
-from chat.asgi import Chat
-from chat.backends.backend import Backend
-from chat.backends.console import Console
-from chat.backends.upstream import Deadlines, Upstream
+from chat.application import Chat
+from chat.backends import Backend
+from chat.backends.console import ConsoleBackend
+from chat.backends.upstream import Deadlines, UpstreamBackend
 from chat.tests import model_server
 from chat.tests.model_server import ModelServer
 from personalities.models import Personality
@@ -59,8 +59,8 @@ def key(transactional_db: None) -> str:
     return ApiKey.objects.issue(ursula)[1]
 
 
-def upstream(model: ModelServer, deadlines: Deadlines = SHORT) -> Upstream:
-    return Upstream(model.url, SECRET, "big-model", deadlines)
+def upstream(model: ModelServer, deadlines: Deadlines = SHORT) -> UpstreamBackend:
+    return UpstreamBackend(model.url, SECRET, "big-model", deadlines)
 
 
 Client = Callable[..., openai.OpenAI]
@@ -72,7 +72,7 @@ def client(key: str) -> Iterator[Client]:
     with ExitStack() as stack:
 
         def make(backend: Backend | None = None, **options: Any) -> openai.OpenAI:
-            url = stack.enter_context(served(Chat(backend or Console(), **options)))
+            url = stack.enter_context(served(Chat(backend or ConsoleBackend(), **options)))
             return stack.enter_context(openai.OpenAI(base_url=url, api_key=key, max_retries=0, timeout=20))
 
         yield make

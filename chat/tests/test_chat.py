@@ -7,10 +7,9 @@ import pytest
 from django.db import OperationalError
 from openai.types.chat import ChatCompletionMessageParam
 
-from accounts import copies
 from accounts.models import ApiKey
-from chat.backends.absent import Absent
-from chat.backends.console import SAYING
+from chat.backends.choose import UnconfiguredBackend
+from chat.backends.console import HEADING
 from chat.limits import Admission
 from chat.metrics import ChatCollector
 from chat.tests import model_server as moods
@@ -85,7 +84,7 @@ def test_chat__postgresql_away__503_in_the_same_shape(
     talk = client()
     talk.models.retrieve("elara")
     out_of_touch(901)
-    monkeypatch.setattr(copies.keys, "_from_database", fail)
+    monkeypatch.setattr(ApiKey.objects, "verify", fail)
     with pytest.raises(openai.InternalServerError) as raised:
         talk.models.retrieve("elara")
     assert (raised.value.status_code, raised.value.code) == (503, "database_unavailable")
@@ -177,11 +176,11 @@ def test_console__talks_on__earlier_answers_in_short(client: Client) -> None:
         answer = talk.chat.completions.create(model="elara", messages=messages).choices[0].message.content or ""
         messages += [{"role": "assistant", "content": answer}, *HELLO]
     assert answer.count("Bridges.") == 1
-    assert answer.count(f"[assistant]\n{SAYING} ...\n") == 9
+    assert answer.count(f"[assistant]\n{HEADING} ...\n") == 9
 
 
 def test_absent__asked__503_that_says_what_to_set(client: Client) -> None:
     for stream in (True, False):
         with pytest.raises(openai.InternalServerError, match="LLM_BASE_URL") as raised:
-            client(Absent()).chat.completions.create(model="elara", messages=HELLO, stream=stream)
+            client(UnconfiguredBackend()).chat.completions.create(model="elara", messages=HELLO, stream=stream)
         assert (raised.value.status_code, raised.value.code) == (503, "upstream_not_configured")

@@ -7,7 +7,7 @@ import openai
 import pytest
 from django.contrib.auth.models import User
 
-from chat.backends.chosen import chosen
+from chat.backends.choose import choose_backend
 from chat.tests.conftest import Client
 from chat.tests.model_server import ModelServer
 from chat.tests.test_chat import HELLO, sampled
@@ -86,7 +86,7 @@ def test_generation__conversation__as_the_version_that_it_is_with(talk: openai.O
 
 def said_by_console(client: Client, settings: Any, **options: Any) -> str:
     settings.CHAT_BACKEND = "console"
-    answer = client(chosen()).chat.completions.create(model="elara", messages=HELLO, **options)
+    answer = client(choose_backend()).chat.completions.create(model="elara", messages=HELLO, **options)
     return (answer.choices[0].message.content or "").split("\n\n")[1]
 
 

@@ -6,9 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
-from chat.asgi import Chat
-from chat.backends.console import Console
-from chat.limits import by_rate
+from chat.application import Chat
+from chat.backends.console import ConsoleBackend
+from chat.limits import admit_by_rate
 from chat.tests.conftest import served
 from rate_limits.gcra import parse_rate
 from resilience.tests.redis.conftest import use_pool  # noqa: F401  a fixture
@@ -29,7 +29,7 @@ def ask(url: str, key: str, **headers: str) -> httpx.Response:
 
 def test_limit__two_hundred_at_once_by_forty__exactly_so_many(key: str, settings: Any) -> None:
     settings.CHAT_RATE = settings.CHAT_KEY_RATE = parse_rate("30/hour", "CHAT_RATE")
-    with served(Chat(Console(), admit=by_rate)) as url, ThreadPoolExecutor(40) as threads:
+    with served(Chat(ConsoleBackend(), admit=admit_by_rate)) as url, ThreadPoolExecutor(40) as threads:
         spoofed = (
             {"X-Forwarded-For": f"10.0.0.{number}", "Forwarded": f"for=10.0.0.{number}"} for number in range(200)
         )
@@ -44,7 +44,7 @@ def test_limit__two_hundred_at_once_by_forty__exactly_so_many(key: str, settings
 
 def test_limit__of_models__none(key: str, settings: Any) -> None:
     settings.CHAT_RATE = settings.CHAT_KEY_RATE = parse_rate("1/hour", "CHAT_RATE")
-    with served(Chat(Console(), admit=by_rate)) as url:
+    with served(Chat(ConsoleBackend(), admit=admit_by_rate)) as url:
         headers = {"Authorization": f"Bearer {key}"}
         assert {httpx.get(f"{url}/models", headers=headers, trust_env=False).status_code for _ in range(3)} == {200}
 
@@ -53,6 +53,6 @@ def test_limit__of_models__none(key: str, settings: Any) -> None:
 def test_limit__with_and_without_redis__holds(key: str, settings: Any, enabled: bool) -> None:
     settings.CHAT_RATE = settings.CHAT_KEY_RATE = parse_rate("4/hour", "CHAT_RATE")
     settings.REDIS_ENABLED, settings.WEB_WORKERS = enabled, 1
-    with served(Chat(Console(), admit=by_rate)) as url:
+    with served(Chat(ConsoleBackend(), admit=admit_by_rate)) as url:
         statuses = [ask(url, key).status_code for _ in range(10)]
     assert statuses.count(200) == 4

@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from chat.asgi import Chat
-from chat.backends.sse import TooMuch
+from chat.application import Chat
+from chat.backends.upstream_answers import AnswerTooLarge
 from chat.tests import model_server as moods
 from chat.tests import raw
 from chat.tests.conftest import served, upstream
@@ -59,7 +59,7 @@ def living(*kinds: type) -> list[Any]:
 def test_memory__an_exchange_is_over__what_was_received_is_gone(
     call: Call, model: ModelServer, mood: moods.Mood, stream: bool, until_text: bytes
 ) -> None:
-    kinds = (httpx.Response, httpx.AsyncByteStream, TooMuch)
+    kinds = (httpx.Response, httpx.AsyncByteStream, AnswerTooLarge)
     before = len(living(*kinds))
     model.mood = mood
     call(until_text, stream=stream)

@@ -11,13 +11,13 @@ from django.db import connections
 from django.test import Client
 from psycopg_pool import ConnectionPool
 
-from chat.asgi import PAGE_COMPLETIONS, Chat
-from chat.backends.console import Console
+from chat.application import PAGE_COMPLETIONS, Chat
+from chat.backends.console import ConsoleBackend
 from chat.limits import Admission
 from chat.tests import model_server as moods
 from chat.tests.conftest import served, upstream
 from chat.tests.model_server import ModelServer
-from chat.tests.test_callers import PATIENT, in_use
+from chat.tests.test_disconnects import PATIENT, in_use
 from tests.waiting import wait_until
 
 TOKEN = "x" * 32
@@ -36,7 +36,7 @@ def session(key: str) -> Client:
 @pytest.fixture
 def page(session: Client) -> Iterator[httpx.Client]:
     """As ursula's browser talks to an application that is served while the test lasts."""
-    with served(Chat(Console())) as url, browser(url, session) as client:
+    with served(Chat(ConsoleBackend())) as url, browser(url, session) as client:
         yield client
 
 
@@ -137,7 +137,7 @@ def test_session__too_many__counts_for_the_user_and_for_no_key(session: Client) 
         asked.append((user_id, key))
         return Admission(False, {"Retry-After": "7"})
 
-    with served(Chat(Console(), admit=admit)) as url, browser(url, session) as page:
+    with served(Chat(ConsoleBackend(), admit=admit)) as url, browser(url, session) as page:
         said = page.post(PAGE_COMPLETIONS, json=HELLO)
     ursula = User.objects.get(username="ursula").pk
     assert (said.status_code, said.headers["Retry-After"]) == (429, "7")

@@ -9,28 +9,27 @@ import openai
 import pytest
 from django.test import Client as Browser
 
-from chat.backends.absent import Absent
-from chat.backends.chosen import chosen
-from chat.backends.console import Console
-from chat.backends.upstream import Deadlines, Upstream
+from chat.backends.choose import UnconfiguredBackend, choose_backend
+from chat.backends.console import ConsoleBackend
+from chat.backends.upstream import Deadlines, UpstreamBackend
 from chat.tests import model_server as moods
 from chat.tests.conftest import SECRET
 from chat.tests.model_server import ModelServer
-from chat.tests.test_moods import whole
+from chat.tests.test_model_failures import whole
 
 
 @pytest.mark.parametrize(
     ("backend", "url", "expected"),
     [
-        ("upstream", "", Absent),
-        ("upstream", "http://127.0.0.1:1", Upstream),
-        ("console", "", Console),
-        ("console", "http://127.0.0.1:1", Console),
+        ("upstream", "", UnconfiguredBackend),
+        ("upstream", "http://127.0.0.1:1", UpstreamBackend),
+        ("console", "", ConsoleBackend),
+        ("console", "http://127.0.0.1:1", ConsoleBackend),
     ],
 )
 def test_chosen__by_the_settings(settings: Any, backend: str, url: str, expected: type) -> None:
     settings.CHAT_BACKEND, settings.LLM_BASE_URL, settings.LLM_MODEL = backend, url, "m"
-    assert isinstance(chosen(), expected)
+    assert isinstance(choose_backend(), expected)
 
 
 @pytest.fixture
@@ -55,9 +54,10 @@ def test_upstream__proxy_in_the_environment__not_used(
         monkeypatch.setenv(name, other.url)
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    backend = Upstream(model.url, SECRET, "m", Deadlines())
+    backend = UpstreamBackend(model.url, SECRET, "m", Deadlines())
     answer = asyncio.run(backend.complete({"messages": []}))
-    assert answer["choices"][0]["message"]["content"] == "Hello there."
+    message: Any = answer["choices"][0]["message"]
+    assert message["content"] == "Hello there."
     assert not other.asked
 
 

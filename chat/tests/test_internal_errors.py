@@ -9,12 +9,12 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 
-from chat.backends.backend import Chunk, Payload
-from chat.backends.shapes import Chunks
-from chat.callers import in_thread
+from chat.backends import Chunk, Payload
+from chat.backends.responses import ChunkBuilder
 from chat.errors import ApiError
-from chat.metrics import numbers
+from chat.metrics import counts
 from chat.tests.conftest import Client
+from chat.threads import in_thread
 from tests.database import sql
 
 HELLO: Any = [{"role": "user", "content": "Hello?"}]
@@ -24,7 +24,7 @@ BROKEN = {"message": "Something broke here; it was logged.", "type": "api_error"
 class Broken:
     """A backend with a mistake in it, after so many chunks."""
 
-    seconds = None
+    stream_seconds = None
 
     def __init__(self, after: int) -> None:
         self.after = after
@@ -34,7 +34,7 @@ class Broken:
 
     async def chunks(self, payload: Payload) -> AsyncGenerator[Chunk, None]:
         for _ in range(self.after):
-            yield Chunks().piece("Hello ")
+            yield ChunkBuilder().piece("Hello ")
         raise ZeroDivisionError(str(payload))
 
 
@@ -47,12 +47,12 @@ def test_unforeseen__before_the_answer__500(client: Client, caplog: Any, options
 
 
 def test_unforeseen__in_the_answer__told_at_once(client: Client, caplog: Any) -> None:
-    before = numbers.cut["internal_error"]
+    before = counts.cut["internal_error"]
     answer = client(Broken(1)).chat.completions.create(model="elara", messages=HELLO, stream=True, timeout=5)
     assert next(answer).choices[0].delta.content == "Hello "
     with pytest.raises(openai.APIError, match="Something broke here"):
         next(answer)
-    assert numbers.cut["internal_error"] == before + 1
+    assert counts.cut["internal_error"] == before + 1
     assert "ZeroDivisionError" in caplog.text
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat.backends.sse import MAX_LINE, MAX_TOTAL, TooMuch, bounded, events
+from chat.backends.upstream_answers import MAX_ANSWER_BYTES, MAX_EVENT_BYTES, AnswerTooLarge, bounded, events
 
 WIRE = ": hi\n\ndata: {}\r\n\r\nevent: x\ndata:ü\ndata: 2\n\nid: 1\n\n\ndata: [DONE]".encode()
 PIECE = b"x" * 65536
@@ -34,7 +34,8 @@ def test_events__cut_anywhere__the_same(places: list[int]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("piece", "most"), [(PIECE, MAX_LINE), (b"data: " + PIECE + b"\n", MAX_LINE), (b": " + PIECE + b"\n", MAX_TOTAL)]
+    ("piece", "most"),
+    [(PIECE, MAX_EVENT_BYTES), (b"data: " + PIECE + b"\n", MAX_EVENT_BYTES), (b": " + PIECE + b"\n", MAX_ANSWER_BYTES)],
 )
 def test_events__without_end__refused_before_there_is_too_much(piece: bytes, most: int) -> None:
     counted: list[int] = []
@@ -43,6 +44,6 @@ def test_events__without_end__refused_before_there_is_too_much(piece: bytes, mos
         async for _ in events(bounded(endless(piece, counted))):
             pass
 
-    with pytest.raises(TooMuch):
+    with pytest.raises(AnswerTooLarge):
         asyncio.run(read())
     assert sum(counted) <= most + 2 * len(piece)

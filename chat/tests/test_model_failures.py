@@ -6,7 +6,7 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletionMessageParam
 
-from chat.backends import answers
+from chat.backends import upstream_answers
 from chat.backends.upstream import Deadlines
 from chat.tests import model_server as moods
 from chat.tests.conftest import Client, upstream
@@ -95,7 +95,7 @@ def test_mood__no_done_but_finished__ends_well(talk: openai.OpenAI, model: Model
 def test_mood__keeps_its_connection__the_next_is_asked_on_it(
     talk: openai.OpenAI, model: ModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(answers, "END_SECONDS", 20)  # however slow this machine is now
+    monkeypatch.setattr(upstream_answers, "END_SECONDS", 20)  # however slow this machine is now
     model.mood = moods.speak_on
     assert [stream(talk) for _ in range(3)] == ["Hello there."] * 3
     model.mood = moods.speak  # which closes it

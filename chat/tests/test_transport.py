@@ -7,7 +7,7 @@ import httpx
 import psutil
 import pytest
 
-from chat.backends.sending import Asked
+from chat.backends.transport import CancellableRequest
 from chat.tests import model_server as moods
 from chat.tests.model_server import ModelServer
 from tests.waiting import wait_until
@@ -17,9 +17,9 @@ FIRST, SECOND = 60, 8  # steps of the event loop: after the beginning, and from 
 
 async def ask(transport: httpx.AsyncBaseTransport, model: ModelServer) -> None:
     request = httpx.Request("POST", f"{model.url}/chat/completions", content=b"{}")
-    async with aclosing(Asked(transport, request)) as asked:
-        await asked.head()
-        while await asked.piece():
+    async with aclosing(CancellableRequest(transport, request)) as sent:
+        await sent.wait_for_response()
+        while await sent.read():
             pass
 
 

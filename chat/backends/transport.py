@@ -1,0 +1,92 @@
+"""An HTTP request whose caller may be cancelled at any moment, and more than once, without losing the connection.
+
+httpcore, below httpx, may forget a connection when it is cancelled while it opens or releases one: it stays open for as
+long as the process lives. So a task of its own makes the request: it is cancelled at most once, and never at those
+moments.
+"""
+
+import asyncio
+from collections import deque
+from typing import cast
+
+import httpx
+
+READ_AHEAD = 4  # pieces of the body, of 64 KiB at most; beyond them the server waits for the reader
+
+
+class CancellableRequest:
+    """A request in progress and its response. Whoever creates it must close it."""
+
+    response: httpx.Response  # set once `wait_for_response` has returned
+
+    def __init__(self, transport: httpx.AsyncBaseTransport, request: httpx.Request) -> None:
+        self._pieces: deque[bytes] = deque()
+        self._changed, self._has_room, self._is_releasing = asyncio.Event(), asyncio.Event(), False
+        self._trace = _Trace()
+        request.extensions["trace"] = self._trace
+        self._task = asyncio.create_task(self._run(transport, request))
+        self._task.add_done_callback(lambda _: self._changed.set())
+
+    async def wait_for_response(self) -> httpx.Response:
+        """The response, of which only status and headers have been read. Raises httpx.HTTPError."""
+        await self._changed.wait()
+        if not hasattr(self, "response"):
+            self._task.result()
+        return self.response
+
+    async def read(self) -> bytes:
+        """The next piece of the body; empty at its end. Raises httpx.HTTPError."""
+        while not self._pieces and not self._task.done():
+            self._changed.clear()
+            await self._changed.wait()
+        self._has_room.set()
+        return self._pieces.popleft() if self._pieces else self._task.result() or b""
+
+    async def aclose(self) -> None:
+        """Ends the request. Returns once the connection has been released or closed, even if cancelled meanwhile."""
+        ending, is_cancelled = asyncio.create_task(self._end()), False
+        while not ending.done():
+            try:
+                await asyncio.wait({ending})
+            except asyncio.CancelledError:
+                is_cancelled = True
+        if is_cancelled:
+            raise asyncio.CancelledError
+
+    async def _run(self, transport: httpx.AsyncBaseTransport, request: httpx.Request) -> None:
+        self.response = await transport.handle_async_request(request)
+        self._changed.set()
+        try:
+            # Not with aiter_raw, which closes the stream before `_is_releasing` can be set.
+            async for piece in cast(httpx.AsyncByteStream, self.response.stream):
+                await self._hand_over(piece)
+        finally:
+            self._is_releasing = True
+            await self.response.aclose()
+
+    async def _hand_over(self, piece: bytes) -> None:
+        self._pieces.append(piece)
+        self._changed.set()
+        if len(self._pieces) >= READ_AHEAD:
+            self._has_room.clear()
+            await self._has_room.wait()
+
+    async def _end(self) -> None:
+        connected = asyncio.create_task(self._trace.is_connected.wait())
+        await asyncio.wait({self._task, connected}, return_when=asyncio.FIRST_COMPLETED)
+        connected.cancel()
+        if not self._is_releasing:
+            self._task.cancel()
+        await asyncio.gather(self._task, connected, return_exceptions=True)
+        del self._task  # its exception refers to this object: a reference cycle
+
+
+class _Trace:
+    """Hears from httpcore how far the request is. An object of its own, because the response refers to it."""
+
+    def __init__(self) -> None:
+        self.is_connected = asyncio.Event()
+
+    async def __call__(self, event: str, _: object) -> None:
+        if event.endswith("send_request_headers.started"):
+            self.is_connected.set()

@@ -1,0 +1,204 @@
+"""One turn of a stored conversation: earlier messages come from PostgreSQL, and the answer is stored there.
+
+A turn is stored once and as a whole. Sent again under its idempotency key, it gets the stored answer, and no language
+model is asked. Sent twice at the same time, both requests may reach the language model; the first answer to be stored
+is the one that counts. A caller who receives a whole answer receives that one; a caller to whom a different one was
+streamed gets an error at its end.
+"""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from http import HTTPStatus
+from itertools import dropwhile
+from typing import NamedTuple
+from uuid import UUID
+
+from django.urls import reverse
+
+from chat.backends import Backend, Chunk, Completion, Message, Payload, responses
+from chat.callers import Caller
+from chat.errors import ApiError, bad_request
+from chat.requests import ChatMessage, ChatRequest
+from chat.threads import in_thread
+from conversations import pinning, turns
+from conversations.buffer import RecentMessage
+from conversations.models import Conversation, Role
+from conversations.recent import recent
+from conversations.turns import Draft, InvalidContent, KeyReused
+from personalities.config import PersonalityConfig
+from personalities.models import Personality
+from personalities.names import InvalidName, canonical
+
+INSTRUCTIONS = {"system", "developer"}  # roles of messages that are passed on with this turn but not stored
+
+
+class Turn(NamedTuple):
+    """`history` are the recent messages for the prompt; `drafts`, the new ones to be stored with the answer.
+
+    `earlier_answer` is the answer that was stored when the same turn was sent before under its idempotency key.
+    """
+
+    conversation: Conversation
+    config: PersonalityConfig
+    history: list[Message]
+    drafts: list[Draft]
+    idempotency_key: str
+    earlier_answer: str | None
+
+
+def begin_turn(caller: Caller, request: ChatRequest, idempotency_key: str) -> Turn:
+    """The turn that `request` asks for, by its `metadata.conversation`. Blocks: call it in a thread.
+
+    Raises ApiError if the request does not fit the conversation.
+    """
+    conversation = _conversation(caller, (request.metadata or {})["conversation"])
+    config = pinning.config_of(conversation)
+    _check_model(caller, request.model, conversation, config.personality_name)
+    drafts = [_draft(message) for message in request.messages if message.role not in INSTRUCTIONS]
+    if not drafts:
+        raise bad_request("Send the user's new message: the earlier ones are stored here.", "messages")
+    earlier = _stored_answer(conversation, drafts, idempotency_key) if idempotency_key else None
+    history: list[Message] = [{"role": message.role, "content": message.content} for message in _window(conversation)]
+    return Turn(conversation, config, history, drafts, idempotency_key, earlier)
+
+
+def store_turn(turn: Turn, answer: str) -> str:
+    """Stores the new messages and the answer, all or none, and once. Blocks: call it in a thread.
+
+    Returns the answer that is stored: a different one if the same turn, sent twice at the same time, was stored by the
+    other request first. Raises ApiError if the conversation is gone or the answer cannot be stored.
+    """
+    try:
+        turns.append(turn.conversation, [*turn.drafts, Draft(Role.ASSISTANT, answer)], turn.idempotency_key)
+    except KeyReused:
+        return _stored_meanwhile(turn)
+    except Conversation.DoesNotExist:
+        raise _not_found() from None
+    except InvalidContent as error:
+        message = f"The answer cannot be stored. {error}"
+        raise ApiError(HTTPStatus.BAD_GATEWAY, message, type="api_error") from None
+    return answer
+
+
+class RecordingBackend:
+    """Answers a turn of a stored conversation, and stores the answer before the caller receives its end."""
+
+    def __init__(self, backend: Backend, turn: Turn) -> None:
+        self._backend, self._turn = backend, turn
+        self.stream_seconds = backend.stream_seconds
+
+    async def complete(self, payload: Payload) -> Completion:
+        """The stored answer or, if there is none yet, the language model's. Raises ApiError."""
+        if self._turn.earlier_answer is not None:
+            return {**responses.completion(self._turn.earlier_answer), "usage": responses.NO_USAGE}
+        answer = await self._backend.complete(payload)
+        text = _text(answer["choices"], "message")
+        stored = await self._store(text)
+        return answer if stored == text else {**answer, **responses.completion(stored)}  # the usage stays
+
+    async def chunks(self, payload: Payload) -> AsyncGenerator[Chunk, None]:
+        """The same answer in chunks. Raises ApiError."""
+        if self._turn.earlier_answer is not None:
+            for chunk in responses.chunks(self._turn.earlier_answer, payload):
+                yield chunk
+            return
+        texts: list[str] = []
+        is_stored = False
+        async with aclosing(self._backend.chunks(payload)) as chunks:
+            async for chunk in chunks:
+                texts.append(_text(chunk["choices"], "delta"))
+                if responses.is_last(chunk) and not is_stored:  # a caller who has the last one may hang up at once
+                    await self._store_streamed("".join(texts))
+                    is_stored = True
+                yield chunk
+        if not is_stored:
+            await self._store_streamed("".join(texts))
+
+    async def _store_streamed(self, text: str) -> None:
+        if await self._store(text) != text:
+            message = (
+                "This turn was sent twice at the same time, and the other answer was stored. Send it again for that."
+            )
+            raise ApiError(HTTPStatus.CONFLICT, message, param="idempotency-key", code="answered_otherwise")
+
+    async def _store(self, answer: str) -> str:
+        return await in_thread(lambda: store_turn(self._turn, answer))
+
+
+def _text(choices: Sequence[dict[str, object]], part: str) -> str:
+    """The text of a language model's answer, or of a chunk of it, whatever shape its choices have."""
+    message = choices[0].get(part) if choices else None
+    content = message.get("content") if isinstance(message, dict) else None
+    return content.replace("\0", "\ufffd") if isinstance(content, str) else ""  # PostgreSQL takes no NUL in text
+
+
+def _stored_meanwhile(turn: Turn) -> str:
+    answer = _stored_answer(turn.conversation, turn.drafts, turn.idempotency_key)
+    if answer is None:
+        raise _not_found()  # deleted since
+    return answer
+
+
+def _stored_answer(conversation: Conversation, drafts: list[Draft], idempotency_key: str) -> str | None:
+    """The answer to these messages that is stored under the key. Raises ApiError if other messages are."""
+    stored = turns.stored(conversation, idempotency_key)
+    if not stored:
+        return None
+    if [(message.role, message.content) for message in stored[:-1]] != [tuple(draft) for draft in drafts]:
+        message = "This Idempotency-Key was sent with another message."
+        raise ApiError(HTTPStatus.CONFLICT, message, param="idempotency-key", code="idempotency_key_reused")
+    return stored[-1].content
+
+
+def _conversation(caller: Caller, text: str) -> Conversation:
+    try:
+        return Conversation.objects.get(pk=UUID(text), owner=caller.user_id)
+    except (ValueError, Conversation.DoesNotExist):
+        raise _not_found() from None
+
+
+def _not_found() -> ApiError:
+    message = "You have no conversation with this id."
+    return ApiError(HTTPStatus.NOT_FOUND, message, param="metadata.conversation", code="conversation_not_found")
+
+
+def _check_model(caller: Caller, model: str, conversation: Conversation, pinned: str) -> None:
+    """`model` is the personality's name in the version the conversation is pinned to, or its current name."""
+    if _is_named(pinned, model):
+        return
+    served = Personality.objects.served_to(caller.user_id).filter(pk=conversation.personality_id)
+    current = served.values_list("personality_name", flat=True).first() or pinned
+    if not _is_named(current, model):
+        raise bad_request(f"The conversation is with {pinned}{_renamed(conversation, current)}.", "model")
+
+
+def _renamed(conversation: Conversation, current: str) -> str:
+    if current == conversation.personality_name:
+        return ""
+    return f", now named {current}; POST {reverse('conversation-upgrade', args=[conversation.pk])} to go on with that"
+
+
+def _is_named(name: str, model: str) -> bool:
+    try:
+        return canonical(model) == name
+    except InvalidName:
+        return False
+
+
+def _window(conversation: Conversation) -> Sequence[RecentMessage]:
+    """The recent messages. If earlier ones are left out, they begin with a question, as some models require."""
+    found = recent(conversation)
+    is_cut = bool(found) and found[0].position > 1
+    return list(dropwhile(lambda message: message.role == Role.ASSISTANT, found)) if is_cut else found
+
+
+def _draft(message: ChatMessage) -> Draft:
+    if message.role != "user":
+        raise bad_request("Answers are stored here: send the user's new message only.", "messages")
+    content = message.content
+    text = content if isinstance(content, str) else "".join(part.text for part in content)
+    try:
+        turns.check(text)
+    except InvalidContent as error:
+        raise bad_request(str(error), "messages") from None
+    return Draft(Role.USER, text)

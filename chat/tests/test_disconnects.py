@@ -1,0 +1,152 @@
+"""Clients that disconnect, never read or come in hundreds: the language model is let go, and nothing is left behind."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
+from typing import Any
+
+import pytest
+from django.db import connections
+from psycopg_pool import ConnectionPool
+
+from chat import exchange
+from chat.application import Chat
+from chat.backends import Chunk, Completion, Payload
+from chat.backends.upstream import Deadlines
+from chat.exchange import ClientDisconnected, Exchange
+from chat.metrics import counts
+from chat.streaming import READ_AHEAD, stream
+from chat.tests import model_server as moods
+from chat.tests import raw
+from chat.tests.conftest import served, upstream
+from chat.tests.model_server import ModelServer
+from tests.waiting import wait_until
+
+PATIENT = Deadlines(connect=60, first_byte=60, idle=60, total=60)  # a busy machine is slow to connect 500
+STEPS = 6  # of the event loop
+SCOPE: Any = {"type": "http", "method": "POST", "path": "/v1/chat/completions", "headers": []}
+
+
+@pytest.fixture
+def url(key: str, model: ModelServer) -> Iterator[str]:
+    with served(Chat(upstream(model, PATIENT), keep_alive_seconds=0.2)) as address:
+        yield address
+
+
+def test_caller__waits__comments_keep_the_connection(url: str, key: str, model: ModelServer) -> None:
+    model.mood = moods.silent
+    with raw.call(url, key) as connection:
+        got = raw.read_until(connection, b": still waiting\n\n")
+    assert b"200 OK" in got
+    assert b"text/event-stream" in got
+
+
+@pytest.mark.parametrize("mood", [moods.silent, moods.wait_for_release, moods.drip])
+@pytest.mark.parametrize("stream", [True, False])
+def test_caller__hangs_up__the_model_is_let_go_within_two_seconds(
+    url: str, key: str, model: ModelServer, mood: moods.Mood, stream: bool
+) -> None:
+    model.mood = mood if stream else moods.silent
+    connection = raw.call(url, key, stream=stream)
+    wait_until(lambda: model.connections == 1 and len(model.asked) == 1)
+    raw.reset(connection)
+    wait_until(lambda: model.connections == 0, 2)
+    wait_until(lambda: counts.streams == 0, 2)
+
+
+def test_caller__never_reads__cut_off(url: str, key: str, model: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchange, "SEND_SECONDS", 0.5)
+    model.mood = moods.flood
+    with raw.call(url, key):
+        wait_until(lambda: model.counted["sent"] > 10)
+        wait_until(lambda: model.connections == 0)
+    assert counts.streams == 0
+
+
+class TalkativeBackend:
+    """Streams without end, and counts the chunks that were taken."""
+
+    stream_seconds = None
+
+    def __init__(self) -> None:
+        self.taken = 0
+
+    async def complete(self, payload: Payload) -> Completion:
+        raise NotImplementedError
+
+    async def chunks(self, payload: Payload) -> AsyncGenerator[Chunk, None]:
+        while True:
+            self.taken += 1
+            yield {"choices": []}
+
+
+def test_caller__never_reads__next_to_nothing_is_read_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counted without sockets, in whose buffers the kernel keeps as much as it likes."""
+    monkeypatch.setattr(exchange, "SEND_SECONDS", 0.2)
+    backend = TalkativeBackend()
+
+    async def never(*_: Any) -> Any:
+        await asyncio.Event().wait()
+
+    with pytest.raises(ClientDisconnected):
+        asyncio.run(stream(Exchange(SCOPE, never, never), backend, {"messages": []}, "elara", 15))
+    assert 0 < backend.taken <= READ_AHEAD + 2
+
+
+def test_caller__two_hundred_reset_at_once__nothing_stays(url: str, key: str, model: ModelServer) -> None:
+    model.mood = moods.wait_for_release
+    for connection in [raw.call(url, key) for _ in range(200)]:
+        raw.reset(connection)
+    wait_until(lambda: model.connections == 0 and counts.streams == 0)
+    model.mood = moods.speak
+    with raw.call(url, key) as connection:
+        raw.read_until(connection, b"[DONE]")
+
+
+def test_caller__five_hundred_streams_at_once__no_connection_to_the_database(
+    url: str, key: str, model: ModelServer
+) -> None:
+    pool: ConnectionPool[Any] = connections["default"].pool  # type: ignore[attr-defined]
+    model.mood = moods.wait_for_release
+    used = in_use(pool)
+
+    def meanwhile() -> None:
+        wait_until(lambda: model.counted["waiting"] == counts.streams == 500)
+        wait_until(lambda: in_use(pool) == used)
+        model.let_go()
+
+    answers = asyncio.run(raw.streams(url, key, 500, meanwhile))
+    assert all(b"there." in answer and b"data: [DONE]" in answer for answer in answers)
+
+
+def in_use(pool: ConnectionPool[Any]) -> int:
+    stats = pool.get_stats()
+    return stats["pool_size"] - stats["pool_available"]
+
+
+async def step(number: int) -> None:
+    for _ in range(number):
+        await asyncio.sleep(0)
+
+
+async def disconnect_after(disconnect_step: int, steps: int) -> list[Any]:
+    """What is reported to the event loop when the client disconnects at a step of work that takes so many."""
+    reported: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
+
+    async def receive() -> Any:
+        await step(disconnect_step)
+        return {"type": "http.disconnect"}
+
+    try:
+        async with Exchange(SCOPE, receive, receive).cancelled_on_disconnect():  # type: ignore[arg-type]
+            await step(steps)
+    except ClientDisconnected:
+        assert disconnect_step <= steps
+    await step(STEPS)
+    return reported
+
+
+@pytest.mark.parametrize("steps", range(STEPS))
+@pytest.mark.parametrize("disconnect_step", range(STEPS))
+def test_caller__hangs_up_at_any_step__no_error_in_the_event_loop(disconnect_step: int, steps: int) -> None:
+    assert not asyncio.run(disconnect_after(disconnect_step, steps))
