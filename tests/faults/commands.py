@@ -1,13 +1,22 @@
-"""What a worker can be told to do. Answers are plain JSON values; tests/faults/workers.py makes them events again."""
+"""What a worker can be told to do. Answers are plain JSON values; workers.py turns them into events again."""
 
+import gc
 import random
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
-from tests.faults import talks
-from tests.faults.gates import die_before_hooks, hold, join, joined_read, release
+import psutil
+
+from accounts import copies as verdicts
+from coherence.feed import feed
+from personalities.copies import copies
+from personalities.models import Personality
+from resilience.clock import clock
+from resilience.redis_pool import breaker_of
+from tests.faults import api_key_load, conversation_load, lookup_load, reads
+from tests.faults.failpoints import die_before_hooks, hold, join, joined_read, release
 from tests.faults.reads import Row, Watch, read
 from tests.faults.writes import PATHS
 
@@ -16,13 +25,17 @@ watches: list[Watch] = []
 
 
 def write(path: str, name: str, serial: int, **options: Any) -> Written:
+    """Write by one of `writes.PATHS`."""
     started = time.monotonic_ns()
     PATHS[path](name, serial, **options)
     return started, time.monotonic_ns(), name, serial
 
 
 def write_many(path: str, names: list[str], first: int, count: int, pause: float, seconds: float) -> list[Written]:
-    """Serial numbers from `first` on, to one name after the other, with random pauses of up to `pause` seconds."""
+    """Write serial numbers from `first` on, to one name after the other, with random pauses of up to `pause` seconds.
+
+    Ends after `count` writes or `seconds`, whichever comes first.
+    """
     written: list[Written] = []
     end = time.monotonic() + seconds
     while len(written) < count and time.monotonic() < end:
@@ -33,7 +46,7 @@ def write_many(path: str, names: list[str], first: int, count: int, pause: float
 
 
 def write_and_read(path: str, name: str, serial: int, of: str, **options: Any) -> tuple[Written, Row, Row]:
-    """A write, and the next reads of the name `of`: in this thread, and in another."""
+    """Write, then read the name `of` in this thread and in another."""
     written, own = write(path, name, serial, **options), read(of)
     others: list[Row] = []
     thread = threading.Thread(target=lambda: others.append(read(of)))
@@ -43,13 +56,49 @@ def write_and_read(path: str, name: str, serial: int, of: str, **options: Any) -
 
 
 def watch(names: list[str], threads: int, pause: tuple[float, float], every: bool) -> None:
-    """Begin to read; answers when each thread has read each name."""
+    """Begin to read; answer once each thread has read each name."""
     watches.append(Watch(names, threads, pause, every))
     watches[-1].wait_until_warm()
 
 
 def unwatch() -> dict[str, Any]:
+    """End what `watch` began last; answer what was read."""
     return watches.pop().end()
+
+
+def invent(prefix: str, first: int, count: int, batch: int) -> int:
+    """Look up `count` invented names, `batch` at a time; answer how many of them exist nonetheless.
+
+    Keeps no name longer than needed, so that whatever the process grows by is the service's doing.
+    """
+    there = 0
+    for start in range(first, first + count, batch):
+        names = [f"{prefix}-{number}" for number in range(start, min(start + batch, first + count))]
+        there += sum(answer.value is not None for answer in Personality.objects.lookup_many(names).values())
+    return there
+
+
+def memory() -> dict[str, int]:
+    """Answer what this process holds: bytes of resident memory, and numbers of copies."""
+    gc.collect()
+    kept = {"found": len(copies.found), "absent": len(copies.absent), "keys": len(verdicts.keys.absent)}
+    return {"bytes": psutil.Process().memory_info().rss, **kept}
+
+
+def age(name: str) -> float:
+    """Answer how many seconds ago PostgreSQL confirmed what is known of this name."""
+    return Personality.objects.lookup(name).age
+
+
+def later(seconds: float) -> None:
+    """Put the change feed's clock forward by so many seconds."""
+    feed.clock = lambda: clock() + seconds
+
+
+def breaker() -> str:
+    """Answer the state of the circuit breaker of Redis, or "none"."""
+    found = breaker_of()
+    return found.state if found else "none"
 
 
 COMMANDS: dict[str, Callable[..., object]] = {
@@ -64,5 +113,13 @@ COMMANDS: dict[str, Callable[..., object]] = {
     "joined_read": joined_read,
     "release": release,
     "die_before_hooks": die_before_hooks,
-    **talks.COMMANDS,
+    "invent": invent,
+    "memory": memory,
+    "age": age,
+    "later": later,
+    "breaker": breaker,
+    **reads.COMMANDS,
+    **api_key_load.COMMANDS,
+    **conversation_load.COMMANDS,
+    **lookup_load.COMMANDS,
 }

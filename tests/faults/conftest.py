@@ -1,4 +1,4 @@
-"""Fixtures for whoever wants to break something: servers of one's own, processes of the service, the table of promises.
+"""Fixtures for tests that break something: servers and worker processes of their own, and the table of promises.
 
 The quick form belongs to the suite. The long one is `dev.py test --faults`, or COMPANION_FAULTS=long.
 """
@@ -6,32 +6,38 @@ The quick form belongs to the suite. The long one is `dev.py test --faults`, or 
 import os
 import secrets
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import pytest
 
-from tests.faults import figures
-from tests.faults.stage import Stage
+from tests.faults.environment import Environment
 from tests.faults.workers import Worker
 
 LONG = os.environ.get("COMPANION_FAULTS") == "long"
+PROPERTY = "promise"
+HEAD = ("", "promise", "bar", "measured", "met")
+Row = tuple[float, str, str, str, bool]  # number, promise, bar, measured, met
 
 
 class Figure(Protocol):
+    """See the fixture `figure`."""
+
     def __call__(self, number: float, promise: str, bar: str, *, measured: str, met: bool, why: str = "") -> None: ...
 
 
 class Workers(Protocol):
-    def __call__(self, count: int, *, without: Sequence[str] = (), **environment: str) -> list[Worker]: ...
+    """See the fixture `workers`."""
+
+    def __call__(self, count: int, *, without: Sequence[str] = (), **settings: str) -> list[Worker]: ...
 
 
 @pytest.fixture(scope="session")
-def stage() -> Iterator[Stage]:
-    """PostgreSQL and Redis for all tests of the session. Whoever harms them heals them: see `ills.ILLS`."""
+def environment() -> Iterator[Environment]:
+    """PostgreSQL and Redis for all tests of the session. A test that harms them heals them: see redis_faults.py."""
     with tempfile.TemporaryDirectory(prefix="faults-") as folder:
-        running = Stage(Path(folder))
+        running = Environment(Path(folder))
         try:
             yield running
         finally:
@@ -39,53 +45,57 @@ def stage() -> Iterator[Stage]:
 
 
 @pytest.fixture
-def workers(stage: Stage) -> Iterator[Workers]:
+def workers(environment: Environment) -> Iterator[Workers]:
     """`one, two = workers(2)`: processes that have read nothing yet; they end with the test.
 
-    `without=["compare"]` switches a cure off in them; `workers(1, REDIS_ENABLED="false")` is a process with settings of
-    its own, which takes a second to start.
+    `without=["compare"]` switches a cure off in them; `workers(1, REDIS_ENABLED="false")` has settings of its own.
     """
-    started: list[Worker] = []
-
-    def make(count: int, *, without: Sequence[str] = (), **environment: str) -> list[Worker]:
-        made = [stage.worker(without=without, **environment) for _ in range(count)]
-        started.extend(made)
-        return made
-
-    yield make
-    for worker in started:
-        worker.close()
+    with environment.workers() as new:
+        yield lambda count, *, without=(), **settings: [new(without=without, **settings) for _ in range(count)]
 
 
 @pytest.fixture
 def fresh() -> Callable[[], str]:
-    """Names of personalities that no other test knows."""
+    """Return names of personalities that no other test knows."""
     return lambda: f"f-{secrets.token_hex(5)}"
 
 
 @pytest.fixture
 def name(fresh: Callable[[], str]) -> str:
+    """Return one name that no other test knows."""
     return fresh()
 
 
 @pytest.fixture
 def figure(request: pytest.FixtureRequest) -> Figure:
-    """Say what was measured for a promise: a line of the table, and the end of the test when it was not met.
+    """Record what was measured for a promise: a line of the table, and the end of the test when it was not met.
 
     `figure(1, "notice after COMMIT, idle", "p99 <= 20 ms", measured="0.4 ms (1,000 writes)", met=True)`; `why` is
     evidence for the person who finds the test red.
     """
 
-    def note(number: float, promise: str, bar: str, *, measured: str, met: bool, why: str = "") -> None:
-        request.node.user_properties.append((figures.PROPERTY, (number, promise, bar, measured, met)))
+    def record(number: float, promise: str, bar: str, *, measured: str, met: bool, why: str = "") -> None:
+        request.node.user_properties.append((PROPERTY, (number, promise, bar, measured, met)))
         assert met, f"promise {number:g}, {promise}: {bar}; measured {measured}\n{why}"
 
-    return note
+    return record
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    reports = (report for found in terminalreporter.stats.values() for report in found)
-    if rows := figures.rows(reports):
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the table of promises at the end of the run."""
+    if rows := _rows(report for found in terminalreporter.stats.values() for report in found):
         terminalreporter.section("promises")
-        for line in figures.lines(rows):
+        for line in _lines(rows):
             terminalreporter.write_line(line)
+
+
+def _rows(reports: Iterable[object]) -> list[Row]:
+    """Those of all tests, in number order, the failed ones and other processes of pytest-xdist included."""
+    called = (report for report in reports if isinstance(report, pytest.TestReport) and report.when == "call")
+    return sorted(value for report in called for name, value in report.user_properties if name == PROPERTY)  # type: ignore[misc]
+
+
+def _lines(rows: Iterable[Row]) -> list[str]:
+    cells = [HEAD, *((f"{number:g}", what, bar, got, "yes" if met else "NO") for number, what, bar, got, met in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return [" │ ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]

@@ -1,25 +1,27 @@
-"""The cures, and how to take each away. Without it, the judge must object: else the tests prove nothing."""
+"""What keeps lookups true and quick, and how to take it away: without it a test must fail, else it proves nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from django.db import connection
 
 from coherence import log
 from coherence.feed import ChangeFeed
+from coherence.flight import SingleFlight
 from coherence.listener import Listener
 from coherence.near import NearCache
 from conversations import recent
-from tests.faults.gates import stop_here
+from resilience.circuit_breaker import Breaker
+from tests.faults.failpoints import stop_here
 
 
 def without_compare() -> None:
-    """A copy is believed whatever its number."""
+    """Accept a copy whatever its number."""
     _always(ChangeFeed, current=True, outdated=False)
 
 
 def without_feed() -> None:
-    """What caches usually do: Redis only, and a deletion there after each save. Nothing else hears of changes."""
+    """Do what caches usually do: Redis only, and a deletion there after each save; nothing else learns of changes."""
     without_compare()
     _always(ChangeFeed, catch_up=None)
     _always(Listener, ensure=None)
@@ -28,7 +30,7 @@ def without_feed() -> None:
 
 
 def without_one_statement() -> None:
-    """The number of the log is read after the rows: copies of old rows may carry it."""
+    """Read the number of the log after the rows, so that copies of old rows may carry it."""
 
     read = log.NumberedQuery.__call__
 
@@ -43,12 +45,12 @@ def without_one_statement() -> None:
 
 
 def without_notifications() -> None:
-    """Not a cure but a hint: without it the log is looked at every 0.8 s."""
+    """Lose all notifications. They are only hints: without them the log is polled every 0.75 s."""
     log.CHANNEL = "nobody_speaks_here"
 
 
 def without_tail() -> None:
-    """A list in Redis is believed, whatever its last message."""
+    """Accept a list in Redis whatever its last message."""
     recent.is_tail = lambda messages, last: True
 
 
@@ -57,10 +59,33 @@ def _always(owner: type, **answers: object) -> None:
         setattr(owner, name, lambda *_, answer=answer, **__: answer)
 
 
+def without_breaker() -> None:
+    """Ask Redis whatever happened."""
+    Breaker.allow = lambda self: True  # type: ignore[method-assign]
+    Breaker.is_open = property(lambda self: False)  # type: ignore[assignment,method-assign]
+
+
+def without_flight() -> None:
+    """Let everybody load for themselves."""
+
+    def get_many(self: SingleFlight[Any, Any], keys: Collection[Any]) -> dict[Any, Any]:
+        return self._load(keys)
+
+    SingleFlight.get_many = get_many  # type: ignore[method-assign]
+
+
+def without_bound() -> None:
+    """Never evict from the local cache."""
+    NearCache._make_room = lambda self: setattr(self, "capacity", len(self) + 1)  # type: ignore[method-assign]
+
+
 CURES: dict[str, Callable[[], None]] = {
     "compare": without_compare,
     "feed": without_feed,
     "one statement": without_one_statement,
     "notifications": without_notifications,
     "tail": without_tail,
+    "breaker": without_breaker,
+    "flight": without_flight,
+    "bound": without_bound,
 }

@@ -4,10 +4,9 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from tests.faults.conftest import Workers
-from tests.faults.history import Commit, History
+from tests.faults.environment import Environment
+from tests.faults.history import Commit, History, Verdict
 from tests.faults.servers import pause
-from tests.faults.stage import Stage
-from tests.faults.verdict import Verdict
 from tests.faults.workers import Worker
 
 BOUND = 1.2  # seconds for which an older version may be served, whatever happens
@@ -43,36 +42,38 @@ class Aftermath:
         return self.history.judge(BOUND)
 
 
-def unheard(stage: Stage, workers: Workers, name: str, path: str, *, without: Sequence[str] = ()) -> Aftermath:
+def unheard(
+    environment: Environment, workers: Workers, name: str, path: str, *, without: Sequence[str] = ()
+) -> Aftermath:
     """A process has read the old version, and another one writes."""
     (reader,) = workers(1, without=without)
-    history = History(commits=stage.create(name))
+    history = History(commits=environment.create(name))
     reader.read(name)
-    history.commits.append(stage.writer.write(path, name, 2))
+    history.commits.append(environment.writer.write(path, name, 2))
     return Aftermath(history, name, [reader])
 
 
-def race(stage: Stage, workers: Workers, name: str, *, without: Sequence[str] = ()) -> Aftermath:
+def race(environment: Environment, workers: Workers, name: str, *, without: Sequence[str] = ()) -> Aftermath:
     """A reader has the old row, a writer commits the new one, then the reader fills the caches with the old.
 
     Concerned are the reader itself, a process that had the old copy already, and one that is new.
     """
     holder, other, newcomer = workers(3, without=without)
-    history = History(commits=stage.create(name))
+    history = History(commits=environment.create(name))
     other.read(name)
-    stage.redis.client.delete(*stage.keys(name))  # else the holder would have no need of the row
+    environment.redis.client.delete(*environment.keys(name))  # else the holder would have no need of the row
     holder.hold(name)
-    history.commits.append(stage.writer.write("save", name, 2))
+    history.commits.append(environment.writer.write("save", name, 2))
     history.reads.append(holder.release())
-    assert stage.copy_in_redis(name), "the race did not take place: nobody filled Redis"
+    assert environment.copy_in_redis(name), "the race did not take place: nobody filled Redis"
     return Aftermath(history, name, [holder, other, newcomer])
 
 
-def race_of_absence(stage: Stage, workers: Workers, name: str) -> Aftermath:
+def race_of_absence(environment: Environment, workers: Workers, name: str) -> Aftermath:
     """The same where the reader has found nothing, and the writer makes it."""
     holder, other, newcomer = workers(3)
     other.read(name)
     holder.hold(name)
-    history = History(commits=stage.create(name))
+    history = History(commits=environment.create(name))
     history.reads.append(holder.release())
     return Aftermath(history, name, [holder, other, newcomer])

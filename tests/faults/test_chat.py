@@ -8,8 +8,8 @@ import pytest
 
 from chat.tests import model_server as moods
 from chat.tests.model_server import ModelServer, Mood
-from tests.faults.bystander import Bystander, but_for_bystanders
-from tests.faults.chats import Chats, chats
+from tests.faults.chat_load import BackgroundLoad, except_background_load
+from tests.faults.chat_service import ChatService, chat_service
 from tests.faults.conftest import LONG, Figure
 
 PROMISE = 18
@@ -52,28 +52,30 @@ MOODS = {
 
 
 @pytest.fixture(scope="module")
-def talking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chats]:
-    with chats(tmp_path_factory.mktemp("moods"), **DEADLINES) as running:
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChatService]:
+    with chat_service(tmp_path_factory.mktemp("moods"), **DEADLINES) as running:
         yield running
 
 
 @pytest.mark.parametrize("name", MOODS)
-def test_chat__bad_mood__told_and_nothing_left_and_others_served(talking: Chats, name: str, figure: Figure) -> None:
-    bad, before = MOODS[name], talking.state()
-    talking.model.mood = but_for_bystanders(bad.mood)
-    with Bystander(talking) as bystander:
-        answers = [answer for _ in range(ROUNDS) for answer in talking.streams(AT_ONCE)]
-    state = talking.state_after(before, SOON)
+def test_chat__bad_mood__told_and_nothing_left_and_others_served(
+    service: ChatService, name: str, figure: Figure
+) -> None:
+    bad, before = MOODS[name], service.state()
+    service.model.mood = except_background_load(bad.mood)
+    with BackgroundLoad(service) as background:
+        answers = [answer for _ in range(ROUNDS) for answer in service.streams(AT_ONCE)]
+    state = service.state_after(before, SOON)
     told = [answer for answer in answers if all(text in answer for text in bad.told)]
     told = [answer for answer in told if (b"data: [DONE]" in answer) == bad.ends_well]
     figure(
         PROMISE,
         f"the language model: {name}",
         f"{len(answers)} told, good requests answered within {SOON:g} s, nothing left after {SOON:g} s, +{GROWTH} MiB",
-        measured=f"{len(told)} told; {bystander}; then {state}, {bystander.peak - before.mebibytes:+} MiB",
+        measured=f"{len(told)} told; {background}; then {state}, {background.peak - before.mebibytes:+} MiB",
         met=len(told) == len(answers) == AT_ONCE * ROUNDS
-        and bystander.well(SOON)
+        and background.well(SOON)
         and not state.left_behind(before)
-        and bystander.peak - before.mebibytes <= GROWTH,
-        why=f"before: {before}\nrefused: {bystander.refused[:5]}\n{set(answers) - set(told)}"[:3000],
+        and background.peak - before.mebibytes <= GROWTH,
+        why=f"before: {before}\nrefused: {background.refused[:5]}\n{set(answers) - set(told)}"[:3000],
     )

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from chat.tests import model_server as moods
-from tests.faults.chats import Chats, chats
+from tests.faults.chat_service import ChatService, chat_service
 from tests.faults.conftest import Figure
 from tests.waiting import wait_until
 
@@ -16,17 +16,17 @@ PROMISE = 20
 
 
 @pytest.fixture(scope="module")
-def talking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chats]:
-    with chats(tmp_path_factory.mktemp("again")) as running:
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChatService]:
+    with chat_service(tmp_path_factory.mktemp("again")) as running:
         yield running
 
 
 @pytest.fixture
-def client(talking: Chats) -> Iterator[httpx.Client]:
-    talking.model.mood = moods.each_differently
-    talking.model.release.clear()
-    talking.model.counted.clear()
-    with talking.instance.http() as client:
+def client(service: ChatService) -> Iterator[httpx.Client]:
+    service.model.mood = moods.each_differently
+    service.model.release.clear()
+    service.model.counted.clear()
+    with service.instance.http() as client:
         yield client
 
 
@@ -60,25 +60,27 @@ def judge(figure: Figure, what: str, turn: Turn, told: list[str], asked: int) ->
 
 
 def test_again__while_the_first_is_under_way__both_told_what_is_kept(
-    talking: Chats, client: httpx.Client, figure: Figure
+    service: ChatService, client: httpx.Client, figure: Figure
 ) -> None:
     """As where a proxy between has given up, and not hung up."""
-    turn, counted = Turn(client), talking.model.counted
+    turn, counted = Turn(client), service.model.counted
     with ThreadPoolExecutor() as pool:
         first = pool.submit(turn.send)
         wait_until(lambda: counted["waiting"] == 1)
         second = pool.submit(turn.send)
         wait_until(lambda: counted["waiting"] == 2)
-        talking.model.let_go()
+        service.model.let_go()
         told = [first.result(), second.result(), turn.send()]
     judge(figure, "a turn sent again while the first is under way, and after it", turn, told, counted["waiting"])
 
 
-def test_again__after_the_first_was_given_up__kept_once(talking: Chats, client: httpx.Client, figure: Figure) -> None:
-    turn, counted = Turn(client), talking.model.counted
+def test_again__after_the_first_was_given_up__kept_once(
+    service: ChatService, client: httpx.Client, figure: Figure
+) -> None:
+    turn, counted = Turn(client), service.model.counted
     with pytest.raises(httpx.ReadTimeout):
         turn.send(0.5)
-    wait_until(lambda: talking.model.connections == 0, 2)
-    talking.model.let_go()
+    wait_until(lambda: service.model.connections == 0, 2)
+    service.model.let_go()
     told = [turn.send(), turn.send()]
     judge(figure, "a turn given up after 0.5 s, sent again, and again", turn, told, counted["waiting"])

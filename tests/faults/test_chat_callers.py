@@ -11,11 +11,10 @@ import pytest
 
 from chat.tests import model_server as moods
 from chat.tests import raw
-from tests.faults.bystander import Bystander, but_for_bystanders
-from tests.faults.chats import Chats, chats
+from tests.faults.chat_load import BackgroundLoad, End, drippers, except_background_load
+from tests.faults.chat_service import ChatService, chat_service
 from tests.faults.conftest import Figure
-from tests.faults.siege import End, drippers
-from tests.faults.verdict import said
+from tests.faults.history import pretty
 from tests.waiting import wait_until
 
 PROMISE = 19
@@ -28,106 +27,106 @@ GROWTH = 125  # MiB
 
 
 @pytest.fixture(scope="module")
-def talking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chats]:
-    with chats(tmp_path_factory.mktemp("callers")) as running:
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChatService]:
+    with chat_service(tmp_path_factory.mktemp("callers")) as running:
         yield running
 
 
-class Siege:
+class SlowClients:
     """All who hold on to the service, at the same time, until the last is cut off."""
 
     ends: dict[str, list[End]]
     deaf_seconds: float
     deaf_peak: int  # MiB
 
-    def __init__(self, talking: Chats) -> None:
-        self.before = talking.state()
-        talking.model.mood = but_for_bystanders(moods.flood)
-        with ExitStack() as stack, Bystander(talking) as self.bystander:
+    def __init__(self, service: ChatService) -> None:
+        self.before = service.state()
+        service.model.mood = except_background_load(moods.flood)
+        with ExitStack() as stack, BackgroundLoad(service) as self.background:
             begun = time.monotonic()
             for _ in range(DEAF):
-                stack.enter_context(_deaf(talking))
-            wait_until(lambda: talking.state().streams == DEAF, 10)
-            self.ends = asyncio.run(drippers(talking, DRIPPERS))
-            wait_until(lambda: talking.state().streams == 0, 20)
+                stack.enter_context(_deaf(service))
+            wait_until(lambda: service.state().streams == DEAF, 10)
+            self.ends = asyncio.run(drippers(service, DRIPPERS))
+            wait_until(lambda: service.state().streams == 0, 20)
             self.deaf_seconds = time.monotonic() - begun
-            self.deaf_left = talking.state_after(self.before, SOON)  # they are still there
-        self.after = talking.state_after(self.before, SOON)
+            self.deaf_left = service.state_after(self.before, SOON)  # they are still there
+        self.after = service.state_after(self.before, SOON)
 
 
-def _deaf(talking: Chats) -> socket.socket:
-    return raw.call(talking.url, talking.key)
+def _deaf(service: ChatService) -> socket.socket:
+    return raw.call(service.url, service.key)
 
 
 @pytest.fixture(scope="module")
-def siege(talking: Chats) -> Siege:
-    return Siege(talking)
+def slow_clients(service: ChatService) -> SlowClients:
+    return SlowClients(service)
 
 
 @pytest.mark.parametrize("kind", DRIPPERS)
-def test_callers__byte_a_second__cut_off_in_time(siege: Siege, kind: str, figure: Figure) -> None:
-    ends, bar = siege.ends[kind], CUT_OFF[kind] + MARGIN
+def test_callers__byte_a_second__cut_off_in_time(slow_clients: SlowClients, kind: str, figure: Figure) -> None:
+    ends, bar = slow_clients.ends[kind], CUT_OFF[kind] + MARGIN
     last, told = max(end.seconds for end in ends), Counter(end.heard[9:12].decode() for end in ends)
     figure(
         PROMISE,
         f"{len(ends)} callers who send a byte a second: {kind}",
         f"all cut off within {bar:g} s" + ", told 408" * (kind != "headers"),
-        measured=f"the last after {said(last)}, told {dict(told)}",
+        measured=f"the last after {pretty(last)}, told {dict(told)}",
         met=last <= bar and set(told) == {"" if kind == "headers" else "408"},
     )
 
 
-def test_callers__read_nothing__let_go_of_in_time(siege: Siege, figure: Figure) -> None:
+def test_callers__read_nothing__let_go_of_in_time(slow_clients: SlowClients, figure: Figure) -> None:
     """The kernel may keep the connection itself for as long as they do."""
-    growth, left = siege.bystander.peak - siege.before.mebibytes, siege.deaf_left
+    growth, left = slow_clients.background.peak - slow_clients.before.mebibytes, slow_clients.deaf_left
     figure(
         PROMISE,
         f"{DEAF} callers who read nothing of an endless answer",
         f"no stream after {DEAF_CUT_OFF + MARGIN:g} s, +{GROWTH} MiB at most with all the others",
-        measured=f"{left} after {said(siege.deaf_seconds)}, +{growth} MiB",
-        met=siege.deaf_seconds <= DEAF_CUT_OFF + MARGIN and not left.streams and growth <= GROWTH,
+        measured=f"{left} after {pretty(slow_clients.deaf_seconds)}, +{growth} MiB",
+        met=slow_clients.deaf_seconds <= DEAF_CUT_OFF + MARGIN and not left.streams and growth <= GROWTH,
     )
 
 
-def test_callers__siege__others_served_and_nothing_left(siege: Siege, figure: Figure) -> None:
+def test_callers__slow_clients__others_served_and_nothing_left(slow_clients: SlowClients, figure: Figure) -> None:
     held = sum(DRIPPERS.values()) + DEAF
     figure(
         PROMISE,
         f"others, while {held:,} hold on to the service; and it, when they are gone",
         f"all 200 within {SOON:g} s; nothing left",
-        measured=f"{siege.bystander}; then {siege.after}",
-        met=siege.bystander.well(SOON) and not siege.after.left_behind(siege.before),
-        why=f"{siege.before}\n{siege.bystander.refused[:5]}",
+        measured=f"{slow_clients.background}; then {slow_clients.after}",
+        met=slow_clients.background.well(SOON) and not slow_clients.after.left_behind(slow_clients.before),
+        why=f"{slow_clients.before}\n{slow_clients.background.refused[:5]}",
     )
 
 
-def test_callers__reset_before_the_first_byte__nothing_left(talking: Chats, figure: Figure) -> None:
-    before, talking.model.mood = talking.state(), but_for_bystanders(moods.silent)
-    with Bystander(talking) as bystander:
-        for connection in [raw.call(talking.url, talking.key) for _ in range(AT_ONCE)]:
+def test_callers__reset_before_the_first_byte__nothing_left(service: ChatService, figure: Figure) -> None:
+    before, service.model.mood = service.state(), except_background_load(moods.silent)
+    with BackgroundLoad(service) as background:
+        for connection in [raw.call(service.url, service.key) for _ in range(AT_ONCE)]:
             raw.reset(connection)
-    state = talking.state_after(before, SOON)
+    state = service.state_after(before, SOON)
     figure(
         PROMISE,
         f"{AT_ONCE} callers who are gone (RST) before the first byte",
         f"others 200 within {SOON:g} s; nothing left",
-        measured=f"{bystander}; then {state}",
-        met=bystander.well(SOON) and not state.left_behind(before),
-        why=f"{before}\n{bystander.refused[:5]}",
+        measured=f"{background}; then {state}",
+        met=background.well(SOON) and not state.left_behind(before),
+        why=f"{before}\n{background.refused[:5]}",
     )
 
 
-def test_callers__many_streams_at_once__all_whole(talking: Chats, figure: Figure) -> None:
-    before, talking.model.mood = talking.state(), moods.speak
-    with Bystander(talking) as bystander:
-        answers = talking.streams(AT_ONCE)
+def test_callers__many_streams_at_once__all_whole(service: ChatService, figure: Figure) -> None:
+    before, service.model.mood = service.state(), moods.speak
+    with BackgroundLoad(service) as background:
+        answers = service.streams(AT_ONCE)
     whole = sum(b"Hello " in answer and b"there." in answer and b"data: [DONE]" in answer for answer in answers)
-    state = talking.state_after(before, SOON)
+    state = service.state_after(before, SOON)
     figure(
         PROMISE,
         f"{AT_ONCE} streams at once",
         f"{AT_ONCE} whole; others 200 within {SOON:g} s; nothing left",
-        measured=f"{whole} whole; {bystander}; then {state}",
-        met=whole == AT_ONCE and bystander.well(SOON) and not state.left_behind(before),
-        why=f"{before}\n{bystander.refused[:5]}",
+        measured=f"{whole} whole; {background}; then {state}",
+        met=whole == AT_ONCE and background.well(SOON) and not state.left_behind(before),
+        why=f"{before}\n{background.refused[:5]}",
     )

@@ -4,28 +4,28 @@ import os
 from collections.abc import Callable
 
 from tests.faults.conftest import LONG, Figure, Workers
+from tests.faults.environment import Environment
+from tests.faults.history import pretty
 from tests.faults.scenarios import BOUND, watched
-from tests.faults.stage import Stage
-from tests.faults.verdict import said
 
 NOTICED, NOTICED_BY_THE_BUSY = 0.02, 0.1
 
 
 def test_commit__readers_elsewhere__notice_within_milliseconds(
-    stage: Stage, workers: Workers, name: str, figure: Figure
+    environment: Environment, workers: Workers, name: str, figure: Figure
 ) -> None:
     """Waiting for a processor is no fault of ours: the figure is that of a machine with little else to do."""
     writes = 1000 if LONG else 200
     (load, *_), (writer,) = os.getloadavg(), workers(1)
     bar = NOTICED if LONG and load < len(os.sched_getaffinity(0)) else NOTICED_BY_THE_BUSY
     verdict = watched(
-        workers(3), [name], stage.create(name), lambda: writer.write_many("save", [name], 2, writes, pause=0.004)
+        workers(3), [name], environment.create(name), lambda: writer.write_many("save", [name], 2, writes, pause=0.004)
     )
-    lags = ", ".join(f"{label} {said(verdict.lag(share))}" for label, share in (("p99", 0.99), ("max", 1)))
+    lags = ", ".join(f"{label} {pretty(verdict.lag(share))}" for label, share in (("p99", 0.99), ("max", 1)))
     figure(
         1,
         "a commit is noticed by other processes",
-        f"p99 <= {said(bar)}",
+        f"p99 <= {pretty(bar)}",
         measured=f"{lags} ({writes} writes, 3 processes, load {load:.1f})",
         met=verdict.holds and verdict.lag(0.99) <= bar,
         why=verdict.evidence(),
@@ -33,14 +33,14 @@ def test_commit__readers_elsewhere__notice_within_milliseconds(
 
 
 def test_commit__every_hint_lost__noticed_within_the_bound(
-    stage: Stage, workers: Workers, fresh: Callable[[], str], figure: Figure
+    environment: Environment, workers: Workers, fresh: Callable[[], str], figure: Figure
 ) -> None:
     """Raw SQL runs no commit hook and deletes nothing in Redis; and nobody is notified."""
     names = [fresh() for _ in range(40)]
     writes = 1000 if LONG else 1000
     (writer,) = workers(1)
-    before = stage.create(*names)
-    with stage.no_notifications():
+    before = environment.create(*names)
+    with environment.no_notifications():
         verdict = watched(
             workers(3), names, before, lambda: writer.write_many("raw_sql", names, 2, writes, pause=0.002)
         )

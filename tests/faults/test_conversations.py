@@ -6,25 +6,24 @@ from itertools import count
 import pytest
 
 from tests.faults.conftest import LONG, Figure, Workers
-from tests.faults.ills import ILLS
-from tests.faults.ledger import Ledger, Row
-from tests.faults.stage import Stage
-from tests.faults.talks import THREADS
+from tests.faults.conversation_load import THREADS, Ledger, Row
+from tests.faults.environment import Environment
+from tests.faults.redis_faults import REDIS_FAULTS
 from tests.faults.workers import Worker
 from tests.waiting import wait_until
 
 PROMISE = 17
 TURNS = 10_000 if LONG else 300
 CONVERSATIONS, SPEAKERS = 3, 2
-A_TIME = -(-TURNS // (len(ILLS) * 2 * SPEAKERS * THREADS))  # by each thread, twice an ill
+A_TIME = -(-TURNS // (len(REDIS_FAULTS) * 2 * SPEAKERS * THREADS))  # by each thread, twice an fault
 
 
 class Talk:
     """Workers that talk in the same conversations, and the ledger of it."""
 
-    def __init__(self, stage: Stage, speakers: Sequence[Worker], name: str, conversations: int) -> None:
-        self._stage, self._speakers, self._numbers = stage, speakers, count()
-        stage.create(name)
+    def __init__(self, environment: Environment, speakers: Sequence[Worker], name: str, conversations: int) -> None:
+        self._stage, self._speakers, self._numbers = environment, speakers, count()
+        environment.create(name)
         self.ledger = Ledger()
         self.ids: list[str] = speakers[0].ask("begin", name=name, count=conversations)
 
@@ -63,15 +62,15 @@ class Talk:
 
 @pytest.mark.timeout(900 if LONG else 120)
 def test_turns__every_ill_of_redis__none_lost_none_doubled_none_stale(
-    stage: Stage, workers: Workers, name: str, figure: Figure
+    environment: Environment, workers: Workers, name: str, figure: Figure
 ) -> None:
-    """Each ill begins and ends in the middle of turns, and when it is over the lists from before it are back."""
-    talk = Talk(stage, workers(SPEAKERS), name, CONVERSATIONS)
-    for ill in ILLS.values():
+    """Each fault begins and ends in the middle of turns, and when it is over the lists from before it are back."""
+    talk = Talk(environment, workers(SPEAKERS), name, CONVERSATIONS)
+    for fault in REDIS_FAULTS.values():
         talk.until_redis_is_used()
         lists = talk.lists()
         talk.begin(A_TIME)
-        with ill(stage.redis):
+        with fault(environment.redis):
             talk.end()
             talk.begin(A_TIME)
         talk.put_back(lists)
@@ -80,7 +79,7 @@ def test_turns__every_ill_of_redis__none_lost_none_doubled_none_stale(
     wrong, ledger = talk.wrong(), talk.ledger
     figure(
         PROMISE,
-        f"{len(ILLS)} ills of Redis during turns, three in ten of them sent twice",
+        f"{len(REDIS_FAULTS)} faults of Redis during turns, three in ten of them sent twice",
         f">= {TURNS:,} turns: 0 lost, 0 doubled, 0 out of place, 0 reads stale or torn, 0 errors",
         measured=f"{len(wrong)} wrong of {len(ledger.turns):,} turns, {ledger.repeats:,} repeats and "
         f"{len(ledger.seen):,} reads, {ledger.from_redis:,} of them from Redis",
@@ -91,10 +90,10 @@ def test_turns__every_ill_of_redis__none_lost_none_doubled_none_stale(
 
 @pytest.mark.parametrize(("without", "stale"), [((), 0), (("tail",), 1)])
 def test_recent__old_list_is_back__judge_objects_without_the_cure(
-    stage: Stage, workers: Workers, name: str, figure: Figure, without: tuple[str, ...], stale: int
+    environment: Environment, workers: Workers, name: str, figure: Figure, without: tuple[str, ...], stale: int
 ) -> None:
     (speaker,) = workers(1, without=without)
-    talk = Talk(stage, [speaker], name, 1)
+    talk = Talk(environment, [speaker], name, 1)
     talk.until_redis_is_used()
     lists = talk.lists()
     talk.until_redis_is_used()

@@ -3,18 +3,18 @@
 import time
 
 from tests.faults.conftest import Figure, Workers
+from tests.faults.environment import Environment
 from tests.faults.history import Commit, History
 from tests.faults.scenarios import BOUND, Aftermath
-from tests.faults.stage import Stage
 
 STORED = "SELECT greeting FROM personalities_personality WHERE personality_name = %s"
 
 
 def test_crash__between_commit_and_hook__seen_elsewhere(
-    stage: Stage, workers: Workers, name: str, figure: Figure
+    environment: Environment, workers: Workers, name: str, figure: Figure
 ) -> None:
     paths = ("save", "save_in_transaction", "update", "upsert")
-    crashes = [crash(stage, workers, f"{name}-{path}", path) for path in paths]
+    crashes = [crash(environment, workers, f"{name}-{path}", path) for path in paths]
     verdicts = [crash.verdict() for crash in crashes]
     figure(
         13,
@@ -26,13 +26,13 @@ def test_crash__between_commit_and_hook__seen_elsewhere(
     )
 
 
-def crash(stage: Stage, workers: Workers, name: str, path: str) -> Aftermath:
+def crash(environment: Environment, workers: Workers, name: str, path: str) -> Aftermath:
     reader, newcomer, victim = workers(3)
-    history = History(commits=stage.create(name))
+    history = History(commits=environment.create(name))
     reader.read(name)
     started = time.monotonic_ns()
     victim.die_before_hooks(path, name, 2)
     history.commits.append(Commit(started, time.monotonic_ns(), name, 2))
-    assert stage.sql(STORED, name) == [("2",)], "it died before COMMIT"
-    assert stage.copy_in_redis(name) == "1", "the hook has run"
+    assert environment.sql(STORED, name) == [("2",)], "it died before COMMIT"
+    assert environment.copy_in_redis(name) == "1", "the hook has run"
     return Aftermath(history, name, [reader, newcomer])

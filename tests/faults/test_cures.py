@@ -1,17 +1,19 @@
 """Each cure, taken away: the judge must object, or the other tests prove nothing."""
 
 from tests.faults.conftest import Figure, Workers
+from tests.faults.environment import Environment
 from tests.faults.scenarios import race, unheard
-from tests.faults.stage import Stage
 
 
-def test_cures__one_taken_away__judge_objects(stage: Stage, workers: Workers, name: str, figure: Figure) -> None:
+def test_cures__one_taken_away__judge_objects(
+    environment: Environment, workers: Workers, name: str, figure: Figure
+) -> None:
     """Without the feed there is what most caches have: Redis, and a deletion there after each save."""
     aftermaths = {
-        (1, "comparing numbers"): unheard(stage, workers, f"{name}-a", "save", without=["compare"]),
-        (3, "the feed (raw SQL)"): unheard(stage, workers, f"{name}-b", "raw_sql", without=["feed"]),
-        (5, "the feed (slow fill)"): race(stage, workers, f"{name}-c", without=["feed"]),
-        (5, "one statement for row and number"): race(stage, workers, f"{name}-d", without=["one statement"]),
+        (1, "comparing numbers"): unheard(environment, workers, f"{name}-a", "save", without=["compare"]),
+        (3, "the feed (raw SQL)"): unheard(environment, workers, f"{name}-b", "raw_sql", without=["feed"]),
+        (5, "the feed (slow fill)"): race(environment, workers, f"{name}-c", without=["feed"]),
+        (5, "one statement for row and number"): race(environment, workers, f"{name}-d", without=["one statement"]),
     }
     stale = {case: len(aftermath.verdict().stale) for case, aftermath in aftermaths.items()}
     for (number, cure), count in stale.items():

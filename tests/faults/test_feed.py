@@ -7,23 +7,22 @@ from contextlib import contextmanager
 import pytest
 
 from tests.faults.conftest import LONG, Figure, Workers
+from tests.faults.environment import FEEDS, Environment
 from tests.faults.history import Commit
-from tests.faults.ills import FEEDS, deaf_feeds
 from tests.faults.scenarios import BOUND, watched
-from tests.faults.stage import Stage
 
 CUT = f"SELECT pg_terminate_backend(pid) FROM ({FEEDS}) feeds"
 
 
 def test_feed__connections_cut__noticed_within_the_bound(
-    stage: Stage, workers: Workers, name: str, figure: Figure
+    environment: Environment, workers: Workers, name: str, figure: Figure
 ) -> None:
     """As by a proxy, an administrator or a failover. Seldom writes: whoever reads the database has other news of it."""
     writes = 30 if LONG else 10
-    readers, before = workers(3), stage.create(name)
-    with cut_again_and_again(stage, 0.5) as cut:
+    readers, before = workers(3), environment.create(name)
+    with cut_again_and_again(environment, 0.5) as cut:
         verdict = watched(
-            readers, [name], before, lambda: stage.writer.write_many("raw_sql", [name], 2, writes, pause=0.6)
+            readers, [name], before, lambda: environment.writer.write_many("raw_sql", [name], 2, writes, pause=0.6)
         )
     assert len(cut) >= writes, "the connections were not cut"
     figure(
@@ -38,14 +37,14 @@ def test_feed__connections_cut__noticed_within_the_bound(
 
 @pytest.mark.skipif(not LONG, reason="four seconds")
 def test_feed__connections_hang__noticed_within_the_bound(
-    stage: Stage, workers: Workers, fresh: Callable[[], str], figure: Figure
+    environment: Environment, workers: Workers, fresh: Callable[[], str], figure: Figure
 ) -> None:
     names = [fresh() for _ in range(10)]
-    readers, before = workers(3), stage.create(*names)
+    readers, before = workers(3), environment.create(*names)
 
     def write() -> list[Commit]:
-        with deaf_feeds(stage):  # for longer than the bound
-            return stage.writer.write_many("raw_sql", names, 2, 10_000, pause=0.01, seconds=2 * BOUND)
+        with environment.hanging_feeds():  # for longer than the bound
+            return environment.writer.write_many("raw_sql", names, 2, 10_000, pause=0.01, seconds=2 * BOUND)
 
     verdict = watched(readers, names, before, write)
     figure(
@@ -59,12 +58,12 @@ def test_feed__connections_hang__noticed_within_the_bound(
 
 
 @contextmanager
-def cut_again_and_again(stage: Stage, seconds: float) -> Iterator[list[object]]:
+def cut_again_and_again(environment: Environment, seconds: float) -> Iterator[list[object]]:
     over, cut = threading.Event(), list[object]()
 
     def run() -> None:
         while not over.wait(seconds):
-            cut.extend(stage.sql(CUT))
+            cut.extend(environment.sql(CUT))
 
     thread = threading.Thread(target=run)
     thread.start()

@@ -2,8 +2,7 @@
 
 import pytest
 
-from tests.faults.history import Commit, History, Read
-from tests.faults.verdict import Verdict, percentile, said
+from tests.faults.history import Commit, History, Read, Verdict, percentile, pretty
 
 
 def commit(started: float, returned: float, version: int | None, certain: bool = True) -> Commit:
@@ -111,4 +110,4 @@ def test_lag__shares__by_nearest_rank() -> None:
     ("seconds", "text"), [(0.00038, "0.38 ms"), (0.004, "4 ms"), (0.12, "120 ms"), (1.184, "1.18 s")]
 )
 def test_said__seconds__as_people_read_them(seconds: float, text: str) -> None:
-    assert said(seconds) == text
+    assert pretty(seconds) == text

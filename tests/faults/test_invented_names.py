@@ -6,8 +6,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.faults.conftest import LONG, Figure
-from tests.faults.labs import labs
-from tests.faults.stage import Stage
+from tests.faults.environment import Environment
 from tests.faults.workers import Worker
 
 NAMES = 100_000 if LONG else 25_000
@@ -29,47 +28,49 @@ class Held(NamedTuple):
 Change = tuple[Held, Held]  # before and after
 
 
-def held(stage: Stage, lab: Worker) -> Held:
-    found = lab.ask("memory")
-    return Held(stage.redis.client.dbsize(), found["bytes"] / 1e6, found["found"], found["absent"], found["keys"])
+def held(environment: Environment, worker: Worker) -> Held:
+    found = worker.ask("memory")
+    return Held(environment.redis.client.dbsize(), found["bytes"] / 1e6, found["found"], found["absent"], found["keys"])
 
 
-def invent_names(lab: Worker, prefix: str, count: int, singly: int) -> None:
+def invent_names(worker: Worker, prefix: str, count: int, singly: int) -> None:
     prefix = prefix.ljust(LENGTH, "x")
-    assert lab.ask("invent", prefix=prefix, first=0, count=singly, batch=1) == 0
+    assert worker.ask("invent", prefix=prefix, first=0, count=singly, batch=1) == 0
     for first in range(singly, count, 10_000):
-        assert lab.ask("invent", prefix=prefix, first=first, count=min(10_000, count - first), batch=BATCH) == 0
+        assert worker.ask("invent", prefix=prefix, first=first, count=min(10_000, count - first), batch=BATCH) == 0
 
 
-def invent_keys(lab: Worker, count: int) -> None:
+def invent_keys(worker: Worker, count: int) -> None:
     for _ in range(0, count, 500):
-        assert lab.ask("invent_keys", count=min(500, count)) == 0
+        assert worker.ask("invent_keys", count=min(500, count)) == 0
 
 
-def around(stage: Stage, names: list[str], invent: Callable[[Worker], None], *, without: Sequence[str] = ()) -> Change:
+def around(
+    environment: Environment, names: list[str], invent: Callable[[Worker], None], *, without: Sequence[str] = ()
+) -> Change:
     """Before: the process has served every real name and met 200 strangers, so that all code has run once."""
-    with labs(stage) as new:
-        lab = new(without=without)
+    with environment.workers() as new:
+        worker = new(without=without)
         for name in names:
-            lab.read(name)
-        invent_names(lab, names[0], 200, 100)
-        invent_keys(lab, 100)
-        before = held(stage, lab)
-        invent(lab)
-        return before, held(stage, lab)
+            worker.read(name)
+        invent_names(worker, names[0], 200, 100)
+        invent_keys(worker, 100)
+        before = held(environment, worker)
+        invent(worker)
+        return before, held(environment, worker)
 
 
 @pytest.fixture
-def names(stage: Stage, fresh: Callable[[], str]) -> list[str]:
+def names(environment: Environment, fresh: Callable[[], str]) -> list[str]:
     made = [fresh() for _ in range(50)]
-    stage.create(*made)
+    environment.create(*made)
     return made
 
 
 def test_invented_names__very_many__neither_redis_nor_the_process_grows(
-    stage: Stage, names: list[str], figure: Figure
+    environment: Environment, names: list[str], figure: Figure
 ) -> None:
-    before, after = around(stage, names, lambda lab: invent_names(lab, names[1], NAMES, SINGLY))
+    before, after = around(environment, names, lambda worker: invent_names(worker, names[1], NAMES, SINGLY))
     growth, keys = after.megabytes - before.megabytes, after.redis_keys - before.redis_keys
     figure(
         11,
@@ -81,8 +82,10 @@ def test_invented_names__very_many__neither_redis_nor_the_process_grows(
     )
 
 
-def test_invented_keys__very_many__process_does_not_grow(stage: Stage, names: list[str], figure: Figure) -> None:
-    before, after = around(stage, names, lambda lab: invent_keys(lab, KEYS))
+def test_invented_keys__very_many__process_does_not_grow(
+    environment: Environment, names: list[str], figure: Figure
+) -> None:
+    before, after = around(environment, names, lambda worker: invent_keys(worker, KEYS))
     growth = after.megabytes - before.megabytes
     figure(
         11.1,
@@ -95,7 +98,9 @@ def test_invented_keys__very_many__process_does_not_grow(stage: Stage, names: li
 
 
 @pytest.mark.skipif(not LONG, reason="for the long form")
-def test_invented_names__unbounded__test_would_notice(stage: Stage, names: list[str]) -> None:
-    before, after = around(stage, names, lambda lab: invent_names(lab, names[1], NAMES, SINGLY), without=["bound"])
+def test_invented_names__unbounded__test_would_notice(environment: Environment, names: list[str]) -> None:
+    before, after = around(
+        environment, names, lambda worker: invent_names(worker, names[1], NAMES, SINGLY), without=["bound"]
+    )
     assert after.megabytes - before.megabytes > BAR
     assert after.absences > CAPACITY

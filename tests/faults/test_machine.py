@@ -15,9 +15,8 @@ from coherence.answer import SOURCES
 from coherence.feed import ChangeFeed
 from coherence.near import NearCache
 from tests.faults.conftest import LONG, Figure
-from tests.faults.machine import Machine
-from tests.faults.machine_world import Difference, World
 from tests.faults.servers import RedisServer
+from tests.faults.state_machine import Difference, Machine, World
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(900)]
 HISTORIES, STEPS = (40, 50) if LONG else (24, 30)

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 
 from tests.faults.conftest import LONG, Figure, Workers
+from tests.faults.environment import Environment
 from tests.faults.history import Commit, History, Read
-from tests.faults.stage import Stage
 from tests.faults.workers import Worker
 
 CHANGING = ("save", "save_in_transaction", "update_or_create", "upsert", "update", "bulk_update")
@@ -16,11 +16,13 @@ ROUNDS = 30 if LONG else 5
 Fresh = Callable[[], str]
 
 
-def test_own_commit__every_orm_path__read_at_once(stage: Stage, workers: Workers, fresh: Fresh, figure: Figure) -> None:
+def test_own_commit__every_orm_path__read_at_once(
+    environment: Environment, workers: Workers, fresh: Fresh, figure: Figure
+) -> None:
     """Without notifications, which might come in time by chance."""
     (writer,) = workers(1)
     history = History()
-    with stage.no_notifications():
+    with environment.no_notifications():
         for _ in range(ROUNDS):
             for commit, own, other in (*changes(writer, fresh()), *deletions(writer, fresh), *renames(writer, fresh)):
                 history.commits.append(commit)

@@ -4,10 +4,9 @@ import time
 from collections.abc import Callable
 
 from tests.faults.conftest import Figure, Workers
-from tests.faults.history import Commit
+from tests.faults.environment import Environment
+from tests.faults.history import Commit, pretty
 from tests.faults.scenarios import BOUND
-from tests.faults.stage import Stage
-from tests.faults.verdict import said
 from tests.faults.workers import Worker
 
 CHANGING = ("save", "update_or_create", "upsert", "update", "bulk_update", "raw_sql")
@@ -27,45 +26,45 @@ def noticed(reader: Worker, commit: Commit, expected: dict[str, int | None]) -> 
             return seconds
 
 
-def change(stage: Stage, path: str, fresh: Fresh, reader: Worker) -> float:
+def change(environment: Environment, path: str, fresh: Fresh, reader: Worker) -> float:
     name = fresh()
-    stage.create(name)
+    environment.create(name)
     assert reader.read(name).version == 1
-    return noticed(reader, stage.writer.write(path, name, 2), {name: 2})
+    return noticed(reader, environment.writer.write(path, name, 2), {name: 2})
 
 
-def make(stage: Stage, path: str, fresh: Fresh, reader: Worker) -> float:
+def make(environment: Environment, path: str, fresh: Fresh, reader: Worker) -> float:
     name = fresh()
     assert reader.read(name).version is None
-    return noticed(reader, stage.writer.write(path, name, 1), {name: 1})
+    return noticed(reader, environment.writer.write(path, name, 1), {name: 1})
 
 
-def delete(stage: Stage, path: str, fresh: Fresh, reader: Worker) -> float:
+def delete(environment: Environment, path: str, fresh: Fresh, reader: Worker) -> float:
     name = fresh()
-    stage.create(name)
+    environment.create(name)
     assert reader.read(name).version == 1
-    return noticed(reader, stage.writer.write(path, name, 2), {name: None})
+    return noticed(reader, environment.writer.write(path, name, 2), {name: None})
 
 
-def rename(stage: Stage, path: str, fresh: Fresh, reader: Worker) -> float:
+def rename(environment: Environment, path: str, fresh: Fresh, reader: Worker) -> float:
     old, new = fresh(), fresh()
-    stage.create(old)
+    environment.create(old)
     assert [reader.read(name).version for name in (old, new)] == [1, None]
-    return noticed(reader, stage.writer.write(path, old, 2, to=new), {old: None, new: 2})
+    return noticed(reader, environment.writer.write(path, old, 2, to=new), {old: None, new: 2})
 
 
 def test_paths__every_way_to_write__seen_elsewhere(
-    stage: Stage, workers: Workers, fresh: Fresh, figure: Figure
+    environment: Environment, workers: Workers, fresh: Fresh, figure: Figure
 ) -> None:
     (reader,) = workers(1)
     kinds = {change: CHANGING, make: MAKING, delete: DELETING, rename: RENAMING}
-    seconds = {path: seen(stage, path, fresh, reader) for seen, paths in kinds.items() for path in paths}
+    seconds = {path: seen(environment, path, fresh, reader) for seen, paths in kinds.items() for path in paths}
     within = [path for path, taken in seconds.items() if taken <= BOUND]
     figure(
         3,
         "every way to write is noticed, renames included",
         f"{len(seconds)} of {len(seconds)} within {BOUND} s",
-        measured=f"{len(within)} of {len(seconds)}, slowest {said(max(seconds.values()))}",
+        measured=f"{len(within)} of {len(seconds)}, slowest {pretty(max(seconds.values()))}",
         met=len(within) == len(seconds),
         why=str(seconds),
     )

@@ -1,47 +1,49 @@
 """Promise 5: who read the old row and was slow to keep it harms nobody."""
 
 from tests.faults.conftest import Figure, Workers
+from tests.faults.environment import Environment
 from tests.faults.history import History
-from tests.faults.ills import deaf_feeds, frozen
+from tests.faults.redis_faults import frozen
 from tests.faults.scenarios import AFTERWARDS, BOUND, Aftermath, race, race_of_absence
 from tests.faults.servers import pause
-from tests.faults.stage import Stage
 from tests.waiting import wait_until
 
 
-def test_race__fill_after_the_commit__not_believed(stage: Stage, workers: Workers, name: str, figure: Figure) -> None:
-    found, nothing = race(stage, workers, name), race_of_absence(stage, workers, f"{name}-new")
+def test_race__fill_after_the_commit__not_believed(
+    environment: Environment, workers: Workers, name: str, figure: Figure
+) -> None:
+    found, nothing = race(environment, workers, name), race_of_absence(environment, workers, f"{name}-new")
     note(figure, "a slow reader fills with the old row", found)
     note(figure, "a slow reader keeps that there is none", nothing)
-    assert stage.copy_in_redis(name) == "2"  # who found the old one there has put it right
+    assert environment.copy_in_redis(name) == "2"  # who found the old one there has put it right
 
 
 def test_race__frozen_redis_executes_the_fill_late__not_believed(
-    stage: Stage, workers: Workers, name: str, figure: Figure
+    environment: Environment, workers: Workers, name: str, figure: Figure
 ) -> None:
     """The reader gave up its SET after 0.1 s. Redis does it all the same, after the commit."""
     holder, other, newcomer = workers(3)
-    history = History(commits=stage.create(name))
+    history = History(commits=environment.create(name))
     other.read(name)
-    stage.redis.client.delete(*stage.keys(name))
+    environment.redis.client.delete(*environment.keys(name))
     holder.hold(name)
-    with frozen(stage.redis):
+    with frozen(environment.redis):
         history.reads.append(holder.release())
-        history.commits.append(stage.writer.write("raw_sql", name, 2))
-    wait_until(lambda: stage.copy_in_redis(name) == "1")
+        history.commits.append(environment.writer.write("raw_sql", name, 2))
+    wait_until(lambda: environment.copy_in_redis(name) == "1")
     note(figure, "Redis executes an old fill late", Aftermath(history, name, [holder, other, newcomer]))
 
 
 def test_race__read_joins_one_that_is_older_than_the_bound__not_served_the_old_row(
-    stage: Stage, workers: Workers, name: str, figure: Figure
+    environment: Environment, workers: Workers, name: str, figure: Figure
 ) -> None:
     """Many ask for one name, one goes. Who asks long after a commit must not be handed what was read before it."""
     (holder,) = workers(1)
     holder.read("nobody")  # so that its feed runs
-    history = History(commits=stage.create(name))
+    history = History(commits=environment.create(name))
     holder.hold(name)
-    with deaf_feeds(stage):
-        history.commits.append(stage.writer.write("raw_sql", name, 2))
+    with environment.hanging_feeds():
+        history.commits.append(environment.writer.write("raw_sql", name, 2))
         pause(BOUND + AFTERWARDS, history.commits[-1].returned)
         holder.join(name)
         history.reads += [holder.release(), holder.joined_read()]

@@ -6,11 +6,10 @@ from collections.abc import Callable
 import pytest
 
 from tests.faults.conftest import LONG, Figure
-from tests.faults.ills import Ill, frozen, killed
-from tests.faults.labs import labs
-from tests.faults.rates import THREADS, Load, Window, load
-from tests.faults.stage import Stage
-from tests.faults.verdict import said
+from tests.faults.environment import Environment
+from tests.faults.history import pretty
+from tests.faults.lookup_load import THREADS, Load, Window, load
+from tests.faults.redis_faults import Fault, frozen, killed
 
 BAR, SECONDS, WINDOW = 0.9, 6.0, 0.2
 GIVEN_UP = 15.0
@@ -21,9 +20,9 @@ def hit_ratio(window: Window) -> float:
     return sum(lookup.source == "redis" for lookup in window.lookups) / max(len(window.lookups), 1)
 
 
-def opened(stage: Stage, ours: Load, ill: Ill) -> int:
+def opened(environment: Environment, ours: Load, fault: Fault) -> int:
     """Do that to Redis until the breaker has opened; the moment at which Redis is well again."""
-    with ill(stage.redis):
+    with fault(environment.redis):
         ours.run(0.4)
         assert ours.breaker == "open"
         assert hit_ratio(ours.windows[-1]) < BAR, "the fault did not take effect"
@@ -40,19 +39,19 @@ def back(ours: Load, since: int) -> float:
     return took
 
 
-@pytest.mark.parametrize("ill", [frozen, killed])
+@pytest.mark.parametrize("fault", [frozen, killed])
 def test_redis__back__used_again_within_seconds(
-    stage: Stage, fresh: Callable[[], str], figure: Figure, ill: Ill
+    environment: Environment, fresh: Callable[[], str], figure: Figure, fault: Fault
 ) -> None:
     names = [fresh() for _ in range(3 * THREADS)]
-    stage.create(*names)
-    with labs(stage) as new, load(new(PERSONALITY_NEAR_ENTRIES="0"), names) as ours:
-        took = [back(ours, opened(stage, ours, ill)) for _ in range(ROUNDS)]
+    environment.create(*names)
+    with environment.workers() as new, load(new(PERSONALITY_NEAR_ENTRIES="0"), names) as ours:
+        took = [back(ours, opened(environment, ours, fault)) for _ in range(ROUNDS)]
     figure(
         9,
-        f"Redis was {ill.__name__} and is back: breaker closed, hit ratio >= {BAR}",
-        f"within {said(SECONDS)}",
-        measured=f"{said(max(took))} at the latest ({ROUNDS} times), then {hit_ratio(ours.windows[-1]):.3f}",
+        f"Redis was {fault.__name__} and is back: breaker closed, hit ratio >= {BAR}",
+        f"within {pretty(SECONDS)}",
+        measured=f"{pretty(max(took))} at the latest ({ROUNDS} times), then {hit_ratio(ours.windows[-1]):.3f}",
         met=max(took) <= SECONDS and ours.sources <= {"redis", "database"},
-        why=f"{[said(each) for each in took]}; answers came from {ours.sources}",
+        why=f"{[pretty(each) for each in took]}; answers came from {ours.sources}",
     )

@@ -6,10 +6,9 @@ from typing import NamedTuple
 import pytest
 
 from tests.faults.conftest import LONG, Figure
-from tests.faults.labs import labs
-from tests.faults.rates import THREADS, Load, load, take_turns
-from tests.faults.stage import Stage
-from tests.faults.verdict import said
+from tests.faults.environment import Environment
+from tests.faults.history import pretty
+from tests.faults.lookup_load import THREADS, Load, load, take_turns
 
 OPENING = 0.6  # seconds of lookups into which the fault falls
 # So long that the first timeouts, which fall into it, are not most of what is measured.
@@ -32,31 +31,31 @@ class Outcome(NamedTuple):
 
 
 @pytest.fixture
-def names(stage: Stage, fresh: Callable[[], str]) -> list[str]:
+def names(environment: Environment, fresh: Callable[[], str]) -> list[str]:
     made = [fresh() for _ in range(3 * THREADS)]
-    stage.create(*made)
+    environment.create(*made)
     return made
 
 
-def outcome(stage: Stage, names: list[str], rounds: int, without: Sequence[str] = ()) -> Outcome:
-    with labs(stage) as new:
-        lab, peer = new(PERSONALITY_NEAR_ENTRIES="0", without=without), new(PERSONALITY_NEAR_ENTRIES="0")
+def outcome(environment: Environment, names: list[str], rounds: int, without: Sequence[str] = ()) -> Outcome:
+    with environment.workers() as new:
+        worker, peer = new(PERSONALITY_NEAR_ENTRIES="0", without=without), new(PERSONALITY_NEAR_ENTRIES="0")
         bare = new(PERSONALITY_NEAR_ENTRIES="0", REDIS_ENABLED="false")
-        with load(lab, names) as ours, load(bare, names) as database, load(peer, names, "cache aside") as plain:
+        with load(worker, names) as ours, load(bare, names) as database, load(peer, names, "cache aside") as plain:
             for each in ours, plain:
                 each.run(0.05)
                 assert each.sources == {"redis"}, f"{each.sources} before the fault"
                 each.windows.clear()
             try:
-                measure(stage, ours, database, plain, rounds)
+                measure(environment, ours, database, plain, rounds)
             finally:
-                stage.redis.thaw()
+                environment.redis.thaw()
         return Outcome(ours.rate, database.rate, plain.rate, ours.slowest)
 
 
-def measure(stage: Stage, ours: Load, database: Load, plain: Load, rounds: int) -> None:
+def measure(environment: Environment, ours: Load, database: Load, plain: Load, rounds: int) -> None:
     with ours.going(OPENING):
-        stage.redis.freeze()
+        environment.redis.freeze()
     ours.leave_out("redis")
     take_turns([ours, database], rounds, SECONDS)
     plain.run(PEER_SECONDS)
@@ -64,10 +63,10 @@ def measure(stage: Stage, ours: Load, database: Load, plain: Load, rounds: int) 
 
 
 @pytest.fixture(scope="module")
-def found(stage: Stage) -> Outcome:
+def found(environment: Environment) -> Outcome:
     names = [f"frozen-{number}" for number in range(3 * THREADS)]
-    stage.create(*names)
-    return outcome(stage, names, ROUNDS)
+    environment.create(*names)
+    return outcome(environment, names, ROUNDS)
 
 
 def test_lookups__redis_frozen__nearly_as_fast_as_the_database(found: Outcome, figure: Figure) -> None:
@@ -75,8 +74,8 @@ def test_lookups__redis_frozen__nearly_as_fast_as_the_database(found: Outcome, f
     figure(
         8,
         "Redis frozen: lookups a second, from the first moment on",
-        f">= {BAR} x database-only, slowest <= {said(SLOWEST)}",
-        measured=f"{found.share:.2f} ({rates}), slowest {said(found.slowest)}",
+        f">= {BAR} x database-only, slowest <= {pretty(SLOWEST)}",
+        measured=f"{found.share:.2f} ({rates}), slowest {pretty(found.slowest)}",
         met=found.share >= BAR and found.slowest <= SLOWEST,
     )
 
@@ -95,26 +94,26 @@ def test_lookups__redis_frozen__far_ahead_of_a_timeout_alone(found: Outcome, fig
 
 @pytest.mark.skipif(not LONG, reason="for the long form")
 def test_lookups__redis_freezes_while_no_database_connection_is_open__slowest(
-    stage: Stage, names: list[str], figure: Figure
+    environment: Environment, names: list[str], figure: Figure
 ) -> None:
     """A process that Redis has served for long has none, and all its threads need one at the same moment."""
-    with labs(stage) as new:
+    with environment.workers() as new:
         for name in names:
-            stage.writer.read(name)  # now Redis has them
+            environment.writer.read(name)  # now Redis has them
         with load(new(PERSONALITY_NEAR_ENTRIES="0"), names) as ours:
             try:
                 with ours.going(OPENING):
-                    stage.redis.freeze()
+                    environment.redis.freeze()
             finally:
-                stage.redis.thaw()
+                environment.redis.thaw()
     figure(
         8.2,
         "the same, where no connection to PostgreSQL was open",
-        f"slowest <= {said(SLOWEST)}",
-        measured=said(ours.slowest),
+        f"slowest <= {pretty(SLOWEST)}",
+        measured=pretty(ours.slowest),
         met=ours.slowest <= SLOWEST,
     )
 
 
-def test_lookups__redis_frozen_without_breaker__test_would_notice(stage: Stage, names: list[str]) -> None:
-    assert outcome(stage, names, 1, without=["breaker"]).share < BAR
+def test_lookups__redis_frozen_without_breaker__test_would_notice(environment: Environment, names: list[str]) -> None:
+    assert outcome(environment, names, 1, without=["breaker"]).share < BAR

@@ -6,10 +6,9 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from tests.faults.conftest import LONG, Figure
-from tests.faults.ills import killed
-from tests.faults.labs import labs
-from tests.faults.rates import THREADS, load, take_turns
-from tests.faults.stage import Stage
+from tests.faults.environment import Environment
+from tests.faults.lookup_load import THREADS, load, take_turns
+from tests.faults.redis_faults import killed
 
 PAIRS = 5  # of processes: two that do the same differ by some hundredths for as long as they live
 ROUNDS, SECONDS = 25, 0.2  # so many that a busy machine's bad seconds are not the median
@@ -18,12 +17,12 @@ BAR = 0.9
 
 @pytest.mark.skipif(not LONG, reason="for the long form: beside other tests it would measure those")
 def test_lookups__redis_refused__as_fast_as_the_database(
-    stage: Stage, fresh: Callable[[], str], figure: Figure
+    environment: Environment, fresh: Callable[[], str], figure: Figure
 ) -> None:
     names = [fresh() for _ in range(3 * THREADS)]
-    stage.create(*names)
-    with killed(stage.redis):
-        shares = [share(stage, names) for _ in range(PAIRS)]
+    environment.create(*names)
+    with killed(environment.redis):
+        shares = [share(environment, names) for _ in range(PAIRS)]
     figure(
         7,
         f"Redis refused: lookups a second, of {PAIRS} pairs of processes",
@@ -33,10 +32,10 @@ def test_lookups__redis_refused__as_fast_as_the_database(
     )
 
 
-def share(stage: Stage, names: Sequence[str]) -> float:
-    with labs(stage) as new:
-        lab, bare = new(PERSONALITY_NEAR_ENTRIES="0"), new(PERSONALITY_NEAR_ENTRIES="0", REDIS_ENABLED="false")
-        with load(lab, names) as ours, load(bare, names) as database:
+def share(environment: Environment, names: Sequence[str]) -> float:
+    with environment.workers() as new:
+        worker, bare = new(PERSONALITY_NEAR_ENTRIES="0"), new(PERSONALITY_NEAR_ENTRIES="0", REDIS_ENABLED="false")
+        with load(worker, names) as ours, load(bare, names) as database:
             take_turns([ours, database], ROUNDS, SECONDS)
     assert ours.sources == database.sources == {"database"}
     return ours.share_of(database)

@@ -5,10 +5,8 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from tests.faults.conftest import LONG, Figure
-from tests.faults.history import Read
-from tests.faults.labs import at_once, labs
-from tests.faults.stage import Stage
-from tests.faults.verdict import said
+from tests.faults.environment import Environment, at_once
+from tests.faults.history import Read, pretty
 from tests.faults.workers import Worker
 
 PROCESSES, THREADS, ROUNDS = 4, 50, 8 if LONG else 2
@@ -22,19 +20,21 @@ def stampede(crowd: list[Worker], name: str) -> tuple[int, list[Read]]:
     return asked, reads
 
 
-def stampedes(stage: Stage, names: Sequence[str], *, without: Sequence[str] = ()) -> list[tuple[int, list[Read]]]:
+def stampedes(
+    environment: Environment, names: Sequence[str], *, without: Sequence[str] = ()
+) -> list[tuple[int, list[Read]]]:
     """On a new name each time; on each once more when it has changed; on the last when everything is forgotten."""
-    with labs(stage) as new:
+    with environment.workers() as new:
         crowd = [new(without=without) for _ in range(PROCESSES)]
-        for lab in crowd:
-            lab.read("nobody")  # the change feed is running
+        for worker in crowd:
+            worker.read("nobody")  # the change feed is running
         found = []
         for name in names:
-            stage.create(name)
+            environment.create(name)
             found.append(stampede(crowd, name))
-            stage.writer.write("raw_sql", name, 2)
+            environment.writer.write("raw_sql", name, 2)
             found.append(stampede(crowd, name))
-        stage.sql("SELECT coherence_note('*')")
+        environment.sql("SELECT coherence_note('*')")
         return [*found, stampede(crowd, names[-1])]
 
 
@@ -43,8 +43,8 @@ def names(fresh: Callable[[], str]) -> list[str]:
     return [fresh() for _ in range(ROUNDS)]
 
 
-def test_stampede__cold_name__one_query_a_process(stage: Stage, names: list[str], figure: Figure) -> None:
-    found = stampedes(stage, names)
+def test_stampede__cold_name__one_query_a_process(environment: Environment, names: list[str], figure: Figure) -> None:
+    found = stampedes(environment, names)
     asked = sorted(count for count, _ in found)
     reads = [read for _, reads in found for read in reads]
     slowest = max(read.end - read.start for read in reads) / 1e9
@@ -53,12 +53,12 @@ def test_stampede__cold_name__one_query_a_process(stage: Stage, names: list[str]
         10,
         f"{PROCESSES * THREADS} cold readers of one name in {PROCESSES} processes",
         f"<= {BAR} queries",
-        measured=f"{asked[len(asked) // 2]}, at most {asked[-1]} ({len(asked)} times), slowest read {said(slowest)}",
+        measured=f"{asked[len(asked) // 2]}, at most {asked[-1]} ({len(asked)} times), slowest read {pretty(slowest)}",
         met=asked[-1] <= BAR and not any(read.error for read in reads),
         why=f"queries: {asked}; errors: {[read for read in reads if read.error][:3]}",
     )
 
 
 @pytest.mark.skipif(not LONG, reason="for the long form")
-def test_stampede__no_single_flight__test_would_notice(stage: Stage, name: str) -> None:
-    assert max(asked for asked, _ in stampedes(stage, [name], without=["flight"])) > BAR
+def test_stampede__no_single_flight__test_would_notice(environment: Environment, name: str) -> None:
+    assert max(asked for asked, _ in stampedes(environment, [name], without=["flight"])) > BAR

@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable
 
 from tests.faults.conftest import LONG, Figure, Workers
+from tests.faults.environment import Environment
 from tests.faults.history import Commit, History
 from tests.faults.scenarios import BOUND
-from tests.faults.stage import Stage
 from tests.faults.workers import Worker
 
 SECONDS = 60 if LONG else 3
@@ -15,16 +15,16 @@ STUCK = 1.0  # seconds without an answer; PostgreSQL and Redis are well
 
 
 def test_threads__eight_readers_and_writers__none_wrong_none_stuck(
-    stage: Stage, workers: Workers, fresh: Callable[[], str], figure: Figure
+    environment: Environment, workers: Workers, fresh: Callable[[], str], figure: Figure
 ) -> None:
     """They read without a pause, what another process writes and what their own writes (and rolls back)."""
     elsewhere, here = fresh(), fresh()
-    history = History(commits=stage.create(elsewhere, here))
+    history = History(commits=environment.create(elsewhere, here))
     (process,) = workers(1)
     process.watch([elsewhere, here], threads=THREADS, pause=(0, 0))
-    stage.writer.begin_writes("save", [elsewhere], 2, count=100 * SECONDS, pause=0.02, seconds=SECONDS)
+    environment.writer.begin_writes("save", [elsewhere], 2, count=100 * SECONDS, pause=0.02, seconds=SECONDS)
     history.commits += own_writes(process, here)
-    history.commits += stage.writer.end_writes()
+    history.commits += environment.writer.end_writes()
     watched = process.unwatch()
     watched.into(history)
     verdict, slow = history.judge(BOUND), sum(quiet > STUCK for quiet in watched.quiet)

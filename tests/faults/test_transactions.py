@@ -13,8 +13,7 @@ from personalities.cache.keys import config_key
 from personalities.models import Personality
 from tests.faults import writes
 from tests.faults.conftest import LONG, Figure
-from tests.faults.machine_transactions import History
-from tests.faults.transactions import NAMES, NOTHING, Leak, Onlooker, View, hear, look
+from tests.faults.random_transactions import NAMES, NOTHING, History, Leak, Onlooker, View, hear, look
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(900)]
 HISTORIES = 2_000 if LONG else 100

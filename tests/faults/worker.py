@@ -1,16 +1,15 @@
-"""A process under test: `python -m tests.faults.worker [--without CURE …]`, with the service's environment.
+"""A process under test: `python -m tests.faults.worker`, with the service's environment.
 
 It obeys commands on standard input and answers each on standard output, a line of JSON both ways, and ends with its
-input. What goes wrong in a command ends it too, with the traceback on standard error. A read that fails is no such
-thing: that is noted. The command `fork` makes another worker out of this one, in a hundredth of the time; a server
-that forks its workers after loading the application does the same.
+input. An error in a command ends it too, with the traceback on standard error; a read that fails is only recorded. The
+command `fork` makes another worker out of this one, in a hundredth of the time; a server that forks its workers after
+loading the application does the same.
 """
 
 import json
 import os
 import signal
 import socket
-import sys
 from typing import Any
 
 import django
@@ -24,15 +23,18 @@ class Channel:
         os.dup2(2, 1)
 
     def answer(self, value: object) -> None:
+        """Write one line of JSON."""
         self._answers.write(json.dumps(value) + "\n")
         self._answers.flush()
 
     def close(self) -> None:
+        """Close both ways."""
         self.commands.close()
         self._answers.close()
 
 
 def obey(channel: Channel) -> None:
+    """Execute commands until the input ends."""
     from tests.faults.commands import COMMANDS  # needs Django
 
     channel.answer(os.getpid())
@@ -49,7 +51,7 @@ def obey(channel: Channel) -> None:
 
 
 def fork(path: str, without: list[str]) -> bool:
-    """Whether we are still the parent. The child speaks through the Unix socket at `path` instead."""
+    """Return whether we are still the parent. The child speaks through the Unix socket at `path` instead."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # or each dead child would stay in the process table
     if os.fork():
         return True
@@ -62,6 +64,7 @@ def fork(path: str, without: list[str]) -> bool:
 
 
 def become_worker(without: list[str]) -> None:
+    """Switch off the cures named in `without`, obey until the input ends, and exit."""
     from tests.faults.mutations import CURES
 
     for cure in without:
@@ -74,4 +77,4 @@ if __name__ == "__main__":
     django.setup()
     import companion.urls  # noqa: F401  as a server has it: with the admin
 
-    become_worker([word for word in sys.argv[1:] if word != "--without"])
+    become_worker([])

@@ -10,7 +10,7 @@ from tests.faults.history import Commit, History, Read
 from tests.faults.servers import kill
 from tooling.processes import tail
 
-PATIENCE = 100.0  # seconds for one answer
+MAX_SECONDS = 100.0  # seconds for one answer
 
 
 class WorkerDied(Exception):
@@ -35,7 +35,7 @@ class Worker:
     """A process of the service. It ends with `close`, or with the tests."""
 
     def __init__(self, channel: socket.socket, log: Path) -> None:
-        channel.settimeout(PATIENCE)
+        channel.settimeout(MAX_SECONDS)
         self._channel, self._answers, self._log = channel, channel.makefile(), log
         self.pid = int(self.answer())
         self.name = f"worker {self.pid}"
@@ -74,7 +74,7 @@ class Worker:
 
     def begin_writes(self, path: str, names: Sequence[str], first: int, count: int, **limits: float) -> None:
         """So many, to one name after the other. Limits: random `pause`s of up to so many seconds, `seconds` in all."""
-        options = {"first": first, "count": count, "pause": 0, "seconds": PATIENCE / 2, **limits}
+        options = {"first": first, "count": count, "pause": 0, "seconds": MAX_SECONDS / 2, **limits}
         self.send("write_many", path=path, names=list(names), **options)
 
     def end_writes(self) -> list[Commit]:

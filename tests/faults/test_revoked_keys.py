@@ -8,12 +8,11 @@ from typing import NamedTuple
 import pytest
 
 from tests.faults.conftest import LONG, Figure
-from tests.faults.ills import Ill, frozen, killed
-from tests.faults.labs import labs
+from tests.faults.environment import Environment
+from tests.faults.history import pretty
+from tests.faults.redis_faults import Fault, frozen, killed
 from tests.faults.scenarios import AFTERWARDS, BOUND
 from tests.faults.servers import pause
-from tests.faults.stage import Stage
-from tests.faults.verdict import said
 from tests.faults.workers import Worker
 
 BY_ORM = ("revoke", "delete", "deactivate", "delete user")
@@ -27,8 +26,8 @@ WAYS = len(BY_ORM) + len(BY_SQL)
 ROUNDS = 3 if LONG else 1
 QUICK = ["well, notified", "killed, not notified"]
 CASES = {
-    f"{ill.__name__ if ill else 'well'}, {'' if notified else 'not '}notified": (ill, notified)
-    for ill in (None, frozen, killed)
+    f"{fault.__name__ if fault else 'well'}, {'' if notified else 'not '}notified": (fault, notified)
+    for fault in (None, frozen, killed)
     for notified in (True, False)
 }
 
@@ -41,7 +40,7 @@ class Verdict(NamedTuple):
     error: str
 
 
-class TurnedAway(NamedTuple):
+class Withdrawn(NamedTuple):
     way: str
     key: str
     returned: int  # when it was done, monotonic, ns
@@ -56,29 +55,31 @@ class TurnedAway(NamedTuple):
         return not [verdict for verdict in verdicts if verdict.key == self.key][-1].let_in
 
 
-def turn_away(stage: Stage, revoker: Worker, keys: list[str]) -> list[TurnedAway]:
+def withdraw(environment: Environment, revoker: Worker, keys: list[str]) -> list[Withdrawn]:
     """Each in another way, one process by the ORM, and another one that has not heard of Django."""
     first, others = keys[: len(BY_ORM)], keys[len(BY_ORM) :]
     pairs = zip(BY_ORM, first, strict=True)
-    done = [TurnedAway(way, key, revoker.ask("turn_away", way=way, text=key)) for way, key in pairs]
+    done = [Withdrawn(way, key, revoker.ask("withdraw", way=way, text=key)) for way, key in pairs]
     for statement, key in zip(BY_SQL, others, strict=True):
-        stage.sql(statement, key.split("_")[1])
-        done.append(TurnedAway(statement, key, monotonic_ns()))
+        environment.sql(statement, key.split("_")[1])
+        done.append(Withdrawn(statement, key, monotonic_ns()))
     return done
 
 
-def watched(stage: Stage, guard: Worker, revoker: Worker, ill: Ill | None, notified: bool) -> list[tuple[str, float]]:
-    """Each way, and how long the guard still let somebody in."""
+def watched(
+    environment: Environment, verifier: Worker, revoker: Worker, fault: Fault | None, notified: bool
+) -> list[tuple[str, float]]:
+    """Each way, and how long the verifier still let somebody in."""
     keys = revoker.ask("issue", count=WAYS)
     with ExitStack() as circumstances:
-        if ill:
-            circumstances.enter_context(ill(stage.redis))
+        if fault:
+            circumstances.enter_context(fault(environment.redis))
         if not notified:
-            circumstances.enter_context(stage.no_notifications())
-        guard.ask("guard", texts=keys)
-        done = turn_away(stage, revoker, keys)
+            circumstances.enter_context(environment.no_notifications())
+        verifier.ask("begin_verifying", texts=keys)
+        done = withdraw(environment, revoker, keys)
         pause(BOUND + AFTERWARDS, done[-1].returned)
-        verdicts = [Verdict(*row) for row in guard.ask("unguard")]
+        verdicts = [Verdict(*row) for row in verifier.ask("end_verifying")]
     assert not [verdict for verdict in verdicts if verdict.error]
     assert all(each.is_refused(verdicts) for each in done)
     return [(each.way, each.lag(verdicts)) for each in done]
@@ -86,24 +87,24 @@ def watched(stage: Stage, guard: Worker, revoker: Worker, ill: Ill | None, notif
 
 @pytest.mark.parametrize("case", CASES if LONG else QUICK)
 def test_key__revoked_or_its_user_deactivated__refused_within_the_bound(
-    stage: Stage, figure: Figure, case: str
+    environment: Environment, figure: Figure, case: str
 ) -> None:
-    ill, notified = CASES[case]
-    with labs(stage) as new:
-        guard, revoker = new(), new()
-        found = [each for _ in range(ROUNDS) for each in watched(stage, guard, revoker, ill, notified)]
+    fault, notified = CASES[case]
+    with environment.workers() as new:
+        verifier, revoker = new(), new()
+        found = [each for _ in range(ROUNDS) for each in watched(environment, verifier, revoker, fault, notified)]
     slowest = max(lag for _, lag in found)
     figure(
         15,
         f"a key is revoked, or its user deactivated, in {WAYS} ways; Redis {case}",
         f"refused within {BOUND} s",
-        measured=f"{len(found)} refused, the last after {said(slowest)}",
+        measured=f"{len(found)} refused, the last after {pretty(slowest)}",
         met=slowest <= BOUND,
-        why="\n".join(f"{said(lag)}: {way}" for way, lag in found),
+        why="\n".join(f"{pretty(lag)}: {way}" for way, lag in found),
     )
 
 
 @pytest.mark.skipif(not LONG, reason="for the long form")
-def test_key__copies_not_compared_with_the_log__test_would_notice(stage: Stage) -> None:
-    with labs(stage) as new, pytest.raises(AssertionError):
-        watched(stage, new(without=["compare"]), new(), None, notified=True)
+def test_key__copies_not_compared_with_the_log__test_would_notice(environment: Environment) -> None:
+    with environment.workers() as new, pytest.raises(AssertionError):
+        watched(environment, new(without=["compare"]), new(), None, notified=True)

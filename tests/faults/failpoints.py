@@ -11,7 +11,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from coherence.cache import CoherentCache
 from tests.faults.reads import Row, read
 
-PATIENCE = 30.0
+MAX_SECONDS = 30.0
 
 
 class Held:
@@ -24,7 +24,7 @@ class Held:
 
     def start(self) -> None:
         self._thread.start()
-        assert self._reached.wait(PATIENCE), "the read did not come to the database"
+        assert self._reached.wait(MAX_SECONDS), "the read did not come to the database"
 
     def start_at_once(self) -> None:
         """Without a stop. It should hang when this returns, and would have ended otherwise."""
@@ -34,11 +34,11 @@ class Held:
     def stop_here(self) -> None:
         if threading.current_thread() is self._thread:
             self._reached.set()
-            assert self._go.wait(PATIENCE), "nobody let the read go on"
+            assert self._go.wait(MAX_SECONDS), "nobody let the read go on"
 
     def end(self) -> Row:
         self._go.set()
-        self._thread.join(PATIENCE)
+        self._thread.join(MAX_SECONDS)
         return self._rows[0]
 
 

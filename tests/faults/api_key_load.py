@@ -1,4 +1,4 @@
-"""API keys, in a lab: made, turned away, and verified again and again meanwhile."""
+"""API keys in a worker: issued, withdrawn, and verified again and again meanwhile."""
 
 import secrets
 import threading
@@ -46,13 +46,13 @@ WAYS: dict[str, Callable[[ApiKey], Any]] = {
 }
 
 
-def turn_away(way: str, text: str) -> int:
+def withdraw(way: str, text: str) -> int:
     """By the ORM; the moment (monotonic, ns) at which it was done."""
     WAYS[way](key_of(text))
     return time.monotonic_ns()
 
 
-class Guard:
+class Verifier:
     """A thread that verifies keys one after the other, until told to end."""
 
     def __init__(self, texts: list[str]) -> None:
@@ -71,13 +71,13 @@ class Guard:
         connection.close()
 
 
-guards: list[Guard] = []
+verifiers: list[Verifier] = []
 
 
-def guard(texts: list[str]) -> None:
+def begin_verifying(texts: list[str]) -> None:
     """Begin; answers when each key was verified once."""
     assert all(let_in for _, _, _, let_in, _ in map(verify, texts)), "a good key was refused"
-    guards.append(Guard(texts))
+    verifiers.append(Verifier(texts))
 
 
 def invent_keys(count: int) -> int:
@@ -91,8 +91,8 @@ def invent_keys(count: int) -> int:
 COMMANDS: dict[str, Callable[..., Any]] = {
     "issue": issue,
     "verify": verify,
-    "turn_away": turn_away,
-    "guard": guard,
-    "unguard": lambda: guards.pop().end(),
+    "withdraw": withdraw,
+    "begin_verifying": begin_verifying,
+    "end_verifying": lambda: verifiers.pop().end(),
     "invent_keys": invent_keys,
 }

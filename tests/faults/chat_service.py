@@ -1,4 +1,4 @@
-"""The service as `dev.py run` starts it, before a language model in any mood; and how it is."""
+"""The service as `dev.py run` starts it, in front of a fake language model that can fail in every way."""
 
 import asyncio
 import re
@@ -39,7 +39,7 @@ class State(NamedTuple):
         return f"{self.streams} streams, {self.upstream} upstream, {self.querying} querying, {self.files} files"
 
 
-class Chats:
+class ChatService:
     def __init__(self, instance: Instance, model: ModelServer) -> None:
         self.instance, self.model = instance, model
         self.url, self.address = f"{instance.url}/v1", instance.url
@@ -75,7 +75,7 @@ def _is_worker(parent: psutil.Process | None, process: psutil.Process) -> bool:
 
 
 @contextmanager
-def chats(folder: Path, **environment: str) -> Iterator[Chats]:
+def chat_service(folder: Path, **environment: str) -> Iterator[ChatService]:
     """One connection to the database serves all of them, besides the one that follows the change log. None of what
     they do breaks it in a way that nobody foresaw.
     """
@@ -83,7 +83,7 @@ def chats(folder: Path, **environment: str) -> Iterator[Chats]:
         extra = {"LLM_BASE_URL": model.url, "LLM_MODEL": "big-model", "DATABASE_POOL_SIZE": "1"}
         instance = Instance(folder / "var", extra={**extra, "CHAT_RATE": "100000/second", **environment})
         try:
-            running = Chats(instance.wait_for_block(), model)
+            running = ChatService(instance.wait_for_block(), model)
             running.streams(50)  # so that what is made once and kept is there
             yield running
         finally:

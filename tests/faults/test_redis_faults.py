@@ -3,33 +3,33 @@
 import pytest
 
 from tests.faults.conftest import Figure, Workers
+from tests.faults.environment import Environment
 from tests.faults.history import History
-from tests.faults.ills import ILLS
+from tests.faults.redis_faults import REDIS_FAULTS
 from tests.faults.scenarios import BOUND, Aftermath
-from tests.faults.stage import Stage
 
 
-@pytest.mark.parametrize("ill", ILLS)
-def test_redis__ill_during_a_commit__old_copy_never_believed(
-    stage: Stage, workers: Workers, name: str, figure: Figure, ill: str
+@pytest.mark.parametrize("fault", REDIS_FAULTS)
+def test_redis__fault_during_a_commit__old_copy_never_believed(
+    environment: Environment, workers: Workers, name: str, figure: Figure, fault: str
 ) -> None:
     """Read by a process that knew the old version, one that did not, one born meanwhile, and one born afterwards."""
-    history = History(commits=stage.create(name))
+    history = History(commits=environment.create(name))
     warm, cold, during = workers(3)
     cold.read("nobody")
     warm.watch([name])
-    old = copies(stage, name)
-    with ILLS[ill](stage.redis):
-        history.commits.append(stage.writer.write("save", name, 2))
+    old = copies(environment, name)
+    with REDIS_FAULTS[fault](environment.redis):
+        history.commits.append(environment.writer.write("save", name, 2))
         history.reads.append(during.read(name))
-    survived = stage.copy_in_redis(name) == "1"  # else deleted late, or put right by a reader already
-    stage.redis.client.mset(old)  # at the latest now it is back: a late SET, a backup
+    survived = environment.copy_in_redis(name) == "1"  # else deleted late, or put right by a reader already
+    environment.redis.client.mset(old)  # at the latest now it is back: a late SET, a backup
     Aftermath(history, name, [cold, during, *workers(1)]).verdict()
     warm.unwatch().into(history)
     verdict = history.judge(BOUND)
     figure(
         4,
-        f"Redis {ill} during a commit, then healed",
+        f"Redis {fault} during a commit, then healed",
         f"0 reads older than {BOUND} s, 0 errors",
         measured=f"{verdict}{'; the old copy survived' * survived}",
         met=verdict.holds,
@@ -37,8 +37,8 @@ def test_redis__ill_during_a_commit__old_copy_never_believed(
     )
 
 
-def copies(stage: Stage, name: str) -> dict[str, bytes]:
+def copies(environment: Environment, name: str) -> dict[str, bytes]:
     """What Redis holds of a personality, as it stands there."""
-    found = {key: stage.redis.client.get(key) for key in stage.keys(name)}
+    found = {key: environment.redis.client.get(key) for key in environment.keys(name)}
     assert all(found.values())
     return found

@@ -1,26 +1,22 @@
-"""What can befall Redis, and the feed. Each is a context manager: it begins when the fault is real, and ends healed."""
+"""What can befall Redis. Each is a context manager: its block begins when the fault is real, and its end heals it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-import psutil
 import pytest
 from redis import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError, OutOfMemoryError, ReadOnlyError, RedisError
 
 from tests.faults.servers import RedisServer
-from tests.faults.stage import Stage
-from tests.waiting import wait_until
 from tooling.processes import free_port
 
-FEEDS = "SELECT pid FROM pg_stat_activity WHERE application_name = 'companion: change feed'"
-Ill = Callable[[RedisServer], AbstractContextManager[None]]
+Fault = Callable[[RedisServer], AbstractContextManager[None]]
 
 
 @contextmanager
 def frozen(server: RedisServer) -> Iterator[None]:
-    """It listens and answers nothing; afterwards it does all that it was told meanwhile."""
+    """It accepts connections and answers nothing; afterwards it executes what it was sent meanwhile."""
     server.freeze()
     try:
         yield
@@ -29,22 +25,8 @@ def frozen(server: RedisServer) -> Iterator[None]:
 
 
 @contextmanager
-def deaf_feeds(stage: Stage) -> Iterator[None]:
-    """PostgreSQL serves everybody but the change feeds, whose connections hang."""
-    backends = [psutil.Process(pid) for (pid,) in stage.sql(FEEDS)]
-    for backend in backends:
-        backend.suspend()
-    try:
-        wait_until(lambda: all(backend.status() == psutil.STATUS_STOPPED for backend in backends))
-        yield
-    finally:
-        for backend in backends:
-            backend.resume()
-
-
-@contextmanager
 def killed(server: RedisServer) -> Iterator[None]:
-    """Nobody listens; afterwards it is back with its old data."""
+    """Its port is closed; afterwards it is back with its old data."""
     server.kill()
     try:
         yield
@@ -54,7 +36,7 @@ def killed(server: RedisServer) -> Iterator[None]:
 
 @contextmanager
 def read_only(server: RedisServer) -> Iterator[None]:
-    """The replica of a primary that is not there: it answers with what it has."""
+    """It is the replica of a primary that does not exist: it answers with what it has."""
     server.client.replicaof("127.0.0.1", free_port())
     try:
         _refuses(server.client, ReadOnlyError)
@@ -65,6 +47,7 @@ def read_only(server: RedisServer) -> Iterator[None]:
 
 @contextmanager
 def full(server: RedisServer) -> Iterator[None]:
+    """Its memory is used up, and it evicts nothing."""
     server.client.config_set("maxmemory-policy", "noeviction")
     server.client.config_set("maxmemory", "1")
     try:
@@ -76,7 +59,7 @@ def full(server: RedisServer) -> Iterator[None]:
 
 @contextmanager
 def wrong_password(server: RedisServer) -> Iterator[None]:
-    """Everybody but this connection is thrown out, and does not know the new password."""
+    """All connections but this one are closed, and the password is another."""
     server.client.config_set("requirepass", "changed")
     try:
         server.client.client_kill_filter(_type="normal", skipme=True)
@@ -89,6 +72,7 @@ def wrong_password(server: RedisServer) -> Iterator[None]:
 
 @contextmanager
 def no_writing(server: RedisServer) -> Iterator[None]:
+    """The user may no longer write."""
     server.client.execute_command("ACL", "SETUSER", "default", "-@write")
     try:
         _refuses(server.client, NoPermissionError)
@@ -97,7 +81,7 @@ def no_writing(server: RedisServer) -> Iterator[None]:
         server.client.execute_command("ACL", "SETUSER", "default", "+@write")
 
 
-ILLS: dict[str, Ill] = {
+REDIS_FAULTS: dict[str, Fault] = {
     "frozen": frozen,
     "killed": killed,
     "read-only": read_only,
