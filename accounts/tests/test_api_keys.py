@@ -7,8 +7,10 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from rest_framework.test import APIClient
 
-from accounts import keys
+from accounts import copies, keys
 from accounts.models import ApiKey
+from coherence.feed import feed
+from coherence.listener import listener
 
 pytestmark = pytest.mark.django_db
 committing = pytest.mark.django_db(transaction=True)
@@ -82,6 +84,36 @@ def test_key__user_deactivated__refused(user: User) -> None:
     user.is_active = False
     user.save()
     assert status(f"Bearer {text}") == 401
+
+
+@pytest.fixture
+def _nobody_tells(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process hears of its own commits alone, and never finds itself out of touch."""
+    listener.stop()
+    monkeypatch.setattr(listener, "ensure", lambda: None)
+    feed.catch_up()
+    monkeypatch.setattr(feed, "clock", lambda: feed.heard)
+
+
+@committing
+@pytest.mark.usefixtures("_nobody_tells")
+@pytest.mark.parametrize("way", ["delete key", "revoke key", "delete user", "deactivate user"])
+def test_key__taken_back_by_this_process__refused_by_it_at_once(user: User, way: str) -> None:
+    key, text = ApiKey.objects.issue(user)
+    assert ApiKey.objects.verify(text) == user
+    user.is_active = "deactivate" not in way
+    ways: dict[str, Any] = {"delete key": key.delete, "revoke key": key.revoke, "delete user": user.delete}
+    ways.get(way, user.save)()
+    assert ApiKey.objects.verify(text) is None
+
+
+@committing
+@pytest.mark.usefixtures("_nobody_tells")
+def test_user__deleted_by_this_process__unknown_to_it_at_once(user: User) -> None:
+    id = user.pk
+    assert copies.user(id) == user
+    user.delete()
+    assert copies.user(id) is None
 
 
 @pytest.mark.parametrize(

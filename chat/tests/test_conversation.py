@@ -1,5 +1,6 @@
 """A conversation that is kept here: what was said is sent along, what is answered is kept, both once."""
 
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -165,6 +166,16 @@ def test_turn__answer_that_is_no_text_to_postgresql__kept_without_that(
     model.mood = moods.status("200 OK", moods.completion("a\0b"))
     say("One.")
     assert kept(conversation)[1] == ("assistant", "a\ufffdb")
+
+
+@pytest.mark.parametrize("last", [{}, {"delta": None}, {"delta": {"content": None}}, {"delta": {"content": 7}}])
+def test_turn__the_last_choice_has_no_text__what_came_before_is_kept(
+    say: Say, model: ModelServer, conversation: Conversation, last: dict[str, Any]
+) -> None:
+    end = json.dumps({"object": "chat.completion.chunk", "choices": [{"index": 0, "finish_reason": "stop"} | last]})
+    model.mood = moods.streaming(moods.chunk("Hello there."), f"data: {end}\n\ndata: [DONE]\n\n".encode())
+    list(say("One.", stream=True))
+    assert kept(conversation) == [("user", "One."), ("assistant", "Hello there.")]
 
 
 def test_turn__edited_meanwhile__still_the_version_that_it_began_with(

@@ -73,6 +73,42 @@ def test_keep__capacity_of_nought__nothing_is_kept() -> None:
     assert cache.get("a") is None
 
 
+@pytest.mark.parametrize("way", ["replaced", "made room", "dropped"])
+def test_reads__of_a_copy_that_is_kept_no_more__still_counted(way: str) -> None:
+    cache: NearCache[str, str] = NearCache(1)
+    copy = Copy("a", "old", 1)
+    cache.keep(copy)
+    copy.reads += 3
+    if way == "dropped":
+        cache.drop("a", 1)
+    else:
+        cache.keep(Copy("a" if way == "replaced" else "b", "new", 2))
+    assert cache.reads == 3
+
+
+@pytest.mark.parametrize(("number", "remains"), [(4, True), (5, False), (6, False)])
+def test_drop__there_is_one__unless_it_is_later(number: int, remains: bool) -> None:
+    cache: NearCache[str, str] = NearCache(10)
+    cache.keep(Copy("a", "a", 5))
+    cache.drop("a", number)
+    assert (cache.get("a") is not None) is remains
+
+
+@pytest.mark.usefixtures("_hurry")
+def test_drop__by_many_threads_at_once__gone_and_no_error() -> None:
+    cache: NearCache[str, str] = NearCache(10)
+    over = monotonic() + SECONDS
+
+    def hammer(seed: int) -> None:
+        while monotonic() < over:
+            cache.keep(Copy("a", "a", 1))
+            cache.drop("a", 1)
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        list(threads.map(hammer, range(THREADS)))
+    assert cache.get("a") is None
+
+
 @pytest.mark.usefixtures("_hurry")
 def test_hammered__eight_threads_and_too_little_room__bounded_and_never_mixed_up() -> None:
     cache: NearCache[str, str] = NearCache(20)

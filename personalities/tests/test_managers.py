@@ -146,10 +146,14 @@ def test_get_id__foreign_id_in_redis__not_asked(
         assert Personality.objects.get_id("elara") == elara.id
 
 
-def test_get_config__a_list_under_our_key__read_from_the_row(redis: Any) -> None:
+def test_get_config__a_list_under_our_key__read_from_the_row(redis: Any, forget_near: Callable[[], None]) -> None:
     elara = make()
-    redis.rpush(f"{settings.REDIS_KEY_PREFIX}personality:global:elara:config", "x")
-    assert Personality.objects.get_id("elara") == elara.id
+    Personality.objects.get_config("elara")
+    key = f"{settings.REDIS_KEY_PREFIX}personality:global:elara:config"
+    redis.delete(key)
+    redis.rpush(key, "x")
+    forget_near()
+    assert Personality.objects.lookup("elara")[:2] == (elara.to_config(), "database")
 
 
 def test_get_config__global_for_a_user_with_none_of_their_own__warm_no_query(
@@ -178,7 +182,9 @@ def test_get_config__own_made_active_by_update__own(user: User) -> None:
 
 
 @pytest.mark.parametrize("foreign", ["nova", "own"])
-def test_get_config__copies_of_another_under_our_keys__not_believed(redis: Any, user: User, foreign: str) -> None:
+def test_get_config__copies_of_another_under_our_keys__not_believed(
+    redis: Any, user: User, foreign: str, forget_near: Callable[[], None]
+) -> None:
     elara = make()
     other = make("nova") if foreign == "nova" else make(owner=user)
     Personality.objects.get_configs(["elara", "nova"], user)
@@ -187,7 +193,9 @@ def test_get_config__copies_of_another_under_our_keys__not_believed(redis: Any, 
     for part in ("id", "config"):
         value = redis.get(f"{settings.REDIS_KEY_PREFIX}{source}:{part}")
         redis.set(f"{settings.REDIS_KEY_PREFIX}personality:global:elara:{part}", value)
-    assert Personality.objects.get_id("elara") == elara.id != other.id
+    forget_near()
+    answer = Personality.objects.lookup("elara")
+    assert (answer.value, answer.source) == (elara.to_config(), "database") != (other.to_config(), "database")
 
 
 @pytest.mark.parametrize(
@@ -201,24 +209,74 @@ def test_get_config__copies_of_another_under_our_keys__not_believed(redis: Any, 
         {"traits": {"humor_level": 3}},
         {"is_active": "yes"},
         {"unknown": 1},
-        {"id": "85c872cd-68db-42d5-9164-a78a7f51a611"},
-        {"meta": {"version": 1, "owner": None, "shape": "another release"}},
+        {"id": "85c872cd"},
+        {"meta": {"shape": "another release"}},
+        {"meta": {"owner": 7}},
+        {"meta": {"version": 0}},
+        {"meta": {"created_at": "yesterday"}},
+        {"meta": {"number": "7"}},
+        {"meta": {"number": True}},
+        {"meta": {"number": None}},
+        {"meta": {"number": 0}},
+        {"meta": {"number": 10**18}},
+        {"meta": {"unknown": 1}},
     ],
 )
-def test_get_config__another_shape_in_redis__miss(redis: Any, change: dict[str, Any]) -> None:
+def test_get_config__another_shape_in_redis__read_from_the_row(
+    redis: Any, forget_near: Callable[[], None], change: dict[str, Any]
+) -> None:
     elara = make(humor_level=8)
     Personality.objects.get_config("elara")
     key = "personality:global:elara:config"
-    redis.set(settings.REDIS_KEY_PREFIX + key, json.dumps(cached(redis, key) | change))
-    config = Personality.objects.get_config("elara")
-    assert (config.id, config.traits.humor_level) == (elara.id, 8)
+    stored = cached(redis, key)
+    altered = stored | change | {"meta": stored["meta"] | change.get("meta", {})}
+    redis.set(settings.REDIS_KEY_PREFIX + key, json.dumps(altered))
+    forget_near()
+    assert Personality.objects.lookup("elara")[:2] == (elara.to_config(), "database")
+    forget_near()
+    assert Personality.objects.lookup("elara")[:2] == (elara.to_config(), "redis")  # mended
 
 
-def test_get_id__id_of_another_row__not_believed(redis: Any) -> None:
+def test_get_config__number_in_redis_is_no_integer__read_from_the_row(
+    redis: Any, forget_near: Callable[[], None]
+) -> None:
+    make()
+    Personality.objects.get_config("elara")
+    key = "personality:global:elara:config"
+    stored = cached(redis, key)
+    stored["meta"]["number"] = float(stored["meta"]["number"])
+    redis.set(settings.REDIS_KEY_PREFIX + key, json.dumps(stored))
+    forget_near()
+    assert Personality.objects.lookup("elara").source == "database"
+
+
+@pytest.mark.parametrize("part", ["number", "shape", "version", "owner"])
+def test_get_config__copy_in_redis_lacks_a_part_of_its_meta__read_from_the_row(
+    redis: Any, forget_near: Callable[[], None], part: str
+) -> None:
+    elara = make()
+    Personality.objects.get_config("elara")
+    key = "personality:global:elara:config"
+    stored = cached(redis, key)
+    del stored["meta"][part]
+    redis.set(settings.REDIS_KEY_PREFIX + key, json.dumps(stored))
+    forget_near()
+    assert Personality.objects.lookup("elara")[:2] == (elara.to_config(), "database")
+
+
+def test_get_id__id_of_another_row__not_believed(redis: Any, forget_near: Callable[[], None]) -> None:
     elara = make()
     Personality.objects.get_id("elara")
     redis.set(f"{settings.REDIS_KEY_PREFIX}personality:global:elara:id", '"85c872cd-68db-42d5-9164-a78a7f51a611"')
+    forget_near()
     assert Personality.objects.get_id("elara") == elara.id
+
+
+def test_bulk_create__rows__returned_as_they_are_stored(user: User) -> None:
+    rows = [Personality(personality_name="elara"), Personality(personality_name="nova", owner=user)]
+    created = Personality.objects.bulk_create(rows)
+    assert [row.key for row in created] == [(None, "elara"), (user.pk, "nova")]
+    assert set(Personality.objects.all()) == set(created)
 
 
 def test_get_config__inside_a_transaction__sees_its_own_row_and_caches_nothing(redis: Any) -> None:

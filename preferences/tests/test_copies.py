@@ -167,7 +167,7 @@ def test_redis__foreign_value__read_from_the_row_and_mended(
     "change",
     [{"tone": "rude"}, {"call_me": "x" * 51}, {"language": "de_DE"}, {"tone": 5}, {"charm": "much"},
      {"meta": {"shape": "another release"}}, {"meta": {"user": 0}}, {"meta": {"number": True}},
-     {"meta": {"number": 0}}, {"meta": {"number": 10**18}}],
+     {"meta": {"number": 0}}, {"meta": {"number": 10**18}}, {"meta": {"number": "7"}}, {"meta": {"number": None}}],
 )  # fmt: skip
 def test_redis__another_shape_owner_or_time__not_believed(
     calm: User, redis: Any, forget_near: Callable[[], None], change: dict[str, Any]
@@ -176,6 +176,37 @@ def test_redis__another_shape_owner_or_time__not_believed(
     stored = json.loads(redis.get(key(calm)))
     meta = stored["meta"] | change.pop("meta", {})
     redis.set(key(calm), json.dumps({**stored, **change, "meta": meta}))
+    forget_near()
+    assert Preferences.objects.lookup(calm)[:2] == (CALM, "database")
+
+
+def test_redis__number_is_no_integer__not_believed(calm: User, redis: Any, forget_near: Callable[[], None]) -> None:
+    Preferences.objects.wishes_of(calm)
+    stored = json.loads(redis.get(key(calm)))
+    stored["meta"]["number"] = float(stored["meta"]["number"])
+    redis.set(key(calm), json.dumps(stored))
+    forget_near()
+    assert Preferences.objects.lookup(calm)[:2] == (CALM, "database")
+
+
+@pytest.mark.parametrize("part", ["number", "shape", "user"])
+def test_redis__lacks_a_part_of_its_meta__not_believed(
+    calm: User, redis: Any, forget_near: Callable[[], None], part: str
+) -> None:
+    Preferences.objects.wishes_of(calm)
+    stored = json.loads(redis.get(key(calm)))
+    del stored["meta"][part]
+    redis.set(key(calm), json.dumps(stored))
+    forget_near()
+    assert Preferences.objects.lookup(calm)[:2] == (CALM, "database")
+
+
+def test_redis__copy_of_another_user__not_believed(
+    calm: User, staff: User, redis: Any, forget_near: Callable[[], None]
+) -> None:
+    Preferences.objects.create(user=staff, tone="friendly")
+    Preferences.objects.wishes_of(calm), Preferences.objects.wishes_of(staff)  # noqa: B018
+    redis.set(key(calm), redis.get(key(staff)))
     forget_near()
     assert Preferences.objects.lookup(calm)[:2] == (CALM, "database")
 

@@ -9,7 +9,7 @@ from django.db import connection
 
 from coherence.answer import Answer
 from coherence.cache import CoherentCache
-from coherence.tests.cache.rows import ID, forget_near, rename
+from coherence.tests.cache.rows import ID, OTHER, forget_near, insert, rename
 from coherence.tests.cache.stand_ins import Gate, InRedis
 from tests.waiting import MAX_SECONDS, wait_until
 
@@ -55,6 +55,33 @@ def test_load__a_commit_comes_between_its_read_and_its_keeping__the_next_lookup_
     assert names.get(ID).value == "new"
     forget_near(names)
     assert names.get(ID).value == "new"
+
+
+def test_get_many__one_is_outdated_while_they_load__asked_for_again_and_the_other_kept(
+    names: CoherentCache[int, str],
+    known: None,
+    shared: InRedis,
+    gate: Gate,
+    tell: Callable[[], None],
+    threads: ThreadPoolExecutor,
+) -> None:
+    insert(OTHER, "other")
+    tell()
+    forget_near(names)
+    shared.clear()
+
+    def get_both() -> dict[int, Answer[str]]:
+        try:
+            return names.get_many([ID, OTHER])
+        finally:
+            connection.close()
+
+    with gate.closed():
+        both = threads.submit(get_both)
+        assert gate.reached.wait(MAX_SECONDS)
+        rename("new")
+        tell()
+    assert both.result(MAX_SECONDS) == {ID: Answer("new", "database"), OTHER: Answer("other", "database")}
 
 
 def test_joiner__knows_of_a_commit_after_the_load_began__asks_again(

@@ -7,8 +7,10 @@ import pytest
 from coherence.answer import Answer
 from coherence.cache import CoherentCache
 from coherence.feed import ChangeFeed
+from coherence.near import Copy
 from coherence.tests.cache.rows import ID, OTHER, forget_near, insert, rename
 from coherence.tests.cache.stand_ins import InRedis
+from coherence.tests.change_log import note
 from tests.database import Count
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -49,3 +51,23 @@ def test_database_read__is_ahead_of_the_feed__the_feed_catches_up(
     with django_assert_num_queries(0):
         assert names.get(OTHER) == Answer("other", "near")
     assert names.get(ID) == Answer("new", "database")  # the feed heard of this as well
+
+
+def test_new_copy__whatever_has_become_known_before__compared(
+    names: CoherentCache[int, str], feed: ChangeFeed, tell: Callable[[], None]
+) -> None:
+    """It was found to be true in no edition of the feed, and so in none that the feed can have."""
+    for _ in range(5):
+        assert not names.is_true(Copy(ID, "of a future that was lost", feed.number + 1000))
+        note("a")
+        tell()
+
+
+def test_edition__whenever_something_has_become_known__another_one(feed: ChangeFeed, tell: Callable[[], None]) -> None:
+    editions = [feed.edition]
+    for _ in range(3):
+        note("a")
+        tell()
+        tell()
+        editions.append(feed.edition)
+    assert len(set(editions)) == 4

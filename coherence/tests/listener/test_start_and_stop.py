@@ -1,6 +1,9 @@
 """The thread that follows the log starts at the first read, and ends when it is told to."""
 
-from time import monotonic
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from time import monotonic, sleep
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -48,6 +51,64 @@ def test_ensure__runs_already__one_thread_and_one_connection(running: Listener) 
         running.ensure()
     assert running._thread is thread
     assert len(pids()) == 1
+
+
+def test_ensure__by_many_at_once__one_thread_and_one_connection(
+    listener: Listener, feed: ChangeFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class SlowThread(threading.Thread):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            sleep(0.05)  # long enough for others to come by
+            super().__init__(*args, **kwargs)
+
+    def ensure(_: int) -> None:
+        together.wait(MAX_SECONDS)
+        listener.ensure()
+
+    together = threading.Barrier(4)
+    with ThreadPoolExecutor(4) as threads, monkeypatch.context() as patch:
+        patch.setattr(threading, "Thread", SlowThread)
+        list(threads.map(ensure, range(4)))
+    assert [thread.name for thread in threading.enumerate()].count("change feed") == 1
+    wait_until(lambda: feed.in_touch and len(pids()) == 1)
+
+
+def test_ensure__out_of_touch_after_a_pause__waits_until_the_log_is_read_again(
+    running: Listener, feed: ChangeFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "WAIT_SECONDS", MAX_SECONDS)
+    heard = feed.heard
+    wait_until(lambda: feed.heard > heard)
+    feed.heard = float("-inf")
+    started = monotonic()
+    running.ensure()
+    assert feed.in_touch
+    assert monotonic() - started < MAX_SECONDS / 2  # told by the answer, and not by its patience
+
+
+def test_ensure__in_touch__does_not_wait(listener: Listener, feed: ChangeFeed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "WAIT_SECONDS", MAX_SECONDS)
+    monkeypatch.setattr(module, "POLL_SECONDS", MAX_SECONDS)
+    listener.ensure()
+    feed.heard = float("inf")  # in touch however busy the machine is
+    started = monotonic()
+    listener.ensure()
+    assert monotonic() - started < MAX_SECONDS / 2
+
+
+def test_ensure__the_database_is_away__does_not_wait(
+    running: Listener, feed: ChangeFeed, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "PATIENCE", module.PATIENCE | {"port": 1})
+    monkeypatch.setattr(module, "_pool", no_pool)
+    monkeypatch.setattr(module, "POLL_SECONDS", MAX_SECONDS)  # until it tries again
+    monkeypatch.setattr(module, "WAIT_SECONDS", MAX_SECONDS)
+    cut()
+    wait_until(lambda: "cannot be followed" in caplog.text)
+    feed.heard = float("-inf")
+    started = monotonic()
+    running.ensure()
+    assert monotonic() - started < MAX_SECONDS / 2
 
 
 def test_start__the_log_is_old__pruned(listener: Listener) -> None:

@@ -13,7 +13,7 @@ from redis.connection import SSLConnection, UnixDomainSocketConnection
 from redis.exceptions import ConnectionError
 
 from resilience.redis_errors import errors
-from resilience.redis_pool import BreakerPool, breaker_of
+from resilience.redis_pool import BreakerPool, breaker_of, is_away
 from resilience.tests.redis.use import do_everything, read, write
 from tooling.processes import SupervisedServer
 
@@ -61,6 +61,15 @@ def test_breaker_of__asked__without_connecting(pool: BreakerPool, own_redis: Sup
     own_redis.stop()
     assert breaker_of() is breaker_of("default") is pool.breaker
     assert errors == {}
+
+
+def test_is_away__no_redis_or_an_open_breaker__told(pool: BreakerPool, settings: Any) -> None:
+    dummy = {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}
+    settings.CACHES = settings.CACHES | {"dummy": dummy}
+    assert is_away("dummy") is True
+    assert is_away() is False
+    pool.breaker.refused()
+    assert is_away() is True
 
 
 def test_breaker_of__other_caches__none(own_redis: SupervisedServer, settings: Any) -> None:
