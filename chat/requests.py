@@ -3,15 +3,14 @@
 import asyncio
 import re
 from http import HTTPStatus
-from io import BytesIO
 from typing import Annotated, Any, Literal
 
 import msgspec
 from rest_framework.exceptions import APIException
-from rest_framework.settings import api_settings
 
 from chat.errors import ApiError, bad_request
 from conversations.models import MAX_JSON_BYTES
+from rest.parsers import parse_json
 
 Penalty = Annotated[float, msgspec.Meta(ge=-2, le=2)]
 Tokens = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
@@ -141,14 +140,10 @@ def _parse(body: bytes, content_type: str) -> object:
     """With the parser of all other endpoints: bounded, UTF-8, no duplicate keys, no NUL."""
     if content_type.partition(";")[0].strip().lower() != "application/json":
         raise ApiError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send Content-Type: application/json.", param="content-type")
-    parsers: Any = api_settings.DEFAULT_PARSER_CLASSES
-    parser = parsers[0]()
-    parser.max_bytes = MAX_JSON_BYTES
     try:
-        parsed: object = parser.parse(BytesIO(body), content_type)
+        return parse_json(body, content_type, max_bytes=MAX_JSON_BYTES)
     except APIException as error:
         raise _to_api_error(error) from None
-    return parsed
 
 
 def _to_api_error(error: APIException) -> ApiError:

@@ -5,9 +5,9 @@ from http import HTTPStatus
 
 from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 
-from companion.api import parsers
-from companion.api.problems import problem_body
 from conversations.api.messages import MessageListView
+from rest import parsers
+from rest.problems import problem_body
 
 FORM_BYTES = 2_621_440  # Django's own limit
 MAX_DIGITS = 9  # of a length: what has more is too long, and need not be a number that Python reads

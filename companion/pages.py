@@ -7,9 +7,9 @@ from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
-from companion.api.problems import RETRY_AFTER, problem_body
 from companion.probes import status
 from resilience.database import outage
+from rest.problems import RETRY_AFTER, problem_body
 
 
 def home(request: HttpRequest) -> HttpResponse:

@@ -164,12 +164,12 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_PARSER_CLASSES": ["companion.api.parsers.StrictJSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["rest.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PAGINATION_CLASS": "companion.api.pagination.Pages",
+    "DEFAULT_PAGINATION_CLASS": "rest.query_parameters.Pages",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_VERSIONING_CLASS": None,
-    "EXCEPTION_HANDLER": "companion.api.problems.to_problem",
+    "EXCEPTION_HANDLER": "rest.problems.to_problem",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 SPECTACULAR_SETTINGS = {
@@ -184,8 +184,8 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "companion.api.openapi.forbid_unknown_fields",
-        "companion.api.openapi.document_problems",
+        "rest.openapi.forbid_unknown_fields",
+        "rest.openapi.document_problems",
         "chat.openapi.add",
     ],
 }

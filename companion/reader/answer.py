@@ -12,8 +12,8 @@ from django.middleware.security import SecurityMiddleware
 
 from coherence.answer import Answer as Lookup
 from companion.reader.plain import PlainRead, View, nobody
-from personalities.api import provenance
 from personalities.config import PersonalityConfig
+from rest.conditional import provenance_headers
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -53,7 +53,7 @@ def of_view(view: View) -> dict[str, str]:
     """What it says of every personality that is near."""
     asked = view()
     asked.setup(HttpRequest())  # from here on it also knows HEAD
-    return provenance.headers([Lookup(None, "near")]) | {"Allow": ", ".join(asked.allowed_methods)}
+    return provenance_headers([Lookup(None, "near")]) | {"Allow": ", ".join(asked.allowed_methods)}
 
 
 @cache

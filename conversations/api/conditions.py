@@ -7,10 +7,8 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
 from conversations.api import rows
-from conversations.api.serializers import ConversationSerializer
 from conversations.models import Conversation
-from personalities.api.conditions import holds
-from personalities.api.errors import PreconditionFailed
+from rest.conditional import check_if_match
 
 KEY = re.compile(r"[!-~]{1,255}")  # visible ASCII
 IDEMPOTENCY_KEY = OpenApiParameter(
@@ -24,8 +22,7 @@ IDEMPOTENCY_KEY = OpenApiParameter(
 
 def check(request: Request, row: Conversation) -> None:
     """Raises PreconditionFailed unless If-Match is absent, `*`, or has the row's ETag. The row must be locked."""
-    if not holds(request, etag := rows.represent(row).etag):
-        raise PreconditionFailed("what there is now is `current`", dict(ConversationSerializer(row).data), etag)
+    check_if_match(request, rows.represent(row), "what there is now is `current`")
 
 
 def idempotency_key(request: Request) -> str:

@@ -15,7 +15,7 @@ from conversations.api.errors import ConversationNotFound, IdempotencyKeyReused
 from conversations.api.serializers import MessageSerializer, NewMessageSerializer
 from conversations.models import MAX_JSON_BYTES, Conversation, Message, Role
 from conversations.turns import Appended, Draft
-from personalities.api.filters import KnownParameters
+from rest.query_parameters import KnownParameters
 
 
 class MessageListView(ListAPIView[Message]):

@@ -2,13 +2,12 @@
 
 from uuid import UUID
 
-import msgspec
 from rest_framework.request import Request
 
 from conversations.api.errors import ConversationNotFound
 from conversations.api.serializers import ConversationSerializer
 from conversations.models import Conversation, ConversationQuerySet
-from personalities.api.representation import Representation
+from rest.conditional import Representation
 
 
 def owned(request: Request, id: UUID) -> Conversation:
@@ -21,7 +20,7 @@ def locked(request: Request, id: UUID) -> Conversation:
 
 
 def represent(conversation: Conversation) -> Representation:
-    return Representation.of(msgspec.json.encode(dict(ConversationSerializer(conversation).data)))
+    return Representation.of(dict(ConversationSerializer(conversation).data))
 
 
 def _first(rows: ConversationQuerySet, id: UUID) -> Conversation:

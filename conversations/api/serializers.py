@@ -7,7 +7,8 @@ from rest_framework import serializers
 
 from conversations.models import Conversation, Role
 from conversations.turns import InvalidContent, check
-from personalities.api.fields import Name, StrictSerializer, Text
+from personalities.api.fields import Name
+from rest.fields import StrictSerializer, Text
 
 WRITABLE = (Role.USER.value, Role.ASSISTANT.value)  # what the system says is not said by a client
 

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema
 from rest_framework.generics import ListCreateAPIView
@@ -21,11 +20,9 @@ from conversations.api import conditions, rows
 from conversations.api.errors import PersonalityGone, PersonalityNotFound
 from conversations.api.serializers import ConversationSerializer, RenameSerializer
 from conversations.models import Conversation
-from personalities.api import representation
-from personalities.api.conditions import IF_MATCH
-from personalities.api.filters import KnownParameters
-from personalities.api.views import IF_NONE_MATCH
 from personalities.models import Personality
+from rest.conditional import IF_MATCH, IF_NONE_MATCH, respond, written
+from rest.query_parameters import KnownParameters
 
 
 class ConversationListView(ListCreateAPIView[Conversation]):
@@ -48,16 +45,15 @@ class ConversationListView(ListCreateAPIView[Conversation]):
         with transaction.atomic():
             lock_caller(request)
             made = pinning.start(request.user, config, given.get("title", ""))
-        return _written(
-            made, HTTPStatus.CREATED, {"Location": reverse("conversation", args=[made.pk], request=request)}
-        )
+        location = reverse("conversation", args=[made.pk], request=request)
+        return written(rows.represent(made), HTTPStatus.CREATED, {"Location": location})
 
 
 class ConversationView(APIView):
     @extend_schema(responses={200: ConversationSerializer, 304: None}, parameters=[IF_NONE_MATCH])
     def get(self, request: Request, id: UUID) -> HttpResponseBase:
         """One conversation, without its messages."""
-        return representation.respond(request._request, rows.represent(rows.owned(request, id)), {})
+        return respond(request._request, rows.represent(rows.owned(request, id)))
 
     @extend_schema(request=RenameSerializer(partial=True), responses=ConversationSerializer, parameters=[IF_MATCH])
     @transaction.atomic
@@ -67,7 +63,7 @@ class ConversationView(APIView):
         conditions.check(request, row)
         body = RenameSerializer(row, data=request.data, partial=True)
         body.is_valid(raise_exception=True)
-        return _written(body.save())
+        return written(rows.represent(body.save()))
 
     @extend_schema(responses={204: None}, parameters=[IF_MATCH])
     @transaction.atomic
@@ -90,10 +86,4 @@ class UpgradeView(APIView):
             pinning.upgrade(row)
         except pinning.PersonalityGone:
             raise PersonalityGone from None
-        return _written(row)
-
-
-def _written(row: Conversation, status: int = HTTPStatus.OK, headers: dict[str, str] | None = None) -> HttpResponse:
-    """The bytes and the ETag that a read gives from now on."""
-    made = rows.represent(row)
-    return HttpResponse(made.body, status=status, headers=made.headers | (headers or {}))
+        return written(rows.represent(row))

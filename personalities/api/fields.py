@@ -1,6 +1,5 @@
-"""Fields that take JSON at its word: a number is not text, true is not a number, an unknown key is a mistake."""
+"""The fields of a personality's JSON that have rules of their own."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from django.core.validators import RegexValidator
@@ -9,56 +8,14 @@ from rest_framework import serializers
 
 from personalities.config import HOTTEST, LONGEST_MODEL, MODEL, PREFERENCES, Preference
 from personalities.names import InvalidName, canonical
+from rest.fields import Text, WholeNumber
 
-OPTIONAL_TEXT = {"required": False, "allow_null": True, "allow_blank": True, "trim_whitespace": False}
 
-
-class Level(serializers.IntegerField):
+class Level(WholeNumber):
     """A whole number from 0 to 10."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{"min_value": 0, "max_value": 10, "required": False} | kwargs)
-
-    def to_internal_value(self, data: Any) -> int:
-        if type(data) is not int:  # DRF would take "5", 5.0 and, by way of int, true
-            self.fail("invalid")
-        return super().to_internal_value(data)
-
-
-class Count(serializers.IntegerField):
-    """A whole number from 1 on."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**{"min_value": 1, "max_value": 2**31 - 1} | kwargs)
-
-    def to_internal_value(self, data: Any) -> int:
-        if type(data) is not int:
-            self.fail("invalid")
-        return super().to_internal_value(data)
-
-
-class Flag(serializers.BooleanField):
-    """true or false."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**{"required": False} | kwargs)
-
-    def to_internal_value(self, data: Any) -> bool:
-        if not isinstance(data, bool):  # DRF would take "yes", "off" and 1
-            self.fail("invalid", input=data)
-        return data
-
-
-class Text(serializers.CharField):
-    """Text as its author typed it; null for none."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**OPTIONAL_TEXT | kwargs)
-
-    def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):  # DRF would take 5
-            self.fail("invalid")
-        return super().to_internal_value(data)
 
 
 class ModelName(Text):
@@ -117,26 +74,3 @@ class GivenName(Name):
     def to_internal_value(self, data: Any) -> str:
         super().to_internal_value(data)
         return str(data)
-
-
-class StrictSerializer(serializers.Serializer[Any]):
-    """Refuses keys it does not know and changes to keys it only shows."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, Mapping) and (errors := self._refusals(data)):
-            raise serializers.ValidationError(errors)
-        return super().to_internal_value(data)
-
-    def _refusals(self, data: Mapping[str, Any]) -> dict[str, list[str]]:
-        shown = self._shown()
-        unknown = {key: ["This field is not known."] for key in data if key not in self.fields}
-        read_only = {
-            key: ["This field is read-only."]
-            for key, value in data.items()
-            if key in self.fields and self.fields[key].read_only and value != shown.get(key)
-        }
-        return unknown | read_only
-
-    def _shown(self) -> Mapping[str, Any]:
-        """What is read now. A client may send it back unchanged: what is written has the shape of what is read."""
-        return {}

@@ -6,11 +6,12 @@ from django_filters import ChoiceFilter, FilterSet, TypedChoiceFilter
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework.exceptions import ValidationError
-from rest_framework.filters import BaseFilterBackend, OrderingFilter
+from rest_framework.filters import OrderingFilter
 from rest_framework.request import Request
 
 from personalities.archetypes import ARCHETYPES
 from personalities.models import Personality
+from rest.query_parameters import KnownParameters
 
 BOOLEANS = [("true", "true"), ("false", "false")]
 MAX_SEARCH = 200  # characters; each word of them is looked for in every row
@@ -50,12 +51,12 @@ class StrictOrdering(OrderingFilter):
         return valid
 
 
-class KnownParameters(BaseFilterBackend):
-    """A parameter that is none of `view.parameters` is an error: ignoring `?archetyp=` would answer with everything."""
+class PersonalityParameters(KnownParameters):
+    """Refuses unknown parameters, empty filters and searches that are too long."""
 
     def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
-        if unknown := request.query_params.keys() - view.parameters:
-            raise ValidationError(dict.fromkeys(unknown, "This parameter is not known."))
+        """Return `queryset` as it is. Raises ValidationError."""
+        super().filter_queryset(request, queryset, view)
         if empty := {"archetype", "is_active"} & {name for name, value in request.query_params.items() if not value}:
             raise ValidationError(dict.fromkeys(empty, "This parameter is empty."))
         search = request.query_params.get("search", "")

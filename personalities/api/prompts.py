@@ -9,14 +9,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from personalities.api import provenance, representation, rows
+from personalities.api import rows
 from personalities.api.prompt_serializers import LintSerializer, PromptSerializer
-from personalities.api.representation import Representation
 from personalities.api.serializers import PersonalitySerializer
 from personalities.config import PersonalityConfig
 from personalities.lint import lint
 from personalities.models import Personality
 from personalities.prompt import assemble
+from rest.conditional import Representation, provenance_headers, respond
 
 
 @extend_schema(parameters=[rows.OWNER])
@@ -29,8 +29,8 @@ class PromptView(APIView):
         """
         answer = Personality.objects.lookup(name, None if "owner" in request.query_params else request.user)
         if "owner" in request.query_params or answer.value is None:
-            return representation.respond(request._request, _prompt(rows.visible(request, name).to_config()), {})
-        return representation.respond(request._request, _prompt(answer.value), provenance.headers([answer]))
+            return respond(request._request, _prompt(rows.visible(request, name).to_config()))
+        return respond(request._request, _prompt(answer.value), provenance_headers([answer]))
 
 
 class NewLintView(APIView):
@@ -52,7 +52,7 @@ def _prompt(config: PersonalityConfig) -> Representation:
     """Made once of each configuration."""
     made: Representation | None = config.made_of_it.get(assemble)
     if made is None:
-        made = config.made_of_it[assemble] = Representation.of(msgspec.json.encode(assemble(config)))
+        made = config.made_of_it[assemble] = Representation.of(assemble(config))
     return made
 
 

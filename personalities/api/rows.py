@@ -9,10 +9,12 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.serializers import BaseSerializer
 
+from personalities.api import representation
 from personalities.api.errors import GlobalIsForStaff, PersonalityNotFound
 from personalities.managers import PersonalityQuerySet
 from personalities.models import Personality, authored
 from personalities.names import InvalidName, canonical
+from rest.conditional import check_if_match
 
 OWNER = OpenApiParameter(
     "owner", enum=["me", "global"], description="Whose is meant, where the caller has one of a global one's name."
@@ -32,6 +34,13 @@ def editable(request: Request, name: str) -> Personality:
 def locked(request: Request, name: str) -> Personality:
     """The same, and nobody else writes it before the transaction ends."""
     return _checked(request, _first(_named(request, name).select_for_update(), name))
+
+
+def check_unchanged(request: Request, row: Personality, *, required: bool = False) -> None:
+    """Raises PreconditionFailed unless If-Match is absent, `*`, or has the row's ETag. The row must be locked."""
+    config = row.to_config()
+    reason = f"version {config.meta.version} is current"
+    check_if_match(request, representation.of_config(config), reason, required=required)
 
 
 def save(request: Request, serializer: BaseSerializer[Personality], **more: Any) -> Personality:

@@ -6,9 +6,10 @@ from typing import Any
 from rest_framework import serializers
 
 from personalities.api import drafts
-from personalities.api.fields import Flag, GivenName, Level, Locks, ModelName, Name, StrictSerializer, Temperature, Text
+from personalities.api.fields import GivenName, Level, Locks, ModelName, Name, Temperature
 from personalities.archetypes import ARCHETYPES
 from personalities.models import Personality, RelationshipType
+from rest.fields import Flag, StrictSerializer, Text
 
 MAX_NAMES = 100
 

@@ -4,9 +4,9 @@ from typing import Any
 
 from rest_framework import serializers
 
-from personalities.api.fields import Count, StrictSerializer, Text
 from personalities.api.serializers import PersonalitySerializer
 from personalities.models import Version
+from rest.fields import Count, StrictSerializer, Text
 
 
 class VersionSerializer(serializers.ModelSerializer[Version]):

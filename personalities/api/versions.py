@@ -10,10 +10,8 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from personalities import history
-from personalities.api import conditions, drafts, representation, rows
+from personalities.api import drafts, representation, rows
 from personalities.api.errors import VersionNotFound
-from personalities.api.filters import KnownParameters
-from personalities.api.representation import Representation
 from personalities.api.serializers import PersonalitySerializer
 from personalities.api.version_serializers import (
     DifferenceSerializer,
@@ -22,6 +20,8 @@ from personalities.api.version_serializers import (
     WholeVersionSerializer,
 )
 from personalities.models import Personality, Version
+from rest.conditional import IF_MATCH, Representation, respond, written
+from rest.query_parameters import KnownParameters
 
 
 class VersionListView(ListAPIView[Version]):
@@ -41,8 +41,8 @@ class VersionView(APIView):
     def get(self, request: Request, name: str, number: int) -> HttpResponseBase:
         """A personality as it was in one version."""
         version = _version(rows.editable(request, name), number)
-        body = msgspec.json.encode(VersionSerializer(version).data | {"personality": version.to_config().to_dict()})
-        return representation.respond(request._request, Representation.of(body), {})
+        body = VersionSerializer(version).data | {"personality": version.to_config().to_dict()}
+        return respond(request._request, Representation.of(body))
 
 
 @extend_schema(parameters=[rows.OWNER])
@@ -53,19 +53,17 @@ class DifferenceView(APIView):
         row = rows.editable(request, name)
         old, new = (_version(row, number) for number in (before, after))
         said = history.difference(old.to_config(), new.to_config())
-        body = msgspec.json.encode(msgspec.to_builtins(said) | {"before": before, "after": after})
-        return representation.respond(request._request, Representation.of(body), {})
+        body = msgspec.to_builtins(said) | {"before": before, "after": after}
+        return respond(request._request, Representation.of(body))
 
 
 class RollbackView(APIView):
-    @extend_schema(
-        request=RollbackSerializer, responses=PersonalitySerializer, parameters=[conditions.IF_MATCH, rows.OWNER]
-    )
+    @extend_schema(request=RollbackSerializer, responses=PersonalitySerializer, parameters=[IF_MATCH, rows.OWNER])
     @transaction.atomic
     def post(self, request: Request, name: str) -> HttpResponseBase:
         """Make it again what it was in `version`. That is a new version: nothing is lost."""
         row = rows.locked(request, name)
-        conditions.check(request, row)
+        rows.check_unchanged(request, row)
         wanted = RollbackSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         version = _version(row, wanted.validated_data["version"])
@@ -73,7 +71,7 @@ class RollbackView(APIView):
         before = row.to_config()
         with rows.authored_by(request, note):
             row = drafts.save(history.as_it_was(row, version), before)
-        return representation.written(row.to_config())
+        return written(representation.of_config(row.to_config()))
 
 
 def _version(row: Personality, number: int) -> Version:

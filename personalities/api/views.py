@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
 from django_filters.rest_framework import DjangoFilterBackend
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.filters import SearchFilter
 from rest_framework.generics import ListCreateAPIView
 from rest_framework.request import Request
@@ -17,22 +17,22 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
-from personalities.api import conditions, provenance, representation, rows, serializers
+from personalities.api import representation, rows, serializers
 from personalities.api.errors import PersonalityNotFound
-from personalities.api.filters import KnownParameters, PersonalityFilter, StrictOrdering
+from personalities.api.filters import PersonalityFilter, PersonalityParameters, StrictOrdering
 from personalities.api.representation import Represent
 from personalities.archetypes import ARCHETYPES
 from personalities.models import Personality
+from rest.conditional import IF_MATCH, IF_MATCH_ALWAYS, IF_NONE_MATCH, provenance_headers, respond, written
 
 PERSONALITY = serializers.PersonalitySerializer
-IF_NONE_MATCH = OpenApiParameter("If-None-Match", location="header", description="The ETag of what you have: 304.")
 
 
 class PersonalityListView(ListCreateAPIView[Personality]):
     """The global personalities and the caller's own. Staff create global ones, everybody else their own."""
 
     serializer_class = serializers.PersonalitySerializer
-    filter_backends = (KnownParameters, DjangoFilterBackend, SearchFilter, StrictOrdering)
+    filter_backends = (PersonalityParameters, DjangoFilterBackend, SearchFilter, StrictOrdering)
     filterset_class = PersonalityFilter
     parameters = frozenset({"archetype", "is_active", "search", "ordering", "page", "page_size"})
     search_fields = ("personality_name", "display_name", "backstory")
@@ -45,7 +45,7 @@ class PersonalityListView(ListCreateAPIView[Personality]):
         user = cast(User, request.user)
         row = rows.save(request, self.get_serializer(data=request.data), owner=None if user.is_staff else user)
         location = reverse("personality", args=[row.personality_name], request=request)
-        return representation.written(row.to_config(), HTTPStatus.CREATED, {"Location": location})
+        return written(representation.of_config(row.to_config()), HTTPStatus.CREATED, {"Location": location})
 
 
 class PersonalityDetailView(APIView):
@@ -58,19 +58,19 @@ class PersonalityDetailView(APIView):
         """Active ones only: an inactive personality is listed for its editors, and served to nobody."""
         return _read(request, name, self.represent)
 
-    @extend_schema(request=PERSONALITY, responses=PERSONALITY, parameters=[conditions.IF_MATCH_ALWAYS, rows.OWNER])
+    @extend_schema(request=PERSONALITY, responses=PERSONALITY, parameters=[IF_MATCH_ALWAYS, rows.OWNER])
     def put(self, request: Request, name: str) -> HttpResponseBase:
         return self._write(request, name, partial=False)
 
-    @extend_schema(request=PERSONALITY, responses=PERSONALITY, parameters=[conditions.IF_MATCH, rows.OWNER])
+    @extend_schema(request=PERSONALITY, responses=PERSONALITY, parameters=[IF_MATCH, rows.OWNER])
     def patch(self, request: Request, name: str) -> HttpResponseBase:
         return self._write(request, name, partial=True)
 
-    @extend_schema(responses={204: None}, parameters=[conditions.IF_MATCH, rows.OWNER])
+    @extend_schema(responses={204: None}, parameters=[IF_MATCH, rows.OWNER])
     @transaction.atomic
     def delete(self, request: Request, name: str) -> Response:
         row = rows.locked(request, name)
-        conditions.check(request, row)
+        rows.check_unchanged(request, row)
         with rows.authored_by(request):
             row.delete()
         return Response(status=HTTPStatus.NO_CONTENT)
@@ -78,9 +78,9 @@ class PersonalityDetailView(APIView):
     @transaction.atomic
     def _write(self, request: Request, name: str, *, partial: bool) -> HttpResponseBase:
         row = rows.locked(request, name)
-        conditions.check(request, row, required=not partial)
+        rows.check_unchanged(request, row, required=not partial)
         row = rows.save(request, PERSONALITY(row, data=request.data, partial=partial))
-        return representation.written(row.to_config())
+        return written(representation.of_config(row.to_config()))
 
 
 class PersonalityIdView(APIView):
@@ -102,7 +102,7 @@ class ResolveView(APIView):
         answers = Personality.objects.lookup_many(names, request.user)
         found = {name: answer.value.to_dict() for name, answer in answers.items() if answer.value}
         missing = [name for name in answers if name not in found]
-        return Response({"personalities": found, "missing": missing}, headers=provenance.headers(answers.values()))
+        return Response({"personalities": found, "missing": missing}, headers=provenance_headers(answers.values()))
 
 
 class ArchetypeListView(APIView):
@@ -115,9 +115,9 @@ class ArchetypeListView(APIView):
 def _read(request: Request, name: str, represent: Represent) -> HttpResponseBase:
     if "owner" in request.query_params:
         row = rows.visible(request, name, is_active=True)
-        return representation.respond(request._request, represent(row.to_config()), {})
+        return respond(request._request, represent(row.to_config()))
     answer = Personality.objects.lookup(name, request.user)
-    headers = provenance.headers([answer])
+    headers = provenance_headers([answer])
     if answer.value is None:
         raise PersonalityNotFound(f"No active personality is named {name!r:.120}.", headers)
-    return representation.respond(request._request, represent(answer.value), headers)
+    return respond(request._request, represent(answer.value), headers)

@@ -6,7 +6,6 @@ from typing import Any, cast
 
 from rest_framework import serializers
 
-from personalities.api.fields import StrictSerializer
 from personalities.api.serializers import (
     BehaviorsSerializer,
     CustomSerializer,
@@ -14,6 +13,7 @@ from personalities.api.serializers import (
     PersonalitySerializer,
     TraitsSerializer,
 )
+from rest.fields import StrictSerializer
 
 
 class JSONObject(dict[str, Any]):

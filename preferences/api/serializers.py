@@ -7,9 +7,9 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from personalities.api.fields import StrictSerializer, Text
 from personalities.lint import refusals_in
 from personalities.prompt.wishes import CHOICES, MAX_NAME, language_tag
+from rest.fields import StrictSerializer, Text
 
 ANY_CASE = "[A-Za-z]{2,3}(-[A-Za-z]{4})?(-([A-Za-z]{2}|[0-9]{3}))?"
 ONE_LINE = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"

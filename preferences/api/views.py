@@ -4,24 +4,30 @@ from http import HTTPStatus
 
 import msgspec
 from django.db import transaction
-from django.http.response import HttpResponse, HttpResponseBase
+from django.http.response import HttpResponseBase
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.authentication import lock_caller
-from personalities.api import conditions, provenance, representation
-from personalities.api.errors import PersonalityNotFound, PreconditionFailed
+from personalities.api.errors import PersonalityNotFound
 from personalities.api.prompt_serializers import PromptSerializer
-from personalities.api.representation import Representation
 from personalities.models import Personality
 from personalities.prompt import Wishes, assemble
 from preferences.api.serializers import PreferencesSerializer
 from preferences.managers import NO_WISHES
 from preferences.models import Preferences
+from rest.conditional import (
+    IF_MATCH,
+    IF_NONE_MATCH,
+    Representation,
+    check_if_match,
+    provenance_headers,
+    respond,
+    written,
+)
 
-IF_NONE_MATCH = OpenApiParameter("If-None-Match", location="header", description="The ETag of what you have: 304.")
 IF_MATCH_ONCE = OpenApiParameter(
     "If-Match", location="header", description="The ETag of what you have read; needed as soon as there is a wish."
 )
@@ -34,20 +40,20 @@ class PreferencesView(APIView):
     def get(self, request: Request) -> HttpResponseBase:
         """The caller's own, and nobody else's."""
         answer = Preferences.objects.lookup(request.user)
-        found = _representation(answer.value or NO_WISHES)
-        return representation.respond(request._request, found, provenance.headers([answer]))
+        found = Representation.of(answer.value or NO_WISHES)
+        return respond(request._request, found, provenance_headers([answer]))
 
     @extend_schema(request=PreferencesSerializer, responses=PreferencesSerializer, parameters=[IF_MATCH_ONCE])
     def put(self, request: Request) -> HttpResponseBase:
         """Replaces the whole: what is left out is cleared. The first time nothing can be lost, so it needs no ETag."""
         return self._write(request, partial=False)
 
-    @extend_schema(request=PreferencesSerializer, responses=PreferencesSerializer, parameters=[conditions.IF_MATCH])
+    @extend_schema(request=PreferencesSerializer, responses=PreferencesSerializer, parameters=[IF_MATCH])
     def patch(self, request: Request) -> HttpResponseBase:
         """Keeps what is left out; null clears."""
         return self._write(request, partial=True)
 
-    @extend_schema(responses={204: None}, parameters=[conditions.IF_MATCH])
+    @extend_schema(responses={204: None}, parameters=[IF_MATCH])
     @transaction.atomic
     def delete(self, request: Request) -> Response:
         """No wishes any more."""
@@ -63,8 +69,7 @@ class PreferencesView(APIView):
         serializer.is_valid(raise_exception=True)
         wishes = msgspec.structs.replace(current if partial else NO_WISHES, **serializer.validated_data)
         Preferences.objects.replace(request.user, wishes)
-        made = _representation(wishes)
-        return HttpResponse(made.body, headers=made.headers)
+        return written(Representation.of(wishes))
 
 
 class PromptView(APIView):
@@ -74,11 +79,11 @@ class PromptView(APIView):
         caller's preferences, and they before the personality's own ways. Each line and omission names its source.
         """
         found, wishes = Personality.objects.lookup(name, request.user), Preferences.objects.lookup(request.user)
-        headers = provenance.headers([found, wishes])
+        headers = provenance_headers([found, wishes])
         if found.value is None:
             raise PersonalityNotFound(f"No active personality is named {name!r:.120}.", headers)
-        prompt = Representation.of(msgspec.json.encode(assemble(found.value, wishes.value)))
-        return representation.respond(request._request, prompt, headers)
+        prompt = Representation.of(assemble(found.value, wishes.value))
+        return respond(request._request, prompt, headers)
 
 
 def _locked(request: Request) -> Wishes:
@@ -90,10 +95,4 @@ def _locked(request: Request) -> Wishes:
 
 
 def _check(request: Request, current: Wishes, *, required: bool) -> None:
-    etag = _representation(current).etag
-    if not conditions.holds(request, etag, required=required):
-        raise PreconditionFailed("these are current", msgspec.to_builtins(current), etag)
-
-
-def _representation(wishes: Wishes) -> Representation:
-    return Representation.of(msgspec.json.encode(wishes))
+    check_if_match(request, Representation.of(current), "these are current", required=required)

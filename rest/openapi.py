@@ -1,11 +1,14 @@
-"""What holds for every operation, added to the OpenAPI schema: views say only the rest."""
+"""What holds for every operation, added to the OpenAPI schema once, so that views document only what is their own.
+
+Both functions are postprocessing hooks of drf-spectacular, named in its settings.
+"""
 
 from http import HTTPStatus
 from typing import Any
 
 ALWAYS = (400, 401, 404, 406, 503)
 WITH_BODY = (408, 411, 413, 415)
-BY_VERB: dict[str, tuple[int, ...]] = {
+BY_METHOD: dict[str, tuple[int, ...]] = {
     "get": (403,),
     "post": (403, 409, 412, *WITH_BODY),
     "put": (403, 409, 412, 428, *WITH_BODY),
@@ -29,20 +32,20 @@ PROBLEM = {
 CONTENT = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 
 
-def forbid_unknown_fields(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """As every serializer that reads does, being a StrictSerializer. A postprocessing hook of drf-spectacular."""
+def forbid_unknown_fields(result: dict[str, Any], **_: object) -> dict[str, Any]:
+    """Say of every request body what `rest.fields.StrictSerializer` does: unknown fields are refused."""
     for name, schema in result["components"]["schemas"].items():
         if name.endswith("Request"):
             schema["additionalProperties"] = False
     return result
 
 
-def document_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """The errors. Another postprocessing hook."""
+def document_problems(result: dict[str, Any], **_: object) -> dict[str, Any]:
+    """Add the error responses that any operation with its HTTP method may give, as problem details."""
     result["components"]["schemas"]["Problem"] = PROBLEM
     for operations in result["paths"].values():
-        for verb, operation in operations.items():
-            for status in sorted({*ALWAYS, *BY_VERB.get(verb, ())}):
+        for method, operation in operations.items():
+            for status in sorted({*ALWAYS, *BY_METHOD.get(method, ())}):
                 problem = {"description": HTTPStatus(status).phrase, "content": CONTENT}
                 operation["responses"].setdefault(str(status), problem)
     return result

@@ -11,6 +11,7 @@ from django.utils.http import parse_header_parameters
 from rest_framework.exceptions import APIException, UnsupportedMediaType, ValidationError
 from rest_framework.parsers import BaseParser
 
+MEDIA_TYPE = "application/json"
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 20
 
@@ -20,6 +21,8 @@ UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # NUL and lone surrogates: neith
 
 
 class TooLarge(APIException):
+    """413: the body has more than `most` bytes."""
+
     status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
     def __init__(self, most: int) -> None:
@@ -28,27 +31,32 @@ class TooLarge(APIException):
 
 
 class StrictJSONParser(BaseParser):
-    """UTF-8 JSON of at most 64 KiB, or a view's `max_bytes`, and 20 levels; no duplicate keys, NaN, NUL or lone
-    surrogates.
-    """
+    """DRF's way to `parse_json`. A view may set `max_bytes` to another bound than 64 KiB."""
 
-    media_type = "application/json"
-    max_bytes = MAX_BYTES
+    media_type = MEDIA_TYPE
 
     def parse(
-        self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+        self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, object] | None = None
     ) -> Any:
-        _check_charset(media_type or self.media_type)
-        most = getattr((parser_context or {}).get("view"), "max_bytes", self.max_bytes)
-        body = stream.read(most + 1)
-        if len(body) > most:
-            raise TooLarge(most)
-        _check_depth(body)
-        value = _loads(body.removeprefix(codecs.BOM_UTF8))
-        for path, text in _texts(value, ""):
-            if UNSTORABLE.search(text):
-                raise ValidationError({path or "body": "NUL and lone surrogates are not text."})
-        return value
+        """The value in `stream`, of which no more is read than may come. Raises what `parse_json` raises."""
+        most: int = getattr((parser_context or {}).get("view"), "max_bytes", MAX_BYTES)
+        return parse_json(stream.read(most + 1), media_type or MEDIA_TYPE, max_bytes=most)
+
+
+def parse_json(body: bytes, media_type: str = MEDIA_TYPE, *, max_bytes: int = MAX_BYTES) -> object:
+    """The value of a JSON text in UTF-8: no duplicate keys, NaN, NUL or lone surrogates, and at most 20 levels.
+
+    Raises TooLarge, UnsupportedMediaType for another charset, and else ValidationError by the path at fault.
+    """
+    _check_charset(media_type)
+    if len(body) > max_bytes:
+        raise TooLarge(max_bytes)
+    _check_depth(body)
+    value = _loads(body.removeprefix(codecs.BOM_UTF8))
+    for path, text in _texts(value, ""):
+        if UNSTORABLE.search(text):
+            raise ValidationError({path or "body": "NUL and lone surrogates are not text."})
+    return value
 
 
 def _check_charset(media_type: str) -> None:
@@ -65,15 +73,15 @@ def _check_depth(body: bytes) -> None:
             raise ValidationError({"body": f"At most {MAX_DEPTH} levels of nesting are read."})
 
 
-def _loads(body: bytes) -> Any:
+def _loads(body: bytes) -> object:
     try:
         return json.loads(body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse_constant)
     except ValueError as error:  # malformed JSON, bytes that are not UTF-8, an integer of thousands of digits
         raise ValidationError({"body": f"This is not JSON in UTF-8: {error}"}) from None
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    values: dict[str, object] = {}
     for key, value in pairs:
         if UNSTORABLE.search(key):
             raise ValidationError({"body": "NUL and lone surrogates are not text, nor the name of a field."})
@@ -87,7 +95,7 @@ def _refuse_constant(name: str) -> None:
     raise ValidationError({"body": f"{name} is not a JSON number."})
 
 
-def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
+def _texts(value: object, path: str) -> Iterator[tuple[str, str]]:
     """Every text in a parsed value with the path that leads to it."""
     if isinstance(value, str):
         yield path, value

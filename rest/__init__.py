@@ -1,0 +1,1 @@
+"""What every HTTP endpoint shares: strict JSON, problem details, conditional requests, paging. It knows no app."""

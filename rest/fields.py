@@ -1,0 +1,75 @@
+"""Fields that take JSON at its word: a number is not text, true is not a number, an unknown key is a mistake."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rest_framework import serializers
+
+OPTIONAL_TEXT = {"required": False, "allow_null": True, "allow_blank": True, "trim_whitespace": False}
+
+
+class WholeNumber(serializers.IntegerField):
+    """A JSON integer. DRF would also take "5", 5.0 and, by way of int, true."""
+
+    def to_internal_value(self, data: object) -> int:
+        """Raises ValidationError."""
+        if type(data) is not int:
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class Count(WholeNumber):
+    """A whole number from 1 on that fits a column of PostgreSQL's type integer."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"min_value": 1, "max_value": 2**31 - 1} | kwargs)
+
+
+class Flag(serializers.BooleanField):
+    """true or false. DRF would also take "yes", "off" and 1."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"required": False} | kwargs)
+
+    def to_internal_value(self, data: object) -> bool:
+        """Raises ValidationError."""
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
+class Text(serializers.CharField):
+    """A JSON string kept to the letter; null for none. DRF would also take 5, and trim spaces."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**OPTIONAL_TEXT | kwargs)
+
+    def to_internal_value(self, data: object) -> str:
+        """Raises ValidationError."""
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """Refuses unknown keys, and read-only ones unless they are sent back unchanged."""
+
+    def to_internal_value(self, data: object) -> Any:
+        """Raises ValidationError."""
+        if isinstance(data, Mapping) and (errors := self._refusals(data)):
+            raise serializers.ValidationError(errors)
+        return super().to_internal_value(data)
+
+    def _refusals(self, data: Mapping[str, object]) -> dict[str, list[str]]:
+        shown = self._shown()
+        unknown = {key: ["This field is not known."] for key in data if key not in self.fields}
+        read_only = {
+            key: ["This field is read-only."]
+            for key, value in data.items()
+            if key in self.fields and self.fields[key].read_only and value != shown.get(key)
+        }
+        return unknown | read_only
+
+    def _shown(self) -> Mapping[str, object]:
+        """What a read shows now. Clients may send it back: what is written has the shape of what is read."""
+        return {}
