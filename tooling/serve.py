@@ -14,7 +14,7 @@ from django.db import connection
 # Clients that hold a connection and send nothing, or a byte at a time, must not keep others out: by default granian
 # accepts 1,024 connections, each for 30 seconds, and buffers up to 400 KB of headers for each.
 BOUNDS = ("--backpressure", "4096", "--http1-header-read-timeout", "10000", "--http1-buffer-size", "65536")
-# As the README runs it in production.
+# As docs/operations.md runs it in production.
 GRANIAN = ("granian", "--interface", "asginl", "--http", "1", "--no-ws", *BOUNDS, "companion.asgi:application")
 FILES = 16_384  # open at a time: one for each connection, and one for each request to a language model
 QUIET = ("--log-level", "warning")

@@ -1,4 +1,4 @@
-"""The service as the README runs it in production: settings by default, no dev.py in front."""
+"""The service as docs/operations.md runs it in production: settings by default, no dev.py in front."""
 
 import os
 import socket
@@ -15,7 +15,7 @@ from tooling.processes import ServerSpec, SupervisedServer, free_port
 from tooling.serve import GRANIAN
 
 HOST = {"Host": "companion.example"}
-RUN = " ".join(GRANIAN)  # in the README
+RUN = " ".join(GRANIAN)  # in docs/operations.md
 ANOTHER = "uvicorn --lifespan off companion.asgi:application"  # any ASGI server will do
 
 
@@ -41,9 +41,9 @@ def answers(port: int) -> bool:
         return client.connect_ex(("127.0.0.1", port)) == 0
 
 
-def test_production__command__is_the_readmes() -> None:
-    readme = (ROOT / "README.md").read_text().replace(" \\\n", " ")
-    assert RUN in " ".join(readme.split())
+def test_production__command__is_the_documented_one() -> None:
+    documented = (ROOT / "docs/operations.md").read_text().replace(" \\\n", " ")
+    assert RUN in " ".join(documented.split())
 
 
 def test_production__server__https_only_but_for_probes(server: str) -> None:
