@@ -21,9 +21,9 @@ from chat.errors import ApiError, bad_request
 from chat.requests import ChatMessage, ChatRequest
 from chat.threads import in_thread
 from conversations import pinning, turns
-from conversations.buffer import RecentMessage
 from conversations.models import Conversation, Role
 from conversations.recent import recent
+from conversations.redis_list import RecentMessage
 from conversations.turns import Draft, InvalidContent, KeyReused
 from personalities.config import PersonalityConfig
 from personalities.models import Personality

@@ -1,1 +1,1 @@
-"""Conversations: what was said, in order and for good, and the recent messages of it quickly."""
+"""Conversations: every message in order and for good in PostgreSQL, and the recent ones fast from Redis."""

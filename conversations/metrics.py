@@ -1,4 +1,4 @@
-"""What Prometheus reads of conversations."""
+"""Metrics of conversations, collected for Prometheus."""
 
 from collections.abc import Iterable
 
@@ -9,7 +9,10 @@ from conversations.recent import sources
 
 
 class ConversationsCollector(Collector):
+    """A collector for prometheus-client's registry."""
+
     def collect(self) -> Iterable[Metric]:
+        """How often recent messages were read, by source."""
         family = CounterMetricFamily(
             "companion_recent_messages", "Reads of a conversation's recent messages.", labels=("source",)
         )

@@ -1,36 +1,57 @@
-import uuid
-from typing import Any, Self
+"""The tables: conversations, and their messages with the triggers that keep them in order."""
 
+import uuid
+from typing import Self
+
+import pgtrigger
 from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
 from django.db.models import F, Func, Q
 from django.db.models.lookups import LessThanOrEqual
 
-from conversations.buffer import RecentMessage
-from conversations.triggers import unbroken
+from conversations.redis_list import RecentMessage
 from personalities.models import Personality
 from personalities.names import MAX_LENGTH
 
-MAX_BYTES = 128 * 1024  # of a message, in UTF-8: longer than language models answer
-MAX_JSON_BYTES = 8 * MAX_BYTES  # of one that comes with each character escaped
+MAX_BYTES = 128 * 1024  # of a message in UTF-8: longer than language models answer
+MAX_JSON_BYTES = 8 * MAX_BYTES  # of a request body, in which every character of a message may be escaped
+
+# Checked at COMMIT, because PostgreSQL deletes the messages of a conversation before the conversation.
+UNBROKEN = """
+IF TG_OP = 'INSERT' AND NEW.position > 1 AND NOT EXISTS (
+    SELECT FROM public.conversations_message
+    WHERE conversation_id = NEW.conversation_id AND position = NEW.position - 1
+) THEN
+    RAISE EXCEPTION 'message % of conversation % follows none', NEW.position, NEW.conversation_id
+        USING ERRCODE = 'check_violation';
+END IF;
+IF TG_OP = 'DELETE' AND EXISTS (SELECT FROM public.conversations_conversation WHERE id = OLD.conversation_id) THEN
+    RAISE EXCEPTION 'message % of conversation % goes only with the whole', OLD.position, OLD.conversation_id
+        USING ERRCODE = 'check_violation';
+END IF;
+RETURN NULL;
+"""
 
 
 class ConversationQuerySet(models.QuerySet["Conversation"]):
-    def owned_by(self, user: Any) -> Self:
-        """Nobody else's: what somebody says is not even for staff."""
+    """Queries for conversations."""
+
+    def owned_by(self, user: AbstractBaseUser | AnonymousUser) -> Self:
+        """Those of this user alone, even for staff: what people say is private."""
         return self.filter(owner=user.pk)
 
 
 class Conversation(models.Model):
-    """What its owner and one version of a personality say to each other. It outlives the personality.
+    """A conversation of its owner with one version of a personality. It outlives the personality.
 
-    An edit of the personality changes nothing here until somebody asks for it: `pinning.upgrade`.
+    An edited personality changes nothing here before `pinning.upgrade` is called.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.CASCADE, db_index=False, related_name="conversations"
-    )  # the index begins with it
+    )  # `conversations_of_owner` begins with it
     personality = models.ForeignKey(
         Personality, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
     )
@@ -50,17 +71,22 @@ class Conversation(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"conversation {self.id}"  # not its title: the admin names what goes with a user
+        return f"conversation {self.id}"  # not its title, because the admin lists what is deleted with a user
 
 
 class Role(models.TextChoices):
+    """Who says a message."""
+
     USER = "user"
     ASSISTANT = "assistant"
     SYSTEM = "system"
 
 
 class Message(models.Model):
-    """Never changed, and deleted only with the whole conversation. `turns.append` writes it."""
+    """A message. It never changes, and is deleted only with its conversation: triggers see to both.
+
+    `turns.append` writes it.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     conversation = models.ForeignKey(Conversation, models.CASCADE, db_index=False, related_name="messages")
@@ -73,7 +99,16 @@ class Message(models.Model):
 
     class Meta:
         ordering = ("conversation_id", "position")
-        triggers = unbroken()
+        triggers = [
+            pgtrigger.Trigger(
+                name="unbroken",
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert | pgtrigger.Delete,
+                timing=pgtrigger.Deferred,
+                func=UNBROKEN,
+            ),
+            pgtrigger.Protect(name="never_changed", operation=pgtrigger.Update),
+        ]
         constraints = [
             models.UniqueConstraint(fields=("conversation", "position"), name="message_position_unique"),
             models.UniqueConstraint(
@@ -94,6 +129,7 @@ class Message(models.Model):
         return f"message {self.position} of conversation {self.conversation_id}"
 
     def to_recent(self) -> RecentMessage:
+        """The message as its list in Redis holds it."""
         return RecentMessage(
             id=self.id, position=self.position, role=self.role, content=self.content, created_at=self.created_at
         )

@@ -1,6 +1,6 @@
-"""Which version of a personality a conversation is with."""
+"""Pins a conversation to one version of a personality."""
 
-from typing import Any
+from django.contrib.auth.models import User
 
 from conversations.models import Conversation
 from personalities.config import PersonalityConfig
@@ -8,11 +8,11 @@ from personalities.models import Event, Personality, Version
 
 
 class PersonalityGone(Exception):
-    """It is deleted, inactive, or not for this user any more."""
+    """The personality is deleted, inactive, or no longer visible to the user."""
 
 
-def start(owner: Any, config: PersonalityConfig, title: str = "") -> Conversation:
-    """A new conversation, pinned to what `config` is."""
+def start(owner: User, config: PersonalityConfig, title: str = "") -> Conversation:
+    """Creates a conversation pinned to the version that `config` is of."""
     conversation = Conversation(owner=owner, title=title)
     _pin(conversation, config)
     conversation.save(force_insert=True)
@@ -20,14 +20,16 @@ def start(owner: Any, config: PersonalityConfig, title: str = "") -> Conversatio
 
 
 def config_of(conversation: Conversation) -> PersonalityConfig:
-    """The personality as it was in the version to which the conversation is pinned, whatever has become of it."""
+    """The personality in the version the conversation is pinned to, even if it has been edited or deleted since."""
     pinned = {"personality": conversation.personality_id, "number": conversation.personality_version}
     versions = Version.objects.filter(**pinned).exclude(event=Event.DELETED)
-    return versions.latest("id").to_config()  # one that was deleted and put back may have counted the same twice
+    return versions.latest(
+        "id"
+    ).to_config()  # a personality that was deleted and restored may have had this number twice
 
 
 def upgrade(conversation: Conversation) -> None:
-    """Pin it to the personality's current version. Raises PersonalityGone."""
+    """Pins the conversation to the personality's current version. Raises PersonalityGone."""
     rows = Personality.objects.visible_to(conversation.owner).filter(pk=conversation.personality_id, is_active=True)
     if (row := rows.first()) is None:
         raise PersonalityGone

@@ -1,4 +1,4 @@
-"""The last messages of a conversation, for a prompt."""
+"""The last messages of a conversation, for a prompt: from Redis if the list there is right, else from PostgreSQL."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,57 +6,58 @@ from typing import Literal, NamedTuple
 from uuid import UUID
 
 from coherence.transactions import in_transaction
-from conversations import buffer
-from conversations.buffer import LIMIT, RecentMessage
+from conversations import redis_list
 from conversations.models import Conversation, Message
+from conversations.redis_list import LIMIT, RecentMessage
 
 Source = Literal["redis", "database"]
-sources: Counter[Source] = Counter()  # where the recent messages came from, for metrics
+sources: Counter[Source] = Counter()  # where recent messages came from, for metrics
 
 
 class Head(NamedTuple):
-    """The last message there is."""
+    """The last message of a conversation."""
 
     position: int
     id: UUID
 
 
 def recent(conversation: Conversation) -> list[RecentMessage]:
-    """The last 20 messages, the oldest first: all that was committed when it was called, whatever Redis does.
+    """The last 20 messages, oldest first: all that were committed before the call, whatever Redis does.
 
-    The list in Redis is believed when it has every position up to the head's, which the database is asked for each
-    time, and ends with that very message. That is enough: messages never change, and a list is either made of rows as
-    a whole, or goes on from one that ends with the message before (see `buffer.APPEND`). So by its last message it is
-    known. Any other list is replaced.
+    A list in Redis is used if it has every position up to that of the last message, for which PostgreSQL is asked each
+    time, and ends with that very message. That suffices: messages never change, and a list is either written as a whole
+    from rows or continues one that ended with the message before (see `redis_list.APPEND`). So its last message
+    determines all others. Any other list is replaced.
     """
-    if in_transaction():  # what is read here may never be committed: it must not get into a list
+    if in_transaction():  # what is read here may never be committed, so it must not get into a list
         return _rows(conversation)
     last = head(conversation)
     if last is None:
         return []
-    kept = buffer.read(conversation.pk)
-    if kept and is_tail(kept, last):
+    listed = redis_list.read(conversation.pk)
+    if listed and is_tail(listed, last):
         sources["redis"] += 1
-        return kept
-    return _rows(conversation) if kept is None else _rebuilt(conversation)
+        return listed
+    return _rows(conversation) if listed is None else _rebuilt(conversation)
 
 
 def head(conversation: Conversation) -> Head | None:
+    """The last message in PostgreSQL; None if there is none."""
     rows = Message.objects.filter(conversation=conversation.pk).order_by("-position")
     found = rows.values_list("position", "id").first()
     return Head(*found) if found else None
 
 
 def is_tail(messages: Sequence[RecentMessage], last: Head) -> bool:
-    """Whether these are the last messages up to `last`, each at its place and none missing."""
+    """Whether these are the last messages up to `last`, in order and without a gap."""
     wanted = range(max(last.position - LIMIT, 0) + 1, last.position + 1)
     return [message.position for message in messages] == list(wanted) and messages[-1].id == last.id
 
 
 def _rebuilt(conversation: Conversation) -> list[RecentMessage]:
     found = _rows(conversation)
-    if found:  # else it was deleted meanwhile
-        buffer.replace(conversation.pk, found)
+    if found:  # else the conversation was deleted meanwhile
+        redis_list.replace(conversation.pk, found)
     return found
 
 

@@ -1,5 +1,6 @@
-"""What is said is said once: messages are appended to a conversation together or not at all."""
+"""Appends messages to a conversation: together or not at all, and once for each idempotency key."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -7,28 +8,30 @@ from typing import NamedTuple
 from django.db import transaction
 from django.utils import timezone
 
-from conversations import buffer
+from conversations import redis_list
 from conversations.models import MAX_BYTES, Conversation, Message, Role
 from conversations.recent import Head, head
 
+IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")  # visible ASCII, as long as its column
+
 
 class InvalidContent(ValueError):
-    """A text that cannot be a message; the error says why."""
+    """The text cannot be stored as a message. `str(error)` says why."""
 
 
 class KeyReused(Exception):
-    """The idempotency key belongs to other messages."""
+    """The idempotency key was used for other messages."""
 
 
 class Draft(NamedTuple):
-    """A message that nobody has kept yet."""
+    """A message that is not stored yet."""
 
     role: Role
     content: str
 
 
 class Appended(NamedTuple):
-    """`repeated`: they were there already, under this idempotency key."""
+    """The stored messages. `repeated` if they had been stored before, under the same idempotency key."""
 
     messages: list[Message]
     repeated: bool
@@ -36,10 +39,10 @@ class Appended(NamedTuple):
 
 @transaction.atomic
 def append(conversation: Conversation, drafts: Sequence[Draft], idempotency_key: str = "") -> Appended:
-    """Keep `drafts` at the end of the conversation, in this order, all of them or none.
+    """Stores `drafts` at the end of the conversation, in this order, all of them or none.
 
-    With a key, a repeat finds what the first call has kept and keeps nothing: after any error or none at all it may be
-    called again. Raises KeyReused when that were other messages, InvalidContent, and Conversation.DoesNotExist.
+    With a key, a repeated call finds the messages of the first one and stores nothing, so it may be repeated after any
+    error. Raises KeyReused if the key was used for other messages, InvalidContent, and Conversation.DoesNotExist.
     """
     for draft in drafts:
         check(draft.content)
@@ -51,17 +54,17 @@ def append(conversation: Conversation, drafts: Sequence[Draft], idempotency_key:
     last, now = head(conversation), timezone.now()
     rows = Message.objects.bulk_create(_rows(conversation, drafts, idempotency_key, last, now))
     Conversation.objects.filter(pk=conversation.pk).update(updated_at=now)
-    _buffer_on_commit(conversation, rows, last)
+    _append_to_list_on_commit(conversation, rows, last)
     return Appended(rows, repeated=False)
 
 
 def stored(conversation: Conversation, idempotency_key: str) -> list[Message]:
-    """What was appended under the key, in order; nothing when it is new."""
+    """The messages that were appended under the key, in order; empty if it is new."""
     return list(conversation.messages.filter(idempotency_key=idempotency_key).order_by("part"))
 
 
 def check(content: str) -> None:
-    """Raises InvalidContent for what cannot be kept."""
+    """Raises InvalidContent if the text cannot be stored."""
     try:
         size = len(content.encode())
     except UnicodeEncodeError:
@@ -73,7 +76,7 @@ def check(content: str) -> None:
 
 
 def _lock(conversation: Conversation) -> None:
-    """One append at a time. A statement of its own: the next one shall see what the last holder has committed."""
+    """One append at a time. A statement of its own, so that the next one sees what the previous holder committed."""
     Conversation.objects.select_for_update(no_key=True).only("id").order_by().get(pk=conversation.pk)
 
 
@@ -94,11 +97,11 @@ def _rows(
     ]
 
 
-def _buffer_on_commit(conversation: Conversation, rows: list[Message], last: Head | None) -> None:
-    """No truth rests on it: a reader puts right what gets lost here. So a failure must not spoil the answer."""
+def _append_to_list_on_commit(conversation: Conversation, rows: list[Message], last: Head | None) -> None:
+    """A failure must not fail the caller: `recent` replaces a list that lacks these messages."""
     messages, before = [row.to_recent() for row in rows], last.id if last else None
 
-    def append_committed() -> None:  # a named function: Django's report of a failing hook cannot name a partial
-        buffer.append(conversation.pk, messages, before)
+    def append_to_list() -> None:  # a named function, because Django's log of a failing hook cannot name a partial
+        redis_list.append(conversation.pk, messages, before)
 
-    transaction.on_commit(append_committed, robust=True)
+    transaction.on_commit(append_to_list, robust=True)

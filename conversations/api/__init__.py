@@ -1,1 +1,1 @@
-"""Conversations over HTTP, for their owners."""
+"""Conversations over HTTP."""

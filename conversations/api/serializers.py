@@ -1,32 +1,35 @@
-"""The JSON of conversations and messages."""
+"""The JSON of conversations and messages, and the errors of their API, which name the field at fault in `errors`."""
 
 from collections.abc import Mapping
-from typing import Any
+from uuid import UUID
 
 from rest_framework import serializers
+from rest_framework.exceptions import APIException, NotFound
 
 from conversations.models import Conversation, Role
 from conversations.turns import InvalidContent, check
 from personalities.api.fields import Name
 from rest.fields import StrictSerializer, Text
 
-WRITABLE = (Role.USER.value, Role.ASSISTANT.value)  # what the system says is not said by a client
+WRITABLE = (Role.USER.value, Role.ASSISTANT.value)  # clients do not write messages of the system
 
 
 class ConversationSerializer(StrictSerializer):
-    """`personality_version` is the one that the conversation is with, until it is upgraded."""
+    """`personality_version` is the version the conversation is pinned to."""
 
     id = serializers.UUIDField(read_only=True)
-    personality = Name(source="personality_name", help_text="By name; yours before a global one.")
+    personality = Name(source="personality_name", help_text="By name; your own before a global one.")
     personality_version = serializers.IntegerField(read_only=True)
     title = Text(max_length=200)
     created_at = serializers.DateTimeField(read_only=True)
-    updated_at = serializers.DateTimeField(read_only=True, help_text="The last message counts.")
+    updated_at = serializers.DateTimeField(read_only=True, help_text="Also when a message is added.")
 
-    def to_representation(self, instance: Conversation) -> dict[str, Any]:
+    def to_representation(self, instance: Conversation) -> dict[str, object]:
+        """DRF's, with null in place of an empty title."""
         return {**super().to_representation(instance), "title": instance.title or None}
 
     def validate_title(self, title: str | None) -> str:
+        """The title as the column holds it."""
         return title or ""
 
 
@@ -35,21 +38,23 @@ class RenameSerializer(ConversationSerializer):
 
     personality = Name(source="personality_name", read_only=True)
 
-    def update(self, instance: Conversation, validated_data: dict[str, Any]) -> Conversation:
+    def update(self, instance: Conversation, validated_data: dict[str, str]) -> Conversation:
+        """Saves the title if it is another one."""
         if validated_data.get("title", instance.title) != instance.title:
             instance.title = validated_data["title"]
             instance.save(update_fields=["title", "updated_at"])
         return instance
 
-    def _shown(self) -> Mapping[str, Any]:
+    def _shown(self) -> Mapping[str, object]:
         return self.to_representation(self.instance) if self.instance else {}
 
 
 class Content(serializers.CharField):
-    """Text as it was said: at most 128 KiB in UTF-8."""
+    """The text of a message, kept to the letter: at most 128 KiB in UTF-8."""
 
-    def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):  # DRF would take 5
+    def to_internal_value(self, data: object) -> str:
+        """Raises ValidationError for what is not a string or cannot be stored."""
+        if not isinstance(data, str):  # DRF would accept 5
             self.fail("invalid")
         try:
             check(data)
@@ -59,6 +64,8 @@ class Content(serializers.CharField):
 
 
 class MessageSerializer(StrictSerializer):
+    """A message of a conversation."""
+
     id = serializers.UUIDField(read_only=True)
     position = serializers.IntegerField(read_only=True, help_text="From 1, without gaps.")
     role = serializers.ChoiceField(choices=Role.values)
@@ -67,9 +74,45 @@ class MessageSerializer(StrictSerializer):
 
 
 class NewMessageSerializer(MessageSerializer):
+    """A message to add to a conversation."""
+
     role = serializers.ChoiceField(choices=WRITABLE, default=Role.USER.value)
 
 
-class ExportSerializer(serializers.Serializer[Any]):
+class ExportSerializer(serializers.Serializer[Conversation]):
+    """A conversation with all its messages."""
+
     conversation = ConversationSerializer()
     messages = MessageSerializer(many=True, help_text="All, in order.")
+
+
+class ConversationNotFound(NotFound):
+    """404: the caller has no such conversation."""
+
+    def __init__(self, id: UUID) -> None:
+        super().__init__(f"You have no conversation {id}.")
+        self.errors = {"id": [str(self.detail)]}
+
+
+class PersonalityNotFound(NotFound):
+    """404: there is no such personality to begin a conversation with."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"No active personality is named {name!r}.")
+        self.errors = {"personality": [str(self.detail)]}
+
+
+class PersonalityGone(APIException):
+    """409: there is no current version to upgrade to."""
+
+    status_code = 409
+    default_detail = "This personality no longer exists; the conversation stays with the version it has."
+    errors = {"personality": [default_detail]}
+
+
+class IdempotencyKeyReused(APIException):
+    """409: the key was used for another message."""
+
+    status_code = 409
+    default_detail = "This key was sent with another message. Send each new message with a new key."
+    errors = {"Idempotency-Key": [default_detail]}

@@ -1,6 +1,8 @@
+"""Addresses below `/api/v1/`."""
+
 from django.urls import path
 
-from conversations.api import export, messages, views
+from conversations.api import messages, views
 
 ONE = "conversations/<uuid:id>/"
 
@@ -9,5 +11,5 @@ urlpatterns = [
     path(ONE, views.ConversationView.as_view(), name="conversation"),
     path(f"{ONE}upgrade/", views.UpgradeView.as_view(), name="conversation-upgrade"),
     path(f"{ONE}messages/", messages.MessageListView.as_view(), name="messages"),
-    path(f"{ONE}export/", export.ExportView.as_view(), name="conversation-export"),
+    path(f"{ONE}export/", messages.ExportView.as_view(), name="conversation-export"),
 ]

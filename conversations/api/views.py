@@ -1,14 +1,15 @@
-"""Conversations: begin, list, rename, upgrade, delete, take with you."""
+"""Conversations: begin, list, rename, upgrade and delete them."""
 
 from http import HTTPStatus
-from typing import Any
+from typing import cast
 from uuid import UUID
 
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema
-from rest_framework.generics import ListCreateAPIView
+from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
@@ -16,16 +17,20 @@ from rest_framework.views import APIView
 
 from accounts.authentication import lock_caller
 from conversations import pinning
-from conversations.api import conditions, rows
-from conversations.api.errors import PersonalityGone, PersonalityNotFound
-from conversations.api.serializers import ConversationSerializer, RenameSerializer
+from conversations.api import rows
+from conversations.api.serializers import (
+    ConversationSerializer,
+    PersonalityGone,
+    PersonalityNotFound,
+    RenameSerializer,
+)
 from conversations.models import Conversation
 from personalities.models import Personality
 from rest.conditional import IF_MATCH, IF_NONE_MATCH, respond, written
 from rest.query_parameters import KnownParameters
 
 
-class ConversationListView(ListCreateAPIView[Conversation]):
+class ConversationListView(ListAPIView[Conversation]):
     """The caller's conversations, the last used first."""
 
     serializer_class = ConversationSerializer
@@ -33,10 +38,13 @@ class ConversationListView(ListCreateAPIView[Conversation]):
     parameters = frozenset({"page", "page_size"})
 
     def get_queryset(self) -> QuerySet[Conversation]:
+        """The caller's own."""
         return Conversation.objects.owned_by(self.request.user)
 
-    def create(self, request: Request, *args: Any, **kwargs: Any) -> Any:
-        body = self.get_serializer(data=request.data)
+    @extend_schema(responses={201: ConversationSerializer})
+    def post(self, request: Request) -> HttpResponseBase:
+        """Begin a conversation with a personality as it is now."""
+        body = ConversationSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         given = body.validated_data
         config = Personality.objects.lookup(given["personality_name"], request.user).value
@@ -44,12 +52,14 @@ class ConversationListView(ListCreateAPIView[Conversation]):
             raise PersonalityNotFound(given["personality_name"])
         with transaction.atomic():
             lock_caller(request)
-            made = pinning.start(request.user, config, given.get("title", ""))
+            made = pinning.start(cast(User, request.user), config, given.get("title", ""))
         location = reverse("conversation", args=[made.pk], request=request)
         return written(rows.represent(made), HTTPStatus.CREATED, {"Location": location})
 
 
 class ConversationView(APIView):
+    """One conversation."""
+
     @extend_schema(responses={200: ConversationSerializer, 304: None}, parameters=[IF_NONE_MATCH])
     def get(self, request: Request, id: UUID) -> HttpResponseBase:
         """One conversation, without its messages."""
@@ -60,7 +70,7 @@ class ConversationView(APIView):
     def patch(self, request: Request, id: UUID) -> HttpResponseBase:
         """Rename it."""
         row = rows.locked(request, id)
-        conditions.check(request, row)
+        rows.check_unchanged(request, row)
         body = RenameSerializer(row, data=request.data, partial=True)
         body.is_valid(raise_exception=True)
         return written(rows.represent(body.save()))
@@ -70,18 +80,20 @@ class ConversationView(APIView):
     def delete(self, request: Request, id: UUID) -> Response:
         """Delete it with all its messages, for good."""
         row = rows.locked(request, id)
-        conditions.check(request, row)
+        rows.check_unchanged(request, row)
         row.delete()
         return Response(status=HTTPStatus.NO_CONTENT)
 
 
 class UpgradeView(APIView):
+    """The version a conversation is pinned to."""
+
     @extend_schema(request=None, responses=ConversationSerializer, parameters=[IF_MATCH])
     @transaction.atomic
     def post(self, request: Request, id: UUID) -> HttpResponseBase:
         """Go on with the personality as it is now."""
         row = rows.locked(request, id)
-        conditions.check(request, row)
+        rows.check_unchanged(request, row)
         try:
             pinning.upgrade(row)
         except pinning.PersonalityGone:

@@ -8,7 +8,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.db import connection, transaction
 
-from conversations import buffer
+from conversations import redis_list
 from conversations.models import Conversation, Message
 from conversations.recent import recent, sources
 from conversations.tests.talk import contents, in_redis, key_of, said, talk, turn
@@ -131,7 +131,7 @@ def test_recent__append_came_too_late__not_out_of_order(conversation: Conversati
     assert in_redis(redis, conversation) == with_one_lost  # for it does not follow
     before = Message.objects.get(position=24).pk
     for _ in range(2):
-        buffer.append(conversation.pk, [message.to_recent() for message in late], before)
+        redis_list.append(conversation.pk, [message.to_recent() for message in late], before)
         assert len(in_redis(redis, conversation)) == 20
     assert contents(conversation) == contents(conversation) == said(5, 14)
 
@@ -148,7 +148,7 @@ def test_recent__rebuilt_with_old_rows_by_a_slow_reader__not_believed(conversati
     talk(conversation, 1, 3)
     old = recent(conversation)
     turn(conversation, 4)
-    buffer.replace(conversation.pk, old)
+    redis_list.replace(conversation.pk, old)
     assert contents(conversation) == said(1, 4)
 
 

@@ -13,8 +13,8 @@ from django.contrib.auth.models import User
 from django.db import connection
 
 from conversations import pinning, recent, turns
-from conversations.buffer import LIMIT
 from conversations.models import Conversation, Message, Role
+from conversations.redis_list import LIMIT
 from conversations.turns import Draft
 from personalities.models import Personality
 from tests.faults.reads import Caught

@@ -198,7 +198,7 @@ def test_upgrade__personality_gone__409_names_it(owner: APIClient, address: str)
 def test_export__messages__all_in_order_as_they_are_read(
     owner: APIClient, address: str, conversation: Conversation, batch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("conversations.api.export.BATCH", batch)
+    monkeypatch.setattr("conversations.api.messages.EXPORT_BATCH", batch)
     talk(conversation, 1, 6)
     answer = owner.get(f"{address}export/")
     assert answer.json() == {
@@ -212,7 +212,7 @@ def test_export__messages__all_in_order_as_they_are_read(
 def test_export__deleted_meanwhile__404_and_not_half_of_it(
     owner: APIClient, address: str, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("conversations.api.export.BATCH", 2)
+    monkeypatch.setattr("conversations.api.messages.EXPORT_BATCH", 2)
     talk(conversation, 1, 3)
     asked: list[str] = []
 
