@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from tooling import environment, lock, servers
 from tooling.check import check
+from tooling.docs import docs
 from tooling.processes import foreground
 from tooling.run import run
 from tooling.suite import test
@@ -46,5 +47,6 @@ BY_NAME: dict[str, Callable[[list[str]], int]] = {
     "test": test,
     "check": check,
     "bench": bench,
+    "docs": docs,
     "manage": manage,
 }

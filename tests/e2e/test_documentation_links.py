@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import tomllib
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from functools import cache
@@ -101,3 +102,16 @@ def test_configuration_table__is_that_of_env_example() -> None:
 def test_decisions__each_is_listed_with_its_title(decision: Path) -> None:
     title = decision.read_text().splitlines()[0].partition(". ")[2]
     assert f"]({decision.name}) {title}" in pages.text("docs/decisions/README.md")
+
+
+def test_site__navigation__has_every_page_once() -> None:
+    text = (ROOT / "docs/site/zensical.toml").read_text()
+    listed = re.findall(r'"([^"]+\.md)"', text[text.index("nav = [") :])
+    published = [page for page in pages.names() if page.startswith("docs/") or "/" not in page]
+    assert sorted(listed) == sorted(published)
+
+
+def test_site__loads_nothing_from_elsewhere() -> None:
+    project = tomllib.loads((ROOT / "docs/site/zensical.toml").read_text())["project"]
+    assert project["theme"]["font"] is False
+    assert all((ROOT / script["path"]).exists() for script in project["extra"]["polyfills"])
