@@ -1,7 +1,7 @@
-"""Django under ASGI: a request is answered in one thread from beginning to end, and static files in none.
+"""Django under ASGI: each request is answered in one thread from beginning to end, and static files in none.
 
-Django's own handler makes a thread for each request, and goes there and back for each middleware: several times what
-it takes to answer.
+Django's own ASGI handler starts a thread for each request and changes threads for each synchronous middleware, which
+costs several times as much as answering. See docs/decisions/0006.
 """
 
 import asyncio
@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any
 
+from asgiref.typing import ASGIReceiveCallable, ASGIReceiveEvent
 from django.conf import settings
 from django.core import signals
 from django.core.exceptions import RequestAborted
@@ -19,20 +20,22 @@ from django.middleware.security import SecurityMiddleware
 from django.urls import set_script_prefix
 from servestatic.middleware import ServeStaticMiddleware
 
-from companion.pages import late_body, refused_content_type
+from companion.pages import body_timeout, unknown_charset
 
-BODY_SECONDS = 30.0  # no server ends a body that comes a byte at a time
-THREADS = 200  # more than wait for a silent PostgreSQL at a time: each of them for a few seconds
+BODY_SECONDS = 30.0  # servers do not end a body that arrives one byte at a time
+THREADS = 200  # more than can wait for a silent PostgreSQL at once, each for a few seconds
 
 
-class Coming:
-    """A body, until it is late: then Django is told that the caller hung up, for so it closes what it has read."""
+class BodyDeadline:
+    """Wraps `receive` until a body is late. Then Django is told that the caller disconnected, so it closes the body."""
 
-    def __init__(self, receive: Any) -> None:
+    def __init__(self, receive: ASGIReceiveCallable) -> None:
+        """The time runs from now on."""
         self.is_late = False
         self._receive, self._end = receive, asyncio.get_running_loop().time() + BODY_SECONDS
 
-    async def __call__(self) -> Any:
+    async def __call__(self) -> ASGIReceiveEvent:
+        """The next event, or a disconnect when the time is up."""
         try:
             async with asyncio.timeout_at(self._end):
                 return await self._receive()
@@ -42,30 +45,33 @@ class Coming:
 
 
 class Handler(ASGIHandler):
-    """Views and middleware are synchronous, each request in a thread of its own while it lasts."""
+    """The ASGI application. Views and middleware are synchronous and run in a thread that is theirs meanwhile."""
 
     def __init__(self) -> None:
+        """Load the middleware once; threads start when they are needed."""
         super().__init__()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="request")
         self._static = SecurityMiddleware(ServeStaticMiddleware(self._in_thread))  # type: ignore[arg-type]
 
     def load_middleware(self, is_async: bool = False) -> None:
+        """Synchronous, although Django asks for asynchronous middleware here."""
         super().load_middleware(is_async=False)
 
     def create_request(self, scope: Any, body_file: Any) -> Any:
-        """Django's, which breaks on a charset with NUL in it, written as %00."""
+        """A request or a refusal, as Django; which itself fails on a charset with NUL in it, spelled %00."""
         try:
             return super().create_request(scope, body_file)
         except ValueError:
-            return None, refused_content_type()
+            return None, unknown_charset()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        coming = Coming(receive)
+        """Read the body, answer, send."""
+        receive_in_time = BodyDeadline(receive)
         try:
-            body = await self.read_body(coming)
+            body = await self.read_body(receive_in_time)
         except RequestAborted:
-            if coming.is_late:
-                await self.send_response(late_body(), send)
+            if receive_in_time.is_late:
+                await self.send_response(body_timeout(), send)
             return
         with body:
             request, refusal = self.create_request(scope, body)
@@ -78,7 +84,7 @@ class Handler(ASGIHandler):
 
     async def _answer(self, request: ASGIRequest) -> HttpResponseBase:
         if request.path_info.startswith(settings.STATIC_URL):
-            return await self._static(request)  # type: ignore[misc, no-any-return]  # the stubs miss asynchronous ones
+            return await self._static(request)  # type: ignore[misc, no-any-return]  # the stubs lack asynchronous ones
         return await self._in_thread(request)
 
     async def _in_thread(self, request: ASGIRequest) -> HttpResponseBase:
@@ -86,12 +92,12 @@ class Handler(ASGIHandler):
         return await loop.run_in_executor(self._threads, copy_context().run, self._respond, request)
 
     def _respond(self, request: ASGIRequest) -> HttpResponseBase:
-        """Signals are sent here too: they give the thread's connections back."""
+        """Signals are sent here too: they return the thread's database connection to the pool."""
         set_script_prefix(get_script_prefix(request.scope))
         signals.request_started.send(sender=self.__class__, scope=request.scope)
         response = self.get_response(request)
         if response.streaming:
-            close_old_connections()  # the response itself is not read yet
+            close_old_connections()  # the response itself has not been read yet
         else:
             response.close()
         return response

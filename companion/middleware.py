@@ -1,3 +1,5 @@
+"""Middleware of our own: a time limit on the database, slashes, and the content security policy."""
+
 from collections.abc import Callable
 
 from django.conf import settings
@@ -10,34 +12,35 @@ from resilience.database import answer_within
 
 
 class DatabaseDeadlineMiddleware:
-    """No request waits for PostgreSQL for ever, be it frozen or a row locked: then it is 503, and nothing is written.
+    """Bounds how long a request waits for PostgreSQL, be it frozen or a row locked: then it is 503, nothing is written.
 
-    The caller is not waited for meanwhile: the body is there before, and the answer is sent after.
+    Waiting for the caller does not count: the body was read before, and the response is sent after.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        """Django's protocol."""
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """DATABASE_SECONDS for programs, DATABASE_ADMIN_SECONDS for people in the admin."""
         in_admin = request.path_info.startswith("/admin/")
         with answer_within(settings.DATABASE_ADMIN_SECONDS if in_admin else settings.DATABASE_SECONDS):
             return self.get_response(request)
 
 
 class SlashMiddleware(CommonMiddleware):
-    """Django's, but only a read is sent on to the address with a slash: a redirected POST arrives as a GET."""
+    """Redirects reads alone to the address with a slash: a redirected POST would arrive as a GET."""
 
     def should_redirect_with_slash(self, request: HttpRequest) -> bool:
+        """As Django decides, for GET and HEAD."""
         return request.method in {"GET", "HEAD"} and super().should_redirect_with_slash(request)
 
 
 class ContentSecurityPolicyMiddleware(MiddlewareMixin):
-    """Pages load nothing from elsewhere, nor send anything there. What programs read is no page.
-
-    A view may have said it for itself, and more strictly.
-    """
+    """Pages neither load anything from other sites nor send anything there. A view may set a stricter policy itself."""
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        """Adds the header to HTML; what programs read needs none."""
         if response.get("Content-Type", "").startswith("text/html"):
             response.headers.setdefault("Content-Security-Policy", settings.CONTENT_SECURITY_POLICY)
         return response

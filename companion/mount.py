@@ -1,50 +1,99 @@
-"""An application beside Django, at one path or below it; as safe as Django's middleware makes what comes from there."""
+"""Mounts an ASGI application beside Django, with the checks and headers of Django's security middleware."""
 
-from typing import Any
+from collections.abc import Mapping
+from functools import cache, lru_cache
+from io import BytesIO
 
-from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
+from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
+from django.core.exceptions import DisallowedHost
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpRequest, HttpResponse
+from django.middleware.clickjacking import XFrameOptionsMiddleware
+from django.middleware.security import SecurityMiddleware
 
-from companion.reader.answer import of_middleware
-from companion.reader.plain import comes_securely
+Headers = tuple[tuple[bytes, bytes], ...]
 
 
 class Mount:
-    """All below a path that ends with /, else that path alone. Requests that Django would refuse, or send to HTTPS, are
-    handed to it: it says so.
+    """Routes `path` to `application`: everything below it if it ends with a slash, else that one address.
+
+    A request that Django would refuse or redirect to HTTPS goes to `otherwise`, which is Django and says so.
     """
 
     def __init__(self, path: str, application: ASGI3Application, otherwise: ASGI3Application) -> None:
         self.path, self.application, self.otherwise = path, application, otherwise
 
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        is_secure = self._comes_securely(scope)
+        """Answer one request, or hand it on."""
+        is_secure = self._is_secure(scope)
         if is_secure is None:
             await self.otherwise(scope, receive, send)
         else:
-            await self.application(scope, receive, _with(of_middleware(is_secure), send))
+            await self.application(scope, receive, _with_headers(encoded(security_headers(is_secure)), send))
 
-    def _comes_securely(self, scope: Scope) -> bool | None:
-        if scope["type"] != "http" or not self._has(scope["path"].removeprefix(_root(scope))):
+    def _is_secure(self, scope: Scope) -> bool | None:
+        """None for a request that is not for this mount."""
+        if scope["type"] != "http" or not self._contains(path_below_root(scope["path"], scope.get("root_path"))):
             return None
-        headers = dict(scope["headers"])
         hosts = [value for name, value in scope["headers"] if name == b"host"]
-        host = hosts[0] if len(hosts) == 1 else None
-        return comes_securely(scope.get("scheme", "http"), host, headers.get(b"x-forwarded-proto"))
+        forwarded_proto = dict(scope["headers"]).get(b"x-forwarded-proto")
+        return is_secure_request(scope.get("scheme", "http"), hosts[0] if len(hosts) == 1 else None, forwarded_proto)
 
-    def _has(self, path: str) -> bool:
+    def _contains(self, path: str) -> bool:
         return path.startswith(self.path) if self.path.endswith("/") else path == self.path
 
 
-def _root(scope: Any) -> str:
-    return str(scope.get("root_path") or "")
+def path_below_root(path: str, root_path: str | None) -> str:
+    """The path as routes know it: without the prefix under which a proxy serves the whole application."""
+    return path.removeprefix(root_path or "")
 
 
-def _with(headers: dict[str, str], send: ASGISendCallable) -> ASGISendCallable:
-    added = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
+@lru_cache(maxsize=1000)
+def is_secure_request(scheme: str, host: bytes | None, forwarded_proto: bytes | None) -> bool | None:
+    """Whether Django considers such a request to have come by HTTPS; None if it would refuse or redirect it.
 
-    async def with_headers(event: Any) -> None:
+    `forwarded_proto` is the X-Forwarded-Proto header, which counts only if the settings trust the proxy.
+    """
+    given = {b"host": host, b"x-forwarded-proto": forwarded_proto}
+    headers = [(name, value) for name, value in given.items() if value is not None]
+    request = ASGIRequest({"method": "GET", "path": "/", "scheme": scheme, "headers": headers}, BytesIO())
+    if host is None or not _is_allowed_host(request) or SecurityMiddleware(_no_view).process_request(request):
+        return None
+    return request.is_secure()
+
+
+@cache
+def security_headers(is_secure: bool) -> dict[str, str]:
+    """What Django's middleware adds to every response."""
+    scheme = "https" if is_secure else "http"
+    request = ASGIRequest({"method": "GET", "path": "/", "scheme": scheme, "headers": []}, BytesIO())
+    response = XFrameOptionsMiddleware(_no_view).process_response(request, HttpResponse())
+    response = SecurityMiddleware(_no_view).process_response(request, response)
+    return {name: value for name, value in response.items() if name != "Content-Type"}
+
+
+def encoded(headers: Mapping[str, str]) -> Headers:
+    """Headers as ASGI wants them."""
+    return tuple((name.lower().encode(), value.encode("latin-1")) for name, value in headers.items())
+
+
+def _is_allowed_host(request: ASGIRequest) -> bool:
+    try:
+        request.get_host()
+    except DisallowedHost:
+        return False
+    return True
+
+
+def _no_view(request: HttpRequest) -> HttpResponse:
+    """Stands behind a middleware that is only asked for its own part."""
+    raise AssertionError
+
+
+def _with_headers(headers: Headers, send: ASGISendCallable) -> ASGISendCallable:
+    async def send_with_headers(event: ASGISendEvent) -> None:
         if event["type"] == "http.response.start":
-            event = {**event, "headers": [*event["headers"], *added]}
+            event = {**event, "headers": [*event["headers"], *headers]}
         await send(event)
 
-    return with_headers
+    return send_with_headers

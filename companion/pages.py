@@ -1,4 +1,4 @@
-"""The pages that belong to no app: the front page, and errors as JSON for programs, as a line for people."""
+"""Pages of no app: the home page, and errors, which are JSON for programs and one line of text for people."""
 
 import sys
 from http import HTTPStatus
@@ -7,58 +7,62 @@ from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
-from companion.probes import status
+from companion.monitoring import status
 from resilience.database import outage
 from rest.problems import RETRY_AFTER, problem_body
 
+PROBLEM = "application/problem+json"
+Errors = dict[str, list[str]]
+
 
 def home(request: HttpRequest) -> HttpResponse:
+    """Where to go from here, and how the service is doing."""
     return render(request, "home.html", {"status": status()})
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """handler400, which Django calls."""
     if isinstance(exception, DisallowedHost):
-        detail = "This is not the name of a host that is answered here."
+        detail = "This host name is not served here."
         return _error(request, HTTPStatus.BAD_REQUEST, detail, errors={"Host": [detail]})
     return _error(request, HTTPStatus.BAD_REQUEST, "The request could not be understood.")
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """handler403."""
     return _error(request, HTTPStatus.FORBIDDEN, "This is not allowed.")
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """handler404."""
     return _error(request, HTTPStatus.NOT_FOUND, "There is nothing at this address.")
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Django calls it while it handles the error, whether a view or a middleware raised it."""
+    """handler500: 503 with Retry-After when the database is at fault. Django calls it while it handles the error."""
     if detail := outage(sys.exception()):
-        answer = _error(request, HTTPStatus.SERVICE_UNAVAILABLE, f"{detail} Try again in a moment.")
-        answer["Retry-After"] = RETRY_AFTER
-        return answer
+        response = _error(request, HTTPStatus.SERVICE_UNAVAILABLE, f"{detail} Try again in a moment.")
+        response["Retry-After"] = RETRY_AFTER
+        return response
     return _error(request, HTTPStatus.INTERNAL_SERVER_ERROR, "Something broke here; it was logged.")
 
 
-def refused_content_type() -> HttpResponse:
-    detail = "The charset is not the name of one."
-    return _refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Content-Type", detail)
+def unknown_charset() -> HttpResponse:
+    """415, before there is a request."""
+    return _problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, {"Content-Type": ["The charset is unknown."]})
 
 
-def late_body() -> HttpResponse:
-    return _refused(HTTPStatus.REQUEST_TIMEOUT, "body", "The body did not arrive in time.")
+def body_timeout() -> HttpResponse:
+    """408, before there is a request."""
+    return _problem(HTTPStatus.REQUEST_TIMEOUT, {"body": ["The body did not arrive in time."]})
 
 
-def _refused(code: HTTPStatus, field: str, detail: str) -> HttpResponse:
-    """Where there is no request yet that could say in which form."""
-    body = problem_body(code, detail, errors={field: [detail]})
-    return JsonResponse(body, status=code, content_type="application/problem+json")
+def _problem(code: HTTPStatus, errors: Errors) -> HttpResponse:
+    ((detail,),) = errors.values()
+    return JsonResponse(problem_body(code, detail, errors=errors), status=code, content_type=PROBLEM)
 
 
-def _error(
-    request: HttpRequest, code: HTTPStatus, detail: str, *, errors: dict[str, list[str]] | None = None
-) -> HttpResponse:
+def _error(request: HttpRequest, code: HTTPStatus, detail: str, *, errors: Errors | None = None) -> HttpResponse:
     if request.path_info.startswith("/api/"):
-        body = problem_body(code, detail, errors=errors)
-        return JsonResponse(body, status=code, content_type="application/problem+json")
+        return JsonResponse(problem_body(code, detail, errors=errors), status=code, content_type=PROBLEM)
     return HttpResponse(f"{code} {code.phrase}. {detail}", status=code, content_type="text/plain; charset=utf-8")

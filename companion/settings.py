@@ -14,9 +14,7 @@ from django.templatetags.static import static
 from environs import Env, validate
 
 from companion import __version__
-from companion.llm_models import checked as checked_llm_models
-from companion.llm_url import checked as checked_llm_url
-from companion.redis_url import split_credentials
+from companion.environment import checked_llm_models, checked_llm_url, split_redis_url
 from rate_limits.gcra import parse_rate
 from resilience.database import DeadlineConnection
 
@@ -110,7 +108,7 @@ DATABASE_ADMIN_SECONDS = env.float("DATABASE_ADMIN_SECONDS", 30.0, validate=vali
 
 # ── Redis: copies of the truth ────────────────────────────────────────────────────────────────────────────────────────
 REDIS_ENABLED = env.bool("REDIS_ENABLED", True)
-REDIS_LOCATION, REDIS_USERNAME, REDIS_PASSWORD = split_credentials(env.str("REDIS_URL", "redis://127.0.0.1:6379/0"))
+REDIS_LOCATION, REDIS_USERNAME, REDIS_PASSWORD = split_redis_url(env.str("REDIS_URL", "redis://127.0.0.1:6379/0"))
 REDIS_KEY_PREFIX = env.str("REDIS_KEY_PREFIX", "")
 PERSONALITY_CACHE_SECONDS = env.int("PERSONALITY_CACHE_SECONDS", 86400, validate=validate.Range(1, 10**9))
 PERSONALITY_NEAR_ENTRIES = env.int("PERSONALITY_NEAR_ENTRIES", 10_000, validate=validate.Range(0))

@@ -5,14 +5,13 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from accounts.login import SignIn
 from chat.page import playground
-from companion import pages, probes
-from companion.metrics import MetricsView
+from companion import monitoring, pages
 
 urlpatterns = [
     path("", pages.home, name="home"),
-    path("livez", probes.livez, name="livez"),
-    path("readyz", probes.readyz, name="readyz"),
-    path("metrics", MetricsView.as_view(), name="metrics"),
+    path("livez", monitoring.livez, name="livez"),
+    path("readyz", monitoring.readyz, name="readyz"),
+    path("metrics", monitoring.MetricsView.as_view(), name="metrics"),
     path("admin/", admin.site.urls),
     path("accounts/login/", SignIn.as_view(next_page="playground"), name="login"),
     path("accounts/logout/", LogoutView.as_view(next_page="login"), name="logout"),

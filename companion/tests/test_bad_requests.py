@@ -9,9 +9,9 @@ import pytest
 from django.contrib.auth.models import User
 
 from accounts.models import ApiKey
-from companion.door import Door
+from companion.body_limits import BodyLimits
 from companion.handler import Handler
-from companion.reader import HotReader
+from companion.hot_read import HotReader
 from companion.tests.asking import HOST, PREFIX, Asking, Said, asked_by, request
 from personalities.models import Personality
 
@@ -21,7 +21,7 @@ GREETING = b'{"greeting": "Changed."}'
 
 @pytest.fixture(scope="module")
 def application() -> HotReader:
-    return HotReader(Door(Handler()))
+    return HotReader(BodyLimits(Handler()))
 
 
 @pytest.fixture

@@ -4,9 +4,7 @@ from typing import Any
 
 import pytest
 
-from companion.mount import Mount
-from companion.reader.answer import of_middleware
-from companion.reader.plain import comes_securely
+from companion.mount import Mount, is_secure_request, security_headers
 from companion.tests.asking import HOST, Asking, request
 
 
@@ -28,8 +26,8 @@ def _one_host(settings: Any) -> Any:
     """These settings are asked once."""
     settings.ALLOWED_HOSTS = [HOST]
     yield
-    comes_securely.cache_clear()
-    of_middleware.cache_clear()
+    is_secure_request.cache_clear()
+    security_headers.cache_clear()
 
 
 @pytest.mark.parametrize(

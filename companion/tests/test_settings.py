@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from companion.redis_url import split_credentials
+from companion.environment import split_redis_url
 
 REQUIRED = {
     "SECRET_KEY": "x" * 50,
@@ -100,7 +100,7 @@ def test_env_example__every_variable_that_is_read__stands_in_it() -> None:
     ],
 )
 def test_redis_url__credentials__taken_out(url: str, expected: tuple[str, str | None, str | None]) -> None:
-    assert split_credentials(url) == expected
+    assert split_redis_url(url) == expected
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
-"""Where callers' words and our key may go: only where the settings say, and they are read with suspicion."""
+"""Where users' messages and our key may go, and which language models an author may choose: read once, and loud."""
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from companion.llm_url import checked
+from companion.environment import checked_llm_url
 from companion.tests.test_settings import start
 
 URL = "https://api.openai.com/v1"
@@ -24,7 +24,7 @@ URL = "https://api.openai.com/v1"
     ],
 )
 def test_llm_url__https_or_this_machine__taken(url: str) -> None:
-    assert checked(url) == url
+    assert checked_llm_url(url) == url
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_llm_url__https_or_this_machine__taken(url: str) -> None:
 )
 def test_llm_url__anything_else__refused_without_showing_it(url: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="LLM_BASE_URL") as raised:
-        checked(url)
+        checked_llm_url(url)
     assert "hidden" not in str(raised.value)
 
 
@@ -88,3 +88,20 @@ def test_settings__chat__refused_by_name(name: str, value: str) -> None:
     assert result.returncode
     expected = "LLM_MODEL" if name == "LLM_BASE_URL" else name
     assert expected in result.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("", []), ("a", ["a"]), (" gpt-4.1-mini , @cf/meta/llama+x_1:8b,", ["gpt-4.1-mini", "@cf/meta/llama+x_1:8b"])],
+)
+def test_settings__llm_models__by_commas(value: str, expected: list[str]) -> None:
+    assert (
+        start("print(settings.LLM_MODELS)", LLM_BASE_URL=URL, LLM_MODEL="m", LLM_MODELS=value).stdout == f"{expected}\n"
+    )
+
+
+@pytest.mark.parametrize(("model", "models"), [("m", "a b"), ("m", "é"), ("m", "x" * 101), ("", "a")])
+def test_settings__llm_models__refused_by_name(model: str, models: str) -> None:
+    result = start(LLM_MODEL=model, LLM_MODELS=models)
+    assert result.returncode
+    assert "LLM_MODELS" in result.stderr.splitlines()[-1]

@@ -5,11 +5,10 @@ import pytest
 from django.contrib.auth.models import User
 
 from accounts.models import ApiKey
-from companion.door import Door
+from companion.body_limits import BodyLimits
 from companion.handler import Handler
-from companion.reader import HotReader
-from companion.reader.answer import of_middleware
-from companion.reader.plain import comes_securely
+from companion.hot_read import HotReader
+from companion.mount import is_secure_request, security_headers
 from companion.tests.asking import HOST, PREFIX, Asking, Headers, asked_by, request
 from personalities.models import Personality
 
@@ -47,8 +46,8 @@ def _one_host(settings: Any) -> Iterator[None]:
     """These settings are asked once."""
     settings.ALLOWED_HOSTS = [HOST]
     yield
-    comes_securely.cache_clear()
-    of_middleware.cache_clear()
+    is_secure_request.cache_clear()
+    security_headers.cache_clear()
 
 
 @pytest.fixture
@@ -64,7 +63,7 @@ def deployment(request: pytest.FixtureRequest, settings: Any) -> Headers:
 @pytest.fixture
 def django(deployment: Headers) -> Any:
     """The specification."""
-    return Door(Handler())
+    return BodyLimits(Handler())
 
 
 @pytest.fixture

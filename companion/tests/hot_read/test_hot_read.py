@@ -8,9 +8,9 @@ from django.contrib.auth.models import User
 
 from accounts import copies as verdicts
 from accounts.models import ApiKey
-from companion.reader import HotReader
+from companion.hot_read import HotReader
 from companion.tests.asking import PREFIX, Asking, asked_by, request
-from companion.tests.reader.conftest import Cast
+from companion.tests.hot_read.conftest import Cast
 from personalities.copies import copies
 from personalities.models import Personality
 

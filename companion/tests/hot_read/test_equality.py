@@ -7,9 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from companion.reader import HotReader
+from companion.hot_read import HotReader
 from companion.tests.asking import HOST, PREFIX, Asking, Headers, asked_by, request
-from companion.tests.reader.conftest import NAMES, Cast
+from companion.tests.hot_read.conftest import NAMES, Cast
 
 SPELLINGS = [*NAMES, "Elara", " elara", "ｅｌａｒａ", "elara\n", "resolve", "*", "", "..", "a" * 101, "ﬀ", "\x00", "ſ"]
 ENDS = ["/", "/", "/id/", "/id/", "", "/id", "//", "/id//", "/ID/", "/x/", "/id/x"]

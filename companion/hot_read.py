@@ -1,0 +1,139 @@
+"""The hot read: a personality that is in this process's memory is answered before Django sees the request.
+
+The views of `personalities.api` are the specification; what is answered here is byte for byte what they would answer.
+Only a plain GET or HEAD with an API key that is in memory too is answered here. Anything else goes on to Django.
+"""
+
+from functools import cache, lru_cache
+from typing import NamedTuple
+
+from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
+from django.http import HttpRequest
+from django.urls import reverse
+
+from accounts.copies import near as near_user
+from coherence.answer import Answer as Lookup
+from coherence.cache import may_answer
+from companion.mount import Headers, encoded, is_secure_request, security_headers
+from personalities.api.views import PersonalityDetailView, PersonalityIdView
+from personalities.config import PersonalityConfig
+from personalities.copies import near
+from rest.conditional import provenance_headers
+
+View = type[PersonalityDetailView] | type[PersonalityIdView]
+VIEWS: dict[str, View] = {"": PersonalityDetailView, "id/": PersonalityIdView}  # by what follows the name in the path
+METHODS = {"GET", "HEAD"}
+MAX_PATH = 500  # characters; a longer path is left to Django, and not remembered here
+ACCEPTED = {b"*/*", b"application/json", b"application/json, text/plain, */*"}  # what HTTP clients send
+# Each of these may change the answer: a session, a condition, a body that is refused.
+DECIDING_HEADERS = frozenset(
+    {b"cookie", b"if-match", b"if-modified-since", b"if-unmodified-since", b"content-length", b"transfer-encoding"}
+)
+
+
+class PlainRead(NamedTuple):
+    """A request about which it is certain what Django would do with it."""
+
+    name: str  # of the personality, as given
+    key: bytes  # the API key, as given
+    etag: bytes | None  # of what the caller has
+    form: tuple[View, bool]  # which view, and whether the request came by HTTPS
+
+
+class Response(NamedTuple):
+    """A complete HTTP response."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+
+class Responses(NamedTuple):
+    """Both responses to a read of one configuration, kept with it."""
+
+    etag: bytes
+    ok: Response
+    not_modified: Response
+
+
+class HotReader:
+    """Wraps an ASGI application. It runs in the server's event loop: no I/O, no waiting, no lock."""
+
+    def __init__(self, application: ASGI3Application) -> None:
+        """`application` answers everything that is not a hot read."""
+        self.application = application
+        self._prefix = reverse("personalities")
+
+    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        """Answer from memory, or hand the request on unchanged."""
+        response = self.find(scope) if scope["type"] == "http" else None
+        if response is None:
+            await self.application(scope, receive, send)
+            return
+        # A list of its own for each request: whoever wraps `send` may append to it.
+        headers = [*response.headers]
+        await send({"type": "http.response.start", "status": response.status, "headers": headers, "trailers": False})
+        await send({"type": "http.response.body", "body": response.body, "more_body": False})
+
+    def find(self, scope: HTTPScope) -> Response | None:
+        """The response, if the request is a plain read and all it needs is in memory and current; else None."""
+        read = plain_read(scope, self._prefix)
+        if read is None or not may_answer():
+            return None
+        user = near_user(read.key)
+        config = near(read.name, user) if user is not None else None
+        return _respond(config, read) if config else None
+
+
+def plain_read(scope: HTTPScope, prefix: str) -> PlainRead | None:
+    """Parse a read below the path `prefix`; None for any other request, and for one that is not plain."""
+    target = _target(scope["path"], prefix) if len(scope["path"]) <= MAX_PATH else None
+    if target is None or scope["method"] not in METHODS:
+        return None
+    if scope.get("query_string") or scope.get("root_path"):  # servers may omit both, and the scheme
+        return None
+    pairs = [*scope["headers"]]
+    headers = dict(pairs)
+    if len(headers) < len(pairs) or not DECIDING_HEADERS.isdisjoint(headers):  # some header stands there twice
+        return None
+    is_secure = is_secure_request(scope.get("scheme", "http"), headers.get(b"host"), headers.get(b"x-forwarded-proto"))
+    authorization = headers.get(b"authorization", b"")
+    if is_secure is None or authorization[:7] != b"Bearer " or headers.get(b"accept", b"*/*") not in ACCEPTED:
+        return None
+    name, view = target
+    return PlainRead(name, authorization[7:], headers.get(b"if-none-match"), (view, is_secure))
+
+
+@lru_cache(maxsize=1000)
+def _target(path: str, prefix: str) -> tuple[str, View] | None:
+    """The personality's name as given, and the view."""
+    name, slash, rest = path.removeprefix(prefix).partition("/")
+    view = VIEWS.get(rest) if slash and path.startswith(prefix) else None
+    return (name, view) if view else None
+
+
+def _respond(config: PersonalityConfig, read: PlainRead) -> Response | None:
+    """None if the caller has other ETags: it takes Django to parse a list of them."""
+    responses: Responses = config.made_of_it.get(read.form) or _make_responses(config, *read.form)
+    if read.etag is None:
+        return responses.ok
+    return responses.not_modified if read.etag == responses.etag else None
+
+
+def _make_responses(config: PersonalityConfig, view: View, is_secure: bool) -> Responses:
+    found = view.represent(config)
+    headers = found.headers | _view_headers(view) | security_headers(is_secure)  # type: ignore[arg-type]  # hashable
+    ok = Response(200, encoded(headers | {"Content-Length": str(len(found.body))}), found.body)
+    del headers["Content-Type"]
+    not_modified = Response(304, encoded(headers | {"Content-Length": "0"}), b"")
+    responses = Responses(found.etag.encode(), ok, not_modified)
+    config.made_of_it[view, is_secure] = responses
+    return responses
+
+
+@cache
+def _view_headers(view: View) -> dict[str, str]:
+    """What the view says with every personality that it finds in memory."""
+    instance = view()
+    instance.setup(HttpRequest())  # from here on it also knows HEAD
+    return provenance_headers([Lookup(None, "near")]) | {"Allow": ", ".join(instance.allowed_methods)}

@@ -1,0 +1,97 @@
+"""What orchestrators and Prometheus ask: /livez, /readyz and /metrics."""
+
+from typing import TypedDict
+
+from django.conf import settings
+from django.db import Error, connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.cache import never_cache
+from drf_spectacular.utils import extend_schema
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from coherence.feed import feed
+from coherence.listener import listener
+from companion import __version__
+from personalities.cache import inventory
+from resilience.database import answer_within
+
+PROBE_SECONDS = 2  # how long /readyz waits for PostgreSQL
+
+
+class Status(TypedDict):
+    """The body of /readyz."""
+
+    status: str  # ready, degraded or not ready
+    postgresql: str  # ok or unreachable
+    redis: str  # ok, off or unreachable
+    changes: str  # followed, or not followed: then copies are served unverified
+
+
+@never_cache
+def livez(request: HttpRequest) -> JsonResponse:
+    """200 while this process answers. Touches nothing, so that a slow database never gets the process killed."""
+    return JsonResponse({"status": "alive"})
+
+
+@never_cache
+def readyz(request: HttpRequest) -> JsonResponse:
+    """200 while lookups are answered, else 503; open to everybody, and names no hosts.
+
+    "degraded" is 200 too: without PostgreSQL copies are still served, and no load balancer should take that away. Redis
+    is reported but not required.
+    """
+    now = status()
+    return JsonResponse(now, status=503 if now["status"] == "not ready" else 200)
+
+
+def status() -> Status:
+    """How this process is doing. Asks PostgreSQL and Redis, each for at most a few seconds."""
+    postgresql = _postgresql()
+    listener.ensure()
+    word = "ready" if postgresql == "ok" else "degraded" if _serves_copies() else "not ready"
+    changes = "followed" if feed.in_touch else "not followed"
+    return {"status": word, "postgresql": postgresql, "redis": inventory.state(), "changes": changes}
+
+
+class PlainTextRenderer(JSONRenderer):
+    """Satisfies a scraper's Accept header; errors are JSON all the same."""
+
+    media_type = "text/plain"
+    format = "txt"
+
+
+class MetricsView(APIView):
+    """Metrics of this process, for any valid key: a user of its own without rights is enough."""
+
+    renderer_classes = (*APIView.renderer_classes, PlainTextRenderer)
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request) -> HttpResponse:
+        """All metrics in Prometheus's text format."""
+        # Imported here: prometheus-client makes every start 50 ms slower, and most processes are never scraped.
+        from prometheus_client import CONTENT_TYPE_LATEST, Info, generate_latest
+
+        from chat.metrics import ChatCollector
+        from coherence.metrics import registry
+        from conversations.metrics import ConversationsCollector
+
+        metrics = registry()
+        metrics.register(ChatCollector())
+        metrics.register(ConversationsCollector())
+        Info("companion_build", "The release that answers.", registry=metrics).info({"version": __version__})
+        return HttpResponse(generate_latest(metrics), content_type=CONTENT_TYPE_LATEST)
+
+
+def _postgresql() -> str:
+    try:
+        with answer_within(PROBE_SECONDS), connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except Error:
+        return "unreachable"
+    return "ok"
+
+
+def _serves_copies() -> bool:
+    return feed.age <= settings.PERSONALITY_STALE_IF_ERROR_SECONDS
