@@ -16,24 +16,44 @@ from coherence.cache import CoherentCache
 from coherence.feed import feed
 from coherence.listener import listener
 from resilience.clock import clock
+from tests.fast_database import drop_template, empty_tables_quickly, use_template
 from tooling.processes import SupervisedServer
 from tooling.redis import start as start_redis
 
 RUN = os.environ.setdefault("COMPANION_TEST_RUN", secrets.token_hex(4))  # xdist's workers inherit it
+TEMPLATE = f"test_companion_{RUN}_template"
 
 
 def pytest_configure() -> None:
+    """Give this process a database and keys of its own, and make what every test does cheap."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = f"test_companion_{RUN}"
     settings.REDIS_KEY_PREFIX = settings.CACHES["default"]["KEY_PREFIX"] = f"test:{RUN}:{worker}:"
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one takes half a second
+    empty_tables_quickly()
 
 
-@pytest.fixture
+def pytest_unconfigure() -> None:
+    """Drop the template, once the processes that were cloned from it have ended."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        drop_template(TEMPLATE)
+
+
+@pytest.fixture(scope="session")
 def redis() -> Iterator[Any]:
-    """A client of the Redis under test, as patient as redis-cli: the service's own gives up after 0.1 s."""
+    """Return a client of the Redis under test that waits as long as redis-cli: the service's gives up after 0.1 s."""
     with Redis.from_url(os.environ["REDIS_URL"]) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Migrate once, where several processes test."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        with django_db_blocker.unblock():
+            use_template(tmp_path_factory.getbasetemp().parent, TEMPLATE)
 
 
 @pytest.fixture(scope="session")
