@@ -73,7 +73,7 @@ def _make(name: str) -> None:
     tested["NAME"] = name
     connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
     connection.close()
-    connection.close_pool()
+    connection.close_pool()  # type: ignore[attr-defined]  # of the PostgreSQL backend
     tested["NAME"] = before
     settings.DATABASES["default"]["NAME"] = connection.settings_dict["NAME"] = own
 
