@@ -1,4 +1,4 @@
-"""The application behind a real server and before a real one: uvicorn here, a language model's there."""
+"""The application on a real server, uvicorn, in front of a real one that stands for the language model's."""
 
 import socket
 import threading
@@ -27,13 +27,14 @@ SHORT = Deadlines(connect=0.5, first_byte=0.5, idle=0.5, total=1.0)
 
 @pytest.fixture
 def model() -> Iterator[ModelServer]:
+    """The language model's server."""
     with model_server.running() as server:
         yield server
 
 
 @contextmanager
 def served(application: Any) -> Iterator[str]:
-    """Its address while it runs."""
+    """Serves the application while the context lasts. The value is its base URL for OpenAI's clients."""
     server = uvicorn.Server(
         uvicorn.Config(application, log_level="warning", lifespan="off", ws="none", timeout_graceful_shutdown=5)
     )
@@ -50,7 +51,7 @@ def served(application: Any) -> Iterator[str]:
 
 @pytest.fixture
 def key(transactional_db: None) -> str:
-    """Of ursula, who has a mira of her own; elara is everybody's, isla is served to nobody."""
+    """An API key of ursula. She owns mira, otto owns nora, elara is global, and isla is global and inactive."""
     ursula = User.objects.create_user("ursula")
     Personality.objects.create(personality_name="elara", archetype="wise_mentor", backstory="Bridges. {{7*7}}")
     Personality.objects.create(personality_name="isla", is_active=False)
@@ -60,6 +61,7 @@ def key(transactional_db: None) -> str:
 
 
 def upstream(model: ModelServer, deadlines: Deadlines = SHORT) -> UpstreamBackend:
+    """A backend that asks this server."""
     return UpstreamBackend(model.url, SECRET, "big-model", deadlines)
 
 
@@ -68,7 +70,7 @@ Client = Callable[..., openai.OpenAI]
 
 @pytest.fixture
 def client(key: str) -> Iterator[Client]:
-    """OpenAI's, of an application that is served while the test lasts."""
+    """Makes OpenAI clients, each of an application of its own that is served while the test lasts."""
     with ExitStack() as stack:
 
         def make(backend: Backend | None = None, **options: Any) -> openai.OpenAI:
@@ -80,5 +82,5 @@ def client(key: str) -> Iterator[Client]:
 
 @pytest.fixture
 def talk(client: Client, model: ModelServer) -> openai.OpenAI:
-    """To the language model, which has little time."""
+    """An OpenAI client of an application that asks the language model, with short timeouts."""
     return client(upstream(model))

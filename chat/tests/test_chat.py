@@ -1,4 +1,4 @@
-"""A turn, as OpenAI's client sees it and as the language model does."""
+"""A chat as OpenAI's client sees it, and as the language model does."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ from chat.backends.choose import UnconfiguredBackend
 from chat.backends.console import HEADING
 from chat.limits import Admission
 from chat.metrics import ChatCollector
-from chat.tests import model_server as moods
+from chat.tests import model_server
 from chat.tests.conftest import SECRET, Client
 from chat.tests.model_server import ModelServer
 from personalities.models import Personality
@@ -43,17 +43,17 @@ def test_chat__stream__pieces_in_order(talk: openai.OpenAI) -> None:
     assert events[-1].choices[0].finish_reason == "stop"
 
 
-def test_chat__language_model__hears_our_prompt_first_and_what_is_allowed(
+def test_chat__language_model__gets_our_prompt_first_and_the_parameters(
     talk: openai.OpenAI, model: ModelServer
 ) -> None:
     talk.chat.completions.create(
         model="elara", messages=HELLO, temperature=0.5, max_tokens=9, stop=["x"], seed=3, n=1, tools=[], user="u"
     )
-    headers, asked = model.asked[0]
+    headers, body = model.requests[0]
     prompt = assemble(Personality.objects.get_config("elara")).text
     assert "{{7*7}}" in prompt
-    assert asked.pop("messages") == [{"role": "system", "content": prompt}, *HELLO]
-    assert asked == {"model": "big-model", "temperature": 0.5, "max_tokens": 9, "stop": ["x"], "seed": 3, "user": "u"}
+    assert body.pop("messages") == [{"role": "system", "content": prompt}, *HELLO]
+    assert body == {"model": "big-model", "temperature": 0.5, "max_tokens": 9, "stop": ["x"], "seed": 3, "user": "u"}
     assert headers["authorization"] == f"Bearer {SECRET}"
 
 
@@ -61,7 +61,7 @@ def test_chat__edited__the_next_turn_is_with_the_new_prompt(talk: openai.OpenAI,
     talk.chat.completions.create(model="elara", messages=HELLO)
     Personality.objects.filter(personality_name="elara").update(backstory="Clocks.")
     talk.chat.completions.create(model="elara", messages=HELLO)
-    assert "Clocks." in model.asked[1][1]["messages"][0]["content"]
+    assert "Clocks." in model.requests[1][1]["messages"][0]["content"]
 
 
 def test_chat__answer_sent_back_as_it_came__accepted(talk: openai.OpenAI) -> None:
@@ -92,7 +92,9 @@ def test_chat__postgresql_away__503_in_the_same_shape(
 
 def test_metrics__answers_retries_and_cuts__counted(talk: openai.OpenAI, model: ModelServer) -> None:
     before = sampled()
-    model.mood = moods.in_turn(moods.status("503 Busy"), moods.streaming(moods.chunk("Hel")))
+    model.behaviour = model_server.in_sequence(
+        model_server.status("503 Busy"), model_server.streaming(model_server.chunk("Hel"))
+    )
     with pytest.raises(openai.APIError):
         list(talk.chat.completions.create(model="elara", messages=HELLO, stream=True))
     wait_until(lambda: sampled()["streams{}"] == 0 and sampled() != before)
@@ -155,7 +157,7 @@ def test_limits__refused__429_with_retry_after_and_the_model_not_asked(
     said = raised.value.response.headers
     assert (raised.value.code, said["retry-after"], said["ratelimit-limit"]) == ("rate_limit_exceeded", "3", "30")
     assert seen == [key[4:12]]
-    assert not model.asked
+    assert not model.requests
 
 
 def test_console__asked__the_prompt_and_that_it_is_one(client: Client) -> None:
@@ -179,7 +181,7 @@ def test_console__talks_on__earlier_answers_in_short(client: Client) -> None:
     assert answer.count(f"[assistant]\n{HEADING} ...\n") == 9
 
 
-def test_absent__asked__503_that_says_what_to_set(client: Client) -> None:
+def test_unconfigured__asked__503_that_says_what_to_set(client: Client) -> None:
     for stream in (True, False):
         with pytest.raises(openai.InternalServerError, match="LLM_BASE_URL") as raised:
             client(UnconfiguredBackend()).chat.completions.create(model="elara", messages=HELLO, stream=stream)

@@ -1,4 +1,4 @@
-"""Who answers, as the settings say; and that the key goes nowhere but there."""
+"""The backend that the settings choose; and that the language model's key is sent to its server only."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ from django.test import Client as Browser
 from chat.backends.choose import UnconfiguredBackend, choose_backend
 from chat.backends.console import ConsoleBackend
 from chat.backends.upstream import Deadlines, UpstreamBackend
-from chat.tests import model_server as moods
+from chat.tests import model_server
 from chat.tests.conftest import SECRET
 from chat.tests.model_server import ModelServer
 from chat.tests.test_model_failures import whole
@@ -27,24 +27,24 @@ from chat.tests.test_model_failures import whole
         ("console", "http://127.0.0.1:1", ConsoleBackend),
     ],
 )
-def test_chosen__by_the_settings(settings: Any, backend: str, url: str, expected: type) -> None:
+def test_choose_backend__settings__decide(settings: Any, backend: str, url: str, expected: type) -> None:
     settings.CHAT_BACKEND, settings.LLM_BASE_URL, settings.LLM_MODEL = backend, url, "m"
     assert isinstance(choose_backend(), expected)
 
 
 @pytest.fixture
 def other() -> Iterator[ModelServer]:
-    with moods.running() as server:
+    with model_server.running() as server:
         yield server
 
 
 def test_upstream__redirected__the_key_stays_here(talk: openai.OpenAI, model: ModelServer, other: ModelServer) -> None:
     for status in ("301 Moved", "307 Moved", "308 Moved"):
-        model.mood = moods.status(status, more=f"Location: {other.url}/chat/completions\r\n")
+        model.behaviour = model_server.status(status, more=f"Location: {other.url}/chat/completions\r\n")
         with pytest.raises(openai.InternalServerError):
             whole(talk)
-    assert model.asked[0][0]["authorization"] == f"Bearer {SECRET}"
-    assert not other.asked
+    assert model.requests[0][0]["authorization"] == f"Bearer {SECRET}"
+    assert not other.requests
 
 
 def test_upstream__proxy_in_the_environment__not_used(
@@ -58,15 +58,20 @@ def test_upstream__proxy_in_the_environment__not_used(
     answer = asyncio.run(backend.complete({"messages": []}))
     message: Any = answer["choices"][0]["message"]
     assert message["content"] == "Hello there."
-    assert not other.asked
+    assert not other.requests
 
 
 def test_upstream__fails__the_key_and_what_it_said_stand_in_no_answer(
     talk: openai.OpenAI, model: ModelServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     said = json.dumps({"error": {"message": f"bad key {SECRET}", "code": SECRET}}).encode()
-    for mood in (moods.status("401 No", said), moods.status("400 No", said), moods.reset, moods.silent):
-        model.mood = mood
+    for behaviour in (
+        model_server.status("401 No", said),
+        model_server.status("400 No", said),
+        model_server.reset,
+        model_server.silent,
+    ):
+        model.behaviour = behaviour
         with pytest.raises(openai.APIStatusError) as raised:
             whole(talk)
         assert SECRET not in str(raised.value)

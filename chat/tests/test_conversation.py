@@ -1,4 +1,4 @@
-"""A conversation that is kept here: what was said is sent along, what is answered is kept, both once."""
+"""A stored conversation: earlier messages are sent along, and each turn is stored once."""
 
 import json
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import openai
 import pytest
 from django.contrib.auth.models import User
 
-from chat.tests import model_server as moods
+from chat.tests import model_server
 from chat.tests.conftest import Client
 from chat.tests.model_server import ModelServer
 from conversations import pinning, turns
@@ -39,7 +39,7 @@ def say(talk: openai.OpenAI, conversation: Conversation) -> Say:
     return send
 
 
-def kept(conversation: Conversation) -> list[tuple[str, str]]:
+def stored(conversation: Conversation) -> list[tuple[str, str]]:
     return list(conversation.messages.order_by("position").values_list("role", "content"))
 
 
@@ -51,11 +51,11 @@ def test_turn__second__what_was_said_is_sent_along(
         answer = say(text, stream=stream)
         if stream:
             list(answer)
-    said = [(message["role"], message["content"]) for message in model.asked[1][1]["messages"][1:]]
+    said = [(message["role"], message["content"]) for message in model.requests[1][1]["messages"][1:]]
     first = [("user", "One."), ("assistant", "Hello there.")]
     assert said == [*first, ("user", "Two.")]
-    assert kept(conversation) == [*first, ("user", "Two."), ("assistant", "Hello there.")]
-    assert "metadata" not in model.asked[0][1]
+    assert stored(conversation) == [*first, ("user", "Two."), ("assistant", "Hello there.")]
+    assert "metadata" not in model.requests[0][1]
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -69,41 +69,41 @@ def test_turn__sent_again_with_its_key__the_same_answer_and_nobody_asked(
     else:
         again = say("One.", "turn-1")
         text, usage = again.choices[0].message.content, again.usage
-    assert (text, usage.total_tokens, len(model.asked), len(kept(conversation))) == ("Hello there.", 0, 1, 2)
+    assert (text, usage.total_tokens, len(model.requests), len(stored(conversation))) == ("Hello there.", 0, 1, 2)
 
 
 def at_once(model: ModelServer, first: Callable[[], Any], second: Callable[[], Any]) -> tuple[Any, Any]:
-    """The second asks the language model too, before the first is answered."""
-    model.mood = moods.each_differently
+    """The second request reaches the language model too, before the first is answered."""
+    model.behaviour = model_server.answer_each_differently
     with ThreadPoolExecutor() as pool:
         one = pool.submit(first)
-        wait_until(lambda: model.counted["waiting"] == 1)
+        wait_until(lambda: model.counts["waiting"] == 1)
         other = pool.submit(second)
-        wait_until(lambda: model.counted["waiting"] == 2)
-        model.let_go()
+        wait_until(lambda: model.counts["waiting"] == 2)
+        model.release_all()
         return one.exception() or one.result(), other.exception() or other.result()
 
 
-def test_turn__sent_twice_at_a_time__both_told_the_answer_that_is_kept(
+def test_turn__sent_twice_at_a_time__both_get_the_stored_answer(
     say: Say, model: ModelServer, conversation: Conversation
 ) -> None:
     answers = at_once(model, lambda: say("One.", "turn-1"), lambda: say("One.", "turn-1"))
-    ((_, said), (_, answer)) = kept(conversation)
+    ((_, said), (_, answer)) = stored(conversation)
     assert said == "One."
     assert [told.choices[0].message.content for told in answers] == [answer, answer]
 
 
-def test_turn__sent_twice_at_a_time_and_streamed__whoever_heard_another_answer_is_told(
+def test_turn__sent_twice_at_a_time_and_streamed__a_caller_with_another_answer_gets_an_error(
     say: Say, model: ModelServer, conversation: Conversation
 ) -> None:
     def listen() -> str:
         return "".join(event.choices[0].delta.content or "" for event in say("One.", "turn-1", stream=True))
 
     answers = at_once(model, listen, listen)
-    (_, (_, answer)) = kept(conversation)
+    (_, (_, answer)) = stored(conversation)
     (error,) = [told for told in answers if told != answer]
     assert (error.code, error.param) == ("answered_otherwise", "idempotency-key")
-    assert (listen(), len(kept(conversation))) == (answer, 2)
+    assert (listen(), len(stored(conversation))) == (answer, 2)
 
 
 def test_turn__another_message_with_its_key_at_the_same_time__409(
@@ -111,7 +111,7 @@ def test_turn__another_message_with_its_key_at_the_same_time__409(
 ) -> None:
     answers = at_once(model, lambda: say("One.", "turn-1"), lambda: say("Two.", "turn-1"))
     assert [told.code for told in answers if isinstance(told, openai.ConflictError)] == ["idempotency_key_reused"]
-    assert len(kept(conversation)) == 2
+    assert len(stored(conversation)) == 2
 
 
 def test_turn__another_message_with_its_key__409(say: Say, conversation: Conversation) -> None:
@@ -119,53 +119,57 @@ def test_turn__another_message_with_its_key__409(say: Say, conversation: Convers
     with pytest.raises(openai.ConflictError) as raised:
         say("Two.", "turn-1")
     assert raised.value.param == "idempotency-key"
-    assert len(kept(conversation)) == 2
+    assert len(stored(conversation)) == 2
 
 
-def test_turn__the_model_fails__nothing_is_kept(say: Say, model: ModelServer, conversation: Conversation) -> None:
-    model.mood = moods.status("500 Oops")
+def test_turn__the_model_fails__nothing_is_stored(say: Say, model: ModelServer, conversation: Conversation) -> None:
+    model.behaviour = model_server.status("500 Oops")
     with pytest.raises(openai.InternalServerError):
         say("One.", "turn-1")
-    assert kept(conversation) == []
-    model.mood = moods.speak
+    assert stored(conversation) == []
+    model.behaviour = model_server.answer
     say("One.", "turn-1")
-    assert len(kept(conversation)) == 2
+    assert len(stored(conversation)) == 2
 
 
-def test_turn__its_caller_hangs_up__the_model_is_let_go_and_nothing_is_kept(
+def test_turn__its_caller_hangs_up__the_model_is_let_go_and_nothing_is_stored(
     say: Say, model: ModelServer, conversation: Conversation
 ) -> None:
-    model.mood = moods.wait_for_release
+    model.behaviour = model_server.wait_for_release
     answer = say("One.", stream=True)
     assert next(iter(answer)).choices[0].delta.content
     answer.close()
     wait_until(lambda: model.connections == 0, 2)
-    assert kept(conversation) == []
+    assert stored(conversation) == []
 
 
-def test_turn__its_caller_heard_the_finish__kept_already(
+def test_turn__its_caller_has_the_last_chunk__stored_already(
     say: Say, model: ModelServer, conversation: Conversation
 ) -> None:
-    model.mood = moods.streaming(moods.chunk("Hello "), moods.chunk("there.", "stop"), then=moods.silent)
+    model.behaviour = model_server.streaming(
+        model_server.chunk("Hello "), model_server.chunk("there.", "stop"), then=model_server.silent
+    )
     answer = say("One.", stream=True)
     assert any(event.choices[0].finish_reason for event in answer)
-    assert kept(conversation) == [("user", "One."), ("assistant", "Hello there.")]
+    assert stored(conversation) == [("user", "One."), ("assistant", "Hello there.")]
     answer.close()
 
 
-def test_turn__system_messages__heard_but_not_kept(say: Say, model: ModelServer, conversation: Conversation) -> None:
-    asked = [{"role": role, "content": f"I am {role}."} for role in ("system", "developer", "user")]
-    say("", messages=asked)
-    assert model.asked[0][1]["messages"][1:] == asked
-    assert kept(conversation) == [("user", "I am user."), ("assistant", "Hello there.")]
-
-
-def test_turn__answer_that_is_no_text_to_postgresql__kept_without_that(
+def test_turn__system_messages__passed_on_but_not_stored(
     say: Say, model: ModelServer, conversation: Conversation
 ) -> None:
-    model.mood = moods.status("200 OK", moods.completion("a\0b"))
+    messages = [{"role": role, "content": f"I am {role}."} for role in ("system", "developer", "user")]
+    say("", messages=messages)
+    assert model.requests[0][1]["messages"][1:] == messages
+    assert stored(conversation) == [("user", "I am user."), ("assistant", "Hello there.")]
+
+
+def test_turn__answer_that_is_no_text_to_postgresql__stored_without_that(
+    say: Say, model: ModelServer, conversation: Conversation
+) -> None:
+    model.behaviour = model_server.status("200 OK", model_server.completion("a\0b"))
     say("One.")
-    assert kept(conversation)[1] == ("assistant", "a\ufffdb")
+    assert stored(conversation)[1] == ("assistant", "a\ufffdb")
 
 
 @pytest.mark.parametrize("last", [{}, {"delta": None}, {"delta": {"content": None}}, {"delta": {"content": 7}}])
@@ -173,9 +177,11 @@ def test_turn__the_last_choice_has_no_text__what_came_before_is_kept(
     say: Say, model: ModelServer, conversation: Conversation, last: dict[str, Any]
 ) -> None:
     end = json.dumps({"object": "chat.completion.chunk", "choices": [{"index": 0, "finish_reason": "stop"} | last]})
-    model.mood = moods.streaming(moods.chunk("Hello there."), f"data: {end}\n\ndata: [DONE]\n\n".encode())
+    model.behaviour = model_server.streaming(
+        model_server.chunk("Hello there."), f"data: {end}\n\ndata: [DONE]\n\n".encode()
+    )
     list(say("One.", stream=True))
-    assert kept(conversation) == [("user", "One."), ("assistant", "Hello there.")]
+    assert stored(conversation) == [("user", "One."), ("assistant", "Hello there.")]
 
 
 def test_turn__edited_meanwhile__still_the_version_that_it_began_with(
@@ -184,14 +190,14 @@ def test_turn__edited_meanwhile__still_the_version_that_it_began_with(
     before = assemble(Personality.objects.get_config("elara")).text
     Personality.objects.filter(personality_name="elara").update(backstory="Another.")
     say("One.")
-    assert model.asked[0][1]["messages"][0]["content"] == before
+    assert model.requests[0][1]["messages"][0]["content"] == before
 
 
 @pytest.mark.parametrize("name", ["elara", "Vega"])
 def test_turn__renamed_meanwhile__by_either_name(say: Say, conversation: Conversation, name: str) -> None:
     Personality.objects.filter(personality_name="elara").update(personality_name="vega")
     say("One.", model=name)
-    assert len(kept(conversation)) == 2
+    assert len(stored(conversation)) == 2
 
 
 def test_turn__renamed_and_asked_by_a_third_name__told_both_and_how_to_go_on(
@@ -216,7 +222,7 @@ def test_turn__window_cut_before_an_answer__sent_from_the_next_question(
     drafts = [Draft(Role.USER, "0?"), *(Draft(role, role) for _ in range(10) for role in (Role.USER, Role.ASSISTANT))]
     turns.append(conversation, [*drafts[1:], drafts[0]])
     say("One.")
-    sent = [message["role"] for message in model.asked[0][1]["messages"]]
+    sent = [message["role"] for message in model.requests[0][1]["messages"]]
     assert (sent[:3], len(sent)) == (["system", "user", "assistant"], 1 + 19 + 1)
 
 
@@ -225,7 +231,7 @@ def test_turn__conversation_begins_with_a_greeting__sent_too(
 ) -> None:
     turns.append(conversation, [Draft(Role.ASSISTANT, "Welcome.")])
     say("One.")
-    assert [message["content"] for message in model.asked[0][1]["messages"][1:]] == ["Welcome.", "One."]
+    assert [message["content"] for message in model.requests[0][1]["messages"][1:]] == ["Welcome.", "One."]
 
 
 @pytest.mark.parametrize("id", ["1", "", "85c872cd-68db-42d5-9164-a78a7f51a611"])
@@ -239,7 +245,7 @@ def test_turn__of_somebody_elses_conversation__404(say: Say) -> None:
     other = pinning.start(User.objects.get(username="otto"), Personality.objects.get_config("elara"))
     with pytest.raises(openai.NotFoundError):
         say("One.", metadata={"conversation": str(other.pk)})
-    assert kept(other) == []
+    assert stored(other) == []
 
 
 @pytest.mark.parametrize(
@@ -257,7 +263,7 @@ def test_turn__that_does_not_fit__400_names_the_parameter(say: Say, options: dic
     assert raised.value.param == param
 
 
-def test_turn__key_that_is_none__400(say: Say) -> None:
+def test_turn__malformed_key__400(say: Say) -> None:
     with pytest.raises(openai.BadRequestError) as raised:
         say("One.", "k" * 256)
     assert raised.value.param == "idempotency-key"
@@ -269,6 +275,6 @@ def test_chat__a_user_with_wishes__the_prompt_says_them(
     wishes = Wishes(call_me="Sam", tone="calm")
     Preferences.objects.replace(User.objects.get(username="ursula"), wishes)
     talk.chat.completions.create(model="elara", messages=[{"role": "user", "content": "Hi."}])
-    prompt = model.asked[0][1]["messages"][0]["content"]
+    prompt = model.requests[0][1]["messages"][0]["content"]
     assert prompt == assemble(Personality.objects.get_config("elara"), wishes).text
     assert "Sam" in prompt

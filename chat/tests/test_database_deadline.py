@@ -1,4 +1,4 @@
-"""A PostgreSQL that does not answer: a turn is given up in time, and nothing of it is kept."""
+"""PostgreSQL does not answer: a turn is given up in time, and nothing of it is stored."""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -15,12 +15,12 @@ from conversations import pinning
 from conversations.models import Conversation, Message
 from personalities.models import Personality
 
-SECONDS = 4.0  # well below those for which the locks would be waited for
+SECONDS = 4.0  # well below the time for which the locks are held
 
 
 @pytest.fixture
 def lock() -> Iterator[Callable[[str], Any]]:
-    """By somebody else, in a transaction that stays open; five seconds, so that who waits for it comes back."""
+    """Executes SQL in a transaction of another connection, which PostgreSQL ends after 5 s so that nothing hangs."""
     with closing(psycopg.connect(**connection.get_connection_params(), autocommit=True)) as other:
         other.execute("SET idle_in_transaction_session_timeout = '5s'")
         yield other.execute
@@ -29,10 +29,10 @@ def lock() -> Iterator[Callable[[str], Any]]:
 @pytest.mark.parametrize(
     "how", ["LOCK conversations_conversation", "SELECT FROM conversations_conversation FOR UPDATE"]
 )
-def test_turn__locked__503_in_time_and_nothing_is_kept(
+def test_turn__locked__503_in_time_and_nothing_is_stored(
     talk: openai.OpenAI, settings: Any, lock: Callable[[str], Any], how: str
 ) -> None:
-    """Before the language model is asked, or when its answer is to be kept."""
+    """Before the language model is asked, or when its answer is to be stored."""
     settings.DATABASE_SECONDS = 0.3
     owner, elara = User.objects.get(username="ursula"), Personality.objects.get_config("elara")
     conversation, started = pinning.start(owner, elara), monotonic()

@@ -15,13 +15,12 @@ from chat.backends.upstream import Deadlines
 from chat.exchange import ClientDisconnected, Exchange
 from chat.metrics import counts
 from chat.streaming import READ_AHEAD, stream
-from chat.tests import model_server as moods
-from chat.tests import raw
+from chat.tests import model_server, raw_client
 from chat.tests.conftest import served, upstream
 from chat.tests.model_server import ModelServer
 from tests.waiting import wait_until
 
-PATIENT = Deadlines(connect=60, first_byte=60, idle=60, total=60)  # a busy machine is slow to connect 500
+PATIENT = Deadlines(connect=60, first_byte=60, idle=60, total=60)  # on a busy machine, 500 connections take a while
 STEPS = 6  # of the event loop
 SCOPE: Any = {"type": "http", "method": "POST", "path": "/v1/chat/completions", "headers": []}
 
@@ -32,32 +31,32 @@ def url(key: str, model: ModelServer) -> Iterator[str]:
         yield address
 
 
-def test_caller__waits__comments_keep_the_connection(url: str, key: str, model: ModelServer) -> None:
-    model.mood = moods.silent
-    with raw.call(url, key) as connection:
-        got = raw.read_until(connection, b": still waiting\n\n")
+def test_client__waits__comments_keep_the_connection(url: str, key: str, model: ModelServer) -> None:
+    model.behaviour = model_server.silent
+    with raw_client.call(url, key) as connection:
+        got = raw_client.read_until(connection, b": still waiting\n\n")
     assert b"200 OK" in got
     assert b"text/event-stream" in got
 
 
-@pytest.mark.parametrize("mood", [moods.silent, moods.wait_for_release, moods.drip])
+@pytest.mark.parametrize("behaviour", [model_server.silent, model_server.wait_for_release, model_server.drip])
 @pytest.mark.parametrize("stream", [True, False])
-def test_caller__hangs_up__the_model_is_let_go_within_two_seconds(
-    url: str, key: str, model: ModelServer, mood: moods.Mood, stream: bool
+def test_client__hangs_up__the_model_is_released_within_two_seconds(
+    url: str, key: str, model: ModelServer, behaviour: model_server.Behaviour, stream: bool
 ) -> None:
-    model.mood = mood if stream else moods.silent
-    connection = raw.call(url, key, stream=stream)
-    wait_until(lambda: model.connections == 1 and len(model.asked) == 1)
-    raw.reset(connection)
+    model.behaviour = behaviour if stream else model_server.silent
+    connection = raw_client.call(url, key, stream=stream)
+    wait_until(lambda: model.connections == 1 and len(model.requests) == 1)
+    raw_client.reset(connection)
     wait_until(lambda: model.connections == 0, 2)
     wait_until(lambda: counts.streams == 0, 2)
 
 
-def test_caller__never_reads__cut_off(url: str, key: str, model: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_client__never_reads__cut_off(url: str, key: str, model: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exchange, "SEND_SECONDS", 0.5)
-    model.mood = moods.flood
-    with raw.call(url, key):
-        wait_until(lambda: model.counted["sent"] > 10)
+    model.behaviour = model_server.flood
+    with raw_client.call(url, key):
+        wait_until(lambda: model.counts["sent"] > 10)
         wait_until(lambda: model.connections == 0)
     assert counts.streams == 0
 
@@ -79,8 +78,8 @@ class TalkativeBackend:
             yield {"choices": []}
 
 
-def test_caller__never_reads__next_to_nothing_is_read_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Counted without sockets, in whose buffers the kernel keeps as much as it likes."""
+def test_client__never_reads__little_is_read_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counted without sockets, whose buffers the kernel may make as large as it likes."""
     monkeypatch.setattr(exchange, "SEND_SECONDS", 0.2)
     backend = TalkativeBackend()
 
@@ -92,29 +91,29 @@ def test_caller__never_reads__next_to_nothing_is_read_ahead(monkeypatch: pytest.
     assert 0 < backend.taken <= READ_AHEAD + 2
 
 
-def test_caller__two_hundred_reset_at_once__nothing_stays(url: str, key: str, model: ModelServer) -> None:
-    model.mood = moods.wait_for_release
-    for connection in [raw.call(url, key) for _ in range(200)]:
-        raw.reset(connection)
+def test_client__two_hundred_reset_at_once__nothing_stays(url: str, key: str, model: ModelServer) -> None:
+    model.behaviour = model_server.wait_for_release
+    for connection in [raw_client.call(url, key) for _ in range(200)]:
+        raw_client.reset(connection)
     wait_until(lambda: model.connections == 0 and counts.streams == 0)
-    model.mood = moods.speak
-    with raw.call(url, key) as connection:
-        raw.read_until(connection, b"[DONE]")
+    model.behaviour = model_server.answer
+    with raw_client.call(url, key) as connection:
+        raw_client.read_until(connection, b"[DONE]")
 
 
-def test_caller__five_hundred_streams_at_once__no_connection_to_the_database(
+def test_client__five_hundred_streams_at_once__no_connection_to_the_database(
     url: str, key: str, model: ModelServer
 ) -> None:
     pool: ConnectionPool[Any] = connections["default"].pool  # type: ignore[attr-defined]
-    model.mood = moods.wait_for_release
+    model.behaviour = model_server.wait_for_release
     used = in_use(pool)
 
     def meanwhile() -> None:
-        wait_until(lambda: model.counted["waiting"] == counts.streams == 500)
+        wait_until(lambda: model.counts["waiting"] == counts.streams == 500)
         wait_until(lambda: in_use(pool) == used)
-        model.let_go()
+        model.release_all()
 
-    answers = asyncio.run(raw.streams(url, key, 500, meanwhile))
+    answers = asyncio.run(raw_client.streams(url, key, 500, meanwhile))
     assert all(b"there." in answer and b"data: [DONE]" in answer for answer in answers)
 
 
@@ -148,5 +147,5 @@ async def disconnect_after(disconnect_step: int, steps: int) -> list[Any]:
 
 @pytest.mark.parametrize("steps", range(STEPS))
 @pytest.mark.parametrize("disconnect_step", range(STEPS))
-def test_caller__hangs_up_at_any_step__no_error_in_the_event_loop(disconnect_step: int, steps: int) -> None:
+def test_client__hangs_up_at_any_step__no_error_in_the_event_loop(disconnect_step: int, steps: int) -> None:
     assert not asyncio.run(disconnect_after(disconnect_step, steps))

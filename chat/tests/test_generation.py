@@ -1,4 +1,4 @@
-"""How the language model is asked: as the request says, else the personality, else the service."""
+"""Model and temperature: those of the request, else of the personality, else of the service."""
 
 import logging
 from typing import Any
@@ -27,14 +27,14 @@ def elara(**columns: Any) -> None:
 
 
 def ask(talk: openai.OpenAI, model: ModelServer, **options: Any) -> tuple[str, float | None]:
-    """Model and temperature that the language model hears."""
+    """The model and the temperature that the language model's server gets."""
     answer = talk.chat.completions.create(model="elara", messages=HELLO, **options)
     if options.get("stream"):
         assert {event.model for event in answer} == {"elara"}
     else:
         assert answer.model == "elara"
-    heard = model.asked[-1][1]
-    return heard["model"], heard.get("temperature")
+    body = model.requests[-1][1]
+    return body["model"], body.get("temperature")
 
 
 def test_generation__none__the_services_own_model_and_no_temperature(talk: openai.OpenAI, model: ModelServer) -> None:
@@ -80,7 +80,7 @@ def test_generation__conversation__as_the_version_that_it_is_with(talk: openai.O
         "metadata": {"conversation": f"{conversation.pk}"},
     }
     talk.chat.completions.create(model="elara", **said)
-    assert [model.asked[0][1][name] for name in ("model", "temperature")] == ["small-model", 0.7]
+    assert [model.requests[0][1][name] for name in ("model", "temperature")] == ["small-model", 0.7]
     assert ask(talk, model) == ("big-model", None)
 
 

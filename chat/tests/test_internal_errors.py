@@ -1,4 +1,4 @@
-"""What nobody foresaw, and a database that takes no writes: errors in OpenAI's shape, at once, and logged."""
+"""Bugs, and a database that accepts no writes: errors in OpenAI's shape, at once, and logged."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -22,7 +22,7 @@ BROKEN = {"message": "Something broke here; it was logged.", "type": "api_error"
 
 
 class Broken:
-    """A backend with a mistake in it, after so many chunks."""
+    """A backend with a bug that shows after this many chunks."""
 
     stream_seconds = None
 
@@ -39,14 +39,14 @@ class Broken:
 
 
 @pytest.mark.parametrize("options", [{}, {"stream": True}])
-def test_unforeseen__before_the_answer__500(client: Client, caplog: Any, options: Any) -> None:
+def test_bug__before_the_answer__500(client: Client, caplog: Any, options: Any) -> None:
     with pytest.raises(openai.InternalServerError) as raised:
         client(Broken(0)).chat.completions.create(model="elara", messages=HELLO, **options)
     assert (raised.value.status_code, raised.value.body) == (500, BROKEN | {"code": "internal_error"})
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_unforeseen__in_the_answer__told_at_once(client: Client, caplog: Any) -> None:
+def test_bug__in_the_answer__error_at_once(client: Client, caplog: Any) -> None:
     before = counts.cut["internal_error"]
     answer = client(Broken(1)).chat.completions.create(model="elara", messages=HELLO, stream=True, timeout=5)
     assert next(answer).choices[0].delta.content == "Hello "

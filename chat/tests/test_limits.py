@@ -1,4 +1,4 @@
-"""Thirty a minute, of a user and of a key, told in the headers; forwarding headers do nothing."""
+"""Rate limits by user and by key, with their headers. Forwarding headers make no difference."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -18,7 +18,7 @@ BODY = {"model": "elara", "messages": [{"role": "user", "content": "Hi."}]}
 
 @pytest.fixture(autouse=True)
 def _patient(use_pool: Any) -> None:  # noqa: F811
-    """A busy machine may take more than 0.1 s, which counts as Redis being away."""
+    """On a busy machine Redis may take more than 0.1 s, which would count as an outage."""
     use_pool()
 
 
@@ -27,7 +27,7 @@ def ask(url: str, key: str, **headers: str) -> httpx.Response:
     return httpx.post(f"{url}/chat/completions", json=BODY, headers=given, trust_env=False, timeout=20)
 
 
-def test_limit__two_hundred_at_once_by_forty__exactly_so_many(key: str, settings: Any) -> None:
+def test_limit__two_hundred_at_once_in_forty_threads__exactly_thirty_admitted(key: str, settings: Any) -> None:
     settings.CHAT_RATE = settings.CHAT_KEY_RATE = parse_rate("30/hour", "CHAT_RATE")
     with served(Chat(ConsoleBackend(), admit=admit_by_rate)) as url, ThreadPoolExecutor(40) as threads:
         spoofed = (

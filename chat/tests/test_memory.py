@@ -1,4 +1,4 @@
-"""What was received is forgotten when an exchange ends, not when Python gets round to looking for circles."""
+"""What was received is freed when an exchange ends, not when the garbage collector looks for cycles."""
 
 import gc
 from collections.abc import Callable, Iterator
@@ -9,25 +9,24 @@ import pytest
 
 from chat.application import Chat
 from chat.backends.upstream_answers import AnswerTooLarge
-from chat.tests import model_server as moods
-from chat.tests import raw
+from chat.tests import model_server, raw_client
 from chat.tests.conftest import served, upstream
 from chat.tests.model_server import ModelServer
 from tests.waiting import wait_until
 
 Call = Callable[..., bytes]
-LONG_LINE = moods.streaming(b"x" * 2_000_000)
-NOT_JSON = moods.status("200 OK", b"{" + b"x" * 2_000_000)
+LONG_LINE = model_server.streaming(b"x" * 2_000_000)
+NOT_JSON = model_server.status("200 OK", b"{" + b"x" * 2_000_000)
 
 
 @pytest.fixture
 def call(key: str, model: ModelServer) -> Iterator[Call]:
-    """A request, and what comes until there is a certain text in it; then the caller is gone."""
+    """Sends a request, reads up to a certain text, and disconnects."""
     with served(Chat(upstream(model))) as url:
 
         def send(until_text: bytes, *, stream: bool) -> bytes:
-            with raw.call(url, key, stream=stream) as connection:
-                return raw.read_until(connection, until_text)
+            with raw_client.call(url, key, stream=stream) as connection:
+                return raw_client.read_until(connection, until_text)
 
         yield send
 
@@ -46,22 +45,22 @@ def living(*kinds: type) -> list[Any]:
 
 @pytest.mark.usefixtures("_no_collector")
 @pytest.mark.parametrize(
-    ("mood", "stream", "until_text"),
+    ("behaviour", "stream", "until_text"),
     [
         (LONG_LINE, True, b"upstream_broken"),
         (NOT_JSON, False, b"upstream_broken"),
-        (moods.streaming(moods.chunk("Hello "), b"x" * 2_000_000), True, b"upstream_broken"),
-        (moods.flood, True, b"xxx"),
-        (moods.speak, True, b"[DONE]"),
-        (moods.speak, False, b"Hello there."),
+        (model_server.streaming(model_server.chunk("Hello "), b"x" * 2_000_000), True, b"upstream_broken"),
+        (model_server.flood, True, b"xxx"),
+        (model_server.answer, True, b"[DONE]"),
+        (model_server.answer, False, b"Hello there."),
     ],
 )
 def test_memory__an_exchange_is_over__what_was_received_is_gone(
-    call: Call, model: ModelServer, mood: moods.Mood, stream: bool, until_text: bytes
+    call: Call, model: ModelServer, behaviour: model_server.Behaviour, stream: bool, until_text: bytes
 ) -> None:
     kinds = (httpx.Response, httpx.AsyncByteStream, AnswerTooLarge)
     before = len(living(*kinds))
-    model.mood = mood
+    model.behaviour = behaviour
     call(until_text, stream=stream)
     wait_until(lambda: model.connections == 0)
     wait_until(lambda: len(living(*kinds)) <= before)

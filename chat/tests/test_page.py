@@ -1,4 +1,4 @@
-"""The playground as the server sends it."""
+"""The playground as the server renders it."""
 
 import re
 from http.cookies import Morsel

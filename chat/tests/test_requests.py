@@ -9,7 +9,7 @@ import pytest
 
 from chat import exchange
 from chat.application import Chat
-from chat.tests import raw
+from chat.tests import raw_client
 from chat.tests.conftest import served, upstream
 from chat.tests.model_server import ModelServer
 from chat.tests.test_disconnects import PATIENT
@@ -27,9 +27,9 @@ def test_request__body_that_does_not_come__408(
     url: str, key: str, model: ModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(exchange, "BODY_SECONDS", 0.2)
-    with raw.call(url, key, body=b"{") as connection:
-        connection.sendall(raw.head("localhost", key, 1000))  # and now nothing
-        assert b"408" in raw.read_until(connection, b"408 ")
+    with raw_client.call(url, key, body=b"{") as connection:
+        connection.sendall(raw_client.head("localhost", key, 1000))  # and now nothing
+        assert b"408" in raw_client.read_until(connection, b"408 ")
 
 
 @pytest.mark.parametrize(
@@ -60,16 +60,16 @@ def test_request__body_that_does_not_come__408(
 def test_request__bad_request__400_that_names_the_parameter(
     url: str, key: str, model: ModelServer, body: Any, param: str
 ) -> None:
-    said = ask(url, key, body)
-    error = said.json()["error"]
-    assert (said.status_code, error["type"], error["param"]) == (400, "invalid_request_error", param)
+    response = ask(url, key, body)
+    error = response.json()["error"]
+    assert (response.status_code, error["type"], error["param"]) == (400, "invalid_request_error", param)
     assert set(error) == {"message", "type", "param", "code"}
     assert len(error["message"].split()) > 2, error["message"]
-    assert not model.asked
+    assert not model.requests
 
 
 @pytest.mark.parametrize(
-    ("given", "heard"),
+    ("given", "passed_on"),
     [
         ({"top_logprobs": 0, "user": "", "n": 1}, {}),
         ({"prompt_cache_key": "a", "safety_identifier": "b"}, {}),
@@ -79,24 +79,24 @@ def test_request__bad_request__400_that_names_the_parameter(
     ],
 )
 def test_request__parameters_of_other_clients__passed_on_or_left_out(
-    url: str, key: str, model: ModelServer, given: Any, heard: Any
+    url: str, key: str, model: ModelServer, given: Any, passed_on: Any
 ) -> None:
     ask(url, key, {"model": "elara", "messages": MESSAGES, **given}).raise_for_status()
-    asked = model.asked[0][1]
-    assert {name: asked[name] for name in asked if name not in {"model", "messages"}} == heard
+    body = model.requests[0][1]
+    assert {name: body[name] for name in body if name not in {"model", "messages"}} == passed_on
 
 
 @pytest.mark.parametrize("more", [{"content": None}, {"reasoning_content": "Hm."}, {"annotations": [], "audio": None}])
 def test_request__answer_that_a_model_gave__sent_back(url: str, key: str, model: ModelServer, more: Any) -> None:
     given = {"role": "assistant", "content": "", **more}
     ask(url, key, {"model": "elara", "messages": [*MESSAGES, given, *MESSAGES]}).raise_for_status()
-    assert model.asked[0][1]["messages"][2] == {"role": "assistant", "content": ""}
+    assert model.requests[0][1]["messages"][2] == {"role": "assistant", "content": ""}
 
 
 def test_request__long_history__passed_on(url: str, key: str, model: ModelServer) -> None:
     messages = [{"role": "user", "content": "Как дела? " * 100}] * 150
     ask(url, key, {"model": "elara", "messages": messages}).raise_for_status()  # escaped: 0.8 MB
-    assert model.asked[0][1]["messages"][1:] == messages
+    assert model.requests[0][1]["messages"][1:] == messages
 
 
 def ask(url: str, key: str, body: Any) -> httpx.Response:
@@ -121,5 +121,5 @@ def test_request__other_mistakes__in_the_same_shape(
     url: str, key: str, method: str, path: str, content: bytes, kind: str, status: int
 ) -> None:
     headers = {"Authorization": f"Bearer {key}", "Content-Type": kind}
-    said = httpx.request(method, f"{url}{path}", content=content, headers=headers, trust_env=False)
-    assert (said.status_code, said.json()["error"]["type"]) == (status, "invalid_request_error")
+    response = httpx.request(method, f"{url}{path}", content=content, headers=headers, trust_env=False)
+    assert (response.status_code, response.json()["error"]["type"]) == (status, "invalid_request_error")

@@ -1,4 +1,4 @@
-"""A page of ours chats without a key; nobody else's page does, and nobody who is signed out."""
+"""The playground chats with a session instead of a key. Other sites' pages and signed-out users cannot."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +14,7 @@ from psycopg_pool import ConnectionPool
 from chat.application import PAGE_COMPLETIONS, Chat
 from chat.backends.console import ConsoleBackend
 from chat.limits import Admission
-from chat.tests import model_server as moods
+from chat.tests import model_server
 from chat.tests.conftest import served, upstream
 from chat.tests.model_server import ModelServer
 from chat.tests.test_disconnects import PATIENT, in_use
@@ -27,7 +27,7 @@ HELLO = {"model": "mira", "messages": [{"role": "user", "content": "Hello?"}]}
 
 @pytest.fixture
 def session(key: str) -> Client:
-    """Ursula's."""
+    """A browser in which ursula is signed in."""
     client = Client()
     client.force_login(User.objects.get(username="ursula"))
     return client
@@ -35,7 +35,7 @@ def session(key: str) -> Client:
 
 @pytest.fixture
 def page(session: Client) -> Iterator[httpx.Client]:
-    """As ursula's browser talks to an application that is served while the test lasts."""
+    """Ursula's browser, in front of an application that is served while the test lasts."""
     with served(Chat(ConsoleBackend())) as url, browser(url, session) as client:
         yield client
 
@@ -52,10 +52,10 @@ def refused(answer: httpx.Response) -> tuple[int, str]:
 
 
 def test_session__page_of_ours__answers_with_their_own_personality(page: httpx.Client) -> None:
-    said = page.post(PAGE_COMPLETIONS, json=HELLO)
-    assert said.status_code == 200
-    assert "Your name is Mira." in said.json()["choices"][0]["message"]["content"]
-    assert said.headers["Cache-Control"] == "no-store"
+    response = page.post(PAGE_COMPLETIONS, json=HELLO)
+    assert response.status_code == 200
+    assert "Your name is Mira." in response.json()["choices"][0]["message"]["content"]
+    assert response.headers["Cache-Control"] == "no-store"
 
 
 def test_session__personality_of_somebody_else__404(page: httpx.Client) -> None:
@@ -131,30 +131,30 @@ def test_session__get__405(page: httpx.Client) -> None:
 
 
 def test_session__too_many__counts_for_the_user_and_for_no_key(session: Client) -> None:
-    asked: list[tuple[int, str]] = []
+    admitted: list[tuple[int, str]] = []
 
     async def admit(user_id: int, key: str) -> Admission:
-        asked.append((user_id, key))
+        admitted.append((user_id, key))
         return Admission(False, {"Retry-After": "7"})
 
     with served(Chat(ConsoleBackend(), admit=admit)) as url, browser(url, session) as page:
-        said = page.post(PAGE_COMPLETIONS, json=HELLO)
+        response = page.post(PAGE_COMPLETIONS, json=HELLO)
     ursula = User.objects.get(username="ursula").pk
-    assert (said.status_code, said.headers["Retry-After"]) == (429, "7")
-    assert asked == [(ursula, "")]
+    assert (response.status_code, response.headers["Retry-After"]) == (429, "7")
+    assert admitted == [(ursula, "")]
 
 
 def test_session__while_it_streams__no_connection_to_the_database(session: Client, model: ModelServer) -> None:
     pool: ConnectionPool[Any] = connections["default"].pool  # type: ignore[attr-defined]
-    model.mood = moods.wait_for_release
-    used, asked = in_use(pool), {**HELLO, "stream": True}
+    model.behaviour = model_server.wait_for_release
+    used, body = in_use(pool), {**HELLO, "stream": True}
     with (
         served(Chat(upstream(model, PATIENT))) as url,
         browser(url, session) as page,
-        page.stream("POST", PAGE_COMPLETIONS, json=asked) as answer,
+        page.stream("POST", PAGE_COMPLETIONS, json=body) as answer,
     ):
         pieces = answer.iter_bytes()
         assert b"Hello " in next(pieces)
         wait_until(lambda: in_use(pool) == used)
-        model.let_go()
+        model.release_all()
         assert b"[DONE]" in b"".join(pieces)

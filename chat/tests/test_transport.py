@@ -1,4 +1,4 @@
-"""Whoever asks may be cancelled at any moment, twice, and no connection stays."""
+"""A request may be cancelled at any moment, twice, and no connection is left open."""
 
 import asyncio
 from contextlib import aclosing
@@ -8,11 +8,11 @@ import psutil
 import pytest
 
 from chat.backends.transport import CancellableRequest
-from chat.tests import model_server as moods
+from chat.tests import model_server
 from chat.tests.model_server import ModelServer
 from tests.waiting import wait_until
 
-FIRST, SECOND = 60, 8  # steps of the event loop: after the beginning, and from the first to the second
+FIRST, SECOND = 60, 8  # steps of the event loop: before the first cancellation, and from there to the second
 
 
 async def ask(transport: httpx.AsyncBaseTransport, model: ModelServer) -> None:
@@ -32,7 +32,7 @@ async def cancel_at_every_moment(model: ModelServer) -> None:
 
 
 async def cancelled(asking: "asyncio.Task[None]", first: int, second: int) -> None:
-    """No cancellation is swallowed; whoever was done before has read the whole answer."""
+    """No cancellation is swallowed. A request that ended before it has read the whole answer."""
     await steps(first)
     was_under_way = asking.cancel()
     await steps(second)
@@ -47,12 +47,14 @@ async def steps(number: int) -> None:
 
 
 def connections(model: ModelServer) -> int:
-    """Whatever their state: one that the server has closed stays until it is closed here."""
+    """In whatever state: one that the server has closed stays until it is closed here."""
     mine = psutil.Process().net_connections("tcp4")
     return sum(bool(found.raddr) and found.raddr[1] == model.port for found in mine)
 
 
-@pytest.mark.parametrize("mood", [moods.silent, moods.speak, moods.flood])
-def test_asked__cancelled_at_any_moment__no_connection_stays(model: ModelServer, mood: moods.Mood) -> None:
-    model.mood = mood
+@pytest.mark.parametrize("behaviour", [model_server.silent, model_server.answer, model_server.flood])
+def test_request__cancelled_at_any_moment__no_connection_left_open(
+    model: ModelServer, behaviour: model_server.Behaviour
+) -> None:
+    model.behaviour = behaviour
     asyncio.run(cancel_at_every_moment(model))

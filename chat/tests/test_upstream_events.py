@@ -1,4 +1,4 @@
-"""Reading server-sent events: however they are cut, and no more than there is room for."""
+"""Server-sent events, however they are cut into pieces, and without reading more than the bounds allow."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""The playground before a language model that has moods: slow, broken, absent, or too often asked."""
+"""The playground in front of a language model that is slow, broken, absent or asked too often."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from chat.tests import model_server as moods
+from chat.tests import model_server
 from chat.tests.model_server import ModelServer
 from tests.browser.test_playground import last, say
 from tests.e2e.instance import Instance
@@ -15,7 +15,7 @@ from tests.waiting import wait_until
 
 @pytest.fixture(scope="module")
 def model() -> Iterator[ModelServer]:
-    with moods.running() as server:
+    with model_server.running() as server:
         yield server
 
 
@@ -32,7 +32,7 @@ def instance(tmp_path_factory: pytest.TempPathFactory, model: ModelServer) -> It
 @pytest.fixture
 def playground(page: Page, instance: Instance, model: ModelServer) -> Page:
     """Another window: in `page` an error in the console fails the test, and Chromium writes each bad status there."""
-    model.mood = moods.speak
+    model.behaviour = model_server.answer
     model.release.clear()
     browser, state = page.context.browser, page.context.storage_state()
     assert browser
@@ -50,7 +50,7 @@ def trouble(page: Page, text: str) -> None:
 
 def said(model: ModelServer) -> list[str]:
     """What the model was sent last, after the prompt."""
-    return [message["content"] for message in model.asked[-1][1]["messages"][1:]]
+    return [message["content"] for message in model.requests[-1][1]["messages"][1:]]
 
 
 def try_again(page: Page) -> None:
@@ -61,11 +61,11 @@ def try_again(page: Page) -> None:
 
 
 def test_playground__streams__each_piece_as_it_comes(playground: Page, model: ModelServer) -> None:
-    model.mood = moods.wait_for_release
+    model.behaviour = model_server.wait_for_release
     say(playground, "Hello?")
     expect(last(playground)).to_have_text("Hello ")
     expect(playground.get_by_role("log")).to_have_attribute("aria-busy", "true")
-    model.let_go()
+    model.release_all()
     expect(last(playground)).to_have_text("Hello there.")
     expect(playground.get_by_role("log")).to_have_attribute("aria-busy", "false")
 
@@ -74,7 +74,7 @@ def test_playground__streams__each_piece_as_it_comes(playground: Page, model: Mo
 def test_playground__stop__the_model_is_let_go_and_what_was_said_stays(
     playground: Page, model: ModelServer, way: str
 ) -> None:
-    model.mood = moods.wait_for_release
+    model.behaviour = model_server.wait_for_release
     say(playground, "Hello?")
     expect(last(playground)).to_have_text("Hello ")
     if way == "button":
@@ -84,31 +84,31 @@ def test_playground__stop__the_model_is_let_go_and_what_was_said_stays(
     expect(playground.get_by_text("Stopped.")).to_be_visible()
     expect(playground.get_by_label("Message")).to_be_focused()
     wait_until(lambda: model.connections == 0, 2)
-    model.mood = moods.speak
+    model.behaviour = model_server.answer
     say(playground, "Go on.")
     expect(last(playground)).to_have_text("Hello there.")
-    assert [message["role"] for message in model.asked[-1][1]["messages"]] == ["system", "user", "assistant", "user"]
+    assert [message["role"] for message in model.requests[-1][1]["messages"]] == ["system", "user", "assistant", "user"]
 
 
 @pytest.mark.parametrize("way", ["button", "Escape"])
 def test_playground__stop_before_the_first_word__taken_back_into_the_box(
     playground: Page, model: ModelServer, way: str
 ) -> None:
-    model.mood = moods.silent
+    model.behaviour = model_server.silent
     say(playground, "Helo?")
     expect(playground.get_by_role("log")).to_have_attribute("aria-busy", "true")
     playground.get_by_role("button", name="Stop").click() if way == "button" else playground.keyboard.press("Escape")
     expect(playground.locator(".turn")).to_have_count(0)
     expect(playground.get_by_label("Message")).to_have_value("Helo?")
     expect(playground.get_by_label("Message")).to_be_focused()
-    model.mood = moods.speak
+    model.behaviour = model_server.answer
     say(playground, "Hello?")
     expect(last(playground)).to_have_text("Hello there.")
     assert said(model) == ["Hello?"]
 
 
 def test_playground__stop_with_the_next_message_begun__that_stays(playground: Page, model: ModelServer) -> None:
-    model.mood = moods.silent
+    model.behaviour = model_server.silent
     say(playground, "Hello?")
     playground.keyboard.type("Or rather")
     playground.keyboard.press("Escape")
@@ -117,10 +117,10 @@ def test_playground__stop_with_the_next_message_begun__that_stays(playground: Pa
 
 
 def test_playground__another_message_after_a_failure__both_in_one(playground: Page, model: ModelServer) -> None:
-    model.mood = moods.streaming(moods.chunk("Hel"), then=moods.reset)
+    model.behaviour = model_server.streaming(model_server.chunk("Hel"), then=model_server.reset)
     say(playground, "Hello?")
     trouble(playground, "answer was broken")
-    model.mood = moods.speak
+    model.behaviour = model_server.answer
     say(playground, "Are you there?")
     expect(last(playground)).to_have_text("Hello there.")
     expect(playground.get_by_role("alert")).to_have_count(0)
@@ -129,40 +129,40 @@ def test_playground__another_message_after_a_failure__both_in_one(playground: Pa
 
 
 def test_playground__another_chosen_meanwhile__the_model_is_let_go(playground: Page, model: ModelServer) -> None:
-    model.mood = moods.wait_for_release
+    model.behaviour = model_server.wait_for_release
     say(playground, "Hello?")
     expect(last(playground)).to_have_text("Hello ")
-    model.mood = moods.speak
+    model.behaviour = model_server.answer
     playground.select_option("#personality", "nova")
     wait_until(lambda: model.connections == 0, 2)
     say(playground, "Hello?")
     expect(last(playground)).to_have_text("Hello there.")
-    assert len(model.asked[-1][1]["messages"]) == 2
+    assert len(model.requests[-1][1]["messages"]) == 2
 
 
 @pytest.mark.parametrize(
-    ("mood", "text"),
+    ("behaviour", "text"),
     [
         (
-            moods.status("429 Too Many", more="Retry-After: 7\r\n"),
+            model_server.status("429 Too Many", more="Retry-After: 7\r\n"),
             "The language model takes no more requests now. Try again in",
         ),
-        (moods.status("401 Unauthorized"), "language model"),
-        (moods.streaming(moods.chunk("Hel"), then=moods.reset), "answer was broken"),
+        (model_server.status("401 Unauthorized"), "language model"),
+        (model_server.streaming(model_server.chunk("Hel"), then=model_server.reset), "answer was broken"),
     ],
 )
 def test_playground__model_fails__said_in_words_and_tried_again(
-    playground: Page, model: ModelServer, mood: moods.Mood, text: str
+    playground: Page, model: ModelServer, behaviour: model_server.Behaviour, text: str
 ) -> None:
-    model.mood = mood
+    model.behaviour = behaviour
     say(playground, "Hello?")
     trouble(playground, text)
-    model.mood = moods.speak
+    model.behaviour = model_server.answer
     try_again(playground)
 
 
 def test_playground__empty_answer__says_so(playground: Page, model: ModelServer) -> None:
-    model.mood = moods.streaming(moods.chunk("", "stop"))
+    model.behaviour = model_server.streaming(model_server.chunk("", "stop"))
     say(playground, "Hello?")
     expect(playground.get_by_text("No words came.")).to_be_visible()
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from chat.tests import model_server as moods
+from chat.tests import model_server
 from chat.tests.model_server import ModelServer, Writer
 from tests.browser.test_pages import SCHEMES, Scheme, keep
 from tests.browser.test_playground import is_narrow, last, open_prompt, say
@@ -25,15 +25,17 @@ TALK = {
 }
 
 
-async def in_character(server: ModelServer, writer: Writer, asked: dict[str, Any]) -> None:
-    answer = TALK[asked["messages"][-1]["content"]]
-    await moods.streaming(moods.chunk(answer), moods.chunk("", "stop"), b"data: [DONE]\n\n")(server, writer, asked)
+async def in_character(server: ModelServer, writer: Writer, request: dict[str, Any]) -> None:
+    answer = TALK[request["messages"][-1]["content"]]
+    await model_server.streaming(model_server.chunk(answer), model_server.chunk("", "stop"), b"data: [DONE]\n\n")(
+        server, writer, request
+    )
 
 
 @pytest.fixture(scope="module")
 def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
-    with moods.running() as model:
-        model.mood = in_character
+    with model_server.running() as model:
+        model.behaviour = in_character
         extra = {"LLM_BASE_URL": model.url, "LLM_MODEL": "big-model"}
         running = Instance(Path(tmp_path_factory.mktemp("picture")) / "var", extra=extra)
         try:

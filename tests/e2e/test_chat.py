@@ -10,8 +10,7 @@ import psycopg
 import pytest
 from openai.types.chat import ChatCompletionMessageParam
 
-from chat.tests import model_server as moods
-from chat.tests import raw
+from chat.tests import model_server, raw_client
 from chat.tests.model_server import ModelServer
 from tests.e2e.conftest import Start
 from tests.e2e.instance import Instance
@@ -31,7 +30,7 @@ def client_of(instance: Instance) -> openai.OpenAI:
 
 @pytest.fixture(scope="module")
 def model() -> Iterator[ModelServer]:
-    with moods.running() as server:
+    with model_server.running() as server:
         yield server
 
 
@@ -52,8 +51,8 @@ def talking(tmp_path_factory: pytest.TempPathFactory, model: ModelServer) -> Ite
 
 
 @pytest.fixture(autouse=True)
-def _good_mood(model: ModelServer) -> None:
-    model.mood = moods.speak
+def _good_behaviour(model: ModelServer) -> None:
+    model.behaviour = model_server.answer
 
 
 def test_run__unchanged__lists_chats_and_streams(instance: Instance) -> None:
@@ -87,16 +86,16 @@ def test_run__page_without_a_session__typed_error_and_the_headers_of_all_pages(i
 def test_run__language_model__answers_and_its_failures_are_typed(talking: Instance, model: ModelServer) -> None:
     client = client_of(talking)
     assert client.chat.completions.create(model="elara", messages=HELLO).choices[0].message.content == "Hello there."
-    model.mood = moods.status("429 Too Many")
+    model.behaviour = model_server.status("429 Too Many")
     with pytest.raises(openai.RateLimitError):
         client.chat.completions.create(model="elara", messages=HELLO)
-    model.mood = moods.status("500 Oops")
+    model.behaviour = model_server.status("500 Oops")
     with pytest.raises(openai.InternalServerError):
         client.chat.completions.create(model="elara", messages=HELLO, stream=True)
 
 
 def test_run__language_model_down__502(start: Start, tmp_path: Path) -> None:
-    with moods.running() as server:
+    with model_server.running() as server:
         extra = {"LLM_BASE_URL": server.url, "LLM_MODEL": "big-model"}
     client = client_of(start(tmp_path / "var", extra=extra))
     with pytest.raises(openai.InternalServerError, match="cannot be reached") as raised:
@@ -104,40 +103,40 @@ def test_run__language_model_down__502(start: Start, tmp_path: Path) -> None:
     assert (raised.value.status_code, raised.value.code) == (502, "upstream_unreachable")
 
 
-@pytest.mark.parametrize("mood", [moods.silent, moods.wait_for_release, moods.flood])
+@pytest.mark.parametrize("behaviour", [model_server.silent, model_server.wait_for_release, model_server.flood])
 def test_run__caller_hangs_up__the_model_is_let_go_within_two_seconds(
-    talking: Instance, model: ModelServer, mood: moods.Mood
+    talking: Instance, model: ModelServer, behaviour: model_server.Behaviour
 ) -> None:
-    model.mood, before = mood, len(model.asked)
-    connection = raw.call(f"{talking.url}/v1", key_of(talking))
-    wait_until(lambda: len(model.asked) > before)
-    raw.reset(connection)
+    model.behaviour, before = behaviour, len(model.requests)
+    connection = raw_client.call(f"{talking.url}/v1", key_of(talking))
+    wait_until(lambda: len(model.requests) > before)
+    raw_client.reset(connection)
     wait_until(lambda: model.connections == 0, 2)
 
 
 def test_run__two_hundred_reset_at_once__healthy(talking: Instance, model: ModelServer) -> None:
-    model.mood = moods.silent
-    for connection in [raw.call(f"{talking.url}/v1", key_of(talking)) for _ in range(200)]:
-        raw.reset(connection)
+    model.behaviour = model_server.silent
+    for connection in [raw_client.call(f"{talking.url}/v1", key_of(talking)) for _ in range(200)]:
+        raw_client.reset(connection)
     wait_until(lambda: model.connections == 0 and streams_of(talking) == 0)
-    model.mood = moods.speak
+    model.behaviour = model_server.answer
     assert client_of(talking).chat.completions.create(model="elara", messages=HELLO)
     assert talking.is_ready()
 
 
 def test_run__five_hundred_streams__database_untouched(talking: Instance, model: ModelServer) -> None:
     """While they last, others get the one connection that there is, besides the one that follows the change log."""
-    model.mood = moods.wait_for_release
-    model.counted.clear()
+    model.behaviour = model_server.wait_for_release
+    model.counts.clear()
 
     def meanwhile() -> None:
-        wait_until(lambda: model.counted["waiting"] == STREAMS, 60)
+        wait_until(lambda: model.counts["waiting"] == STREAMS, 60)
         assert streams_of(talking) == STREAMS
         assert connections_of(talking) <= 2
         talking.elara(greeting="Hm.")
-        model.let_go()
+        model.release_all()
 
-    answers = asyncio.run(raw.streams(f"{talking.url}/v1", key_of(talking), STREAMS, meanwhile))
+    answers = asyncio.run(raw_client.streams(f"{talking.url}/v1", key_of(talking), STREAMS, meanwhile))
     assert len(answers) == STREAMS
     assert all(b"there." in answer and b"data: [DONE]" in answer for answer in answers)
 

@@ -11,9 +11,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from chat.tests import model_server as moods
-from chat.tests import raw
-from chat.tests.model_server import ModelServer, Mood
+from chat.tests import model_server, raw_client
+from chat.tests.model_server import Behaviour, ModelServer
 from tests.e2e.instance import ELARA
 from tests.faults.chat_service import ChatService
 from tests.faults.history import pretty
@@ -21,12 +20,12 @@ from tests.faults.history import pretty
 WELL = "How are you?"
 
 
-def except_background_load(mood: Mood) -> Mood:
-    """The language model is well to them, and in this mood to all others."""
+def except_background_load(behaviour: Behaviour) -> Behaviour:
+    """The language model answers the background load well, and behaves like this to all others."""
 
-    async def both(server: ModelServer, writer: moods.Writer, asked: dict[str, Any]) -> None:
-        chosen = moods.speak if asked["messages"][-1]["content"] == WELL else mood
-        await chosen(server, writer, asked)
+    async def both(server: ModelServer, writer: model_server.Writer, request: dict[str, Any]) -> None:
+        chosen = model_server.answer if request["messages"][-1]["content"] == WELL else behaviour
+        await chosen(server, writer, request)
 
     return both
 
@@ -91,7 +90,7 @@ def headers(service: ChatService) -> bytes:
 
 
 def chat_body(service: ChatService) -> bytes:
-    return raw.head(urlsplit(service.url).netloc, service.key, 1000) + b"{"
+    return raw_client.head(urlsplit(service.url).netloc, service.key, 1000) + b"{"
 
 
 def api_body(service: ChatService) -> bytes:

@@ -10,8 +10,7 @@ from typing import NamedTuple
 import psutil
 import psycopg
 
-from chat.tests import model_server as moods
-from chat.tests import raw
+from chat.tests import model_server, raw_client
 from chat.tests.model_server import ModelServer
 from tests.e2e.instance import Instance
 from tests.waiting import wait_until
@@ -50,7 +49,7 @@ class ChatService:
 
     def streams(self, number: int) -> list[bytes]:
         """So many at once, whole."""
-        return asyncio.run(raw.streams(self.url, self.key, number, lambda: None))
+        return asyncio.run(raw_client.streams(self.url, self.key, number, lambda: None))
 
     def state(self) -> State:
         with self.instance.http() as client:
@@ -79,7 +78,7 @@ def chat_service(folder: Path, **environment: str) -> Iterator[ChatService]:
     """One connection to the database serves all of them, besides the one that follows the change log. None of what
     they do breaks it in a way that nobody foresaw.
     """
-    with moods.running() as model:
+    with model_server.running() as model:
         extra = {"LLM_BASE_URL": model.url, "LLM_MODEL": "big-model", "DATABASE_POOL_SIZE": "1"}
         instance = Instance(folder / "var", extra={**extra, "CHAT_RATE": "100000/second", **environment})
         try:

@@ -1,4 +1,4 @@
-"""Promise 18: in whatever mood the language model is, its callers are told, nothing stays, and others are served."""
+"""Promise 18: however the language model fails, its callers are told, nothing is left behind, and others are served."""
 
 import asyncio
 from collections.abc import Iterator
@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from chat.tests import model_server as moods
-from chat.tests.model_server import ModelServer, Mood
+from chat.tests import model_server
+from chat.tests.model_server import Behaviour, ModelServer
 from tests.faults.chat_load import BackgroundLoad, except_background_load
 from tests.faults.chat_service import ChatService, chat_service
 from tests.faults.conftest import LONG, Figure
@@ -17,52 +17,57 @@ AT_ONCE = 20
 ROUNDS = 5 if LONG else 2
 SOON, GROWTH = 2.0, 128  # seconds; MiB
 DEADLINES = {"LLM_FIRST_BYTE_SECONDS": "2", "LLM_IDLE_SECONDS": "2", "LLM_TOTAL_SECONDS": "4"}
-BROKEN = moods.chunk("Br*cke !").replace(b"*", "ü".encode()).replace(b"!", b"\xff")
+BROKEN = model_server.chunk("Br*cke !").replace(b"*", "ü".encode()).replace(b"!", b"\xff")
 CUT = BROKEN.index("ü".encode()) + 1
 
 
-async def crawl(server: ModelServer, writer: moods.Writer, asked: dict[str, Any]) -> None:
+async def crawl(server: ModelServer, writer: model_server.Writer, request: dict[str, Any]) -> None:
     """A byte a second, of what would be a good answer."""
-    await moods.begin(writer, moods.SSE)
-    for byte in moods.chunk("Hello"):
-        await moods.say(writer, bytes([byte]))
+    await model_server.start_response(writer, model_server.SSE)
+    for byte in model_server.chunk("Hello"):
+        await model_server.write(writer, bytes([byte]))
         await asyncio.sleep(1)
 
 
 class Bad(NamedTuple):
-    mood: Mood
+    behaviour: Behaviour
     told: tuple[bytes, ...]  # what each answer must have in it
     ends_well: bool = False
 
 
-MOODS = {
-    "never answers": Bad(moods.silent, (b" 504 ", b"upstream_timeout")),
+BEHAVIOURS = {
+    "never answers": Bad(model_server.silent, (b" 504 ", b"upstream_timeout")),
     "1 byte a second": Bad(crawl, (b" 504 ", b"upstream_timeout")),
-    "10 MB without a newline": Bad(moods.streaming(b"x" * 10_000_000), (b" 502 ", b"upstream_broken")),
+    "10 MB without a newline": Bad(model_server.streaming(b"x" * 10_000_000), (b" 502 ", b"upstream_broken")),
     "broken UTF-8 in pieces": Bad(
-        moods.streaming(BROKEN[:CUT], BROKEN[CUT:], moods.chunk("", "stop")), ("Brücke \ufffd".encode(),), True
+        model_server.streaming(BROKEN[:CUT], BROKEN[CUT:], model_server.chunk("", "stop")),
+        ("Brücke \ufffd".encode(),),
+        True,
     ),
-    "data without [DONE]": Bad(moods.streaming(moods.chunk("Hello")), (b" 200 ", b"Hello", b"upstream_broken")),
-    "200 with HTML": Bad(moods.status("200 OK", b"<html>", kind="text/html"), (b" 502 ", b"upstream_broken")),
-    "429 storm": Bad(moods.status("429 Too Many"), (b" 429 ", b"rate_limit_exceeded", b"retry-after: ")),
+    "data without [DONE]": Bad(
+        model_server.streaming(model_server.chunk("Hello")), (b" 200 ", b"Hello", b"upstream_broken")
+    ),
+    "200 with HTML": Bad(model_server.status("200 OK", b"<html>", kind="text/html"), (b" 502 ", b"upstream_broken")),
+    "429 storm": Bad(model_server.status("429 Too Many"), (b" 429 ", b"rate_limit_exceeded", b"retry-after: ")),
     "cut in the middle": Bad(
-        moods.streaming(moods.chunk("Hello "), then=moods.reset), (b" 200 ", b"Hello ", b"upstream_broken")
+        model_server.streaming(model_server.chunk("Hello "), then=model_server.reset),
+        (b" 200 ", b"Hello ", b"upstream_broken"),
     ),
 }
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChatService]:
-    with chat_service(tmp_path_factory.mktemp("moods"), **DEADLINES) as running:
+    with chat_service(tmp_path_factory.mktemp("failures"), **DEADLINES) as running:
         yield running
 
 
-@pytest.mark.parametrize("name", MOODS)
-def test_chat__bad_mood__told_and_nothing_left_and_others_served(
+@pytest.mark.parametrize("name", BEHAVIOURS)
+def test_chat__bad_behaviour__told_and_nothing_left_and_others_served(
     service: ChatService, name: str, figure: Figure
 ) -> None:
-    bad, before = MOODS[name], service.state()
-    service.model.mood = except_background_load(bad.mood)
+    bad, before = BEHAVIOURS[name], service.state()
+    service.model.behaviour = except_background_load(bad.behaviour)
     with BackgroundLoad(service) as background:
         answers = [answer for _ in range(ROUNDS) for answer in service.streams(AT_ONCE)]
     state = service.state_after(before, SOON)

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from chat.tests import model_server as moods
+from chat.tests import model_server
 from tests.faults.chat_service import ChatService, chat_service
 from tests.faults.conftest import Figure
 from tests.waiting import wait_until
@@ -23,9 +23,9 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChatService]:
 
 @pytest.fixture
 def client(service: ChatService) -> Iterator[httpx.Client]:
-    service.model.mood = moods.each_differently
+    service.model.behaviour = model_server.answer_each_differently
     service.model.release.clear()
-    service.model.counted.clear()
+    service.model.counts.clear()
     with service.instance.http() as client:
         yield client
 
@@ -63,13 +63,13 @@ def test_again__while_the_first_is_under_way__both_told_what_is_kept(
     service: ChatService, client: httpx.Client, figure: Figure
 ) -> None:
     """As where a proxy between has given up, and not hung up."""
-    turn, counted = Turn(client), service.model.counted
+    turn, counted = Turn(client), service.model.counts
     with ThreadPoolExecutor() as pool:
         first = pool.submit(turn.send)
         wait_until(lambda: counted["waiting"] == 1)
         second = pool.submit(turn.send)
         wait_until(lambda: counted["waiting"] == 2)
-        service.model.let_go()
+        service.model.release_all()
         told = [first.result(), second.result(), turn.send()]
     judge(figure, "a turn sent again while the first is under way, and after it", turn, told, counted["waiting"])
 
@@ -77,10 +77,10 @@ def test_again__while_the_first_is_under_way__both_told_what_is_kept(
 def test_again__after_the_first_was_given_up__kept_once(
     service: ChatService, client: httpx.Client, figure: Figure
 ) -> None:
-    turn, counted = Turn(client), service.model.counted
+    turn, counted = Turn(client), service.model.counts
     with pytest.raises(httpx.ReadTimeout):
         turn.send(0.5)
     wait_until(lambda: service.model.connections == 0, 2)
-    service.model.let_go()
+    service.model.release_all()
     told = [turn.send(), turn.send()]
     judge(figure, "a turn given up after 0.5 s, sent again, and again", turn, told, counted["waiting"])

@@ -9,8 +9,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from chat.tests import model_server as moods
-from chat.tests import raw
+from chat.tests import model_server, raw_client
 from tests.faults.chat_load import BackgroundLoad, End, drippers, except_background_load
 from tests.faults.chat_service import ChatService, chat_service
 from tests.faults.conftest import Figure
@@ -41,7 +40,7 @@ class SlowClients:
 
     def __init__(self, service: ChatService) -> None:
         self.before = service.state()
-        service.model.mood = except_background_load(moods.flood)
+        service.model.behaviour = except_background_load(model_server.flood)
         with ExitStack() as stack, BackgroundLoad(service) as self.background:
             begun = time.monotonic()
             for _ in range(DEAF):
@@ -55,7 +54,7 @@ class SlowClients:
 
 
 def _deaf(service: ChatService) -> socket.socket:
-    return raw.call(service.url, service.key)
+    return raw_client.call(service.url, service.key)
 
 
 @pytest.fixture(scope="module")
@@ -101,10 +100,10 @@ def test_callers__slow_clients__others_served_and_nothing_left(slow_clients: Slo
 
 
 def test_callers__reset_before_the_first_byte__nothing_left(service: ChatService, figure: Figure) -> None:
-    before, service.model.mood = service.state(), except_background_load(moods.silent)
+    before, service.model.behaviour = service.state(), except_background_load(model_server.silent)
     with BackgroundLoad(service) as background:
-        for connection in [raw.call(service.url, service.key) for _ in range(AT_ONCE)]:
-            raw.reset(connection)
+        for connection in [raw_client.call(service.url, service.key) for _ in range(AT_ONCE)]:
+            raw_client.reset(connection)
     state = service.state_after(before, SOON)
     figure(
         PROMISE,
@@ -117,7 +116,7 @@ def test_callers__reset_before_the_first_byte__nothing_left(service: ChatService
 
 
 def test_callers__many_streams_at_once__all_whole(service: ChatService, figure: Figure) -> None:
-    before, service.model.mood = service.state(), moods.speak
+    before, service.model.behaviour = service.state(), model_server.answer
     with BackgroundLoad(service) as background:
         answers = service.streams(AT_ONCE)
     whole = sum(b"Hello " in answer and b"there." in answer and b"data: [DONE]" in answer for answer in answers)

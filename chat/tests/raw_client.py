@@ -1,4 +1,4 @@
-"""A caller without manners: a socket, and what to write to it."""
+"""A client down to the socket, for callers that do what no HTTP library would."""
 
 import asyncio
 import json
@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 
 def call(url: str, key: str, *, stream: bool = True, body: bytes | None = None) -> socket.socket:
-    """A chat request that is sent; nothing is read."""
+    """Sends a chat request and reads nothing. The value is the connection."""
     body = request("elara", stream=stream) if body is None else body
     parts = urlsplit(url)
     connection = socket.create_connection((parts.hostname, parts.port), 10)
@@ -18,23 +18,26 @@ def call(url: str, key: str, *, stream: bool = True, body: bytes | None = None) 
 
 
 def request(model: str, *, stream: bool) -> bytes:
+    """The body of a chat request."""
     messages = [{"role": "user", "content": "Hello?"}]
     return json.dumps({"model": model, "stream": stream, "messages": messages}).encode()
 
 
 def head(host: str, key: str, length: int, more: str = "") -> bytes:
+    """The request line and headers of a chat request; `more` headers end in CRLF each."""
     lines = ["POST /v1/chat/completions HTTP/1.1", f"Host: {host}", f"Authorization: Bearer {key}"]
     lines += ["Content-Type: application/json", f"Content-Length: {length}"]
     return ("\r\n".join(lines) + f"\r\n{more}\r\n").encode()
 
 
 def reset(connection: socket.socket) -> None:
-    """Gone without a word: RST."""
+    """Closes the connection with RST instead of FIN."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()
 
 
 def read_until(connection: socket.socket, text: bytes) -> bytes:
+    """All that is received up to and with `text`. Raises AssertionError if the server closes the connection first."""
     got = b""
     while text not in got:
         more = connection.recv(65536)
@@ -44,7 +47,7 @@ def read_until(connection: socket.socket, text: bytes) -> bytes:
 
 
 async def streams(url: str, key: str, number: int, meanwhile: Callable[[], None]) -> list[bytes]:
-    """So many at once, whole. OpenAI's client and httpx would need longer for it than what is asked."""
+    """This many streams at once, read to the end. OpenAI's client and httpx would take longer than the server does."""
     answers = [asyncio.create_task(_stream(url, key)) for _ in range(number)]
     await asyncio.to_thread(meanwhile)
     return await asyncio.gather(*answers)
