@@ -1,4 +1,7 @@
-"""dev.py check: everything that can be verified without running the suite. Runs all of it, then reports what failed."""
+"""dev.py check: everything that can be verified without running the suite. Runs all of it, then reports what failed.
+
+--mutants measures the tests of the core instead: see mutants.py.
+"""
 
 import secrets
 import subprocess
@@ -6,6 +9,7 @@ from pathlib import Path
 
 from tooling import Refusal, environment, servers
 from tooling.environment import ROOT
+from tooling.mutants import mutants
 
 MANAGE = ("manage.py",)
 CHECKS: dict[str, tuple[str, ...]] = {
@@ -20,6 +24,8 @@ CHECKS: dict[str, tuple[str, ...]] = {
 
 def check(arguments: list[str]) -> int:
     """Run every check, or those named in `arguments`; return how many failed. Raises Refusal for an unknown name."""
+    if "--mutants" in arguments:
+        return mutants([argument for argument in arguments if argument != "--mutants"])
     if unknown := set(arguments) - CHECKS.keys():
         raise Refusal(f"check: not known: {', '.join(sorted(unknown))}; known: {', '.join(CHECKS)}")
     env = environment.read()

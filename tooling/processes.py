@@ -79,9 +79,9 @@ class SupervisedServer:
         self.process.wait()
 
 
-def foreground(command: Sequence[str | Path], environment: dict[str, str]) -> int:
+def foreground(command: Sequence[str | Path], environment: dict[str, str], cwd: Path = ROOT) -> int:
     """Run a program that owns the terminal, and return its exit code. The program decides what Ctrl-C means."""
-    child = subprocess.Popen(command, cwd=ROOT, env=environment)
+    child = subprocess.Popen(command, cwd=cwd, env=environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: child.terminate())
     code = wait(child)

@@ -1,0 +1,252 @@
+"""Mutates the core in the clone's copy that this runs in, and says what the tests noticed. Started by mutants.py.
+
+The results stay in a session of Cosmic Ray, which `cr-report` and `cr-html` read.
+"""
+
+import argparse
+import os
+import random
+import secrets
+import subprocess
+import sys
+import time
+import tomllib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from cosmic_ray.commands.init import init
+from cosmic_ray.mutating import mutate_and_test, mutate_code
+from cosmic_ray.plugins import get_operator
+from cosmic_ray.work_db import WorkDB
+from cosmic_ray.work_item import MutationSpec, TestOutcome, WorkItem
+
+from tooling import mutation_operators as operators
+
+FOLDER = Path(__file__).parent
+PYTEST = ["-m", "pytest", "-x", "-q", "--no-header", "--tb=line", "-p", "no:cacheprovider", "--reuse-db",
+          "-p", "tooling.mutation_order"]  # fmt: skip
+LEAST_SECONDS = 60.0  # that a run of tests is given, however quick it is without a mutant
+
+
+class Change(NamedTuple):
+    """What a mutation does to the text of its file: the lines before and after, stripped."""
+
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class Equivalent:
+    """Mutants that no test can or need catch, with the reason; one entry of equivalent_mutants.toml."""
+
+    file: str
+    function: str
+    line: str
+    reason: str
+    mutants: tuple[str, ...] = ()
+    operators: tuple[str, ...] = ()
+
+    def covers(self, mutation: MutationSpec, change: Change) -> bool:
+        """Whether the entry speaks of this mutation."""
+        place = (str(mutation.module_path), mutation.definition_name or "", change.before)
+        is_named = change.after in self.mutants or mutation.operator_name.partition("/")[2] in self.operators
+        return place == (self.file, self.function, self.line) and is_named
+
+
+@dataclass
+class Score:
+    """The outcomes of one file, or of all."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def caught(self) -> int:
+        """Mutants that a test failed for, or that ran out of time."""
+        return self.outcomes["killed"] + self.outcomes["timeout"]
+
+    @property
+    def run(self) -> int:
+        """Mutants that tests were run against."""
+        return self.caught + self.outcomes["survived"]
+
+    def row(self, name: str, mutants: int) -> str:
+        """Return a line of the table."""
+        percent = f"{100 * self.caught / self.run:.0f} %" if self.run else "-"
+        cells = (mutants, self.outcomes["equivalent"], self.run, self.caught, self.outcomes["survived"], percent)
+        return f"{name:<44}" + "".join(f"{cell:>11}" for cell in cells)
+
+
+def main() -> int:
+    """Run until the mutants or the minutes are used up; return 1 if less than the bar was caught."""
+    options = _options()
+    targets: dict[str, list[str]] = tomllib.loads((FOLDER / "mutants.toml").read_text())["tests"]
+    files = [file for file in targets if not options.path or file in options.path]
+    run = Run(files, targets, options.session)
+    deadline = time.monotonic() + 60 * options.minutes if options.minutes else float("inf")
+    for number, (job, mutation) in enumerate(run.in_turn(options.seed), start=1):
+        if time.monotonic() > deadline:
+            break
+        run.judge(job, mutation, number)
+    return run.report(options.bar)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="dev.py check --mutants")
+    parser.add_argument("path", nargs="*", help="a file of tooling/mutants.toml")
+    parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--seed", type=int, default=13)
+    parser.add_argument("--bar", type=float, default=98)
+    parser.add_argument("--session", type=Path, required=True)
+    return parser.parse_args()
+
+
+class Run:
+    """One measurement: a session of Cosmic Ray, and the outcomes by file."""
+
+    def __init__(self, files: Sequence[str], tests: dict[str, list[str]], session: Path) -> None:
+        operators.register()
+        session.unlink(missing_ok=True)
+        self.session = WorkDB(session, WorkDB.Mode.create)
+        self._tests = tests
+        self._equivalents = [*_equivalents(files)]
+        self._used: set[Equivalent] = set()
+        self._seconds: dict[str, float] = {}  # that the tests of a file take without a mutant
+        self._sources = {file: Path(file).read_text() for file in files}
+        init([Path(file) for file in files], self.session, {})
+        self._mutants = self._meaningful()
+        self.scores: dict[str, Score] = {file: Score() for file in files}
+        self.survivors: list[str] = []
+        _renew_database()
+
+    def in_turn(self, seed: int) -> Iterator[tuple[str, MutationSpec]]:
+        """Yield the mutants in an order that, wherever it ends, has taken about the same share of every file."""
+        dice = random.Random(seed)  # noqa: S311  not a secret
+        placed = []
+        for mutants in self._mutants.values():
+            shuffled = dice.sample(mutants, len(mutants))
+            placed += [((place + dice.random()) / len(mutants), *mutant) for place, mutant in enumerate(shuffled)]
+        for _, job, mutation in sorted(placed, key=lambda mutant: mutant[0]):
+            yield job, mutation
+
+    def _meaningful(self) -> dict[str, list[tuple[str, MutationSpec]]]:
+        """By file, of the chosen operators and where they mean something; each text once."""
+        mutants: dict[str, list[tuple[str, MutationSpec]]] = {file: [] for file in self._sources}
+        spans = {file: operators.silent_spans(source) for file, source in self._sources.items()}
+        seen = set[str]()
+        for item in sorted(self.session.work_items, key=_position):
+            (mutation,) = item.mutations
+            file, at = str(mutation.module_path), mutation.start_pos
+            if operators.is_chosen(mutation.operator_name) and not any(start <= at < end for start, end in spans[file]):
+                text = self._mutated(mutation)
+                if text is not None and text not in seen and _compiles(text):
+                    seen.add(text)
+                    mutants[file].append((item.job_id, mutation))
+        return mutants
+
+    def _mutated(self, mutation: MutationSpec) -> str | None:
+        operator = get_operator(mutation.operator_name)()
+        text: str | None = mutate_code(self._sources[str(mutation.module_path)], operator, mutation.occurrence)
+        return text
+
+    def judge(self, job: str, mutation: MutationSpec, number: int) -> None:
+        """Run the tests against one mutant, unless it is known to be equivalent."""
+        file, text = str(mutation.module_path), self._mutated(mutation)
+        change = _change(self._sources[file], text or "")
+        covering = {entry for entry in self._equivalents if entry.covers(mutation, change)}
+        self._used |= covering
+        outcome, by = ("equivalent", "") if covering else self._outcome(job, mutation, file)
+        self.scores[file].outcomes[outcome] += 1
+        place = f"{file}:{mutation.start_pos[0]} {mutation.definition_name or ''} {mutation.operator_name}"
+        print(f"{number:>5} {outcome:<10} {place} {by}", flush=True)
+        if outcome == "survived":
+            self.survivors.append(f"{place}\n  - {change.before}\n  + {change.after}")
+
+    def _outcome(self, job: str, mutation: MutationSpec, file: str) -> tuple[str, str]:
+        """Also the first test that failed."""
+        tests = self._tests[file]
+        result = mutate_and_test([mutation], _command(tests), self._patience(file))
+        self.session.set_result(job, result)
+        if result.test_outcome == TestOutcome.INCOMPETENT:
+            sys.exit(f"mutants: {result.output}")
+        if result.output == "timeout":
+            _renew_database()  # the tests were killed in the middle of something
+            return "timeout", ""
+        failed = [line for line in (result.output or "").splitlines() if line.startswith(("FAILED", "ERROR"))]
+        return str(result.test_outcome.value), failed[0].split(" - ")[0] if failed else ""
+
+    def _patience(self, file: str) -> float:
+        """The seconds after which the tests of `file` count as hanging. Raises SystemExit if they fail as they are."""
+        key = " ".join(self._tests[file])
+        if key not in self._seconds:
+            started = time.monotonic()
+            subprocess.run([sys.executable, *PYTEST, *self._tests[file]], check=True, stdout=subprocess.DEVNULL)
+            self._seconds[key] = time.monotonic() - started
+        return max(LEAST_SECONDS, 4 * self._seconds[key])
+
+    def report(self, bar: float) -> int:
+        """Print the table and the survivors; return 1 below the bar or when an entry is of no use any more."""
+        heads = ("mutants", "equivalent", "run", "caught", "survived", "score")
+        print(f"\n{'':<44}" + "".join(f"{head:>11}" for head in heads))
+        for file, score in self.scores.items():
+            print(score.row(file, len(self._mutants[file])))
+        total = Score(sum((score.outcomes for score in self.scores.values()), Counter()))
+        print(total.row("all", sum(map(len, self._mutants.values()))))
+        print(*["", *self.survivors], sep="\n")
+        stale = [entry for entry in self._equivalents if not _is_there(entry, self._sources)]
+        for entry in stale:
+            print(f"equivalent_mutants.toml: {entry.file} has no line `{entry.line}` in {entry.function}")
+        return 1 if stale or (total.run and 100 * total.caught / total.run < bar) else 0
+
+
+def _equivalents(files: Iterable[str]) -> Iterator[Equivalent]:
+    for entry in tomllib.loads((FOLDER / "equivalent_mutants.toml").read_text())["equivalent"]:
+        if entry["file"] in files:
+            yield Equivalent(**{name: _frozen(value) for name, value in entry.items()})
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _is_there(entry: Equivalent, sources: dict[str, str]) -> bool:
+    lines = {line.strip() for line in sources[entry.file].splitlines()}
+    return all(line in lines for line in entry.line.split("\n"))
+
+
+def _change(before: str, after: str) -> Change:
+    """The lines that differ: what the texts have in common at either end is left out."""
+    old, new = before.splitlines(), after.splitlines()
+    while old and new and old[0] == new[0]:
+        del old[0], new[0]
+    while old and new and old[-1] == new[-1]:
+        del old[-1], new[-1]
+    return Change(*("\n".join(line.strip() for line in lines) for lines in (old, new)))
+
+
+def _position(item: WorkItem) -> tuple[str, tuple[int, int], str, int]:
+    mutation = item.mutations[0]
+    return str(mutation.module_path), mutation.start_pos, mutation.operator_name, mutation.occurrence
+
+
+def _compiles(text: str) -> bool:
+    try:
+        compile(text, "mutant", "exec")
+    except SyntaxError:
+        return False
+    return True
+
+
+def _command(tests: Sequence[str]) -> str:
+    return " ".join([sys.executable, *PYTEST, *tests])
+
+
+def _renew_database() -> None:
+    """The tests that start from now on find a database and keys in Redis that nobody has touched."""
+    os.environ["COMPANION_TEST_RUN"] = secrets.token_hex(4)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
