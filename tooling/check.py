@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tooling import Refusal, environment, servers
 from tooling.environment import ROOT
+from tooling.figures import figures
 from tooling.mutants import mutants
 
 MANAGE = ("manage.py",)
@@ -23,7 +24,12 @@ CHECKS: dict[str, tuple[str, ...]] = {
 
 
 def check(arguments: list[str]) -> int:
-    """Run every check, or those named in `arguments`; return how many failed. Raises Refusal for an unknown name."""
+    """Run every check, or those named in `arguments`; return how many failed. Raises Refusal for an unknown name.
+
+    With --figures, print the figures of the code instead; with --mutants, test the tests.
+    """
+    if arguments == ["--figures"]:
+        return figures()
     if "--mutants" in arguments:
         return mutants([argument for argument in arguments if argument != "--mutants"])
     if unknown := set(arguments) - CHECKS.keys():

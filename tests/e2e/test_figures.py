@@ -1,0 +1,62 @@
+"""What `dev.py check --figures` counts, on code of which the figures are known."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tooling import figures
+from tooling.environment import ROOT
+from tooling.figures import Module, circles
+
+FOR_TYPES = """
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from app.models import Model
+else:
+    from app import other
+"""
+
+
+def module(name: str, text: str) -> Module:
+    return Module(name, Path(f"{name.replace('.', '/')}.py"), text)
+
+
+@pytest.mark.parametrize(
+    ("graph", "found"),
+    [
+        ({"a": {"b"}, "b": set()}, []),
+        ({"a": {"b"}, "b": {"a"}}, [{"a", "b"}]),
+        ({"a": {"b"}, "b": {"c"}, "c": {"a", "d"}, "d": set()}, [{"a", "b", "c"}]),
+        ({"a": {"b"}, "b": {"a"}, "c": {"d", "a"}, "d": {"c"}}, [{"a", "b"}, {"c", "d"}]),
+    ],
+)
+def test_circles__are_strongly_connected_components(graph: dict[str, set[str]], found: list[set[str]]) -> None:
+    assert circles(graph) == found
+
+
+def test_graph__imports_for_types__count_when_they_are_asked_for() -> None:
+    modules = [module("app.models", "import app.managers"), module("app.managers", FOR_TYPES), module("app.other", "")]
+    at_run_time = figures._graph(modules, for_types=False)
+    assert at_run_time == {"app.models": {"app.managers"}, "app.managers": {"app.other"}, "app.other": set()}
+    assert circles(at_run_time) == []
+    assert circles(figures._graph(modules, for_types=True)) == [{"app.managers", "app.models"}]
+
+
+def test_graph__import_inside_a_function__counts() -> None:
+    modules = [module("a", "def f() -> None:\n    from b import c\n"), module("b", "import a")]
+    assert circles(figures._graph(modules, for_types=False)) == [{"a", "b"}]
+
+
+def test_module__any__is_a_name_and_no_word_of_a_text() -> None:
+    assert module("a", 'from typing import Any\n\n"""Any of them."""\nx: Any = "Any"  # Any\n').anys == 2
+
+
+def test_check__figures__printed_without_any_package() -> None:
+    command = [sys.executable, "-S", str(ROOT / "dev.py"), "check", "--figures"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "import circles: 0" in done.stdout
+    assert "files to touch for a text field `scenario`" in done.stdout
