@@ -69,7 +69,7 @@ def forget_near() -> Callable[[], None]:
 
     def forget() -> None:
         for cache in CoherentCache.by_kind.values():
-            cache._start_anew()
+            cache.clear_memory()
 
     return forget
 

@@ -13,7 +13,7 @@ class AccountsConfig(AppConfig):
         from django.contrib.auth.models import User
 
         from accounts.models import ApiKey
-        from coherence.hooks import heed
+        from accounts.verification import keys, users
 
-        heed(ApiKey)
-        heed(User)
+        keys.watch(ApiKey, lambda key: [key.prefix])
+        users.watch(User, lambda user: [user.pk])

@@ -2,7 +2,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import models
 
-from accounts import copies, keys
+from accounts import keys, verification
 
 if TYPE_CHECKING:
     from accounts.models import ApiKey
@@ -18,5 +18,5 @@ class ApiKeyManager(models.Manager["ApiKey"]):
     def verify(self, text: str) -> Any:
         """The user of an unrevoked key, if they are active; else None. Asks no database about a key it knows."""
         prefix = keys.prefix(text)
-        key = copies.keys.get(prefix).value if prefix else None
-        return copies.user(key.user_id) if key is not None and key.fits(text.encode()) else None
+        key = verification.keys.get(prefix).value if prefix else None
+        return verification.user(key.user_id) if key is not None and key.fits(text.encode()) else None

@@ -3,8 +3,8 @@ from django.contrib.auth.models import User
 from django.db import models
 from django.utils import timezone
 
-from accounts.copies import USER_COLUMNS
 from accounts.managers import ApiKeyManager
+from accounts.verification import USER_COLUMNS
 from coherence.triggers import note_changes
 
 

@@ -12,12 +12,12 @@ from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 
 from accounts import keys
-from accounts.copies import near as near_user
 from accounts.models import ApiKey
+from accounts.verification import verified_from_memory
 from chat.errors import csrf_failed, invalid_key, signed_out
 from chat.exchange import Exchange
 from chat.threads import in_thread
-from coherence.cache import may_answer
+from coherence.cache import memory_may_answer
 from resilience.database import answer_within
 
 SESSION_SECONDS = 2.0  # to look up a session and its user
@@ -38,7 +38,7 @@ async def identify_by_key(authorization: bytes) -> Caller:
     prefix = keys.prefix(text.strip().decode("latin-1")) if scheme.lower() == b"bearer" else None
     if prefix is None:
         raise invalid_key()
-    user_id = near_user(text.strip()) if may_answer() else None
+    user_id = verified_from_memory(text.strip()) if memory_may_answer() else None
     if user_id is None:
         user_id = await in_thread(lambda: _verify(text.strip()))
     return Caller(user_id, prefix)

@@ -20,7 +20,7 @@ from conversations.turns import IDEMPOTENCY_KEY
 from personalities.config import PersonalityConfig
 from personalities.language_models import offered
 from personalities.prompt import Wishes, assemble
-from preferences.copies import copies as preferences
+from preferences.cache import preferences
 from preferences.managers import NO_WISHES
 from preferences.models import Preferences
 
@@ -71,10 +71,8 @@ async def _turn(exchange: Exchange, request: ChatRequest, caller: Caller) -> Tur
 
 async def _wishes(caller: Caller) -> Wishes:
     """How the caller wants to be talked to."""
-    copy = preferences.hit(caller.user_id)
-    if copy is not None:
-        copy.reads += 1
-        return copy.value or NO_WISHES
+    if copy := preferences.from_memory(caller.user_id):
+        return copy.read() or NO_WISHES
     return await in_thread(lambda: Preferences.objects.wishes_of(caller.user_id))
 
 

@@ -1,38 +1,62 @@
-"""Verdicts on copies in a shared cache: does any process believe what is no longer so?"""
+"""Compare the copies in Redis with their rows: would any process serve what is no longer true?"""
 
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
+from coherence.cache import CoherentCache
 from coherence.feed import feed
+from coherence.redis_copies import RedisCopies
 
+K = TypeVar("K")
 V = TypeVar("V")
 
 
 class Verdict(StrEnum):
+    """What a copy in Redis is worth."""
+
     SOUND = "sound"
     OUTDATED = "outdated"
     FOREIGN = "foreign"
     WRONG = "wrong"
 
 
+MEANING: Mapping[Verdict, str] = MappingProxyType(
+    {
+        Verdict.SOUND: "what the row says",
+        Verdict.OUTDATED: "older than its row; not served",
+        Verdict.FOREIGN: "damaged, incomplete, from the future, of another row or of another release",
+        Verdict.WRONG: "not what the row says, and served",
+    }
+)
+
+
 class Finding(NamedTuple):
+    """The verdict on the copy of the row that the change log calls `key`."""
+
     key: str
     verdict: Verdict
 
 
-def judge(key: str, copy: tuple[int, V] | None, row: V | None) -> Finding:
-    """On the copy under `key` and its number, None when it is not as it is stored. Catch the feed up after `row` was
-    read: then a row that changed since makes the copy outdated, not wrong.
-    """
-    return Finding(key, _verdict(key, copy, row))
+def audit(cache: CoherentCache[K, V], copies: RedisCopies[K, V], batches: Iterable[Collection[K]]) -> Iterator[Finding]:
+    """A verdict on each copy of the keys in `batches`. Raises RedisUnavailable."""
+    seen: set[K] = set()
+    for keys in batches:
+        found = copies.read(set(keys) - seen)  # SCAN may return a key twice
+        seen |= found.keys()
+        _, rows = cache.load(found.keys())
+        feed.catch_up()  # after the rows were read: a row that changed since makes its copy outdated, not wrong
+        verdicts = [
+            Finding(cache.log_key(key), _verdict(cache, key, copy, rows.get(key))) for key, copy in found.items()
+        ]
+        yield from sorted(verdicts)
 
 
-def _verdict(key: str, copy: tuple[int, V] | None, row: V | None) -> Verdict:
-    if copy is None:
+def _verdict(cache: CoherentCache[K, V], key: K, copy: tuple[int, V] | None, row: V | None) -> Verdict:
+    if copy is None or copy[0] > feed.number:
         return Verdict.FOREIGN
     number, value = copy
-    if number > feed.number:
-        return Verdict.FOREIGN
-    if not feed.current(key, number):
+    if not feed.current(cache.log_key(key), number):
         return Verdict.OUTDATED
     return Verdict.SOUND if value == row else Verdict.WRONG

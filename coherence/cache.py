@@ -1,46 +1,97 @@
-"""Looks things up: near, then in a shared cache, then in PostgreSQL; and serves no copy that its row has outlived."""
+"""Lookups in this process's memory, then in a cache that processes share, then in PostgreSQL, never outdated."""
 
 import os
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Literal, NamedTuple, Protocol, TypeVar, get_args
 
-from django.db import Error, connection
+from django.db import DEFAULT_DB_ALIAS, Error, connection, models
+from django.db.models.signals import post_delete, post_save
 
-from coherence.answer import Answer, Source
-from coherence.feed import IN_TOUCH_SECONDS, feed
-from coherence.flight import SingleFlight
+from coherence import log
+from coherence.feed import IN_TOUCH_SECONDS, catch_up_on_commit, feed
 from coherence.listener import listener
-from coherence.near import NONE, Copy, NearCache
-from coherence.shared import Nothing, Shared
-from coherence.transactions import IDLE, here, in_transaction
+from coherence.local_cache import NO_EDITION, Copy, LocalCache
+from coherence.single_flight import SingleFlight
+from coherence.transactions import IDLE, after_commit, in_transaction, this_thread
 from resilience.database import answer_within
 
 K = TypeVar("K")
 V = TypeVar("V")
+M = TypeVar("M", bound=models.Model)
 
-DATABASE_SECONDS = 2.0  # a lookup that needs PostgreSQL fails when it has not answered by then
-ATTEMPTS = 3
+LOOKUP_SECONDS = 2.0  # a lookup that needs PostgreSQL fails after this long
+ATTEMPTS = 3  # loads of one lookup; another is made when a commit outdated the one before
+
+Source = Literal["near", "redis", "database"]  # "near" is this process's memory, by its name on the wire
+SOURCES: tuple[Source, ...] = get_args(Source)  # from near to far
 
 
-def may_answer() -> bool:
-    """Whether a copy that is true may answer, and nobody else be asked: in touch, outside transactions.
+class Answer(NamedTuple, Generic[V]):
+    """What a lookup found: the value, None when there is no such row, and where it came from.
 
-    Nearly every lookup comes through here, and so it is written flat, `in_transaction` once more included: no lock, no
-    I/O, no log line, no object made.
+    `age` is how many seconds ago the value was last known to be true: 0 while this process is in touch with PostgreSQL,
+    that is, within `feed.IN_TOUCH_SECONDS`.
+    """
+
+    value: V | None
+    source: Source
+    age: float = 0.0
+
+    @property
+    def unverified(self) -> bool:
+        """Whether PostgreSQL is out of reach, so that the row may have changed since."""
+        return self.age > 0
+
+
+class Shared(Protocol[K, V]):
+    """A cache that processes share. It may lose, keep and reorder copies at will, because each has a number.
+
+    It must neither raise nor hang.
+    """
+
+    def get_many(self, keys: Collection[K]) -> Mapping[K, tuple[int, V]]:
+        """The copies that are there, each with the number it was stored with."""
+
+    def store(self, number: int, values: Mapping[K, V]) -> None:
+        """Keep copies that were read at `number` of the change log."""
+
+    def delete(self, keys: Collection[K]) -> None:
+        """Drop the copies of `keys`."""
+
+
+class NotShared(Shared[K, V]):
+    """No shared cache."""
+
+    def get_many(self, keys: Collection[K]) -> Mapping[K, tuple[int, V]]:
+        """Nothing."""
+        return {}
+
+    def store(self, number: int, values: Mapping[K, V]) -> None:
+        """Do nothing."""
+
+    def delete(self, keys: Collection[K]) -> None:
+        """Do nothing."""
+
+
+def memory_may_answer() -> bool:
+    """Whether a current copy in memory may answer without asking anybody: in touch, and outside a transaction.
+
+    Nearly every lookup starts here, so it is written flat, with `in_transaction` inlined: no lock, no I/O, no log line,
+    no new object.
     """
     if feed.clock() - feed.heard > IN_TOUCH_SECONDS:
         return False
-    django = here.connection
+    django = this_thread.connection
     if django is None or django.in_atomic_block:
         return django is None
     return django.connection is None or django.connection.pgconn.transaction_status in IDLE
 
 
 class CoherentCache(Generic[K, V]):
-    """Copies of one kind of thing. Values are immutable, for every caller is handed the same object.
+    """Copies of one kind of row. Values must be immutable: every caller is handed the same object.
 
-    Inside a transaction no copy is read and none is kept: the writer sees its own rows, others do not.
+    Inside a transaction no copy is read and none is kept: the writer sees its own rows, nobody else does.
     """
 
     by_kind: "ClassVar[dict[str, CoherentCache[Any, Any]]]" = {}
@@ -55,106 +106,105 @@ class CoherentCache(Generic[K, V]):
         capacity: int,
         stale_seconds: float,
     ) -> None:
-        """`load` reads the database, and the number of the log in the same statement: `log.NumberedQuery`. `log_key`
-        is what the model's triggers note. `capacity` values are kept near at most, and as many absences; with
-        PostgreSQL out of reach, they are served for `stale_seconds`.
+        """`kind` names the cache in metrics. `load` reads rows and the number of the change log in one statement, as
+        `log.NumberedQuery` does. `log_key` is what the model's triggers note. Up to `capacity` values, and as many
+        absences, are kept in memory; while PostgreSQL is out of reach they are served for `stale_seconds`.
         """
-        self.log_key, self.stale_seconds = log_key, stale_seconds
-        self.shared: Shared[K, V] = shared or Nothing()
+        self.kind, self.load, self.log_key, self.stale_seconds = kind, load, log_key, stale_seconds
+        self.shared: Shared[K, V] = shared or NotShared()
         self.capacity = capacity
+        self.unverified = 0  # answers given while PostgreSQL was out of reach
         self._counted: Counter[tuple[Source, bool]] = Counter()
-        self.unverified = 0
-        self._read = load
-        self._make_room()
+        self._new_memory()
         self.by_kind[kind] = self
-        os.register_at_fork(after_in_child=self._start_anew)
+        os.register_at_fork(after_in_child=self.clear_memory)
 
-    def _start_anew(self) -> None:
-        """In a forked child: locks may be held, and loads under way, by threads that it does not have."""
+    def clear_memory(self) -> None:
+        """Forget everything in this process's memory and go on counting.
+
+        A forked child starts with it: locks may be held, and loads under way, by threads that it does not have.
+        """
         self._counted = self.lookups
         self.found.retire_all()
         self.absent.retire_all()
-        self._make_room()
+        self._new_memory()
 
-    def _make_room(self) -> None:
-        self.found: NearCache[K, V] = NearCache(self.capacity)
-        self.absent: NearCache[K, V] = NearCache(self.capacity)  # apart: invented keys must not push out real ones
-        self._flights = SingleFlight(self._load)
+    def _new_memory(self) -> None:
+        self.found: LocalCache[K, V] = LocalCache(self.capacity)
+        self.absent: LocalCache[K, V] = LocalCache(self.capacity)  # apart: invented keys must not evict real ones
+        self.loads = SingleFlight(self._load)
 
-    def hit(self, key: K) -> Copy[K, V] | None:
-        """The copy that answers a lookup without asking anybody. Whoever answers with it adds to its reads."""
-        return self.near(key) if may_answer() else None
+    # ── In memory ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def near(self, key: K) -> Copy[K, V] | None:
-        """The copy that is near and true, for who knows that it `may_answer`."""
+    def from_memory(self, key: K) -> Copy[K, V] | None:
+        """The copy that answers a lookup of `key` without asking anybody, if there is one; read it by `Copy.read`."""
+        return self.in_memory(key) if memory_may_answer() else None
+
+    def in_memory(self, key: K) -> Copy[K, V] | None:
+        """The copy of `key` in memory if it is current. For a caller that has checked `memory_may_answer`."""
         copy = self.found.get(key) or self.absent.get(key)
-        return copy if copy is not None and self.is_true(copy) else None
+        return copy if copy is not None and self.is_current(copy) else None
 
-    def is_true(self, copy: Copy[K, V]) -> bool:
-        """Whether its row is not known to have changed."""
+    def is_current(self, copy: Copy[K, V]) -> bool:
+        """Whether the row of `copy` is not known to have changed since it was read."""
         return copy.edition == feed.edition or self._compare(copy)
 
     def _compare(self, copy: Copy[K, V]) -> bool:
-        """Compare numbers once, and no more until something has changed."""
-        edition = feed.edition  # before the comparison: what becomes known meanwhile makes it compare again
-        is_true = feed.current(self.log_key(copy.key), copy.number)
-        copy.edition = edition if is_true else NONE
-        return is_true
+        """Compare numbers, once until something changes."""
+        edition = feed.edition  # read first: whatever becomes known meanwhile forces another comparison
+        is_current = feed.current(self.log_key(copy.key), copy.number)
+        copy.edition = edition if is_current else NO_EDITION
+        return is_current
+
+    # ── Lookups ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def get(self, key: K) -> Answer[V]:
-        if copy := self.hit(key):
-            copy.reads += 1
-            return Answer(copy.value, "near")
+        """The answer for `key`, counted. Raises OperationalError when PostgreSQL is needed and out of reach."""
+        if copy := self.from_memory(key):
+            return Answer(copy.read(), "near")
         answer = self.get_many([key])[key]
         self.count(answer)
         return answer
 
     def get_many(self, keys: Collection[K]) -> dict[K, Answer[V]]:
-        """An answer for every key. Raises OperationalError when PostgreSQL is needed and out of reach."""
+        """An answer for each of `keys`; pass to `count` what is used of it. Raises OperationalError as `get` does."""
         if not keys:
             return {}
-        return self._in_transaction(keys) if in_transaction() else self._look(keys)
-
-    @property
-    def lookups(self) -> "Counter[tuple[Source, bool]]":
-        """Answers given, by where they were and whether there was something."""
-        reads: dict[tuple[Source, bool], int] = {("near", True): self.found.reads, ("near", False): self.absent.reads}
-        return self._counted + Counter(reads)
+        return self._read_own_rows(keys) if in_transaction() else self._look_up(keys)
 
     def count(self, answer: Answer[V]) -> None:
-        """For metrics. Somebody may need several answers to give one."""
+        """Count an answer of `get_many` for metrics. A caller may need several answers to give one."""
         self._counted[answer.source, answer.value is not None] += 1
         self.unverified += answer.unverified
 
-    def _in_transaction(self, keys: Collection[K]) -> dict[K, Answer[V]]:
-        _, values = self._read(keys)
+    @property
+    def lookups(self) -> "Counter[tuple[Source, bool]]":
+        """Answers given, by source and by whether there was a row."""
+        reads: dict[tuple[Source, bool], int] = {("near", True): self.found.reads, ("near", False): self.absent.reads}
+        return self._counted + Counter(reads)
+
+    def _read_own_rows(self, keys: Collection[K]) -> dict[K, Answer[V]]:
+        _, values = self.load(keys)
         return {key: Answer(values.get(key), "database") for key in keys}
 
-    def _look(self, keys: Collection[K]) -> dict[K, Answer[V]]:
+    def _look_up(self, keys: Collection[K]) -> dict[K, Answer[V]]:
         answers: dict[K, Answer[V]] = {}
         if (age := self._age()) is not None:
-            answers = self._near(keys, age)
-            if missing := _lacking(keys, answers):
+            answers = {key: Answer(copy.value, "near", age) for key in keys if (copy := self.in_memory(key))}
+            if missing := _missing(keys, answers):
                 answers |= self._from_shared(missing, age)
-        if missing := _lacking(keys, answers):
+        if missing := _missing(keys, answers):
             answers |= self._from_database(missing)
         return answers
 
     def _age(self) -> float | None:
-        """How long ago what we know was all there is: 0 while in touch, None when that is too long to serve copies."""
+        """Seconds since this process knew every change: 0 while in touch, None when too many to serve copies."""
         if not feed.in_touch:
             listener.ensure()
             age = feed.age
             if age > IN_TOUCH_SECONDS:
                 return age if age <= self.stale_seconds else None
         return 0.0
-
-    def _near(self, keys: Collection[K], age: float) -> dict[K, Answer[V]]:
-        return {key: Answer(copy.value, "near", age) for key in keys if (copy := self._current(key))}
-
-    def _current(self, key: K) -> Copy[K, V] | None:
-        copy = self.found.get(key) or self.absent.get(key)
-        return copy if copy and feed.current(self.log_key(key), copy.number) else None
 
     def _from_shared(self, keys: Collection[K], age: float) -> dict[K, Answer[V]]:
         answers: dict[K, Answer[V]] = {}
@@ -165,22 +215,22 @@ class CoherentCache(Generic[K, V]):
         return answers
 
     def _from_database(self, keys: Collection[K]) -> dict[K, Answer[V]]:
-        """Each key is loaded once at a time. Who joined a load that began before a commit they know of asks again."""
+        """One load per key at a time. A caller that joined a load older than a commit it knows of loads again."""
         answers: dict[K, Answer[V]] = {}
         for _ in range(ATTEMPTS):
             if not keys:
                 break
-            loaded = self._flights.get_many(keys)
+            loaded = self.loads.get_many(keys)
             answers |= {key: Answer(value, "database") for key, (_, value) in loaded.items()}
             keys = [key for key, (number, _) in loaded.items() if feed.outdated(self.log_key(key), number)]
         return answers
 
     def _load(self, keys: Collection[K]) -> dict[K, tuple[int, V | None]]:
-        """Another load may have landed since these keys were looked for near."""
+        """Look in memory again first: another load may have finished since."""
         loaded: dict[K, tuple[int, V | None]] = {}
         if feed.in_touch:
-            loaded = {key: (copy.number, copy.value) for key in keys if (copy := self._current(key))}
-        if missing := _lacking(keys, loaded):
+            loaded = {key: (copy.number, copy.value) for key in keys if (copy := self.in_memory(key))}
+        if missing := _missing(keys, loaded):
             number, values = self._query(missing)
             for key in missing:
                 self._keep(key, number, values.get(key))
@@ -192,13 +242,13 @@ class CoherentCache(Generic[K, V]):
     def _query(self, keys: Collection[K]) -> tuple[int, Mapping[K, V]]:
         known = feed.number
         try:
-            with answer_within(DATABASE_SECONDS):
-                number, values = self._read(keys)
+            with answer_within(LOOKUP_SECONDS):
+                number, values = self.load(keys)
                 number = known if number is None else number  # what was known before is never too high
-                if number > feed.number:  # we are ahead of the feed, which would not let these copies count yet
+                if number > feed.number:  # ahead of the feed, which would not let these copies count yet
                     feed.catch_up()
         except Error:
-            connection.close_if_unusable_or_obsolete()  # no request may end here that would do it
+            connection.close_if_unusable_or_obsolete()  # outside a request nobody else would
             raise
         return number, values
 
@@ -207,6 +257,33 @@ class CoherentCache(Generic[K, V]):
         keeper.keep(Copy(key, value, number))
         other.drop(key, number)
 
+    # ── Invalidation ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-def _lacking(keys: Collection[K], answers: Collection[K]) -> list[K]:
+    def invalidate(self, keys: Collection[K] | None = None) -> None:
+        """Make every process read `keys` anew, wherever a copy lies; None: everything, of other kinds too.
+
+        Works without Redis: it notes a change in the change log.
+        """
+        log.note() if keys is None else log.note(map(self.log_key, keys))
+        catch_up_on_commit()
+
+    def invalidate_on_commit(self, keys: Collection[K], *, using: str = DEFAULT_DB_ALIAS) -> None:
+        """After the commit, let this process know the change at once and drop the shared copies of `keys`.
+
+        No promise rests on it: triggers have noted the change, and numbers void the copies.
+        """
+        catch_up_on_commit(using)
+        after_commit(self.shared.delete, keys, using=using)
+
+    def watch(self, model: type[M], keys: Callable[[M], Collection[K]]) -> None:
+        """Invalidate `keys(instance)` after each save and deletion of an instance of `model`."""
+
+        def invalidate(sender: type[M], instance: M, using: str, **kwargs: object) -> None:
+            self.invalidate_on_commit(keys(instance), using=using)
+
+        post_save.connect(invalidate, sender=model, weak=False, dispatch_uid=f"coherence: {self.kind}")
+        post_delete.connect(invalidate, sender=model, weak=False, dispatch_uid=f"coherence: {self.kind}")
+
+
+def _missing(keys: Collection[K], answers: Collection[K]) -> list[K]:
     return [key for key in keys if key not in answers]

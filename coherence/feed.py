@@ -5,15 +5,15 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection
 
 from coherence import log
 from coherence.log import Line
 from coherence.models import EVERYTHING
-from coherence.transactions import in_transaction
+from coherence.transactions import after_commit, in_transaction
 from resilience.clock import clock
 
-IN_TOUCH_SECONDS = 1.2  # what was true this long ago is believed without another word
+IN_TOUCH_SECONDS = 1.2  # a process that knew every change this recently counts as in touch: the bound on staleness
 
 
 class Known(NamedTuple):
@@ -24,7 +24,7 @@ class Known(NamedTuple):
     number: int
 
     def and_then(self, lines: Sequence[Line]) -> "Known":
-        """What is known with these, newest first. `latest` is the same dict, if it can be."""
+        """What is known after `lines`, which come newest first. Reuses the dict `latest` where it can."""
         floor, latest = self.floor, self.latest
         for line in reversed(lines):
             if line.number <= self.number:  # known already
@@ -38,17 +38,17 @@ class Known(NamedTuple):
 
 
 def _half(latest: Mapping[str, int]) -> tuple[int, dict[str, int]]:
-    """Bounded memory. What is dropped raises the floor, so that copies it would have judged count as outdated."""
+    """Keep memory bounded. What is dropped raises the floor, so that copies it would have judged count as outdated."""
     floor = sorted(latest.values())[len(latest) // 2]
     return floor, {key: number for key, number in latest.items() if number > floor}
 
 
 class ChangeFeed:
-    """The latest change of each key, as far back as a floor, below which nothing is known.
+    """The latest change of each key, back to a floor below which nothing is known.
 
-    `number` is the log's number as this process knows it; `heard` is when (monotonic, seconds) that was all there was.
-    `edition` is another one whenever something has become known.
-    Questions take no lock: what they read is replaced whole, but for `latest`, which is ahead of `number` then.
+    `number` is the newest number of the change log that this process knows; `heard` is when, in seconds of
+    `resilience.clock`, it last knew every change. `edition` increases whenever something becomes known.
+    Readers take no lock: what they read is replaced whole, except `latest`, which may be ahead of `number` meanwhile.
     """
 
     def __init__(self, clock: Callable[[], float] = clock) -> None:
@@ -61,20 +61,23 @@ class ChangeFeed:
 
     @property
     def number(self) -> int:
+        """The newest number of the change log that is known here."""
         return self._known.number
 
     @property
     def floor(self) -> int:
+        """The number below which nothing is known of any key."""
         return self._known.floor
 
     @property
     def latest(self) -> Mapping[str, int]:
+        """The number of the latest change by key, of keys that changed above the floor."""
         return self._known.latest
 
     def current(self, key: str, number: int) -> bool:
-        """Whether a copy that was read at `number` of the log has what the row has, as far as is known.
+        """Whether a copy of `key` read at `number` of the change log is current, as far as is known.
 
-        A number above ours is not believed either: this log may be an older backup than the copy.
+        A number above ours does not count: this database may be an older backup than the copy.
         """
         floor, latest, newest = self._known
         return latest.get(key, floor) <= number <= newest
@@ -86,17 +89,18 @@ class ChangeFeed:
 
     @property
     def age(self) -> float:
-        """Seconds since all that is known here was all there was."""
+        """Seconds since this process last knew every change."""
         return self.clock() - self.heard
 
     @property
     def in_touch(self) -> bool:
+        """Whether this process knew every change within IN_TOUCH_SECONDS."""
         return self.age <= IN_TOUCH_SECONDS
 
     def catch_up(self) -> None:
-        """Read the log over the caller's connection: what it has committed is known when this returns.
+        """Read the change log over the caller's connection, so that its own commits are known when this returns.
 
-        Not inside a transaction, which may see an old log, or changes that are nobody else's yet.
+        Does nothing inside a transaction, which may see an old log, or changes that are not committed yet.
         """
         if in_transaction():
             return
@@ -104,14 +108,14 @@ class ChangeFeed:
             self.poll(cursor)
 
     def poll(self, cursor: Any) -> None:
-        """Read the log above our number and take it in. An answer that is of no use any more is asked for again."""
+        """Read the change log above our number and take it in, again whenever another thread overtook the answer."""
         while not self._poll(cursor):
             pass
 
     def _poll(self, cursor: Any) -> bool:
         asked, known = self.clock(), self.number
         lines = log.since(cursor, known)
-        if known and not _is_anchored(lines, known):  # an older backup? There may be copies from a future that is lost
+        if known and not _is_anchored(lines, known):  # an older backup? Copies from the lost future may exist
             log.note_everything(cursor)
             lines = log.since(cursor, known)
         with self._lock:
@@ -121,25 +125,30 @@ class ChangeFeed:
         return taken
 
     def _take(self, lines: Sequence[Line], known: int) -> bool:
-        """False when the answer is of no use any more."""
+        """False when another thread has overtaken the answer."""
         is_anchored = _is_anchored(lines, known)
         lines = lines[:-1] if is_anchored else lines
         before = self._known
         if not is_anchored or len(lines) >= log.LIMIT:  # something is missing in between
             if before.number != known:
-                return False  # another thread has found that out meanwhile
-            before = Known(lines[-1].number if lines else 0, {}, 0)  # below the oldest line anything may have happened
+                return False  # another thread has noticed it meanwhile
+            before = Known(lines[-1].number if lines else 0, {}, 0)  # below the oldest line anything may have changed
         self._known = before.and_then(lines)
         self.edition += bool(lines) or not is_anchored
         return True
 
     def _renew_lock(self) -> None:
-        self._lock = threading.Lock()  # a thread that does not exist in the child may hold the old one
+        self._lock = threading.Lock()  # the old one may be held by a thread that the child does not have
 
 
 def _is_anchored(lines: Sequence[Line], known: int) -> bool:
-    """Whether the log still has the change up to which it was known."""
+    """Whether the log still contains the change up to which it was known."""
     return bool(lines) and lines[-1] == Line(known, "")
 
 
 feed = ChangeFeed()
+
+
+def catch_up_on_commit(using: str = DEFAULT_DB_ALIAS) -> None:
+    """Let this process know its own commit as soon as it returns. Other processes hear of it from the change log."""
+    after_commit(feed.catch_up, using=using)

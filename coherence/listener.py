@@ -17,17 +17,17 @@ from resilience.database import DeadlineConnection, answer_within
 
 logger = logging.getLogger(__name__)
 
-# Without any notification. Together with the time of an answer that does not come it stays below IN_TOUCH_SECONDS.
+# The poll interval when no notification comes. Plus ANSWER_SECONDS it stays below feed.IN_TOUCH_SECONDS.
 POLL_SECONDS = 0.75
-ANSWER_SECONDS = 0.35
-PRUNE_SECONDS = 10.0
-WAIT_SECONDS = 0.4  # a reader that finds the feed out of touch, but not in trouble, lets it answer first
-# A server whose machine has vanished is noticed by the kernel.
-PATIENCE = {"connect_timeout": 1, "keepalives_idle": 2, "keepalives_interval": 1, "keepalives_count": 3}
+ANSWER_SECONDS = 0.35  # how long PostgreSQL may take to answer
+PRUNE_SECONDS = 10.0  # between two prunings of the log
+WAIT_SECONDS = 0.4  # how long a reader that finds a healthy feed out of touch waits for its next answer
+# TCP keepalives let the kernel notice a server whose machine has vanished.
+CONNECT_OPTIONS = {"connect_timeout": 1, "keepalives_idle": 2, "keepalives_interval": 1, "keepalives_count": 3}
 
 
 class Listener:
-    """One daemon thread and one connection of its own: LISTEN, and a look at the log at every notification."""
+    """A daemon thread with a connection of its own: it LISTENs and reads the log at every notification."""
 
     def __init__(self, feed: ChangeFeed) -> None:
         self.feed = feed
@@ -35,19 +35,18 @@ class Listener:
         os.register_at_fork(after_in_child=self._start_anew)
 
     def _start_anew(self) -> None:
-        """Also in a forked child, which has neither the thread nor a right to its connection."""
+        """Run again in a forked child, which has neither the thread nor a right to its connection."""
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
         self._told = threading.Event()
         self._lock = threading.Lock()
-        self._is_well = True  # what it last asked was answered, or is not too late
+        self._is_well = True  # its last query was answered, or is not overdue yet
         self._is_lost = False
         self._prune_at = 0.0
 
     def ensure(self) -> None:
-        """For readers that find the feed out of touch: see to it that somebody follows the log, and let it speak.
-
-        The thread may not have begun, or may sleep still after a pause of the process.
+        """Start the thread if it does not run, and give it a moment to answer. For readers that find the feed out of
+        touch: the thread may not have begun, or may still be asleep after a pause of the process.
         """
         with self._lock:
             if self._thread is None or not self._thread.is_alive():
@@ -57,7 +56,7 @@ class Listener:
             self._told.wait(WAIT_SECONDS)
 
     def stop(self) -> None:
-        """End the thread and its connection, within POLL_SECONDS."""
+        """Stop the thread and close its connection, within POLL_SECONDS."""
         self._stopping.set()
         if self._thread is not None:
             self._thread.join()
@@ -76,7 +75,7 @@ class Listener:
             except (Error, psycopg.Error) as error:
                 self._is_well = False
                 self._told.set()
-                if self.feed.heard == heard:  # else it was well for a while, and a new one may be had at once
+                if self.feed.heard == heard:  # else it worked for a while: reconnect at once
                     self._do_without(error)
 
     def _follow(self, connection: "psycopg.Connection[Any]") -> None:
@@ -93,7 +92,9 @@ class Listener:
     def _prune_now_and_then(self, cursor: Any) -> None:
         if time.monotonic() < self._prune_at:
             return
-        self._prune_at = time.monotonic() + PRUNE_SECONDS  # first: what took too long is not tried again at once
+        self._prune_at = (
+            time.monotonic() + PRUNE_SECONDS
+        )  # set first, so that a pruning that timed out is not retried at once
         with answer_within(ANSWER_SECONDS):
             log.prune(cursor)
 
@@ -106,7 +107,7 @@ class Listener:
         self._told.set()
 
     def _do_without(self, error: Exception) -> None:
-        """There is no connection of our own to be had; one of those that requests use may do."""
+        """No connection of our own can be made: borrow one from the pool of requests."""
         try:
             with answer_within(ANSWER_SECONDS), _pool().connection(ANSWER_SECONDS) as borrowed:
                 self.feed.poll(borrowed.cursor())
@@ -121,7 +122,7 @@ class Listener:
 
 
 def _pool() -> "ConnectionPool[Any]":
-    """Django's, which keeps it with the wrapper of its database."""
+    """Django's pool, which it keeps with the wrapper of its database."""
     pool: ConnectionPool[Any] | None = connections[DEFAULT_DB_ALIAS].pool  # type: ignore[attr-defined]
     if pool is None:
         raise psycopg.OperationalError("There is no connection pool")
@@ -130,14 +131,14 @@ def _pool() -> "ConnectionPool[Any]":
 
 
 def _mend_pool() -> None:
-    """Where our connection was cut, those that wait in the pool were too. Each would cost a request a second."""
+    """Check the idle connections of the pool: what cut ours cut them too, and each would cost a request a second."""
     with answer_within(ANSWER_SECONDS), suppress(psycopg.OperationalError):
         _pool().check()
 
 
 def _connect() -> "psycopg.Connection[Any]":
-    """Outside Django's pool, which it would leave one short."""
-    parameters = connections[DEFAULT_DB_ALIAS].get_connection_params() | PATIENCE
+    """Outside Django's pool, which would otherwise be one connection short."""
+    parameters = connections[DEFAULT_DB_ALIAS].get_connection_params() | CONNECT_OPTIONS
     return DeadlineConnection.connect(**parameters, application_name="companion: change feed", autocommit=True)
 
 

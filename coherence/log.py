@@ -1,8 +1,10 @@
-"""The change log, read and written: every statement of SQL that coherence needs."""
+"""The change log in SQL: read, written, pruned, and read together with rows."""
 
 from collections.abc import Collection, Iterable
+from functools import cached_property
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from django.apps import apps
 from django.db import DEFAULT_DB_ALIAS, connection, models
 
 from coherence.models import EVERYTHING
@@ -10,19 +12,19 @@ from coherence.models import EVERYTHING
 M = TypeVar("M", bound=models.Model)
 
 CHANNEL = "coherence"
-LIMIT = 10_000  # changes that are read, and remembered; what is older raises the floor
+LIMIT = 10_000  # changes that are read at once and remembered; older ones raise the floor
 RETENTION_DAYS = 7
 
-# The change up to which the reader knows the log stands last, with an empty key. Where it is missing the log is not
-# the one that the reader knew: pruned beyond it, or an older backup.
+# The change up to which the reader knows the log comes last, with an empty key. If it is missing, this is not the log
+# that the reader knew: it was pruned beyond that change, or the database is an older backup.
 SINCE = f"""
 (SELECT number, key FROM coherence_change WHERE number > %(known)s ORDER BY number DESC LIMIT {LIMIT})
 UNION ALL
 (SELECT number, '' FROM coherence_change WHERE number = %(known)s LIMIT 1)
 ORDER BY 1 DESC, 2 DESC
-"""  # noqa: S608  a constant of ours
+"""  # noqa: S608  built from constants
 NOTE = "SELECT public.coherence_note(key) FROM unnest(%s::text[]) AS key"
-# The newest change stays: it is the log's number. A little at a time, for whoever prunes has to follow the log as well.
+# The newest change stays, because it is the log's number. A little at a time, because the pruner also follows the log.
 PRUNE = f"""
 DELETE FROM coherence_change WHERE ctid = ANY(ARRAY(
     SELECT ctid FROM coherence_change
@@ -33,48 +35,66 @@ DELETE FROM coherence_change WHERE ctid = ANY(ARRAY(
 
 
 class Line(NamedTuple):
+    """A change: the number of its commit and the key of its row."""
+
     number: int
     key: str
 
 
 def since(cursor: Any, known: int) -> list[Line]:
-    """The changes above `known`, newest first, and last the one of `known` itself, with an empty key, if it exists."""
+    """The changes above `known`, newest first; then the one of `known` itself, with an empty key, if it exists."""
     cursor.execute(SINCE, {"known": known})
     return [Line(*row) for row in cursor.fetchall()]
 
 
 class NumberedQuery(Generic[M]):
-    """Rows, and the number of the log at the same moment: one statement, and so one snapshot, for both.
+    """Rows together with the number of the change log at the same moment: one statement, hence one snapshot.
 
-    A number read after the rows could be that of a change which the rows do not show. The statement is written once:
-    composing it anew for each lookup would cost several times what PostgreSQL takes to answer.
+    A number read separately could be that of a change which the rows do not show. The statement is composed once:
+    composing it for each lookup would cost several times what PostgreSQL takes to answer.
     """
 
-    def __init__(self, model: type[M], condition: str, columns: Collection[str] = ()) -> None:
-        """`condition` is SQL with named parameters. The instances have `columns`, by default all."""
-        self.model = model
-        fields = [field for field in model._meta.concrete_fields if not columns or field.attname in columns]
-        self.names = [field.attname for field in fields]  # from_db wants them in the order of the model
-        found = ", ".join(f'"{field.column}"' for field in fields)
-        number = "(SELECT coalesce(max(number), 0) FROM coherence_change)"
-        self.statement = f'SELECT {number}, {found} FROM "{model._meta.db_table}" WHERE {condition}'  # noqa: S608
+    def __init__(self, model: str, condition: str, columns: Collection[str] = ()) -> None:
+        """`model` is a label as in "auth.User", looked up at the first call. `condition` is SQL with named parameters.
+        The instances have `columns`, by default all.
+        """
+        self.label, self.condition, self.columns = model, condition, columns
 
     def __call__(self, **parameters: object) -> tuple[int | None, list[M]]:
-        """The number is None when there is no row to tell it."""
+        """The number and the rows; the number is None when there is no row to carry it."""
         with connection.cursor() as cursor:
-            cursor.execute(self.statement, parameters)  # type: ignore[arg-type]
+            cursor.execute(self._statement, parameters)  # type: ignore[arg-type]
             rows = cursor.fetchall()
         number = rows[0][0] if rows else None
-        return number, [self.model.from_db(DEFAULT_DB_ALIAS, self.names, row[1:]) for row in rows]
+        return number, [self._model.from_db(DEFAULT_DB_ALIAS, self._names, row[1:]) for row in rows]
+
+    @cached_property
+    def _model(self) -> type[M]:
+        model: type[Any] = apps.get_model(self.label)
+        return model
+
+    @cached_property
+    def _names(self) -> list[str]:
+        """In the order of the model, as `from_db` wants them."""
+        names = [field.attname for field in self._model._meta.concrete_fields]
+        return [name for name in names if not self.columns or name in self.columns]
+
+    @cached_property
+    def _statement(self) -> str:
+        columns = [field.column for field in self._model._meta.concrete_fields if field.attname in self._names]
+        found = ", ".join(f'"{column}"' for column in columns)
+        number = "(SELECT coalesce(max(number), 0) FROM coherence_change)"
+        return f'SELECT {number}, {found} FROM "{self._model._meta.db_table}" WHERE {self.condition}'  # noqa: S608
 
 
 def note(keys: Iterable[str] = (EVERYTHING,)) -> None:
-    """Note a change of `keys`, or of everything, that no row shows: copies from before count no longer."""
+    """Note a change of `keys`, by default of everything, that no row shows: earlier copies no longer count."""
     with connection.cursor() as cursor:
         cursor.execute(NOTE, [list(keys)])
 
 
 def note_everything(cursor: Any) -> None:
+    """Note a change of everything over `cursor`."""
     cursor.execute(NOTE, [[EVERYTHING]])
 
 

@@ -1,4 +1,4 @@
-"""What Prometheus reads: counts that are kept where things happen, and looked at only when it asks."""
+"""Prometheus metrics of lookups, the change feed and Redis, computed from live counters only when scraped."""
 
 from collections.abc import Iterable, Iterator
 
@@ -13,12 +13,15 @@ from resilience.redis_pool import breaker_of
 
 
 class CoherenceCollector(Collector):
+    """Lookups, copies, the change feed, the Redis breaker and Redis errors of this process."""
+
     def collect(self) -> Iterable[Metric]:
+        """Every metric, with its current value."""
         yield from (_lookups(), _unverified(), _copies(), _age(), *_breaker(), _errors())
 
 
 def registry() -> CollectorRegistry:
-    """Coherence, and the process itself."""
+    """A registry with the metrics of coherence and of the process itself."""
     made = CollectorRegistry()
     made.register(CoherenceCollector())
     for collector in (ProcessCollector, PlatformCollector, GCCollector):
@@ -52,7 +55,7 @@ def _copies() -> Metric:
 
 
 def _age() -> Metric:
-    """Infinite before the first word from PostgreSQL."""
+    """Infinite before the first answer of PostgreSQL."""
     return GaugeMetricFamily(
         "companion_change_feed_age_seconds", "Since all changes of the log were known here.", value=feed.age
     )

@@ -1,13 +1,15 @@
+"""The change log's table. `triggers` writes it, `log` reads it."""
+
 from django.db import models
 
 EVERYTHING = "*"
 
 
 class Change(models.Model):
-    """One line of the change log, written by PostgreSQL itself: the row known as `key` changed in commit `number`.
+    """One line of the change log, written by triggers: the row known as `key` changed in commit `number`.
 
-    Numbers appear in the order of commits, and a commit has one number, however many rows it changes. A key names its
-    kind first: `personality:global:elara`. The key `*` says that anything may have changed.
+    Numbers become visible in the order of commits, and a commit has one number however many rows it changes. A key
+    begins with its kind: `personality:global:elara`. The key `*` means that anything may have changed.
     """
 
     pk = models.CompositePrimaryKey("number", "key")

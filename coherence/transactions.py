@@ -1,35 +1,49 @@
-"""Whether this thread is inside a transaction, told so cheaply that every lookup can ask."""
+"""Transactions of this thread: whether there is one, cheaply enough to ask for every lookup, and after-commit hooks."""
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS
+from django.db import DEFAULT_DB_ALIAS, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.dispatch import receiver
 from psycopg.pq import TransactionStatus
 
-IDLE = (int(TransactionStatus.IDLE), int(TransactionStatus.UNKNOWN))  # unknown: broken, nobody reads over it
+IDLE = (int(TransactionStatus.IDLE), int(TransactionStatus.UNKNOWN))  # UNKNOWN: broken, nothing is read over it
 
 
-class Here(threading.local):
-    """This thread's connection of Django's, if it ever had one. Django's own way to it costs more than a lookup."""
+class ThisThread(threading.local):
+    """Django's connection of this thread, if it ever had one. Django's own way to it costs more than a lookup."""
 
     connection: BaseDatabaseWrapper | None = None
 
 
-here = Here()
+this_thread = ThisThread()
 
 
 @receiver(connection_created, dispatch_uid="coherence")
 def _remember(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
     if connection.alias == DEFAULT_DB_ALIAS:
-        here.connection = connection
+        this_thread.connection = connection
 
 
 def in_transaction() -> bool:
-    """Whether what this thread reads may be what only it has written. Also after a BEGIN by hand; asks nobody."""
-    django = here.connection
+    """Whether this thread may read what only it has written; true after a plain BEGIN as well. Asks nobody."""
+    django = this_thread.connection
     if django is None or django.in_atomic_block or django.connection is None:
         return django is not None and django.in_atomic_block
     return django.connection.pgconn.transaction_status not in IDLE
+
+
+def after_commit(function: Callable[..., object], *args: object, using: str = DEFAULT_DB_ALIAS) -> None:
+    """Call `function` with the arguments once the transaction on database `using` commits; without one, at once.
+
+    A failure is logged by Django and not raised: the rows are committed, whatever happens to a cache.
+    """
+
+    def call() -> None:
+        function(*args)
+
+    call.__qualname__ = getattr(function, "__qualname__", repr(function))  # Django's log names the hook by it
+    transaction.on_commit(call, using=using, robust=True)

@@ -1,20 +1,20 @@
-"""The triggers that write the change log. A model declares them: `class Meta: triggers = note_changes(…)`."""
+"""The triggers that write the change log. A model declares them in its `Meta`: `triggers = note_changes(…)`."""
 
 import pgtrigger
 
 
 def note_changes(key: str, *columns: str) -> list[pgtrigger.Trigger]:
-    """Note each inserted, updated, deleted and truncated row under `key`, by whatever means it was written.
+    """Triggers that note every inserted, updated, deleted or truncated row under `key`, however it was written.
 
-    `key` is an SQL expression in which `{row}` stands for the row: `'user:' || {row}.id`. Of updates, those of
-    `columns` are noted, by default all. Deferred to the commit, where the change gets its number.
+    `key` is an SQL expression in which `{row}` stands for the row: `'user:' || {row}.id`. Updates are noted when they
+    touch `columns`, by default any column. Deferred to the commit, where the change gets its number.
     """
     updates = pgtrigger.UpdateOf(*columns) if columns else pgtrigger.Update  # type: ignore[no-untyped-call]
     every = pgtrigger.Insert | pgtrigger.Delete | updates
     rows = pgtrigger.Trigger(
         name="note_changes", when=pgtrigger.After, operation=every, timing=pgtrigger.Deferred, func=_note(key)
     )
-    # PostgreSQL cannot defer this one. The table is locked till the end anyway.
+    # PostgreSQL cannot defer this one. TRUNCATE locks the table until the end of the transaction anyway.
     table = pgtrigger.Trigger(
         name="note_truncation",
         level=pgtrigger.Statement,
@@ -26,8 +26,8 @@ def note_changes(key: str, *columns: str) -> list[pgtrigger.Trigger]:
 
 
 def _note(key: str) -> str:
-    """Of an update both keys, for the old name of a row is no longer true either. The schema is named, since a
-    restore of data writes with an empty search_path.
+    """An update notes both keys, because the old name of a row is no longer true either. The schema is named because
+    pg_restore writes with an empty search_path.
     """
     old, new = key.format(row="OLD"), key.format(row="NEW")
     return (

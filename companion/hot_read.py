@@ -11,13 +11,13 @@ from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallab
 from django.http import HttpRequest
 from django.urls import reverse
 
-from accounts.copies import near as near_user
-from coherence.answer import Answer as Lookup
-from coherence.cache import may_answer
+from accounts.verification import verified_from_memory
+from coherence.cache import Answer as Lookup
+from coherence.cache import memory_may_answer
 from companion.mount import Headers, encoded, is_secure_request, security_headers
 from personalities.api.views import PersonalityDetailView, PersonalityIdView
+from personalities.cache import current
 from personalities.config import PersonalityConfig
-from personalities.copies import near
 from rest.conditional import provenance_headers
 
 View = type[PersonalityDetailView] | type[PersonalityIdView]
@@ -78,10 +78,10 @@ class HotReader:
     def find(self, scope: HTTPScope) -> Response | None:
         """The response, if the request is a plain read and all it needs is in memory and current; else None."""
         read = plain_read(scope, self._prefix)
-        if read is None or not may_answer():
+        if read is None or not memory_may_answer():
             return None
-        user = near_user(read.key)
-        config = near(read.name, user) if user is not None else None
+        user = verified_from_memory(read.key)
+        config = current(read.name, user) if user is not None else None
         return _respond(config, read) if config else None
 
 

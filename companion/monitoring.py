@@ -11,10 +11,10 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from coherence import redis_copies
 from coherence.feed import feed
 from coherence.listener import listener
 from companion import __version__
-from personalities.cache import inventory
 from resilience.database import answer_within
 
 PROBE_SECONDS = 2  # how long /readyz waits for PostgreSQL
@@ -52,7 +52,7 @@ def status() -> Status:
     listener.ensure()
     word = "ready" if postgresql == "ok" else "degraded" if _serves_copies() else "not ready"
     changes = "followed" if feed.in_touch else "not followed"
-    return {"status": word, "postgresql": postgresql, "redis": inventory.state(), "changes": changes}
+    return {"status": word, "postgresql": postgresql, "redis": redis_copies.state(), "changes": changes}
 
 
 class PlainTextRenderer(JSONRenderer):

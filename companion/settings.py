@@ -110,19 +110,19 @@ DATABASE_ADMIN_SECONDS = env.float("DATABASE_ADMIN_SECONDS", 30.0, validate=vali
 REDIS_ENABLED = env.bool("REDIS_ENABLED", True)
 REDIS_LOCATION, REDIS_USERNAME, REDIS_PASSWORD = split_redis_url(env.str("REDIS_URL", "redis://127.0.0.1:6379/0"))
 REDIS_KEY_PREFIX = env.str("REDIS_KEY_PREFIX", "")
-PERSONALITY_CACHE_SECONDS = env.int("PERSONALITY_CACHE_SECONDS", 86400, validate=validate.Range(1, 10**9))
-PERSONALITY_NEAR_ENTRIES = env.int("PERSONALITY_NEAR_ENTRIES", 10_000, validate=validate.Range(0))
-PERSONALITY_STALE_IF_ERROR_SECONDS = env.int("PERSONALITY_STALE_IF_ERROR_SECONDS", 900, validate=validate.Range(0))
+COPY_TTL_SECONDS = env.int("PERSONALITY_CACHE_SECONDS", 86400, validate=validate.Range(1, 10**9))
+LOCAL_CACHE_ENTRIES = env.int("PERSONALITY_NEAR_ENTRIES", 10_000, validate=validate.Range(0))
+COPY_STALE_IF_ERROR_SECONDS = env.int("PERSONALITY_STALE_IF_ERROR_SECONDS", 900, validate=validate.Range(0))
 REDIS_CACHE: dict[str, Any] = {
     "BACKEND": "django_redis.cache.RedisCache",
     "LOCATION": REDIS_LOCATION,
-    "TIMEOUT": PERSONALITY_CACHE_SECONDS,
+    "TIMEOUT": COPY_TTL_SECONDS,
     "KEY_PREFIX": REDIS_KEY_PREFIX,
     # Keys are a public contract: what redis-cli shows is what the code says, without Django's ":1:".
-    "KEY_FUNCTION": "personalities.cache.keys.plain",
+    "KEY_FUNCTION": "coherence.codec.plain_key",
     "OPTIONS": {
         "IGNORE_EXCEPTIONS": True,
-        "SERIALIZER": "personalities.cache.serializer.TolerantJSONSerializer",
+        "SERIALIZER": "coherence.codec.TolerantJSONSerializer",
         "SOCKET_CONNECT_TIMEOUT": 0.1,  # seconds
         "SOCKET_TIMEOUT": 0.1,  # seconds
         "USERNAME": REDIS_USERNAME,

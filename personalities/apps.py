@@ -2,8 +2,13 @@ from django.apps import AppConfig
 
 
 class PersonalitiesConfig(AppConfig):
+    """Connects the cache to saves and deletions."""
+
     name = "personalities"
-    default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from personalities import signals  # noqa: F401  connects them
+        """Invalidate the keys of a personality after each save and deletion."""
+        from personalities.cache import changed_keys, personalities
+        from personalities.models import Personality
+
+        personalities.watch(Personality, changed_keys)

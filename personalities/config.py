@@ -119,6 +119,3 @@ TRAITS = Traits.__struct_fields__
 BEHAVIORS = Behaviors.__struct_fields__
 CUSTOM = Custom.__struct_fields__
 GENERATION = Generation.__struct_fields__
-
-# Changes with any field, type or bound above: what another release of this program wrote is not read as this one's.
-SHAPE = hashlib.sha256(msgspec.json.encode(msgspec.json.schema(PersonalityConfig))).hexdigest()[:12]

@@ -1,4 +1,4 @@
-"""Lookups by name, and writes that forget what they made untrue."""
+"""`Personality.objects`: lookups by name, and bulk writes that invalidate what they change."""
 
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any, NoReturn, Self
@@ -7,10 +7,9 @@ from uuid import UUID
 from django.db import models, transaction
 from django.db.models import Q
 
-from coherence.answer import SOURCES, Answer
-from personalities.cache.keys import Key
+from coherence.cache import SOURCES, Answer
+from personalities.cache import Key, from_memory, personalities
 from personalities.config import PersonalityConfig
-from personalities.copies import copies, forget_on_commit, hit
 from personalities.names import InvalidName, canonical
 
 if TYPE_CHECKING:
@@ -26,15 +25,15 @@ KEY_FIELDS = frozenset({"owner", "owner_id", "personality_name"})
 
 
 class PersonalityQuerySet(models.QuerySet["Personality"]):
-    """Bulk writes send no signals, so each forgets by itself, on commit. `delete` does send them."""
+    """Bulk writes send no signals, so each invalidates on commit by itself. `delete` does send them."""
 
     def visible_to(self, user: Any) -> Self:
-        """Their own, and the global ones; of these the inactive ones are for staff."""
-        everybodys = Q(owner=None) if user.is_staff else Q(owner=None, is_active=True)
-        return self.filter(Q(owner=user.pk) | everybodys)
+        """The user's own and the global ones; inactive global ones are for staff."""
+        global_ones = Q(owner=None) if user.is_staff else Q(owner=None, is_active=True)
+        return self.filter(Q(owner=user.pk) | global_ones)
 
     def served_to(self, user_id: int) -> Self:
-        """By name, those that answer to it: their own, and of the global ones those of which they have none."""
+        """The one that answers to each name: the user's own, else the global one. Ordered by name."""
         owns_first = models.F("owner").asc(nulls_last=True)
         return (
             self.filter(Q(owner=user_id) | Q(owner=None), is_active=True)
@@ -43,29 +42,34 @@ class PersonalityQuerySet(models.QuerySet["Personality"]):
         )
 
     def served_first(self) -> Self:
-        """Of one name: active before inactive, one's own before the global one."""
+        """Among those of one name, the active before the inactive and the user's own before the global one."""
         return self.order_by("-is_active", models.F("owner").asc(nulls_last=True))
 
+    def active_keys(self) -> list[Key]:
+        """The keys under which the active ones are cached."""
+        return list(self.filter(is_active=True).values_list("owner_id", "personality_name"))
+
     def update(self, **values: Any) -> int:
-        """As Django's. PostgreSQL counts a version, and sets `updated_at` unless it is given."""
+        """As Django's. PostgreSQL counts a version and sets `updated_at` unless it is given."""
         with transaction.atomic(using=self.db):
             before = self._keys_by_id()
             count = super().update(**values)
             after = self._stored_keys(before) if KEY_FIELDS & values.keys() else set()
-            forget_on_commit(after.union(before.values()), using=self.db)
+            personalities.invalidate_on_commit(after.union(before.values()), using=self.db)
         return count
 
     update.alters_data = True  # type: ignore[attr-defined]
 
     def bulk_create(self, objs: Iterable["Personality"], *args: Any, **kwargs: Any) -> "list[Personality]":
+        """As Django's."""
         with transaction.atomic(using=self.db):
             created = super().bulk_create(objs, *args, **kwargs)
-            forget_on_commit({row.key for row in created}, using=self.db)
+            personalities.invalidate_on_commit({row.key for row in created}, using=self.db)
         return created
 
     def _raw_delete(self, using: str | None) -> int:
         count = super()._raw_delete(using)
-        forget_on_commit((), using=using or self.db)
+        personalities.invalidate_on_commit((), using=using or self.db)
         return int(count)
 
     def _keys_by_id(self) -> dict[UUID, Key]:
@@ -80,64 +84,64 @@ _FromQuerySet = models.Manager.from_queryset(PersonalityQuerySet)
 
 
 class PersonalityManager(_FromQuerySet["Personality"]):
-    """`Personality.objects`. Lookups are by name, in any spelling, and see active personalities only.
+    """`Personality.objects`. Lookups are by name, in any spelling, and find active personalities only.
 
-    `owner` is a user, a user's id, or None. With an owner, a personality of their own goes before a global one of the
-    same name. Inside a transaction no copy is read and none kept: the writer sees its own rows.
+    `owner` is a user, a user's id, or None. An owner's personality takes precedence over a global one of the same name.
+    Inside a transaction no copy is read and none kept: the writer sees its own rows.
     """
 
     def contribute_to_class(self, cls: type[models.Model], name: str) -> None:
-        """Django's way from the class to its manager would be half of what a lookup costs."""
+        """Django's descriptor between the class and its manager would be half of what a lookup costs."""
         super().contribute_to_class(cls, name)
         setattr(cls, name, self)
 
     def get_id(self, name: str, owner: "Owner" = None) -> UUID:
         """The id of the personality. Raises Personality.DoesNotExist."""
-        config = hit(name, None if owner is None else _id_of(owner)) or self._look(name, owner).value
+        config = from_memory(name, None if owner is None else _id_of(owner)) or self._look(name, owner).value
         return config.id if config else self._none(name)
 
     def get_config(self, name: str, owner: "Owner" = None) -> PersonalityConfig:
         """The configuration of the personality. Raises Personality.DoesNotExist."""
-        config = hit(name, None if owner is None else _id_of(owner)) or self._look(name, owner).value
+        config = from_memory(name, None if owner is None else _id_of(owner)) or self._look(name, owner).value
         return config or self._none(name)
 
     def _none(self, name: str) -> NoReturn:
         raise self.model.DoesNotExist(f"No active personality is named {name!r:.120}.")
 
     def get_configs(self, names: Collection[str], owner: "Owner" = None) -> dict[str, PersonalityConfig]:
-        """Configurations by name as given; unknown names are left out. One round trip; a query for what it lacked."""
+        """Configurations by name as given, without unknown names. At most one round trip to Redis and one query."""
         answers = self.lookup_many(names, owner)
         return {name: answer.value for name, answer in answers.items() if answer.value}
 
     def lookup(self, name: str, owner: "Owner" = None) -> Answer[PersonalityConfig]:
-        """What there is under the name, or that there is nothing; and where that came from."""
-        if config := hit(name, _id_of(owner)):
+        """The configuration, or None, and where the answer came from. Raises django.db.OperationalError when PostgreSQL
+        is needed and out of reach.
+        """
+        if config := from_memory(name, _id_of(owner)):
             return Answer(config, "near")
         return self._look(name, owner)
 
     def _look(self, name: str, owner: "Owner") -> Answer[PersonalityConfig]:
-        """For what is not near."""
+        """For what is not in memory."""
         return self.lookup_many([name], owner).get(name, NO_NAME)
 
     def lookup_many(self, names: Collection[str], owner: "Owner" = None) -> dict[str, Answer[PersonalityConfig]]:
-        """An answer for each of `names` that can be one. Raises django.db.OperationalError when PostgreSQL is needed
-        and out of reach.
-        """
+        """An answer for each of `names` that is a valid name. Raises django.db.OperationalError as `lookup` does."""
         spellings = {name: spelling for name in names if (spelling := _spelling(name))}
         owner_id = _id_of(owner)
-        found = copies.get_many({(scope, name) for name in spellings.values() for scope in (owner_id, None)})
+        found = personalities.get_many({(scope, name) for name in spellings.values() for scope in (owner_id, None)})
         answers = {given: _own_first(found[owner_id, name], found[None, name]) for given, name in spellings.items()}
         for answer in answers.values():
-            copies.count(answer)
+            personalities.count(answer)
         return answers
 
 
-def _own_first(own: Answer[PersonalityConfig], everybodys: Answer[PersonalityConfig]) -> Answer[PersonalityConfig]:
-    """Their own if there is one; else everybody's, which is as far away as the farther of the two answers."""
+def _own_first(own: Answer[PersonalityConfig], global_one: Answer[PersonalityConfig]) -> Answer[PersonalityConfig]:
+    """The owner's if there is one; else the global one, from the farther of the two sources."""
     if own.value:
         return own
-    farther = max(own, everybodys, key=lambda answer: SOURCES.index(answer.source))
-    return everybodys._replace(source=farther.source, age=max(own.age, everybodys.age))
+    farther = max(own, global_one, key=lambda answer: SOURCES.index(answer.source))
+    return global_one._replace(source=farther.source, age=max(own.age, global_one.age))
 
 
 def _id_of(owner: "Owner") -> int | None:

@@ -5,16 +5,17 @@ import logging
 from django.conf import settings
 
 from coherence.listener import listener
-from personalities.cache import inventory
+from coherence.redis_copies import state
 
 logger = logging.getLogger(__name__)
 
 
 def announce() -> None:
-    listener.ensure()  # so that the first request finds the copies in Redis believable
-    match inventory.state():
+    """Start following the change log, and log whether lookups have Redis."""
+    listener.ensure()  # so that the copies in Redis count for the first request
+    match state():
         case "ok":
-            seconds = settings.PERSONALITY_CACHE_SECONDS
+            seconds = settings.COPY_TTL_SECONDS
             logger.info("Personality lookups run with Redis at %s, kept for %d s.", settings.REDIS_LOCATION, seconds)
         case "off":
             logger.info("Personality lookups run without Redis (REDIS_ENABLED=false).")

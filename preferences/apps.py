@@ -2,8 +2,13 @@ from django.apps import AppConfig
 
 
 class PreferencesConfig(AppConfig):
+    """Connects the cache to saves and deletions."""
+
     name = "preferences"
-    default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from preferences import signals  # noqa: F401  connects them
+        """Invalidate the key of a user's preferences after each save and deletion."""
+        from preferences.cache import preferences
+        from preferences.models import Preferences
+
+        preferences.watch(Preferences, lambda row: [row.user_id])

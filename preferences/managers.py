@@ -1,13 +1,13 @@
-"""Whose wishes are what."""
+"""`Preferences.objects`: the wishes of a user, from the cache."""
 
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from django.db import models
 
-from coherence.answer import Answer
+from coherence.cache import Answer
 from personalities.prompt import Wishes
-from preferences.copies import copies
+from preferences.cache import preferences
 
 if TYPE_CHECKING:
     from preferences.models import Preferences
@@ -16,22 +16,22 @@ NO_WISHES = Wishes()
 
 
 class PreferencesManager(models.Manager["Preferences"]):
-    """`Preferences.objects`. A user without a row has no wishes. `user` is a user or their id.
+    """`Preferences.objects`. A user without a row has no wishes. `user` is a user or a user's id.
 
-    Inside a transaction no copy is read and none kept: the writer sees their own row.
+    Inside a transaction no copy is read and none kept: the writer sees its own row.
     """
 
     def wishes_of(self, user: Any) -> Wishes:
-        """For `personalities.prompt.assemble`."""
+        """The wishes of `user`, as `personalities.prompt.assemble` takes them."""
         return self.lookup(user).value or NO_WISHES
 
     def lookup(self, user: Any) -> Answer[Wishes]:
-        """The same, and where it came from. Raises django.db.OperationalError when PostgreSQL is needed and away."""
-        answer = copies.get(_id_of(user))
+        """As `wishes_of`, with the source. Raises django.db.OperationalError when PostgreSQL is needed and away."""
+        answer = preferences.get(_id_of(user))
         return answer._replace(value=answer.value or NO_WISHES)
 
     def replace(self, user: Any, wishes: Wishes) -> None:
-        """From now on these. What changes nothing is not written, and nobody keeps a row without a wish."""
+        """Make `wishes` those of `user`. Writes nothing when nothing changes; a user without a wish has no row."""
         row: Preferences = self.filter(pk=_id_of(user)).first() or self.model(pk=_id_of(user))
         if wishes == row.to_wishes():
             return

@@ -13,7 +13,7 @@ from django.utils.http import parse_etags
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 
-from coherence.answer import SOURCES, Answer
+from coherence.cache import SOURCES, Answer
 from rest.problems import PreconditionFailed, PreconditionRequired
 
 IF_NONE_MATCH = OpenApiParameter("If-None-Match", location="header", description="The ETag of what you have: 304.")

@@ -7,7 +7,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from rest_framework.test import APIClient
 
-from accounts import copies, keys
+from accounts import keys, verification
 from accounts.models import ApiKey
 from coherence.feed import feed
 from coherence.listener import listener
@@ -111,9 +111,9 @@ def test_key__taken_back_by_this_process__refused_by_it_at_once(user: User, way:
 @pytest.mark.usefixtures("_nobody_tells")
 def test_user__deleted_by_this_process__unknown_to_it_at_once(user: User) -> None:
     id = user.pk
-    assert copies.user(id) == user
+    assert verification.user(id) == user
     user.delete()
-    assert copies.user(id) is None
+    assert verification.user(id) is None
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ held, reached, never = threading.Event(), threading.Event(), threading.Event()
 parent = os.getpid()
 
 def load(ids):
-    found = log.NumberedQuery(User, "id = ANY(%(ids)s)")(ids=list(ids))
+    found = log.NumberedQuery("auth.User", "id = ANY(%(ids)s)")(ids=list(ids))
     if os.getpid() == parent and STUCK in ids:
         reached.set()
         never.wait()
@@ -41,7 +41,7 @@ def read():
         cache.get_many(range(WARM + 100, WARM + 120))
 
 def hold():
-    with cache.found._lock, cache.absent._lock, cache._flights._lock, feed._lock, listener._lock:
+    with cache.found._lock, cache.absent._lock, cache.loads._lock, feed._lock, listener._lock:
         held.set()
         never.wait()
 

@@ -11,9 +11,9 @@ from django.core.cache import caches
 from rest_framework.test import APIClient
 
 from accounts.models import ApiKey
-from coherence.redis_keys import RedisUnavailable
+from coherence.redis_copies import RedisUnavailable
 from personalities import managers, startup
-from personalities.cache import inventory
+from personalities.cache import redis_copies
 from personalities.models import Personality
 from tooling.processes import SupervisedServer
 
@@ -78,7 +78,7 @@ def test_redis_password__redis_refuses__logged_without_it(
     assert Personality.objects.get_config("elara").personality_name == "elara"
     startup.announce()
     with pytest.raises(RedisUnavailable) as error:
-        inventory.entries()
+        redis_copies.entries(redis_copies.scan())
     assert "Circuit breaker open" in log()
     assert PLANTED not in log() + str(error.value) + APIClient().get("/readyz").content.decode()
 

@@ -180,7 +180,7 @@ def test_recent__database_restored_and_redis_missed_some_turns__only_what_was_sa
     """The list has messages that never were, at positions that others have taken."""
     talk(conversation, 1, 4)
     lose(conversation, 4)
-    settings.REDIS_ENABLED = False
+    settings.REDIS_ENABLED, settings.CACHES = False, {"default": django_settings.NO_CACHE}
     talk(conversation, 101, 100 + count)
     settings.REDIS_ENABLED = True
     turn(conversation, 200)

@@ -7,9 +7,8 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from coherence.redis_keys import RedisUnavailable
-from personalities import copies
-from personalities.cache import inventory
+from coherence.redis_copies import RedisUnavailable
+from personalities.cache import load, personalities, redis_copies
 from personalities.models import Personality
 
 
@@ -17,23 +16,23 @@ from personalities.models import Personality
 def forget_copies(model_admin: Any, request: HttpRequest, rows: QuerySet[Personality]) -> None:
     """Drop the selected personalities' copies, nobody else's. Every process loads them anew."""
     keys = [row.key for row in rows]
-    copies.forget(keys)
-    tell_forgotten(request, lambda: inventory.forget(keys), f"selected: {len(rows)} personalities")
+    personalities.invalidate(keys)
+    tell_forgotten(request, lambda: redis_copies.purge([keys]), f"selected: {len(rows)} personalities")
 
 
 @admin.action(description="Warm: copy into the cache", permissions=["change"])
 def warm(model_admin: Any, request: HttpRequest, rows: QuerySet[Personality]) -> None:
     """Copy the selected active personalities into Redis, so that the first reader finds them there."""
-    number, configs = copies.load([row.key for row in rows])
-    tell_warmed(request, lambda: inventory.store(number or 0, configs.values()), f"selected: {len(rows)}")
+    number, configs = load([row.key for row in rows])
+    tell_warmed(request, lambda: redis_copies.put(number or 0, configs), f"selected: {len(rows)}")
 
 
 def tell_forgotten(request: HttpRequest, delete: Callable[[], int], what: str) -> None:
-    """Delete from Redis what is not believed any more, and say how many keys went."""
+    """Delete copies from Redis that are not served any more, and say how many keys that were."""
     try:
         count = delete()
     except RedisUnavailable as error:
-        messages.warning(request, f"No copy from before is believed any more, but none was deleted. {error}")
+        messages.warning(request, f"No copy from before is served any more, but none was deleted. {error}")
     else:
         messages.success(request, f"{count} keys forgotten ({what}).")
 

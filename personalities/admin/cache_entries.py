@@ -6,11 +6,9 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import User
 
-from coherence.redis_keys import RedisUnavailable
+from coherence.redis_copies import Entry, RedisUnavailable, Survey
 from personalities.admin.wording import counted, lasting
-from personalities.cache import inventory
-from personalities.cache.inventory import Entry, Survey
-from personalities.cache.keys import Key, key_of
+from personalities.cache import Key, redis_copies
 
 SHOWN = 100
 
@@ -18,7 +16,7 @@ SHOWN = 100
 def redis() -> dict[str, Any]:
     """`problem` says why there is nothing to show."""
     try:
-        survey = inventory.survey(SHOWN)
+        survey = redis_copies.survey(SHOWN)
     except RedisUnavailable as error:
         state = "does not answer" if settings.REDIS_ENABLED else "switched off"
         return {"good": False, "problem": str(error), "count": None, "entries": [], "words": {"state": state}}
@@ -28,7 +26,7 @@ def redis() -> dict[str, Any]:
 
 def rows(entries: Iterable[Entry]) -> list[dict[str, Any]]:
     """One of each copy; `key` is the Redis key."""
-    keys = {entry: key for entry in entries if (key := key_of(entry.key))}
+    keys = {entry: key for entry in entries if (key := redis_copies.key_of(entry.key))}
     names = User.objects.in_bulk({owner for owner, _ in keys.values() if owner is not None})
     return [_row(entry, key, names) for entry, key in keys.items()]
 
@@ -48,7 +46,7 @@ def _row(entry: Entry, key: Key, users: dict[Any, User]) -> dict[str, Any]:
 
 def _age(entry: Entry) -> str:
     """Redis does not tell: it follows from how long ours are kept."""
-    age = -1 if entry.ttl is None else settings.PERSONALITY_CACHE_SECONDS - entry.ttl
+    age = -1 if entry.ttl is None else settings.COPY_TTL_SECONDS - entry.ttl
     return f"{lasting(age)} ago" if age >= 0 else "unknown"
 
 

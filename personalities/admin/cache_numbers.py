@@ -5,11 +5,9 @@ import time
 from collections import Counter
 from typing import Any
 
-from coherence.answer import SOURCES, Source
-from coherence.cache import CoherentCache
+from coherence.cache import SOURCES, CoherentCache, NotShared, Source
 from coherence.feed import feed
 from coherence.listener import listener
-from coherence.shared import Nothing
 from personalities.admin.cache_entries import redis
 from personalities.admin.wording import ago, counted, share
 from resilience.redis_pool import breaker_of
@@ -36,7 +34,7 @@ def _kind(kind: str) -> dict[str, Any]:
     lookups = cache.lookups
     total = lookups.total()
     asked = sum(lookups["database", found] for found in (True, False))
-    sources = [source for source in SOURCES if source != "redis" or not isinstance(cache.shared, Nothing)]
+    sources = [source for source in SOURCES if source != "redis" or not isinstance(cache.shared, NotShared)]
     return {
         "title": TITLES.get(kind, kind),
         "total": total,

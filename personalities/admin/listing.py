@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.views import ChangeList
 
-from personalities.cache import inventory
+from personalities.cache import redis_copies
 from personalities.models import Personality
 
 # Neighbours in kind share a colour: five are all there are.
@@ -29,7 +29,7 @@ class PersonalityList(ChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        self.cached_keys = inventory.cached([row.key for row in self.result_list])
+        self.cached_keys = redis_copies.stored([row.key for row in self.result_list])
         for row in self.result_list:
             row.is_cached = row.key in self.cached_keys
 

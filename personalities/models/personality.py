@@ -12,7 +12,7 @@ from django.db.models.sql import UpdateQuery
 
 from coherence.triggers import note_changes
 from personalities.archetypes import ARCHETYPES
-from personalities.cache.keys import TRIGGER_KEY, Key
+from personalities.cache import TRIGGER_KEY, Key
 from personalities.config import (
     BEHAVIORS,
     CUSTOM,

@@ -10,8 +10,7 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from personalities.cache import inventory
-from personalities.config import SHAPE
+from personalities.cache import codec, redis_copies
 from personalities.models import Personality
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -96,7 +95,7 @@ def test_copies__gone_since_their_names_were_read__no_damage(redis: Any) -> None
     """An edit meanwhile deletes them, and nobody must be called out of bed for that."""
     keys = {(None, "elara"), (None, "nova")}
     redis.delete(*[f"{settings.REDIS_KEY_PREFIX}personality:global:elara:{part}" for part in ("id", "config")])
-    assert inventory._read(redis, keys).keys() == {(None, "nova")}
+    assert redis_copies.read(keys).keys() == {(None, "nova")}
 
 
 @pytest.mark.parametrize("part", ["id", "config"])
@@ -109,7 +108,7 @@ def test_audit__a_list_under_one_of_the_keys__foreign(redis: Any, part: str) -> 
 
 def test_audit__a_number_that_the_log_has_not_reached__foreign(plant: Callable[..., None]) -> None:
     meta = Personality.objects.get_config("elara").to_dict()["meta"]
-    plant(meta=meta | {"number": 2**62, "shape": SHAPE})
+    plant(meta=meta | {"number": 2**62, "shape": codec.fingerprint})
     assert audit() == (counts(sound=1, foreign=1) | {"copies": [{"key": CONFIG[:-7], "verdict": "foreign"}]}, True)
 
 
@@ -118,5 +117,5 @@ def test_audit__wrong__a_person_reads_which_and_why(plant: Callable[..., None]) 
     out = StringIO()
     with pytest.raises(CommandError, match="1 wrong or damaged: personality:global:elara"):
         call_command("audit_personality_cache", stdout=out)
-    assert "not what the row says, and believed" in out.getvalue()
+    assert "not what the row says, and served" in out.getvalue()
     assert "2 copies compared with their rows: 1 sound, 0 outdated, 0 foreign, 1 wrong." in out.getvalue()

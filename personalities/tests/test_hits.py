@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from coherence.answer import Answer
-from personalities.copies import copies
+from coherence.cache import Answer
+from personalities.cache import personalities
 from personalities.models import Personality
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -63,8 +63,8 @@ def test_hit__an_owner_has_one_of_that_name__each_gets_theirs(elara: Personality
 def test_hit__more_names_than_are_kept__all_answered_and_bounded(
     elara: Personality, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(copies, "capacity", 2)
-    monkeypatch.setattr(copies.found, "capacity", 2)
+    monkeypatch.setattr(personalities, "capacity", 2)
+    monkeypatch.setattr(personalities.found, "capacity", 2)
     for _ in range(2):
         assert greetings() == {"old"}
     Personality.objects.bulk_create([Personality(personality_name=f"n-{number}") for number in range(5)])
@@ -73,7 +73,7 @@ def test_hit__more_names_than_are_kept__all_answered_and_bounded(
             f"n-{number}" for number in range(5)
         }
     assert greetings() == {"old"}
-    assert len(copies.found) <= 2
+    assert len(personalities.found) <= 2
 
 
 @pytest.mark.parametrize("name", ["", "no name", "nobody", "x" * 401, "\x00", 7, None])
@@ -92,8 +92,8 @@ def test_hit__in_a_coroutine__answered_though_the_database_may_not_be_asked(elar
 
 def test_lookups__hits__each_counted_once(elara: Personality, user: User) -> None:
     Personality.objects.get_id("elara", user)
-    before = copies.lookups
+    before = personalities.lookups
     Personality.objects.get_id("elara")
     Personality.objects.get_config("Elara")
     Personality.objects.lookup("elara", user)
-    assert copies.lookups - before == {("near", True): 3}
+    assert personalities.lookups - before == {("near", True): 3}

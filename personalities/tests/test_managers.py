@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 
+from coherence.codec import plain_key
 from personalities.models import Personality
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -64,9 +65,7 @@ def test_get_config__stored__keys_and_values_as_published(redis: Any) -> None:
 
 
 def test_keys__default_settings__without_any_prefix() -> None:
-    from personalities.cache.keys import plain
-
-    assert plain("personality:global:elara:id", "", 1) == "personality:global:elara:id"
+    assert plain_key("personality:global:elara:id", "", 1) == "personality:global:elara:id"
 
 
 @pytest.mark.parametrize("name", ["nobody", "*", "a:id", "el\nara", "x" * 100_000, ""])

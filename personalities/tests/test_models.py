@@ -7,7 +7,8 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import DataError, IntegrityError, connection
 
-from personalities.config import SHAPE, TRAITS, PersonalityConfig
+from personalities.cache import codec
+from personalities.config import TRAITS, PersonalityConfig
 from personalities.models import Personality, spoken
 
 pytestmark = pytest.mark.django_db
@@ -89,7 +90,7 @@ def test_full_clean__bad_value__named(column: str, value: Any) -> None:
 def test_config__to_plain_and_back__equal() -> None:
     config = Personality.objects.create(personality_name="elara", backstory="Bridges.").to_config()
     assert PersonalityConfig.from_dict(config.to_dict()) == config
-    assert len(SHAPE) == 12
+    assert len(codec.fingerprint) == 12
 
 
 @pytest.mark.parametrize(("name", "people_say"), [("elara", "Elara"), ("mary-jane", "Mary Jane"), ("dr_who", "Dr Who")])

@@ -81,14 +81,14 @@ def test_clear__redis_stopped__processes_forget_and_it_says_what_did_not_happen(
     Personality.objects.get_id("elara")
     said = StringIO()
     call_command("clear_personality_cache", stdout=StringIO(), stderr=said)
-    assert "No copy from before is believed any more, but none was deleted: Redis at" in said.getvalue()
+    assert "No copy from before is served any more, but none was deleted: Redis at" in said.getvalue()
     with django_assert_num_queries(1):
         assert Personality.objects.lookup("elara").source == "database"
 
 
 @pytest.mark.parametrize("command", ["audit_personality_cache", "warm_personality_cache", "show_personality_cache"])
 def test_command__redis_switched_off__says_so(elara: Personality, settings: Any, command: str) -> None:
-    settings.REDIS_ENABLED = False
+    settings.REDIS_ENABLED, settings.CACHES = False, {"default": django_settings.NO_CACHE}
     with pytest.raises(CommandError, match="REDIS_ENABLED=false"):
         call_command(command, stdout=StringIO())
 
@@ -112,7 +112,7 @@ def with_redis_stopped(settings: Any, own_redis: SupervisedServer) -> None:
 
 
 def with_redis_off(settings: Any, own_redis: SupervisedServer) -> None:
-    settings.REDIS_ENABLED = False
+    settings.REDIS_ENABLED, settings.CACHES = False, {"default": django_settings.NO_CACHE}
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_lookups__many_names__one_round_trip_to_read_and_one_to_store(
 def test_lookups__at_debug__hit_miss_stored_are_logged(
     elara: Personality, forget_near: Callable[[], None], caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.DEBUG, "personalities"):
+    with caplog.at_level(logging.DEBUG, "coherence"):
         Personality.objects.get_id("elara")
         forget_near()
         Personality.objects.get_id("elara")

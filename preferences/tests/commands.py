@@ -6,14 +6,14 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import call_command
 
-from preferences.cache import key_of
+from preferences.cache import codec
 from tests.database import sql
 
 AUDIT, CLEAR = "audit_preferences_cache", "clear_preferences_cache"
 
 
 def name(user: User) -> str:
-    return settings.REDIS_KEY_PREFIX + key_of(user.pk)
+    return settings.REDIS_KEY_PREFIX + codec.name(user.pk)
 
 
 def run(*arguments: str) -> str:

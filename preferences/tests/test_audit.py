@@ -6,10 +6,11 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from django.conf import settings as django_settings
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
-from preferences.cache import SHAPE, key_of
+from preferences.cache import codec
 from preferences.models import Preferences
 from preferences.tests.commands import AUDIT, CLEAR, name, run, unnoticed
 from tests.database import sql
@@ -31,7 +32,7 @@ def audit(*usernames: str) -> tuple[dict[str, Any], bool]:
 def found(compared: int, verdict: str, *users: User) -> dict[str, Any]:
     """All of `compared` copies are sound but those of `users`."""
     counts = {"sound": compared - len(users), "outdated": 0, "foreign": 0, "wrong": 0}
-    copies = [{"key": key_of(user.pk), "verdict": verdict} for user in users]
+    copies = [{"key": codec.name(user.pk), "verdict": verdict} for user in users]
     return {"compared": compared} | counts | ({verdict: len(users)} if users else {}) | {"copies": copies}
 
 
@@ -56,7 +57,7 @@ def test_audit__wrong__a_person_reads_which_and_why(plant: Callable[..., None], 
     out = StringIO()
     with pytest.raises(CommandError, match=f"1 wrong or damaged: prefs:{cached.pk}"):
         call_command(AUDIT, stdout=out)
-    assert "not what the row says, and believed" in out.getvalue()
+    assert "not what the row says, and served" in out.getvalue()
     assert "1 copies compared with their rows: 0 sound, 0 outdated, 0 foreign, 1 wrong." in out.getvalue()
 
 
@@ -73,7 +74,7 @@ def test_audit__a_list_under_the_key__foreign(cached: User, other_cached: User, 
     assert audit() == (found(2, "foreign", cached), True)
 
 
-@pytest.mark.parametrize("meta", [{"user": 0}, {"number": 2**62}, {"shape": SHAPE[:-1]}])
+@pytest.mark.parametrize("meta", [{"user": 0}, {"number": 2**62}, {"shape": codec.fingerprint[:-1]}])
 def test_audit__of_somebody_else_the_future_or_another_release__foreign(
     plant: Callable[..., None], cached: User, meta: dict[str, Any]
 ) -> None:
@@ -114,6 +115,6 @@ def test_audit__redis_stopped_or_off__fails_loudly(
     own_redis.stop()
     with pytest.raises(CommandError, match="did not answer"):
         run(AUDIT, *usernames)
-    settings.REDIS_ENABLED = False
+    settings.REDIS_ENABLED, settings.CACHES = False, {"default": django_settings.NO_CACHE}
     with pytest.raises(CommandError, match="REDIS_ENABLED=false"):
         run(AUDIT, *usernames)

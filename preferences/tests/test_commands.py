@@ -66,7 +66,7 @@ def test_clear__redis_stopped__processes_forget_and_it_says_what_did_not_happen(
     own_redis.stop()
     said = StringIO()
     call_command(CLEAR, *usernames, stdout=StringIO(), stderr=said)
-    assert "No copy from before is believed any more, but none was deleted: Redis at" in said.getvalue()
+    assert "No copy from before is served any more, but none was deleted: Redis at" in said.getvalue()
     assert Preferences.objects.lookup(cached).source == "database"
 
 

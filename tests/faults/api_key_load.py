@@ -9,7 +9,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import connection
 
-from accounts import copies, keys
+from accounts import keys, verification
 from accounts.models import ApiKey
 from tests.faults.reads import Caught
 
@@ -84,7 +84,7 @@ def invent_keys(count: int) -> int:
     """Verify keys that nobody has, the last of them as a caller would present it; how many were let in."""
     texts = [keys.generate() for _ in range(count)]
     prefixes = [keys.prefix(text) or "" for text in texts]
-    found = copies.keys.get_many(prefixes)  # what `verify` asks, many at a time
+    found = verification.keys.get_many(prefixes)  # what `verify` asks, many at a time
     return sum(answer.value is not None for answer in found.values()) + (ApiKey.objects.verify(texts[-1]) is not None)
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import psutil
 
-from accounts import copies as verdicts
+from accounts import verification
 from coherence.feed import feed
-from personalities.copies import copies
+from personalities.cache import personalities
 from personalities.models import Personality
 from resilience.clock import clock
 from resilience.redis_pool import breaker_of
@@ -81,7 +81,8 @@ def invent(prefix: str, first: int, count: int, batch: int) -> int:
 def memory() -> dict[str, int]:
     """Answer what this process holds: bytes of resident memory, and numbers of copies."""
     gc.collect()
-    kept = {"found": len(copies.found), "absent": len(copies.absent), "keys": len(verdicts.keys.absent)}
+    kept = {"found": len(personalities.found), "absent": len(personalities.absent)}
+    kept["keys"] = len(verification.keys.absent)
     return {"bytes": psutil.Process().memory_info().rss, **kept}
 
 

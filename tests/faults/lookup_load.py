@@ -52,7 +52,7 @@ def cache_aside(name: str) -> str:
     if plain_cache().get(key) is not None:
         return "redis"
     row = Personality._base_manager.get(owner=None, personality_name=name, is_active=True)
-    plain_cache().set(key, row.to_config().to_dict(), settings.PERSONALITY_CACHE_SECONDS)
+    plain_cache().set(key, row.to_config().to_dict(), settings.COPY_TTL_SECONDS)
     return "database"
 
 

@@ -7,9 +7,9 @@ from django.db import connection
 
 from coherence import log
 from coherence.feed import ChangeFeed
-from coherence.flight import SingleFlight
 from coherence.listener import Listener
-from coherence.near import NearCache
+from coherence.local_cache import LocalCache
+from coherence.single_flight import SingleFlight
 from conversations import recent
 from resilience.circuit_breaker import Breaker
 from tests.faults.failpoints import stop_here
@@ -25,7 +25,7 @@ def without_feed() -> None:
     without_compare()
     _always(ChangeFeed, catch_up=None)
     _always(Listener, ensure=None)
-    _always(NearCache, keep=None)
+    _always(LocalCache, keep=None)
     ChangeFeed.in_touch, ChangeFeed.age = True, 0.0  # type: ignore[assignment,method-assign]
 
 
@@ -76,7 +76,7 @@ def without_flight() -> None:
 
 def without_bound() -> None:
     """Never evict from the local cache."""
-    NearCache._make_room = lambda self: setattr(self, "capacity", len(self) + 1)  # type: ignore[method-assign]
+    LocalCache._evict = lambda self: setattr(self, "capacity", len(self) + 1)  # type: ignore[method-assign]
 
 
 CURES: dict[str, Callable[[], None]] = {

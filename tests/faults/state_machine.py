@@ -12,11 +12,10 @@ from django.db import IntegrityError, connection, transaction
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from coherence.answer import Source
+from coherence.cache import Source
 from coherence.feed import IN_TOUCH_SECONDS, feed
 from coherence.listener import listener
-from personalities.cache import redis_names
-from personalities.cache.keys import Key
+from personalities.cache import Key, codec
 from personalities.config import PersonalityConfig
 from personalities.models import Personality
 from resilience.redis_pool import breaker_of
@@ -39,7 +38,7 @@ class World:
     def __init__(self, redis: RedisServer, users: Sequence[int], prefix: str, forget_near: Callable[[], None]) -> None:
         self.redis, self.owners, self.forget_near = redis, (None, *users), forget_near
         self.keys: list[Key] = [(owner, name) for owner in self.owners for name in NAMES]
-        self._prefix, self._names = prefix, [prefix + name for name in redis_names(self.keys)]
+        self._prefix, self._names = prefix, [prefix + name for key in self.keys for name in codec.names(key)]
         self.is_up = True
         self.histories = self.checks = 0
         self.lookups: Counter[Source] = Counter()  # by where the answer was
@@ -102,7 +101,7 @@ class World:
             self.redis.client.mset(values)
 
     def evict(self, key: Key, ends: Sequence[str]) -> None:
-        self.redis.client.delete(*(self._prefix + name for name in redis_names([key]) if name.endswith(tuple(ends))))
+        self.redis.client.delete(*(self._prefix + name for name in codec.names(key) if name.endswith(tuple(ends))))
 
     def _answers(self) -> Answers:
         answers = {(owner, name): Personality.objects.lookup(name, owner) for owner, name in self.keys}

@@ -13,7 +13,7 @@ NAMES = 100_000 if LONG else 25_000
 KEYS = 100_000 if LONG else 11_000
 SINGLY, BATCH = (10_000, 100) if LONG else (200, 500)  # one name at a time first, then so many
 LENGTH = 90  # and a number: nearly as long as names can be
-CAPACITY = 10_000  # settings.PERSONALITY_NEAR_ENTRIES
+CAPACITY = 10_000  # settings.LOCAL_CACHE_ENTRIES
 BAR = 10.0  # MB
 
 

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, Phase
 from hypothesis import settings as hypothesis_settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from coherence.answer import SOURCES
+from coherence.cache import SOURCES
 from coherence.feed import ChangeFeed
-from coherence.near import NearCache
+from coherence.local_cache import LocalCache
 from tests.faults.conftest import LONG, Figure
 from tests.faults.servers import RedisServer
 from tests.faults.state_machine import Difference, Machine, World
@@ -69,7 +69,7 @@ def test_service__numbers_not_compared__machine_finds_a_difference(
     """With copies in the process, and with those in Redis alone."""
     monkeypatch.setattr(ChangeFeed, "current", lambda *_: True)
     if not keeps_near:
-        monkeypatch.setattr(NearCache, "keep", lambda *_: None)
+        monkeypatch.setattr(LocalCache, "keep", lambda *_: None)
     assert play(world, BRIEFLY), f"{world.steps} steps have shown none"
 
 

@@ -19,7 +19,7 @@ from tests.waiting import wait_until
 
 Fault = Callable[[Environment], AbstractContextManager[None]]
 CROWD = 20  # more than a process has connections
-STALE_SECONDS = 900  # settings.PERSONALITY_STALE_IF_ERROR_SECONDS
+STALE_SECONDS = 900  # settings.COPY_STALE_IF_ERROR_SECONDS
 UNCACHED = ("conversations/", "personalities/", f"conversations/{UUID(int=1)}/messages/")
 EDIT = "UPDATE personalities_personality SET greeting = '7' WHERE personality_name = %s"
 

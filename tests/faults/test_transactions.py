@@ -8,8 +8,8 @@ import pytest
 from django.conf import settings
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
-from coherence.transactions import Here
-from personalities.cache.keys import config_key
+from coherence.transactions import ThisThread
+from personalities.cache import codec
 from personalities.models import Personality
 from tests.faults import writes
 from tests.faults.conftest import LONG, Figure
@@ -28,7 +28,7 @@ def kept(redis: Any) -> Kept:
     """The greetings in Redis, whether they would be believed or not."""
 
     def read() -> View:
-        values = redis.mget([settings.REDIS_KEY_PREFIX + config_key((None, name)) for name in NAMES])
+        values = redis.mget([settings.REDIS_KEY_PREFIX + codec.name((None, name)) for name in NAMES])
         return {name: value and json.loads(value)["greeting"] for name, value in zip(NAMES, values, strict=True)}
 
     return read
@@ -77,7 +77,7 @@ def test_transaction__caches_used_inside__histories_find_it(
 ) -> None:
     """The cure taken away: lookups inside read and keep copies like all others."""
     monkeypatch.setattr("coherence.cache.in_transaction", lambda: False)
-    monkeypatch.setattr("coherence.cache.here", Here())
+    monkeypatch.setattr("coherence.cache.this_thread", ThisThread())
     assert play(20, onlooker, kept, cool)
 
 

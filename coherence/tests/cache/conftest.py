@@ -7,9 +7,8 @@ import pytest
 from django.contrib.auth.models import User
 
 from coherence import cache as module
-from coherence import flight
-from coherence.answer import Answer
-from coherence.cache import CoherentCache
+from coherence import single_flight
+from coherence.cache import Answer, CoherentCache
 from coherence.feed import ChangeFeed
 from coherence.listener import listener
 from coherence.log import NumberedQuery
@@ -31,7 +30,7 @@ def feed(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> ChangeFeed:
     feed = ChangeFeed(clock)
     monkeypatch.setattr(module, "feed", feed)
     monkeypatch.setattr(module, "listener", Deaf())
-    monkeypatch.setattr(flight, "JOIN_SECONDS", MAX_SECONDS)  # however busy the machine is
+    monkeypatch.setattr(single_flight, "JOIN_SECONDS", MAX_SECONDS)  # however busy the machine is
     feed.catch_up()
     return feed
 
@@ -41,7 +40,7 @@ def tell(feed: ChangeFeed) -> Callable[[], None]:
     return feed.catch_up
 
 
-ACTIVE = NumberedQuery(User, "id = ANY(%(ids)s) AND is_active")
+ACTIVE: NumberedQuery[User] = NumberedQuery("auth.User", "id = ANY(%(ids)s) AND is_active")
 
 
 @pytest.fixture

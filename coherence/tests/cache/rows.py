@@ -20,4 +20,4 @@ def rename(name: str, id: int = ID) -> None:
 
 
 def forget_near(names: CoherentCache[int, str]) -> None:
-    names._start_anew()
+    names.clear_memory()

@@ -7,7 +7,7 @@ from threading import Event
 from time import monotonic
 from typing import Any, cast
 
-from coherence.shared import Shared
+from coherence.cache import Shared
 from coherence.tests.cache.rows import ID, NOBODY, OTHER
 from tests.waiting import MAX_SECONDS
 
@@ -41,6 +41,9 @@ class InRedis(Shared[int, str]):
 
     def store(self, number: int, values: Mapping[int, str]) -> None:
         self.redis.mset({f"{self.prefix}unit:{key}": json.dumps([number, value]) for key, value in values.items()})
+
+    def delete(self, keys: Collection[int]) -> None:
+        self.redis.delete(*[f"{self.prefix}unit:{key}" for key in keys])
 
     def clear(self) -> None:
         self.redis.delete(*[f"{self.prefix}unit:{key}" for key in (ID, OTHER, NOBODY)])

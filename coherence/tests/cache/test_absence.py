@@ -6,8 +6,7 @@ from typing import cast
 import pytest
 from django.contrib.auth.models import User
 
-from coherence.answer import Answer, Source
-from coherence.cache import CoherentCache
+from coherence.cache import Answer, CoherentCache, Source
 from coherence.tests.cache.rows import ID, NOBODY, insert
 from coherence.tests.cache.stand_ins import InRedis
 from tests.database import Count, sql

@@ -9,8 +9,7 @@ import pytest
 from django.db import OperationalError, connection
 
 from coherence import cache as module
-from coherence.answer import Answer
-from coherence.cache import CoherentCache
+from coherence.cache import Answer, CoherentCache
 from coherence.tests.cache.rows import ID, NOBODY, forget_near, rename
 from coherence.tests.cache.stand_ins import InRedis
 from tests.waiting import MAX_SECONDS
@@ -31,13 +30,13 @@ def test_database__does_not_answer__the_error_in_time_and_nothing_is_kept(
 ) -> None:
     forget_near(names)
     shared.clear()
-    monkeypatch.setattr(module, "DATABASE_SECONDS", 0.3)
+    monkeypatch.setattr(module, "LOOKUP_SECONDS", 0.3)
     started = monotonic()
     with table_locked(), pytest.raises(OperationalError, match="did not answer in time"):
         names.get_many([ID, NOBODY])
     assert monotonic() - started < MAX_SECONDS / 4
     assert len(names.found) == len(names.absent) == len(shared.get_many([ID, NOBODY])) == 0
-    monkeypatch.setattr(module, "DATABASE_SECONDS", MAX_SECONDS)
+    monkeypatch.setattr(module, "LOOKUP_SECONDS", MAX_SECONDS)
     assert names.get(ID) == Answer("old", "database")
 
 
@@ -56,7 +55,7 @@ def test_database__our_connection_was_ended__the_error_and_then_a_new_one(
 def test_database__does_not_answer_about_one__copies_of_others_are_served(
     names: CoherentCache[int, str], known: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "DATABASE_SECONDS", 0.3)
+    monkeypatch.setattr(module, "LOOKUP_SECONDS", 0.3)
     with table_locked():
         with pytest.raises(OperationalError):
             names.get(NOBODY)

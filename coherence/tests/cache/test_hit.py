@@ -9,7 +9,7 @@ from django.db import connection, transaction
 
 from coherence.cache import CoherentCache
 from coherence.feed import IN_TOUCH_SECONDS
-from coherence.near import Copy
+from coherence.local_cache import Copy
 from coherence.tests.cache.rows import ID, NOBODY, OTHER, insert, rename
 from coherence.tests.cache.stand_ins import Clock
 from tests.database import Count, sql
@@ -19,14 +19,14 @@ Names = CoherentCache[int, str]
 
 
 def values(names: Names, id: int = ID) -> str | None:
-    copy = names.hit(id)
+    copy = names.from_memory(id)
     assert copy
     return copy.value
 
 
 def test_hit__known__the_same_copy_each_time_and_no_query(names: Names, django_assert_num_queries: Count) -> None:
     with django_assert_num_queries(0):
-        assert names.hit(ID) is names.hit(ID) is not None
+        assert names.from_memory(ID) is names.from_memory(ID) is not None
         assert values(names) == "old"
 
 
@@ -37,16 +37,16 @@ def test_hit__another_row_has_changed__still_holds(names: Names, tell: Callable[
 
 
 def test_hit__its_row_has_changed__none_from_the_moment_it_is_known(names: Names, tell: Callable[[], None]) -> None:
-    copy = names.hit(ID)
+    copy = names.from_memory(ID)
     assert copy
     rename("new")
-    assert names.hit(ID) is copy
+    assert names.from_memory(ID) is copy
     tell()
-    assert names.hit(ID) is None
-    assert not names.is_true(copy)
+    assert names.from_memory(ID) is None
+    assert not names.is_current(copy)
     assert names.get(ID).value == "new"
     assert values(names) == "new"
-    assert not names.is_true(copy)
+    assert not names.is_current(copy)
 
 
 def test_hit__deleted_and_asked_for__absence_is_one(names: Names, tell: Callable[[], None]) -> None:
@@ -62,21 +62,21 @@ def test_hit__deleted_and_asked_for__absence_is_one(names: Names, tell: Callable
 
 def test_hit__out_of_touch__none_until_in_touch_again(names: Names, clock: Clock, tell: Callable[[], None]) -> None:
     clock.ahead = IN_TOUCH_SECONDS + 0.01
-    assert names.hit(ID) is None
+    assert names.from_memory(ID) is None
     tell()
     assert values(names) == "old"
 
 
 def test_hit__inside_a_transaction__none_in_this_thread_alone(names: Names) -> None:
     with transaction.atomic(), ThreadPoolExecutor(1) as elsewhere:
-        assert names.hit(ID) is None
+        assert names.from_memory(ID) is None
         assert elsewhere.submit(values, names).result() == "old"
     assert values(names) == "old"
 
 
 def test_hit__after_begin_by_hand__none_until_it_ends(names: Names) -> None:
     sql("BEGIN")
-    assert names.hit(ID) is None
+    assert names.from_memory(ID) is None
     sql("ROLLBACK")
     assert values(names) == "old"
 
@@ -96,17 +96,17 @@ def test_hit__in_a_coroutine__holds(names: Names) -> None:
 
 
 def test_hit__nobody_asked_yet__none(names: Names) -> None:
-    assert names.hit(NOBODY) is None
+    assert names.from_memory(NOBODY) is None
 
 
 @pytest.mark.parametrize("number", [0, 1])
 def test_holds__made_room_for__not_any_more(names: Names, number: int) -> None:
     """Who holds a copy by another name must not serve it for ever: it is counted and bounded no more."""
-    copy = names.hit(ID)
+    copy = names.from_memory(ID)
     assert copy
     names.found.capacity = 1
     for id in (OTHER, OTHER + 1)[: number + 1]:
         copy.used = False
         names.found.keep(Copy(id, "other", copy.number))
-    assert not names.is_true(copy)
-    assert names.hit(ID) is None
+    assert not names.is_current(copy)
+    assert names.from_memory(ID) is None

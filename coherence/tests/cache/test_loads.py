@@ -2,13 +2,11 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, cast
 
 import pytest
 from django.db import connection
 
-from coherence.answer import Answer
-from coherence.cache import CoherentCache
+from coherence.cache import Answer, CoherentCache
 from coherence.tests.cache.rows import ID, OTHER, forget_near, insert, rename
 from coherence.tests.cache.stand_ins import Gate, InRedis
 from tests.waiting import MAX_SECONDS, wait_until
@@ -97,11 +95,10 @@ def test_joiner__knows_of_a_commit_after_the_load_began__asks_again(
     with gate.closed():
         in_thread(threads, names)
         assert gate.reached.wait(MAX_SECONDS)
-        joined = cast(Any, names._flights._flights[ID])
         rename("new")
         tell()
         joiner = in_thread(threads, names)
-        wait_until(lambda: len(joined._condition._waiters) == 1)
+        wait_until(lambda: names.loads.waiting(ID) == 1)
     assert joiner.result(MAX_SECONDS) == Answer("new", "database")
 
 
@@ -110,18 +107,17 @@ def test_many_threads__a_cold_name__one_query(
 ) -> None:
     forget_near(names)
     shared.clear()
-    loads, read = list[object](), names._read
+    loads, read = list[object](), names.load
 
     def count(keys: Collection[int]) -> tuple[int | None, Mapping[int, str]]:
         loads.append(keys)
         return read(keys)
 
-    names._read = count
+    names.load = count
     with gate.closed():
         first = in_thread(threads, names)
         assert gate.reached.wait(MAX_SECONDS)
-        joined = cast(Any, names._flights._flights[ID])
         others = [in_thread(threads, names) for _ in range(9)]
-        wait_until(lambda: len(joined._condition._waiters) == 9)
+        wait_until(lambda: names.loads.waiting(ID) == 9)
     assert [lookup.result(MAX_SECONDS).value for lookup in (first, *others)] == ["old"] * 10
     assert len(loads) == 1

@@ -4,10 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from coherence.answer import Answer
-from coherence.cache import CoherentCache
+from coherence.cache import Answer, CoherentCache
 from coherence.feed import ChangeFeed
-from coherence.near import Copy
+from coherence.local_cache import Copy
 from coherence.tests.cache.rows import ID, OTHER, forget_near, insert, rename
 from coherence.tests.cache.stand_ins import InRedis
 from coherence.tests.change_log import note
@@ -58,7 +57,7 @@ def test_new_copy__whatever_has_become_known_before__compared(
 ) -> None:
     """It was found to be true in no edition of the feed, and so in none that the feed can have."""
     for _ in range(5):
-        assert not names.is_true(Copy(ID, "of a future that was lost", feed.number + 1000))
+        assert not names.is_current(Copy(ID, "of a future that was lost", feed.number + 1000))
         note("a")
         tell()
 

@@ -5,8 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from coherence import cache as module
-from coherence.answer import Answer, Source
-from coherence.cache import CoherentCache
+from coherence.cache import Answer, CoherentCache, Source
 from coherence.feed import IN_TOUCH_SECONDS, ChangeFeed
 from coherence.tests.cache.conftest import STALE_SECONDS
 from coherence.tests.cache.rows import ID, forget_near, rename

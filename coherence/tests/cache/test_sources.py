@@ -5,8 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from coherence import log
-from coherence.answer import Answer
-from coherence.cache import CoherentCache
+from coherence.cache import Answer, CoherentCache
 from coherence.tests.cache.rows import ID, NOBODY, OTHER, forget_near, insert, rename
 from tests.database import Count
 

@@ -8,8 +8,7 @@ import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.transaction import TransactionManagementError
 
-from coherence.answer import Answer
-from coherence.cache import CoherentCache
+from coherence.cache import Answer, CoherentCache
 from coherence.tests.cache.rows import ID, NOBODY, OTHER, forget_near, insert, rename
 from coherence.tests.cache.stand_ins import InRedis
 from tests.database import Count, sql

@@ -75,7 +75,7 @@ def test_connection_cut__connected_anew_at_once_and_nothing_missed(
 def test_connection_cut__no_other_to_be_had__one_of_the_pool_will_do(
     running: Listener, feed: ChangeFeed, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(module, "PATIENCE", module.PATIENCE | {"port": 1})
+    monkeypatch.setattr(module, "CONNECT_OPTIONS", module.CONNECT_OPTIONS | {"port": 1})
     with caplog.at_level(logging.INFO, "coherence"):
         cut()
         wait_until(lambda: not pids())
@@ -101,7 +101,7 @@ def test_pool__cut_as_well__mended_before_anybody_waits_for_it(running: Listener
 def test_database_away__for_many_tries__one_line_and_then_in_touch(
     running: Listener, feed: ChangeFeed, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "PATIENCE", module.PATIENCE | {"port": 1})
+    monkeypatch.setattr(module, "CONNECT_OPTIONS", module.CONNECT_OPTIONS | {"port": 1})
     monkeypatch.setattr(module, "_pool", no_pool)
     monkeypatch.setattr(module, "POLL_SECONDS", 0.02)
     with caplog.at_level(logging.INFO, "coherence"):

@@ -99,7 +99,7 @@ def test_ensure__in_touch__does_not_wait(listener: Listener, feed: ChangeFeed, m
 def test_ensure__the_database_is_away__does_not_wait(
     running: Listener, feed: ChangeFeed, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(module, "PATIENCE", module.PATIENCE | {"port": 1})
+    monkeypatch.setattr(module, "CONNECT_OPTIONS", module.CONNECT_OPTIONS | {"port": 1})
     monkeypatch.setattr(module, "_pool", no_pool)
     monkeypatch.setattr(module, "POLL_SECONDS", MAX_SECONDS)  # until it tries again
     monkeypatch.setattr(module, "WAIT_SECONDS", MAX_SECONDS)
@@ -136,7 +136,7 @@ def test_stop__never_started__nothing_happens(listener: Listener) -> None:
 def test_stop__cut_off_and_waiting_to_try_again__ends(
     running: Listener, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(module, "PATIENCE", module.PATIENCE | {"port": 1})
+    monkeypatch.setattr(module, "CONNECT_OPTIONS", module.CONNECT_OPTIONS | {"port": 1})
     monkeypatch.setattr(module, "_pool", no_pool)
     cut()
     monkeypatch.setattr(module, "POLL_SECONDS", 10 * MAX_SECONDS)

@@ -14,7 +14,7 @@ from tests.database import sql
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CONDITION = "username = ANY(%(names)s)"
-NAMED = NumberedQuery(User, CONDITION)
+NAMED: NumberedQuery[User] = NumberedQuery("auth.User", CONDITION)
 DAY = 24 * 60 * 60 * 1000  # in the unit of the numbers
 
 
@@ -67,7 +67,8 @@ def test_numbered_query__only_some_columns__those(
     two: list[User], django_assert_num_queries: Callable[..., Any]
 ) -> None:
     with django_assert_num_queries(1):
-        _, (row,) = NumberedQuery(User, CONDITION, ("id", "username"))(names=["ada"])
+        query: NumberedQuery[User] = NumberedQuery("auth.User", CONDITION, ("id", "username"))
+        _, (row,) = query(names=["ada"])
         assert row.username == "ada"
     assert "email" in row.get_deferred_fields()
 

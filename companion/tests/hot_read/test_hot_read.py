@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from accounts import copies as verdicts
+from accounts import verification
 from accounts.models import ApiKey
 from companion.hot_read import HotReader
 from companion.tests.asking import PREFIX, Asking, asked_by, request
 from companion.tests.hot_read.conftest import Cast
-from personalities.copies import copies
+from personalities.cache import personalities
 from personalities.models import Personality
 
 pytestmark = pytest.mark.usefixtures("warm")
@@ -91,7 +91,7 @@ def test_reader__out_of_touch_with_postgresql__handed_on_to_be_marked(
 
 
 def test_reader__answers__are_counted(alone: HotReader, cast: Cast, ask: Asking) -> None:
-    kinds = copies, verdicts.keys, verdicts.users
+    kinds = personalities, verification.keys, verification.users
     before = [kind.lookups["near", True] for kind in kinds]
     for _ in range(3):
         ask(alone, request(ELARA, asked_by(cast.otto)))

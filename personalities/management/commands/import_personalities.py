@@ -7,12 +7,12 @@ from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 from django.db import IntegrityError, transaction
 
+from coherence.commands import add_json_option, print_json
 from personalities.files import directory, drift
 from personalities.files.drift import Documents, Drift
 from personalities.files.problems import BadFiles
 from personalities.management import drift_report
 from personalities.management.owner import add_owner_option, owner
-from personalities.management.report import add_json_option, print_json
 from personalities.models import Personality
 
 NAME_TAKEN = "personality_owner_and_name_unique"

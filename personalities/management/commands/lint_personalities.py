@@ -4,8 +4,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from coherence.commands import add_json_option, print_json, print_table
 from personalities.lint import Finding, lint
-from personalities.management.report import add_json_option, names, print_json, print_table
+from personalities.management.cache_command import canonical_names
 from personalities.models import Personality
 
 Found = tuple[Personality, Finding]
@@ -22,7 +23,7 @@ class Command(BaseCommand):
         add_json_option(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        rows = _rows(names(options["name"]))
+        rows = _rows(canonical_names(options["name"]))
         found = [(row, finding) for row in rows for finding in lint(row.to_config())]
         errors = sorted({_said(row) for row, finding in found if finding.severity == "error"})
         report = self._report_json if options["json"] else self._report

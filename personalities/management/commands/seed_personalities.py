@@ -4,8 +4,8 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import transaction
 
+from coherence.commands import add_json_option, print_json, print_table
 from personalities import globals as data
-from personalities.management.report import add_json_option, print_json, print_table
 from personalities.models import Personality
 
 

@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from personalities.cache import inventory
+from personalities.cache import redis_copies
 from personalities.models import Personality
 from personalities.tests.admin.browser import LIST, act, allowed, committing, made
 from tooling.processes import SupervisedServer
@@ -13,9 +13,9 @@ from tooling.processes import SupervisedServer
 @committing
 def test_forget__selected__only_their_copies_go(admin_client: Client, admin_user: User) -> None:
     everybodys, own, other = made("mira"), made("mira", owner=admin_user), made("other")
-    inventory.store(1, [row.to_config() for row in (everybodys, own, other)])
+    redis_copies.put(1, {row.key: row.to_config() for row in (everybodys, own, other)})
     assert act(admin_client, "forget_copies", own) == ["2 keys forgotten (selected: 1 personalities)."]
-    assert inventory.cached([everybodys.key, own.key, other.key]) == {everybodys.key, other.key}
+    assert redis_copies.stored([everybodys.key, own.key, other.key]) == {everybodys.key, other.key}
 
 
 @committing
@@ -23,12 +23,12 @@ def test_warm__selected__active_ones_are_cached(admin_client: Client) -> None:
     active, inactive = made("active"), made("inactive", is_active=False)
     messages = act(admin_client, "warm", active, inactive)
     assert messages == ["Warmed: 1 (selected: 2). Inactive ones are not served and stay out."]
-    assert inventory.cached([active.key, inactive.key]) == {active.key}
+    assert redis_copies.stored([active.key, inactive.key]) == {active.key}
 
 
 @committing
 @pytest.mark.parametrize(
-    ("action", "said"), [("warm", "Nothing was warmed."), ("forget_copies", "No copy from before is believed any more")]
+    ("action", "said"), [("warm", "Nothing was warmed."), ("forget_copies", "No copy from before is served any more")]
 )
 def test_action__redis_away__says_so(admin_client: Client, own_redis: SupervisedServer, action: str, said: str) -> None:
     row = made()
@@ -56,4 +56,4 @@ def test_delete_selected__confirmed__rows_and_copies_go(admin_client: Client) ->
     data = {"action": "delete_selected", "_selected_action": [str(row.pk)], "post": "yes"}
     assert admin_client.post(LIST, data).status_code == 302
     assert not Personality.objects.exists()
-    assert not inventory.cached([row.key])
+    assert not redis_copies.stored([row.key])

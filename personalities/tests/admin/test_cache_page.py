@@ -8,9 +8,9 @@ from django.conf import settings as django_settings
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
+from coherence import redis_copies as module
 from personalities.admin import cache_entries, wording
-from personalities.cache import inventory
-from personalities.cache.keys import Key, config_key
+from personalities.cache import Key, codec, redis_copies
 from personalities.models import Personality
 from resilience.redis_pool import breaker_of
 from tooling.processes import SupervisedServer
@@ -38,7 +38,7 @@ def press(client: Client, verb: str, **data: Any) -> list[str]:
 
 
 def redis_key(key: Key) -> str:
-    return f"{django_settings.REDIS_KEY_PREFIX}{config_key(key)}"
+    return f"{django_settings.REDIS_KEY_PREFIX}{codec.name(key)}"
 
 
 @pytest.fixture
@@ -48,8 +48,8 @@ def rows(db: None) -> dict[str, Personality]:
 
 def stored(rows: dict[str, Personality]) -> set[Key]:
     keys = {row.key for row in rows.values()}
-    inventory.store(1, [row.to_config() for row in rows.values()])
-    assert inventory.cached(keys) == keys
+    redis_copies.put(1, {row.key: row.to_config() for row in rows.values()})
+    assert redis_copies.stored(keys) == keys
     return keys
 
 
@@ -161,13 +161,13 @@ def test_numbers__kinds__personalities_first_and_redis_where_it_is_used(admin_cl
 def test_numbers__copies__near_and_in_redis(
     admin_client: Client, rows: dict[str, Personality], settings: Any, redis: Any
 ) -> None:
-    settings.PERSONALITY_CACHE_SECONDS = 1000
+    settings.COPY_TTL_SECONDS = 1000
     Personality.objects.lookup("mira")
     Personality.objects.lookup("nobody")
     redis.expire(redis_key((None, "mira")), 400)
     now = admin_client.get(NUMBERS).json()
     kept = now["kinds"]["personality"]["kept"]
-    assert (kept["found"], kept["absent"], kept["capacity"]) == (1, 1, settings.PERSONALITY_NEAR_ENTRIES)
+    assert (kept["found"], kept["absent"], kept["capacity"]) == (1, 1, settings.LOCAL_CACHE_ENTRIES)
     (entry,) = now["redis"]["entries"]
     assert entry["key"] == redis_key((None, "mira"))
     assert 390 <= entry["ttl"] <= 400
@@ -206,17 +206,17 @@ def test_survey__more_keys_than_it_looks_at__says_that_there_may_be_more(
 ) -> None:
     for number in range(100):
         redis.set(redis_key((None, f"n-{number}")), "{}")
-    assert inventory.survey(1).complete
-    monkeypatch.setattr("coherence.redis_keys.SCAN_COUNT", 10)
-    monkeypatch.setattr(inventory, "SURVEY_ROUNDS", 2)
-    survey = inventory.survey(1)
+    assert redis_copies.survey(1).complete
+    monkeypatch.setattr("coherence.redis_copies.SCAN_COUNT", 10)
+    monkeypatch.setattr(module, "SURVEY_ROUNDS", 2)
+    survey = redis_copies.survey(1)
     assert not survey.complete
     assert survey.count < 100
 
 
 def test_survey__foreign_key_with_endless_digits__is_not_ours(redis: Any) -> None:
     redis.set(f"{django_settings.REDIS_KEY_PREFIX}personality:{'9' * 5000}:mira:config", "{}")
-    assert inventory.survey(10).count == 0
+    assert redis_copies.survey(10).count == 0
 
 
 def test_page__without_scripts__shows_the_numbers(admin_client: Client, rows: dict[str, Personality]) -> None:
@@ -279,7 +279,7 @@ def test_forget__one__its_copies_go_near_and_in_redis(admin_client: Client, rows
         Personality.objects.lookup_many(rows)
     (said,) = press(admin_client, "forget/", key=redis_key((None, "mira")))
     assert said == "2 keys forgotten (personality:global:mira)."
-    assert inventory.cached([row.key for row in rows.values()]) == {(None, "nova")}
+    assert redis_copies.stored([row.key for row in rows.values()]) == {(None, "nova")}
     assert (source_of("mira"), source_of("nova")) == ("database", "near")
 
 
@@ -292,14 +292,14 @@ def test_forget__what_is_no_key__is_said_and_nothing_goes(
     keys = stored(rows)
     (said,) = press(admin_client, "forget/", key=key)
     assert said.startswith("key: ")
-    assert inventory.cached(keys) == keys
+    assert redis_copies.stored(keys) == keys
 
 
 @committing
 def test_forget_all__confirmed__nothing_is_left(admin_client: Client, rows: dict[str, Personality]) -> None:
     Personality.objects.lookup_many(rows)
     assert press(admin_client, "forget-all/", confirm="all") == ["4 keys forgotten (all personalities)."]
-    assert inventory.survey(10).count == 0
+    assert redis_copies.survey(10).count == 0
     assert {source_of(name) for name in rows} == {"database"}
 
 
@@ -309,7 +309,7 @@ def test_forget_all__not_confirmed__is_said_and_nothing_goes(
     keys = stored(rows)
     (said,) = press(admin_client, "forget-all/")
     assert said.startswith("confirm: ")
-    assert inventory.cached(keys) == keys
+    assert redis_copies.stored(keys) == keys
 
 
 @committing
@@ -330,7 +330,7 @@ def test_forget_all__redis_away__copies_near_go_and_it_says_what_did_not_happen(
     Personality.objects.lookup_many(rows)
     own_redis.stop()
     (said,) = press(admin_client, "forget-all/", confirm="all")
-    assert said.startswith("No copy from before is believed any more, but none was deleted. Redis at")
+    assert said.startswith("No copy from before is served any more, but none was deleted. Redis at")
     assert source_of("mira") == "database"
 
 

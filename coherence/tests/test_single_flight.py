@@ -5,12 +5,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from random import Random
 from threading import Event, Lock
 from time import sleep
-from typing import Any, cast
 
 import pytest
 
-from coherence import flight as module
-from coherence.flight import SingleFlight
+from coherence import single_flight as module
+from coherence.single_flight import SingleFlight
 from tests.waiting import MAX_SECONDS, wait_until
 
 THREADS = 50
@@ -54,18 +53,12 @@ def threads(load: Loader) -> Iterator[ThreadPoolExecutor]:
         load.gate.set()
 
 
-def waiting(flights: SingleFlight[str, str], key: str) -> int:
-    """How many threads have joined the flight."""
-    flight = cast(Any, flights._flights.get(key))
-    return len(flight._condition._waiters) if flight else 0
-
-
 def all_aboard(
     flights: SingleFlight[str, str], load: Loader, threads: ThreadPoolExecutor
 ) -> list[Future[dict[str, str]]]:
     """Everybody asks for the same, and gets it once all of them wait."""
     asked = [threads.submit(flights.get_many, ["a"]) for _ in range(THREADS)]
-    wait_until(lambda: waiting(flights, "a") == THREADS - 1)
+    wait_until(lambda: flights.waiting("a") == THREADS - 1)
     load.gate.set()
     return asked
 
@@ -81,7 +74,7 @@ def test_get_many__fifty_threads__one_load(
 def test_get_many__landed__the_next_call_loads_again(flights: SingleFlight[str, str], load: Loader) -> None:
     load.gate.set()
     assert [flights.get_many(["a"]) for _ in range(2)] == [{"a": "a1"}, {"a": "a2"}]
-    assert not flights._flights
+    assert len(flights) == 0
 
 
 @pytest.mark.parametrize("error", [ValueError("no"), SystemExit(3)])
@@ -132,7 +125,7 @@ def test_get_many__on_its_way_for_too_long__not_joined_and_the_newer_one_is(
     monkeypatch.undo()
     load.gate.set()
     assert old.result(MAX_SECONDS).keys() == new.result(MAX_SECONDS).keys() == {"a"}
-    assert not flights._flights
+    assert len(flights) == 0
 
 
 @pytest.mark.usefixtures("_hurry")

@@ -1,4 +1,4 @@
-"""Copies in this process's memory."""
+"""Copies in this process's memory, bounded, read without a lock."""
 
 import threading
 from typing import Generic, TypeVar
@@ -6,11 +6,11 @@ from typing import Generic, TypeVar
 K = TypeVar("K")
 V = TypeVar("V")
 
-NONE = -1  # no edition of the feed
+NO_EDITION = -1  # never an edition of the feed
 
 
 class Copy(Generic[K, V]):
-    """A frozen value, None when there is no such row, and the number of the change log at which it was read."""
+    """An immutable value, None when there is no such row, and the number of the change log at which it was read."""
 
     __slots__ = ("edition", "key", "number", "reads", "used", "value")
 
@@ -18,28 +18,35 @@ class Copy(Generic[K, V]):
         self.key = key
         self.value = value
         self.number = number
-        self.edition = NONE  # of the feed, in which it was last found to be true
-        self.reads = 0  # answers given with it, counted without a lock: a lost one does no harm
-        self.used = False  # since it was last considered for making room
+        self.edition = NO_EDITION  # of the feed: the last one in which it was found current
+        self.reads = 0  # answers given, counted without a lock: losing one does no harm
+        self.used = False  # since it was last considered for eviction
+
+    def read(self) -> V | None:
+        """The value, counted as an answer."""
+        self.used = True
+        self.reads += 1
+        return self.value
 
     def retire(self) -> None:
-        """It is kept no more: who still holds it must look for another."""
-        self.number = self.edition = NONE
+        """Mark as dropped, so that whoever still holds it looks for another."""
+        self.number = self.edition = NO_EDITION
 
 
-class NearCache(Generic[K, V]):
-    """At most `capacity` copies by key; one that was not used lately makes room. Reading takes no lock."""
+class LocalCache(Generic[K, V]):
+    """At most `capacity` copies by key; the oldest that was not used lately is evicted. Reading takes no lock."""
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self._copies: dict[K, Copy[K, V]] = {}
         self._lock = threading.Lock()
-        self._past_reads = 0  # of copies that are not kept any more
+        self._past_reads = 0  # of copies that were dropped
 
     def __len__(self) -> int:
         return len(self._copies)
 
     def get(self, key: K) -> Copy[K, V] | None:
+        """The copy of `key`, current or not; it counts as used."""
         copy = self._copies.get(key)
         if copy is not None:
             copy.used = True
@@ -47,11 +54,11 @@ class NearCache(Generic[K, V]):
 
     @property
     def reads(self) -> int:
-        """Answers given with copies that are or were kept."""
+        """Answers given from copies that are or were kept."""
         return self._past_reads + sum(copy.reads for copy in list(self._copies.values()))
 
     def keep(self, copy: Copy[K, V]) -> None:
-        """Keep it, unless a later one is kept already."""
+        """Keep `copy`, unless a later one is kept already."""
         if not self.capacity:
             return
         with self._lock:
@@ -60,15 +67,15 @@ class NearCache(Generic[K, V]):
                 self._copies[copy.key] = copy
                 self._retire(kept)
             while len(self._copies) > self.capacity:
-                self._make_room()
+                self._evict()
 
     def retire_all(self) -> None:
-        """Takes no lock: it may be held by a thread that a forked child does not have."""
+        """Retire every copy. Takes no lock, which a thread that a forked child lacks may hold."""
         for copy in list(self._copies.values()):
             copy.retire()
 
     def drop(self, key: K, number: int) -> None:
-        """Forget it, unless it is later than `number`."""
+        """Drop the copy of `key`, unless it is later than `number`."""
         if key not in self._copies:  # as nearly always
             return
         with self._lock:
@@ -76,8 +83,8 @@ class NearCache(Generic[K, V]):
             if kept is not None and kept.number <= number:
                 self._retire(self._copies.pop(key))
 
-    def _make_room(self) -> None:
-        """The oldest goes, unless it was used meanwhile: nearly the least recently used, without a lock for readers."""
+    def _evict(self) -> None:
+        """Drop the oldest, unless it was used meanwhile: nearly least recently used, without a lock for readers."""
         key = next(iter(self._copies))
         copy = self._copies.pop(key)
         if copy.used:

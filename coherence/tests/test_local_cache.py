@@ -6,26 +6,26 @@ from time import monotonic
 
 import pytest
 
-from coherence.near import Copy, NearCache
+from coherence.local_cache import Copy, LocalCache
 
 THREADS = 8
 SECONDS = 1.0
 
 
-def filled(capacity: int, keys: str) -> NearCache[str, str]:
-    cache: NearCache[str, str] = NearCache(capacity)
+def filled(capacity: int, keys: str) -> LocalCache[str, str]:
+    cache: LocalCache[str, str] = LocalCache(capacity)
     for key in keys:
         cache.keep(Copy(key, key, 1))
     return cache
 
 
-def kept(cache: NearCache[str, str], keys: str) -> str:
+def kept(cache: LocalCache[str, str], keys: str) -> str:
     """Looks without reading, which would count."""
     return "".join(key for key in keys if key in cache._copies)
 
 
 def test_keep__more_than_its_capacity__bounded_and_the_newest_is_there() -> None:
-    cache: NearCache[str, int] = NearCache(10)
+    cache: LocalCache[str, int] = LocalCache(10)
     for number in range(1000):
         cache.keep(Copy(str(number), number, number))
         assert len(cache) <= 10
@@ -59,7 +59,7 @@ def test_keep__read_once_long_ago__goes_in_the_end() -> None:
 
 @pytest.mark.parametrize(("number", "served"), [(4, "old"), (5, "new"), (6, "new")])
 def test_keep__there_is_one__never_replaced_by_an_earlier(number: int, served: str) -> None:
-    cache: NearCache[str, str] = NearCache(10)
+    cache: LocalCache[str, str] = LocalCache(10)
     cache.keep(Copy("a", "old", 5))
     cache.keep(Copy("a", "new", number))
     copy = cache.get("a")
@@ -75,7 +75,7 @@ def test_keep__capacity_of_nought__nothing_is_kept() -> None:
 
 @pytest.mark.parametrize("way", ["replaced", "made room", "dropped"])
 def test_reads__of_a_copy_that_is_kept_no_more__still_counted(way: str) -> None:
-    cache: NearCache[str, str] = NearCache(1)
+    cache: LocalCache[str, str] = LocalCache(1)
     copy = Copy("a", "old", 1)
     cache.keep(copy)
     copy.reads += 3
@@ -88,7 +88,7 @@ def test_reads__of_a_copy_that_is_kept_no_more__still_counted(way: str) -> None:
 
 @pytest.mark.parametrize(("number", "remains"), [(4, True), (5, False), (6, False)])
 def test_drop__there_is_one__unless_it_is_later(number: int, remains: bool) -> None:
-    cache: NearCache[str, str] = NearCache(10)
+    cache: LocalCache[str, str] = LocalCache(10)
     cache.keep(Copy("a", "a", 5))
     cache.drop("a", number)
     assert (cache.get("a") is not None) is remains
@@ -96,7 +96,7 @@ def test_drop__there_is_one__unless_it_is_later(number: int, remains: bool) -> N
 
 @pytest.mark.usefixtures("_hurry")
 def test_drop__by_many_threads_at_once__gone_and_no_error() -> None:
-    cache: NearCache[str, str] = NearCache(10)
+    cache: LocalCache[str, str] = LocalCache(10)
     over = monotonic() + SECONDS
 
     def hammer(seed: int) -> None:
@@ -111,7 +111,7 @@ def test_drop__by_many_threads_at_once__gone_and_no_error() -> None:
 
 @pytest.mark.usefixtures("_hurry")
 def test_hammered__eight_threads_and_too_little_room__bounded_and_never_mixed_up() -> None:
-    cache: NearCache[str, str] = NearCache(20)
+    cache: LocalCache[str, str] = LocalCache(20)
     keys, over = [str(number) for number in range(50)], monotonic() + SECONDS
 
     def hammer(seed: int) -> int:
@@ -133,7 +133,7 @@ def test_hammered__eight_threads_and_too_little_room__bounded_and_never_mixed_up
 
 @pytest.mark.usefixtures("_hurry")
 def test_hammered__eight_threads_keep_in_any_order__no_copy_is_followed_by_an_earlier_one() -> None:
-    cache: NearCache[str, int] = NearCache(10)
+    cache: LocalCache[str, int] = LocalCache(10)
     over = monotonic() + SECONDS
 
     def hammer(seed: int) -> int:

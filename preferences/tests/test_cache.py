@@ -13,8 +13,7 @@ from rest_framework.test import APIClient
 
 from coherence.feed import IN_TOUCH_SECONDS
 from personalities.prompt import Wishes
-from preferences.cache import key_of
-from preferences.copies import copies
+from preferences.cache import codec, preferences
 from preferences.managers import NO_WISHES
 from preferences.models import Preferences
 from preferences.tests.conftest import URL
@@ -147,7 +146,7 @@ def test_user_deleted__wishes_go_with_them(calm: User, redis: Any) -> None:
     Preferences.objects.wishes_of(pk)
     calm.delete()
     assert not Preferences.objects.exists()
-    assert not redis.exists(f"{settings.REDIS_KEY_PREFIX}{key_of(pk)}")
+    assert not redis.exists(f"{settings.REDIS_KEY_PREFIX}{codec.name(pk)}")
 
 
 GARBAGE = [b"", b"{", b"null", b"[]", b"5", b"\x80\x04K\x01.", b"{}", b'{"meta": null}', b'{"meta": {"number": 1}}']
@@ -228,4 +227,4 @@ def test_postgres__away__served_unverified(calm: User, out_of_touch: Callable[[f
 
 
 def test_copies__kept__bounded() -> None:
-    assert copies.capacity == 10_000
+    assert preferences.capacity == 10_000

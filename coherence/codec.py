@@ -1,0 +1,91 @@
+"""How copies are named and written in Redis. Both are a public contract: people read them with redis-cli."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from django_redis.serializers.json import JSONSerializer
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Codec(Generic[K, V]):
+    """The Redis form of one kind of copy: a JSON object, with the number of the change log in its `meta`.
+
+    This one stores values of the frozen `struct` under `{prefix}:{key}`, for keys that are positive integers, and notes
+    the key as `meta.{key_field}`. Subclasses name or check copies otherwise. `meta.shape` changes with any field, type
+    or bound of the struct, so that a copy written by another release is not read as one of this.
+    """
+
+    def __init__(self, prefix: str, struct: type[V], *, key_field: str = "key") -> None:
+        self.prefix, self.struct, self.key_field = prefix, struct, key_field
+        schema = msgspec.json.encode(msgspec.json.schema(struct))
+        self.fingerprint = hashlib.sha256(schema).hexdigest()[:12]
+        self.pattern = f"{prefix}:*"  # a glob that matches every name of this kind
+
+    def log_key(self, key: K) -> str:
+        """What the triggers of the model call the row in the change log."""
+        return f"{self.prefix}:{key}"
+
+    def name(self, key: K) -> str:
+        """The Redis key that lookups read."""
+        return self.log_key(key)
+
+    def names(self, key: K) -> tuple[str, ...]:
+        """Every Redis key that holds something about `key`."""
+        return (self.name(key),)
+
+    def key(self, name: str) -> K | None:
+        """Whose copy lies under the Redis key `name`; None when it is none of this kind."""
+        match = re.fullmatch(rf"{re.escape(self.prefix)}:([1-9][0-9]{{0,18}})", name)
+        return int(match[1]) if match else None  # type: ignore[return-value]  # keys of this class are integers
+
+    def encode(self, key: K, number: int, value: V) -> dict[str, object]:
+        """What to store, by Redis key, of a `value` that was read at `number` of the change log."""
+        return {self.name(key): self._plain(number, value, {self.key_field: key})}
+
+    def decode(self, key: K, stored: object) -> tuple[int, V] | None:
+        """The number and the value, if `stored` is a valid copy of `key` written by this release; else None."""
+        return self._typed(stored, {self.key_field: key})
+
+    def inspect(self, key: K, values: Mapping[str, object]) -> tuple[int, V] | None:
+        """As `decode`, from all values by Redis key: None as well when what lookups do not read is damaged."""
+        return self.decode(key, values.get(self.name(key)))
+
+    def _plain(self, number: int, value: V, identity: Mapping[str, object]) -> dict[str, Any]:
+        plain: dict[str, Any] = msgspec.to_builtins(value)
+        plain["meta"] = {**plain.get("meta", {}), **identity, "number": number, "shape": self.fingerprint}
+        return plain
+
+    def _typed(self, stored: Any, identity: Mapping[str, object]) -> tuple[int, V] | None:
+        """Takes `stored` apart: it was decoded for this call."""
+        try:
+            meta = stored["meta"]
+            number, shape = meta.pop("number"), meta.pop("shape")
+            found = {field: meta.pop(field) for field in identity}
+            if not meta:
+                del stored["meta"]
+            value = msgspec.convert(stored, self.struct)
+        except (TypeError, KeyError, AttributeError, ValueError):
+            return None  # nothing that this release wrote; the next read replaces it
+        valid = found == identity and shape == self.fingerprint and type(number) is int
+        return (number, value) if valid else None
+
+
+class TolerantJSONSerializer(JSONSerializer):
+    """For django-redis: JSON, in which a damaged value reads as None, so that it does not cost the rest of a batch."""
+
+    def loads(self, value: bytes) -> Any:
+        """The decoded value; None for anything that is not JSON in UTF-8, lone surrogates included."""
+        try:
+            return msgspec.json.decode(value)
+        except (ValueError, RecursionError):
+            return None
+
+
+def plain_key(key: str, key_prefix: str, version: int) -> str:
+    """For Django's KEY_FUNCTION: the key as the code spells it behind the prefix, without Django's `:1:`."""
+    return f"{key_prefix}{key}"

@@ -1,0 +1,242 @@
+"""Copies in Redis, which processes share: the one module that reads, writes, lists and deletes them.
+
+A lookup goes through Django's cache and never raises: with Redis away a read is a miss and a write does nothing. What
+people ask for (commands, the admin) goes to Redis directly and raises RedisUnavailable.
+"""
+
+import logging
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, NamedTuple, TypeVar
+
+from django.conf import settings
+from django.core.cache import caches
+from django_redis import get_redis_connection
+from django_redis.exceptions import ConnectionInterrupted
+from redis.exceptions import RedisError
+
+from coherence.cache import Shared
+from coherence.codec import Codec
+from resilience.redis_pool import is_away, is_redis
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+logger = logging.getLogger(__name__)
+
+SCAN_COUNT = 1000  # keys per round trip; SCAN's default of 10 makes a hundred times as many
+SURVEY_ROUNDS = 20  # round trips of a survey: some 20,000 keys of the server, 10 ms of its time
+
+
+class RedisUnavailable(Exception):
+    """Redis did not do what was asked; the message says what it answered, if it did."""
+
+
+class Entry(NamedTuple):
+    """One Redis key: `ttl` in seconds, None when it never expires; `size` of the value in bytes."""
+
+    key: str
+    ttl: int | None
+    size: int
+
+
+@dataclass(frozen=True)
+class Survey:
+    """How many copies were seen, and the first by name. Unless `complete`, there may be more."""
+
+    count: int
+    complete: bool
+    first: list[Entry]
+
+
+class RedisCopies(Shared[K, V]):
+    """The copies of one kind, in the Django cache `alias`, for `ttl` seconds each."""
+
+    def __init__(self, codec: Codec[K, V], *, ttl: int, alias: str = "default") -> None:
+        self.codec, self.ttl, self.alias = codec, ttl, alias
+
+    # ── For lookups: never raises ─────────────────────────────────────────────────────────────────────────────────────
+
+    def get_many(self, keys: Collection[K]) -> dict[K, tuple[int, V]]:
+        """The copies that are there, each with its number, in one round trip. An invalid copy counts as absent."""
+        if is_away(self.alias):
+            return {}
+        names = {self.codec.name(key): key for key in keys}
+        found: dict[K, tuple[int, V]] = {}
+        for name, stored in self._values(names).items():
+            copy = self.codec.decode(names[name], stored)
+            logger.debug("%s %s", "hit" if copy else "miss", name)
+            if copy:
+                found[names[name]] = copy
+        return found
+
+    def store(self, number: int, values: Mapping[K, V]) -> None:
+        """Keep `values`, read at `number` of the change log, in one round trip."""
+        if is_away(self.alias):
+            return
+        entries = self._encode(number, values)
+        caches[self.alias].set_many(entries, self.ttl)
+        logger.debug("stored %s", " ".join(entries))
+
+    def delete(self, keys: Collection[K]) -> None:
+        """Delete the copies of `keys`."""
+        names = self._names(keys)
+        if names and not is_away(self.alias):
+            caches[self.alias].delete_many(names)
+            logger.debug("deleted %s", " ".join(names))
+
+    # ── For people: raises RedisUnavailable ───────────────────────────────────────────────────────────────────────────
+
+    def scan(self, pattern: str | None = None) -> Iterator[list[K]]:
+        """The keys that have something in Redis, a batch at a time; a key may come twice.
+
+        `pattern` is a glob of Redis keys, without the prefix of the cache; by default all of this kind.
+        """
+        with connected(self.alias) as client:
+            for names in self._rounds(client, pattern):
+                if names:
+                    yield [key for name in names if (key := self.key_of(name)) is not None]
+
+    def read(self, keys: Collection[K]) -> dict[K, tuple[int, V] | None]:
+        """What lies under `keys`: each copy with its number, None for one that is damaged. Absent keys are left out."""
+        with connected(self.alias) as client:
+            values = self._client().get_many([name for key in keys for name in self.codec.names(key)], client=client)
+            return {key: self.codec.inspect(key, values) for key in set(keys) if self._exists(client, key, values)}
+
+    def put(self, number: int, values: Mapping[K, V]) -> int:
+        """Store as a lookup does; return how many copies that were."""
+        with connected(self.alias) as client:
+            # Django's cache would ignore a failure; given a client, django-redis's inner layer raises it.
+            self._client().set_many(self._encode(number, values), self.ttl, client=client)
+        return len(values)
+
+    def purge(self, batches: Iterable[Collection[K]]) -> int:
+        """Delete the copies of all keys in `batches`; return how many Redis keys that were."""
+        with connected(self.alias) as client:
+            return sum(client.unlink(*self._full_names(keys)) for keys in batches if keys)
+
+    def entries(self, batches: Iterable[Collection[K]]) -> list[Entry]:
+        """The Redis keys of all keys in `batches`, sorted."""
+        with connected(self.alias) as client:
+            found = {entry.key: entry for keys in batches for entry in _measure(client, self._full_names(keys))}
+        return [found[key] for key in sorted(found)]
+
+    def survey(self, limit: int) -> Survey:
+        """Count copies and measure the first `limit`. Cheap however many there are, so a page may ask often."""
+        with connected(self.alias) as client:
+            rounds = self._rounds(client)
+            found = {name for names in islice(rounds, SURVEY_ROUNDS) for name in names if self._is_lookup_name(name)}
+            complete = next(rounds, None) is None
+            return Survey(len(found), complete, sorted(_measure(client, sorted(found)[:limit])))
+
+    def stored(self, keys: Collection[K]) -> set[K]:
+        """Those of `keys` of which Redis has a copy; none while it is away."""
+        try:
+            with connected(self.alias) as client:
+                pipeline = client.pipeline(transaction=False)
+                for key in keys:
+                    pipeline.exists(self._full_name(self.codec.name(key)))
+                return {key for key, found in zip(keys, pipeline.execute(), strict=True) if found}
+        except RedisUnavailable:
+            return set()
+
+    # ── Names and values ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _values(self, names: Collection[str]) -> dict[str, object]:
+        """What is stored under each name, or None. GET for a single one, which django-redis does faster than MGET."""
+        cache = caches[self.alias]
+        if len(names) == 1:
+            return {name: cache.get(name) for name in names}
+        return dict.fromkeys(names) | (cache.get_many(names) or {})
+
+    def _encode(self, number: int, values: Mapping[K, V]) -> dict[str, object]:
+        return {
+            name: stored
+            for key, value in values.items()
+            for name, stored in self.codec.encode(key, number, value).items()
+        }
+
+    def _client(self) -> Any:
+        """The layer of django-redis below Django's cache, which is untyped."""
+        cache: Any = caches[self.alias]
+        return cache.client
+
+    def _names(self, keys: Collection[K]) -> list[str]:
+        return sorted({name for key in keys for name in self.codec.names(key)})
+
+    def _full_name(self, name: str) -> str:
+        return str(caches[self.alias].make_key(name))
+
+    def _full_names(self, keys: Collection[K]) -> list[str]:
+        return [self._full_name(name) for name in self._names(keys)]
+
+    def key_of(self, full_name: str) -> K | None:
+        """Whose copy lies under the Redis key `full_name`, prefix included; None when it is none of this kind."""
+        prefix = self._full_name("")
+        return self.codec.key(full_name.removeprefix(prefix)) if full_name.startswith(prefix) else None
+
+    def _is_lookup_name(self, full_name: str) -> bool:
+        key = self.key_of(full_name)
+        return key is not None and full_name == self._full_name(self.codec.name(key))
+
+    def _rounds(self, client: Any, pattern: str | None = None) -> Iterator[list[str]]:
+        """Our Redis keys of each round trip, if any. SCAN may return a key twice, and a glob matches others' keys."""
+        literal_prefix = re.sub(r"([*?\[\]\\])", r"\\\1", self._full_name(""))
+        cursor = -1
+        while cursor != 0:
+            glob = literal_prefix + (pattern or self.codec.pattern)
+            cursor, found = client.scan(max(cursor, 0), match=glob, count=SCAN_COUNT)
+            names = {raw.decode(errors="replace") for raw in found}
+            yield [name for name in names if self.key_of(name) is not None]
+
+    def _exists(self, client: Any, key: K, values: Mapping[str, object]) -> bool:
+        """Whether something lies there. A value that MGET shows as nothing may be of another type, which is damage."""
+        names = self.codec.names(key)
+        if not values.keys().isdisjoint(names):
+            return True
+        return any(client.type(self._full_name(name)) not in (b"none", b"string") for name in names)
+
+
+@contextmanager
+def connected(alias: str = "default") -> Iterator[Any]:
+    """A client of the Redis behind the Django cache `alias`. Raises RedisUnavailable, also for errors in the block."""
+    if not is_redis(alias):
+        raise RedisUnavailable("Redis is switched off (REDIS_ENABLED=false).")
+    try:
+        yield get_redis_connection(alias)
+    except (RedisError, ConnectionInterrupted) as error:
+        location = settings.CACHES[alias]["LOCATION"]
+        raise RedisUnavailable(f"Redis at {location} did not answer: {error}") from error
+
+
+def state(alias: str = "default") -> str:
+    """ "ok", "unreachable", or "off" when the Django cache `alias` is not Redis."""
+    if not is_redis(alias):
+        return "off"
+    try:
+        with connected(alias) as client:
+            client.ping()
+    except RedisUnavailable:
+        return "unreachable"
+    return "ok"
+
+
+def hit_rate(alias: str = "default") -> float | None:
+    """Hits among all key reads of the Redis server since it started, 0 to 1; None before the first read."""
+    with connected(alias) as client:
+        stats = client.info("stats")
+    hits, misses = stats["keyspace_hits"], stats["keyspace_misses"]
+    return hits / (hits + misses) if hits + misses else None
+
+
+def _measure(client: Any, names: Collection[str]) -> Iterator[Entry]:
+    pipeline = client.pipeline(transaction=False)
+    for name in names:
+        pipeline.ttl(name).strlen(name)
+    answers = pipeline.execute(raise_on_error=False)  # STRLEN of a foreign list under our name is an error
+    for name, ttl, size in zip(names, answers[::2], answers[1::2], strict=True):
+        if ttl != -2:  # expired or deleted since SCAN named it
+            yield Entry(name, None if ttl == -1 else ttl, size if isinstance(size, int) else 0)

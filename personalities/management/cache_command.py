@@ -1,0 +1,44 @@
+"""What the cache commands of personalities have in common: which copies the names on the command line select."""
+
+from argparse import ArgumentParser
+from collections.abc import Collection, Iterable, Sequence
+from itertools import chain
+
+from django.core.management.base import CommandError
+
+from coherence.commands import CacheCommand
+from personalities.cache import Key, personalities, redis_copies
+from personalities.config import PersonalityConfig
+from personalities.models import Personality
+from personalities.names import InvalidName, canonical
+
+
+class PersonalityCacheCommand(CacheCommand[Key, PersonalityConfig]):
+    """Selects all personalities, or every owner's of the given names."""
+
+    cache = personalities
+    copies = redis_copies
+
+    def add_selection(self, parser: ArgumentParser) -> None:
+        """Add the names."""
+        parser.add_argument("wanted", nargs="*", metavar="name", help="personality names, in any spelling")
+
+    def keys(self, wanted: Sequence[str]) -> Collection[Key]:
+        """The global one of each name, whether or not it exists, and each owner's."""
+        names = canonical_names(wanted)
+        rows = Personality.objects.filter(personality_name__in=names)
+        return {(None, name) for name in names} | set(rows.values_list("owner_id", "personality_name"))
+
+    def batches(self, wanted: Sequence[str]) -> Iterable[Collection[Key]]:
+        """What lies in Redis under the names, also of owners who are gone."""
+        if not wanted:
+            return self.copies.scan()
+        return chain.from_iterable(self.copies.scan(f"personality:*:{name}:*") for name in canonical_names(wanted))
+
+
+def canonical_names(names: Sequence[str]) -> list[str]:
+    """The canonical spelling of each name. Raises CommandError for what can be no name."""
+    try:
+        return [canonical(name) for name in names]
+    except InvalidName as error:
+        raise CommandError(f"name: {error}") from None

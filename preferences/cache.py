@@ -1,0 +1,37 @@
+"""The cache of users' wishes: their form in Redis and where copies come from."""
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+
+from coherence.cache import CoherentCache
+from coherence.codec import Codec
+from coherence.log import NumberedQuery
+from coherence.redis_copies import RedisCopies
+from personalities.prompt import Wishes
+
+if TYPE_CHECKING:
+    from preferences.models import Preferences
+
+TRIGGER_KEY = "'prefs:' || {row}.user_id"
+
+_query: "NumberedQuery[Preferences]" = NumberedQuery("preferences.Preferences", "user_id = ANY(%(users)s)")
+
+
+def load(users: Collection[int]) -> tuple[int | None, dict[int, Wishes]]:
+    """The wishes of `users` (ids) from the database, and the number of the change log, in one statement."""
+    number, rows = _query(users=list(users))
+    return number, {row.user_id: row.to_wishes() for row in rows}
+
+
+codec = Codec[int, Wishes]("prefs", Wishes, key_field="user")
+redis_copies = RedisCopies(codec, ttl=settings.COPY_TTL_SECONDS)
+preferences = CoherentCache(
+    "preferences",
+    load,
+    codec.log_key,
+    shared=redis_copies,
+    capacity=10_000,
+    stale_seconds=settings.COPY_STALE_IF_ERROR_SECONDS,
+)
