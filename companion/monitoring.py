@@ -94,4 +94,4 @@ def _postgresql() -> str:
 
 
 def _serves_copies() -> bool:
-    return feed.age <= settings.PERSONALITY_STALE_IF_ERROR_SECONDS
+    return feed.age <= settings.COPY_STALE_IF_ERROR_SECONDS
