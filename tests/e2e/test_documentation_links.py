@@ -105,9 +105,11 @@ def test_decisions__each_is_listed_with_its_title(decision: Path) -> None:
 
 
 def test_site__navigation__has_every_page_once() -> None:
+    """Decisions are listed on a page of their own."""
     text = (ROOT / "docs/site/zensical.toml").read_text()
     listed = re.findall(r'"([^"]+\.md)"', text[text.index("nav = [") :])
     published = [page for page in pages.names() if page.startswith("docs/") or "/" not in page]
+    published = [page for page in published if not page.startswith("docs/decisions/0")]
     assert sorted(listed) == sorted(published)
 
 
