@@ -16,6 +16,7 @@ from coherence.cache import CoherentCache
 from coherence.feed import feed
 from coherence.listener import listener
 from resilience.clock import clock
+from tests.distribution import distribute
 from tests.fast_database import drop_template, empty_tables_quickly, use_template
 from tooling.processes import SupervisedServer
 from tooling.redis import start as start_redis
@@ -31,6 +32,13 @@ def pytest_configure() -> None:
     settings.REDIS_KEY_PREFIX = settings.CACHES["default"]["KEY_PREFIX"] = f"test:{RUN}:{worker}:"
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one takes half a second
     empty_tables_quickly()
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Spread tests over processes, if there are several."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        distribute(items)
 
 
 def pytest_unconfigure() -> None:

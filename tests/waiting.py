@@ -17,7 +17,7 @@ class Clock:
 
 
 def wait_until(is_true: Callable[[], object], seconds: float = MAX_SECONDS) -> float:
-    """Poll `is_true`, at first every 2 ms and later every 20; return the seconds it took.
+    """Poll `is_true`, at first every 2 ms and later every 50; return the seconds it took.
 
     Raises AssertionError after `seconds`.
     """
@@ -25,5 +25,5 @@ def wait_until(is_true: Callable[[], object], seconds: float = MAX_SECONDS) -> f
     while not is_true():
         assert monotonic() - started < seconds, f"not within {seconds} s"
         sleep(pause)
-        pause = min(1.5 * pause, 0.02)
+        pause = min(1.2 * pause, 0.05)
     return monotonic() - started

@@ -4,13 +4,15 @@
 those of the OpenAPI schema, and --faults the long form of those that break servers.
 """
 
+import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from tooling import environment, servers
 from tooling.processes import foreground
 
-WHOLE = ["-n", "logical", "--maxprocesses", "4"]  # by default in several processes; `-n 0` for one
+PROCESSES = min((os.cpu_count() or 1) + 1, 4)  # one more than there are processors, for many tests wait
+WHOLE = ["-n", str(PROCESSES), "--dist", "loadgroup", "--no-loadscope-reorder"]  # `-n 0` for one process
 BINARIES = ("PG_BINDIR", "REDIS_SERVER")
 
 

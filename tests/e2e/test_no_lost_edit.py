@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
@@ -12,13 +11,13 @@ MIRA = "/api/v1/personalities/mira/"
 WRITERS, EDITS = 8, 1000
 
 
-@pytest.fixture(scope="module")
-def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
-    running = Instance(Path(tmp_path_factory.mktemp("edits")) / "var")
-    try:
-        yield running.wait_for_block()
-    finally:
-        running.stop()
+@pytest.fixture(autouse=True)
+def _as_it_was(instance: Instance) -> Iterator[None]:
+    """Leave the shared instance as it was found."""
+    yield
+    with instance.http() as client:
+        for name in ("mira", "luna"):
+            client.delete(f"/api/v1/personalities/{name}/")
 
 
 def count_up(instance: Instance, times: int) -> int:

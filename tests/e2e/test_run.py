@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
+from redis import Redis
 
 from tests.e2e.conftest import Start
 from tests.e2e.instance import Instance
@@ -78,6 +80,15 @@ def test_run__other_password__does_not_log_in(instance: Instance) -> None:
 @pytest.mark.parametrize("name", ["secrets.json", "demo.json", "run.json"])
 def test_run__file_with_secrets__for_its_owner_only(instance: Instance, name: str) -> None:
     assert (instance.var / name).stat().st_mode & 0o777 == 0o600
+
+
+def test_run__without_warning__servers_are_set_to_lose_nothing(instance: Instance) -> None:
+    """What a power cut would do cannot be tried here; what the servers say of it can be read."""
+    with psycopg.connect(instance.database_url) as database:
+        said = [database.execute(f"SHOW {name}").fetchone() for name in ("fsync", "synchronous_commit")]
+    with Redis.from_url(instance.redis_url, decode_responses=True) as redis:
+        assert redis.config_get("appendonly") == {"appendonly": "yes"}
+    assert said == [("on",), ("on",)]
 
 
 def test_run__var_dir_given__data_there_and_clone_unchanged(start: Start, idle_var: Path) -> None:

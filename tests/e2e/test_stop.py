@@ -7,7 +7,6 @@ from pathlib import Path
 from signal import SIGINT, SIGKILL, SIGTERM
 from urllib.parse import urlsplit
 
-import psycopg
 import pytest
 from redis import ConnectionError as RedisConnectionError
 from redis import Redis
@@ -78,12 +77,3 @@ def test_stop__killed_while_the_data_directory_is_made__next_start_makes_it(laun
     killed.end_by(SIGKILL)
     connected = dev("manage", "shell", "-v", "0", "-c", CONNECT, var=killed.var)
     assert connected.stdout == "connected\n", connected.stderr
-
-
-def test_stop__without_warning__servers_are_set_to_lose_nothing(instance: Instance) -> None:
-    """What a power cut would do cannot be tried here; what the servers say of it can be read."""
-    with psycopg.connect(instance.database_url) as database:
-        said = [database.execute(f"SHOW {name}").fetchone() for name in ("fsync", "synchronous_commit")]
-    with Redis.from_url(instance.redis_url, decode_responses=True) as redis:
-        assert redis.config_get("appendonly") == {"appendonly": "yes"}
-    assert said == [("on",), ("on",)]

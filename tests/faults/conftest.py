@@ -12,6 +12,7 @@ from typing import Protocol
 
 import pytest
 
+from tests.faults.chat_service import ChatService, chat_service
 from tests.faults.environment import Environment
 from tests.faults.workers import Worker
 
@@ -42,6 +43,13 @@ def environment() -> Iterator[Environment]:
             yield running
         finally:
             running.close()
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChatService]:
+    """A chat service with its default deadlines, for all tests of the session."""
+    with chat_service(tmp_path_factory.mktemp("chat")) as running:
+        yield running
 
 
 @pytest.fixture

@@ -8,17 +8,11 @@ import httpx
 import pytest
 
 from chat.tests import model_server
-from tests.faults.chat_service import ChatService, chat_service
+from tests.faults.chat_service import ChatService
 from tests.faults.conftest import Figure
 from tests.waiting import wait_until
 
 PROMISE = 20
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChatService]:
-    with chat_service(tmp_path_factory.mktemp("again")) as running:
-        yield running
 
 
 @pytest.fixture

@@ -4,14 +4,13 @@ import asyncio
 import socket
 import time
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
 
 from chat.tests import model_server, raw_client
 from tests.faults.chat_load import BackgroundLoad, End, drippers, except_background_load
-from tests.faults.chat_service import ChatService, chat_service
+from tests.faults.chat_service import ChatService
 from tests.faults.conftest import Figure
 from tests.faults.history import pretty
 from tests.waiting import wait_until
@@ -23,12 +22,6 @@ CUT_OFF = {"headers": 10, "body of a chat": 30, "body of another request": 30}  
 DEAF_CUT_OFF = 30 + 10  # from the last that the kernel takes for them
 MARGIN, SOON = 3.0, 2.0  # seconds
 GROWTH = 125  # MiB
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChatService]:
-    with chat_service(tmp_path_factory.mktemp("callers")) as running:
-        yield running
 
 
 class SlowClients:
