@@ -91,9 +91,9 @@ def _prompt(config: PersonalityConfig, wishes: Wishes) -> str:
     """The system prompt. Without wishes it depends on the configuration alone, and is assembled once for each."""
     if wishes != NO_WISHES:
         return assemble(config, wishes).text
-    text = config.made_of_it.get(PROMPT)
+    text = config.memo.get(PROMPT)
     if not isinstance(text, str):
-        text = config.made_of_it[PROMPT] = assemble(config).text
+        text = config.memo[PROMPT] = assemble(config).text
     return text
 
 

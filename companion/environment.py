@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
-from personalities.config import LONGEST_MODEL, MODEL
+from personalities.config import LENGTHS, MODEL_PATTERN
 
 REDIS_SCHEMES = {"redis", "rediss", "unix"}
 REDIS_RULE = "not an address of Redis. In a password # / ? and @ are written %23 %2F %3F and %40."
@@ -38,8 +38,8 @@ def split_redis_url(url: str) -> tuple[str, str | None, str | None]:
 def checked_llm_models(names: list[str], default: str) -> list[str]:
     """LLM_MODELS, stripped and without empty names: what authors may choose besides LLM_MODEL, the `default`."""
     models = [name.strip() for name in names if name.strip()]
-    if not all(re.search(MODEL, name) and len(name) <= LONGEST_MODEL for name in models):
-        raise ImproperlyConfigured(f"LLM_MODELS: names of at most {LONGEST_MODEL} letters, digits or . _ : / @ + -")
+    if not all(re.search(MODEL_PATTERN, name) and len(name) <= LENGTHS["model"] for name in models):
+        raise ImproperlyConfigured(f"LLM_MODELS: names of at most {LENGTHS['model']} letters, digits or . _ : / @ + -")
     if models and not default:
         raise ImproperlyConfigured("LLM_MODELS: requires LLM_MODEL")
     return models

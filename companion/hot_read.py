@@ -114,7 +114,7 @@ def _target(path: str, prefix: str) -> tuple[str, View] | None:
 
 def _respond(config: PersonalityConfig, read: PlainRead) -> Response | None:
     """None if the caller has other ETags: it takes Django to parse a list of them."""
-    responses: Responses = config.made_of_it.get(read.form) or _make_responses(config, *read.form)
+    responses: Responses = config.memo.get(read.form) or _make_responses(config, *read.form)
     if read.etag is None:
         return responses.ok
     return responses.not_modified if read.etag == responses.etag else None
@@ -127,7 +127,7 @@ def _make_responses(config: PersonalityConfig, view: View, is_secure: bool) -> R
     del headers["Content-Type"]
     not_modified = Response(304, encoded(headers | {"Content-Length": "0"}), b"")
     responses = Responses(found.etag.encode(), ok, not_modified)
-    config.made_of_it[view, is_secure] = responses
+    config.memo[view, is_secure] = responses
     return responses
 
 

@@ -1,21 +1,20 @@
-"""What differs between two configurations."""
+"""What differs between two configurations, and between two texts."""
 
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 from itertools import zip_longest
-from typing import Any
 
 from personalities.config import Frozen, PersonalityConfig
 
-APART = frozenset({"id", "meta"})  # whose it is and when, not how it is
+NOT_COMPARED = frozenset({"id", "meta"})  # they say whose it is and when it was written, not how it is
 
 
 class Change(Frozen, frozen=True):
-    """`field` is a dotted path in the configuration, `traits.humor_level`."""
+    """One field that differs. `field` is its dotted path, `traits.humor_level`; the values are plain JSON."""
 
     field: str
-    before: Any
-    after: Any
+    before: object
+    after: object
 
 
 def changes(before: PersonalityConfig, after: PersonalityConfig) -> list[Change]:
@@ -24,12 +23,12 @@ def changes(before: PersonalityConfig, after: PersonalityConfig) -> list[Change]
     return [Change(field=field, before=old[field], after=new[field]) for field in new if old[field] != new[field]]
 
 
-def _flat(config: PersonalityConfig) -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def _flat(config: PersonalityConfig) -> dict[str, object]:
+    flat: dict[str, object] = {}
     for name, value in config.to_dict().items():
         if isinstance(value, dict):
-            flat |= {f"{name}.{key}": each for key, each in value.items() if name not in APART}
-        elif name not in APART:
+            flat |= {f"{name}.{key}": each for key, each in value.items() if name not in NOT_COMPARED}
+        elif name not in NOT_COMPARED:
             flat[name] = value
     return flat
 
@@ -42,11 +41,12 @@ class Pair(Frozen, frozen=True):
 
     @property
     def differs(self) -> bool:
+        """Whether the line was added, removed or changed."""
         return self.before != self.after
 
 
 def side_by_side(before: str, after: str) -> list[Pair]:
-    """The lines of two texts, those that are alike beside each other."""
+    """The lines of two texts, equal ones beside each other."""
     old, new = before.split("\n"), after.split("\n")
     blocks = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
     return [pair for _, i, j, k, m in blocks for pair in _pairs(old[i:j], new[k:m])]

@@ -1,29 +1,37 @@
-"""The configuration of a personality as programs see it: frozen, typed, and checked when it comes from outside."""
+"""The configuration of a personality as programs see it: frozen, typed, and checked when it comes from outside.
+
+Each bound is stated here and nowhere else. The model, the API, the forms and the prompt read it from here.
+"""
 
 import hashlib
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from datetime import datetime
 from functools import cached_property
-from typing import Annotated, Any, Literal, get_args
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, Protocol, TypeVar, get_args
 from uuid import UUID
 
 import msgspec
 
-Level = Annotated[int, msgspec.Meta(ge=0, le=10)]
-Count = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
-Line = Annotated[str, msgspec.Meta(max_length=500)]
-Backstory = Annotated[str, msgspec.Meta(max_length=1000)]
-Instructions = Annotated[str, msgspec.Meta(max_length=2000)]
+from personalities.names import MAX_LENGTH, default_display_name
+
+Made = TypeVar("Made")
+
+MAX_LEVEL = 10
+MAX_TEMPERATURE = 2.0
+MAX_VERSION = 2**31 - 1  # PostgreSQL's type integer
+MAX_NOTE_LENGTH = 500  # why a version was made; it is no part of the configuration
+
+Level = Annotated[int, msgspec.Meta(ge=0, le=MAX_LEVEL)]
+Count = Annotated[int, msgspec.Meta(ge=1, le=MAX_VERSION)]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_LENGTH)]
 
 # What servers of OpenAI's protocol call a language model: gpt-4.1-mini, qwen3:8b, @cf/meta/llama-3.1-8b.
-MODEL = r"^[A-Za-z0-9._:/@+-]+\Z"
-LONGEST_MODEL = 100
-HOTTEST = 2.0
-Model = Annotated[str, msgspec.Meta(max_length=LONGEST_MODEL, pattern=MODEL)]
-Temperature = Annotated[float, msgspec.Meta(ge=0, le=HOTTEST)]
+MODEL_PATTERN = r"^[A-Za-z0-9._:/@+-]+\Z"
+Model = Annotated[str, msgspec.Meta(max_length=100, pattern=MODEL_PATTERN)]
+Temperature = Annotated[float, msgspec.Meta(ge=0, le=MAX_TEMPERATURE)]
 
-
-# What a user may wish for, and an author may lock.
+# What a user may prefer, and an author may lock.
 Preference = Literal["language", "formality", "tone", "emoji_use", "response_length", "explanation_style", "call_me"]
 PREFERENCES: tuple[Preference, ...] = get_args(Preference)
 Locks = Annotated[tuple[Preference, ...], msgspec.Meta(max_length=len(PREFERENCES))]
@@ -31,6 +39,10 @@ Locks = Annotated[tuple[Preference, ...], msgspec.Meta(max_length=len(PREFERENCE
 
 class Frozen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Immutable, so that one object can be handed to every caller without copying."""
+
+
+# The docstrings of these structs, or that there is none, are part of the fingerprint of copies in Redis. Reword them only
+# along with a field: otherwise this release does not read the copies that the one before has left there.
 
 
 class Traits(Frozen, frozen=True):
@@ -53,9 +65,9 @@ class Behaviors(Frozen, frozen=True):
 
 
 class Custom(Frozen, frozen=True):
-    backstory: Backstory | None
-    custom_instructions: Instructions | None
-    speaking_style: Line | None
+    backstory: Annotated[str, msgspec.Meta(max_length=1000)] | None
+    custom_instructions: Annotated[str, msgspec.Meta(max_length=2000)] | None
+    speaking_style: Annotated[str, msgspec.Meta(max_length=500)] | None
 
 
 class Generation(Frozen, frozen=True):
@@ -80,7 +92,7 @@ class PersonalityConfig(Frozen, frozen=True, dict=True):
     display_name: Name
     archetype: Name | None
     relationship_type: Name
-    greeting: Line | None
+    greeting: Annotated[str, msgspec.Meta(max_length=500)] | None
     is_active: bool
     traits: Traits
     behaviors: Behaviors
@@ -90,27 +102,34 @@ class PersonalityConfig(Frozen, frozen=True, dict=True):
     meta: Meta
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values: the id as text, times in ISO 8601."""
+        """The configuration as plain JSON values: the id as text, times in ISO 8601."""
         plain: dict[str, Any] = msgspec.to_builtins(self)
         return plain | {"locked_preferences": list(self.locked_preferences)}  # a tuple would stay one
 
     @cached_property
     def json(self) -> bytes:
-        """The same as text. Made once, for what is kept in memory is served many times."""
+        """The configuration as JSON, encoded once: what is kept in memory is served many times."""
         return msgspec.json.encode(self)
 
     @cached_property
     def digest(self) -> str:
-        """Of `json`: 32 hexadecimal digits that differ wherever the configuration does."""
+        """32 hexadecimal digits of the SHA-256 of `json`: they differ wherever the configuration does."""
         return hashlib.sha256(self.json).hexdigest()[:32]
 
     @cached_property
-    def made_of_it(self) -> dict[Any, Any]:
-        """For whoever serves it in another form: what is kept here lives as long as this does."""
+    def memo(self) -> dict[Hashable, Any]:
+        """What was computed from this configuration, by a key of whoever computed it. It lives as long as this does."""
         return {}
 
+    def memoized(self, make: Callable[["PersonalityConfig"], Made]) -> Made:
+        """`make(self)`, computed at the first call and kept in `memo`."""
+        made: Made | None = self.memo.get(make)
+        if made is None:
+            made = self.memo[make] = make(self)
+        return made
+
     @classmethod
-    def from_dict(cls, plain: Any) -> "PersonalityConfig":
+    def from_dict(cls, plain: object) -> "PersonalityConfig":
         """The inverse of `to_dict`. Raises ValueError for anything else, however nearly right."""
         return msgspec.convert(plain, cls)
 
@@ -119,3 +138,72 @@ TRAITS = Traits.__struct_fields__
 BEHAVIORS = Behaviors.__struct_fields__
 CUSTOM = Custom.__struct_fields__
 GENERATION = Generation.__struct_fields__
+
+
+def _lengths(*structs: type[Frozen]) -> Iterator[tuple[str, int]]:
+    for field in (field for struct in structs for field in msgspec.structs.fields(struct)):
+        kind = msgspec.inspect.type_info(field.type)
+        for option in kind.types if isinstance(kind, msgspec.inspect.UnionType) else [kind]:
+            if isinstance(option, msgspec.inspect.StrType) and option.max_length:
+                yield field.name, option.max_length
+
+
+# Characters that a text may have at most, by its name in the model and the API: {"backstory": 1000, …}.
+LENGTHS: Mapping[str, int] = MappingProxyType(dict(_lengths(PersonalityConfig, Custom, Generation)))
+
+
+class PersonalityColumns(Protocol):
+    """The columns of a personality, each under its name; those of traits, behaviors and texts are read by name."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def owner_id(self) -> int | None: ...
+    @property
+    def personality_name(self) -> str: ...
+    @property
+    def display_name(self) -> str: ...
+    @property
+    def archetype(self) -> str: ...
+    @property
+    def relationship_type(self) -> str: ...
+    @property
+    def greeting(self) -> str: ...
+    @property
+    def is_active(self) -> bool: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def temperature(self) -> float | None: ...
+    @property
+    def locked_preferences(self) -> Collection[str]: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def created_at(self) -> datetime: ...
+    @property
+    def updated_at(self) -> datetime: ...
+
+
+def config_of(row: PersonalityColumns) -> PersonalityConfig:
+    """The configuration that `row` stands for: a personality, or a version of one. Empty texts become None."""
+    return PersonalityConfig(
+        id=row.id,
+        personality_name=row.personality_name,
+        display_name=row.display_name or default_display_name(row.personality_name),
+        archetype=row.archetype or None,
+        relationship_type=row.relationship_type,
+        greeting=row.greeting or None,
+        is_active=row.is_active,
+        traits=Traits(**{name: getattr(row, name) for name in TRAITS}),
+        behaviors=Behaviors(**{name: getattr(row, name) for name in BEHAVIORS}),
+        custom=Custom(**{name: getattr(row, name) or None for name in CUSTOM}),
+        generation=Generation(model=row.model or None, temperature=_normalized(row.temperature)),
+        locked_preferences=tuple(name for name in PREFERENCES if name in row.locked_preferences),
+        meta=Meta(version=row.version, owner=row.owner_id, created_at=row.created_at, updated_at=row.updated_at),
+    )
+
+
+def _normalized(number: float | None) -> float | None:
+    """1 becomes 1.0 and -0.0 becomes 0.0, so that equal configurations have equal bytes."""
+    return None if number is None else float(number) + 0.0

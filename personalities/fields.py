@@ -1,3 +1,5 @@
+"""The model field of names. It is apart from `personalities.names`, which needs no Django."""
+
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -12,19 +14,23 @@ class NameField(models.CharField):  # type: ignore[type-arg]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"max_length": MAX_LENGTH} | kwargs)
 
-    def to_python(self, value: Any) -> Any:
+    def to_python(self, value: object) -> str:
+        """The canonical spelling. Raises Django's ValidationError."""
         try:
             return canonical(value)
         except InvalidName as error:
             raise ValidationError(str(error), code="invalid") from None
 
-    def get_prep_value(self, value: Any) -> Any:
+    def get_prep_value(self, value: object) -> str | None:
+        """What a query compares with. Raises InvalidName."""
         return None if value is None else canonical(value)
 
     def pre_save(self, model_instance: models.Model, add: bool) -> str:
+        """Save the canonical spelling, and leave it on the instance. Raises InvalidName."""
         spelling = canonical(getattr(model_instance, self.attname))
         setattr(model_instance, self.attname, spelling)
         return spelling
 
     def formfield(self, *args: Any, **kwargs: Any) -> Any:
+        """Django's, which would also strip tabs and line breaks."""
         return super().formfield(*args, **{"strip": False} | kwargs)

@@ -1,4 +1,4 @@
-"""The versions of a personality: what they were, how they differ, and back to one of them."""
+"""The versions of a personality: what it was, how two of them differ, and the way back to one."""
 
 from difflib import unified_diff
 
@@ -9,31 +9,33 @@ from personalities.config import BEHAVIORS, CUSTOM, GENERATION, TRAITS, Frozen, 
 from personalities.models import Event, Personality, Version
 from personalities.prompt import assemble
 
+# The columns that a rollback restores: all that an author writes, but not whose it is.
 CONTENT = ("personality_name", "display_name", "archetype", "relationship_type", "greeting", "is_active", *TRAITS,
            *BEHAVIORS, *CUSTOM, *GENERATION, "locked_preferences")  # fmt: skip
 
 
 class Difference(Frozen, frozen=True):
-    """`prompt` is a unified diff of the assembled prompts, empty when they are the same."""
+    """What differs between two versions; `prompt` is a unified diff of the assembled prompts, "" if they are equal."""
 
     changes: list[Change]
     prompt: str
 
 
 def versions(personality: Personality) -> QuerySet[Version]:
-    """The newest first."""
+    """The newest first, without those that only record a deletion."""
     return Version.objects.filter(personality=personality.pk).exclude(event=Event.DELETED)
 
 
 def difference(before: PersonalityConfig, after: PersonalityConfig) -> Difference:
+    """What changed from one configuration to another, which are called by their version numbers."""
     old, new = (assemble(config).text.split("\n") for config in (before, after))
     names = [f"version {config.meta.version}" for config in (before, after)]
     lines = unified_diff(old, new, names[0], names[1], lineterm="")
     return Difference(changes=changes(before, after), prompt="\n".join(lines))
 
 
-def as_it_was(personality: Personality, version: Version) -> Personality:
-    """The same row with what it was in `version`, not yet saved. Whose it is stays."""
+def restore(personality: Personality, version: Version) -> Personality:
+    """Set `personality` to what it was in `version`, without saving it. Its owner stays."""
     was = version.as_personality()
     for name in CONTENT:
         setattr(personality, name, getattr(was, name))

@@ -1,13 +1,13 @@
-"""One spelling for every name: what the model stores, the API and admin accept, and keys are made of."""
+"""One spelling for every name: what the model stores, the API and the admin accept, and cache keys are made of."""
 
 import re
 import unicodedata
 
-SHAPE = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 MAX_LENGTH = 100
-MAX_RAW_LENGTH = 400  # a name in full-width letters is longer before normalising; what is longer still is no name
+MAX_RAW_LENGTH = 400  # before normalising: a full-width letter may become several; nothing longer can be a name
+NAME_PATTERN = re.compile(rf"[a-z0-9][a-z0-9_-]{{0,{MAX_LENGTH - 1}}}")
 RESERVED = frozenset({"lint", "resolve"})  # taken by paths of the API
-RULE = "Use 1 to 100 letters a-z, digits, - and _, beginning with a letter or digit."
+RULE = f"Use 1 to {MAX_LENGTH} letters a-z, digits, - and _, beginning with a letter or digit."
 
 
 class InvalidName(ValueError):
@@ -22,8 +22,13 @@ def canonical(name: object) -> str:
         raise InvalidName(f"{len(name)} characters. {RULE}")
     # Only spaces are trimmed: a name with a newline or a tab in it is a mistake that its author should see.
     spelling = unicodedata.normalize("NFKC", name).casefold().strip(" ")
-    if not SHAPE.fullmatch(spelling):
+    if not NAME_PATTERN.fullmatch(spelling):
         raise InvalidName(RULE)
     if spelling in RESERVED:
         raise InvalidName(f"{spelling!r} is reserved.")
     return spelling
+
+
+def default_display_name(name: str) -> str:
+    """What people see where the author says nothing: mary-jane becomes Mary Jane."""
+    return name.replace("-", " ").replace("_", " ").title()

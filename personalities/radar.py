@@ -7,12 +7,12 @@ import msgspec
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from personalities.config import TRAITS, Traits
+from personalities.config import MAX_LEVEL, TRAITS, Traits
 
 WIDTH, HEIGHT = 400, 268
 CENTRE_X, CENTRE_Y, RADIUS = 200, 134, 84
-RINGS = (2.5, 5, 7.5, 10)
-LABEL_AT = 11.2  # a level just outside the last ring
+RINGS = tuple(MAX_LEVEL * part / 4 for part in range(1, 5))
+LABEL_AT = 1.12 * MAX_LEVEL  # a level just outside the last ring
 LINE = 16  # height of a line of a label
 
 SVG = """<svg class="radar" viewBox="0 0 {} {}" role="img" aria-label="{}" xmlns="http://www.w3.org/2000/svg">
@@ -26,11 +26,11 @@ LABEL = '<text x="{}" y="{}" text-anchor="{}">{}<tspan x="{}" dy="{}" font-weigh
 
 
 def radar(traits: Traits) -> str:
-    """Eight axes from 0 to 10, readable by eye and, as a list of levels, by a screen reader."""
+    """An SVG of one axis a trait, from 0 to MAX_LEVEL. Screen readers get the levels as a list."""
     levels = list(msgspec.structs.astuple(traits))
-    said = ", ".join(f"{_word(trait)} {level}" for trait, level in zip(TRAITS, levels, strict=True))
+    listed = ", ".join(f"{_word(trait)} {level}" for trait, level in zip(TRAITS, levels, strict=True))
     drawn = (_rings(), _axes(), _outline(levels), _dots(levels), _labels(levels))
-    return format_html(SVG, WIDTH, HEIGHT, f"Traits from 0 to 10: {said}", "Traits", *drawn)
+    return format_html(SVG, WIDTH, HEIGHT, f"Traits from 0 to {MAX_LEVEL}: {listed}", "Traits", *drawn)
 
 
 def _word(trait: str) -> str:
@@ -38,9 +38,9 @@ def _word(trait: str) -> str:
 
 
 def _point(axis: int, level: float) -> tuple[float, float]:
-    """Where `level` lies on axis number `axis`; the first points up, the others follow clockwise."""
+    """Where `level` lies on axis number `axis`, counted clockwise from the one that points up."""
     angle = math.tau * axis / len(TRAITS)
-    distance = RADIUS * level / 10
+    distance = RADIUS * level / MAX_LEVEL
     return round(CENTRE_X + distance * math.sin(angle), 1), round(CENTRE_Y - distance * math.cos(angle), 1)
 
 
@@ -57,7 +57,7 @@ def _rings() -> SafeString:
 
 
 def _axes() -> SafeString:
-    ends = _points([10] * len(TRAITS))
+    ends = _points([MAX_LEVEL] * len(TRAITS))
     return format_html_join("", '<path d="M{} {}L{} {}"/>', ((CENTRE_X, CENTRE_Y, x, y) for x, y in ends))
 
 

@@ -9,20 +9,13 @@ OPTIONAL_TEXT = {"required": False, "allow_null": True, "allow_blank": True, "tr
 
 
 class WholeNumber(serializers.IntegerField):
-    """A JSON integer. DRF would also take "5", 5.0 and, by way of int, true."""
+    """A JSON integer within the bounds that the field is given. DRF would also take "5", 5.0 and true."""
 
     def to_internal_value(self, data: object) -> int:
         """Raises ValidationError."""
         if type(data) is not int:
             self.fail("invalid")
         return super().to_internal_value(data)
-
-
-class Count(WholeNumber):
-    """A whole number from 1 on that fits a column of PostgreSQL's type integer."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**{"min_value": 1, "max_value": 2**31 - 1} | kwargs)
 
 
 class Flag(serializers.BooleanField):

@@ -15,20 +15,28 @@ from unfold.widgets import (
 )
 
 from personalities.admin.stale import changed_meanwhile
-from personalities.archetypes import complete, refill
-from personalities.config import BEHAVIORS, HOTTEST, PREFERENCES, TRAITS
+from personalities.config import (
+    BEHAVIORS,
+    CUSTOM,
+    MAX_LEVEL,
+    MAX_NOTE_LENGTH,
+    MAX_TEMPERATURE,
+    PREFERENCES,
+    TRAITS,
+)
 from personalities.lint import refusals
 from personalities.models import Personality
+from personalities.seeds import complete, refill
 
 FROM_ARCHETYPE = "from the archetype"
 LOCKS_WIDGET = UnfoldAdminCheckboxSelectMultipleWidget
 LINE_BREAK = re.compile(r"\r\n?")
-TEXTS = ("backstory", "custom_instructions", "speaking_style", "greeting")
+TEXTS = (*CUSTOM, "greeting")
 
 
 class LevelField(forms.IntegerField):
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs | {"min_value": 0, "max_value": 10})
+        super().__init__(**kwargs | {"min_value": 0, "max_value": MAX_LEVEL})
 
 
 class LevelWidget(UnfoldAdminIntegerFieldWidget):
@@ -62,7 +70,7 @@ class TemperatureField(forms.FloatField):
 
     def __init__(self, **kwargs: Any) -> None:
         widget = UnfoldAdminDecimalFieldWidget({"step": 0.1})
-        super().__init__(**kwargs | {"min_value": 0, "max_value": HOTTEST, "widget": widget})
+        super().__init__(**kwargs | {"min_value": 0, "max_value": MAX_TEMPERATURE, "widget": widget})
 
 
 class LocksField(forms.MultipleChoiceField):
@@ -74,7 +82,7 @@ class LocksField(forms.MultipleChoiceField):
 class PersonalityForm(forms.ModelForm):  # type: ignore[type-arg]
     follows: frozenset[str] = frozenset()  # the fields that change with the archetype, without being edited
     note = forms.CharField(
-        max_length=500, required=False, widget=UnfoldAdminTextInputWidget, help_text="Why: for the history."
+        max_length=MAX_NOTE_LENGTH, required=False, widget=UnfoldAdminTextInputWidget, help_text="Why: for the history."
     )
 
     class Meta:

@@ -111,7 +111,7 @@ def _roll_back(request: HttpRequest, row: Personality, version: Version) -> None
         return
     try:
         with transaction.atomic():
-            history.as_it_was(row, version).save()
+            history.restore(row, version).save()
     except IntegrityError:
         row.refresh_from_db()
         messages.error(request, f"Another one is named {version.state['personality_name']} by now: rename it first.")

@@ -7,10 +7,10 @@ from django.db import IntegrityError, transaction
 from rest_framework.serializers import ValidationError
 
 from personalities.api.errors import NameTaken
-from personalities.archetypes import complete, refill
 from personalities.config import PersonalityConfig
 from personalities.lint import new_refusals
 from personalities.models import Personality
+from personalities.seeds import complete, refill
 
 GROUPS = ("traits", "behaviors", "custom", "generation")
 APART = (*GROUPS, "note", "owner")

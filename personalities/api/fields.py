@@ -6,16 +6,16 @@ from django.core.validators import RegexValidator
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from personalities.config import HOTTEST, LONGEST_MODEL, MODEL, PREFERENCES, Preference
-from personalities.names import InvalidName, canonical
+from personalities.config import LENGTHS, MAX_LEVEL, MAX_TEMPERATURE, MODEL_PATTERN, PREFERENCES, Preference
+from personalities.names import MAX_LENGTH, InvalidName, canonical
 from rest.fields import Text, WholeNumber
 
 
 class Level(WholeNumber):
-    """A whole number from 0 to 10."""
+    """A whole number from 0 to MAX_LEVEL."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**{"min_value": 0, "max_value": 10, "required": False} | kwargs)
+        super().__init__(**{"min_value": 0, "max_value": MAX_LEVEL, "required": False} | kwargs)
 
 
 class ModelName(Text):
@@ -24,8 +24,9 @@ class ModelName(Text):
     default_error_messages = {"invalid": "Letters, digits and . _ : / @ + - only."}
 
     def __init__(self, **kwargs: Any) -> None:
-        shape = RegexValidator(MODEL, self.default_error_messages["invalid"])
-        super().__init__(**{"max_length": LONGEST_MODEL, "allow_blank": False, "validators": [shape]} | kwargs)
+        pattern = RegexValidator(MODEL_PATTERN, self.default_error_messages["invalid"])
+        own = {"max_length": LENGTHS["model"], "allow_blank": False, "validators": [pattern]}
+        super().__init__(**own | kwargs)
 
 
 class Temperature(serializers.FloatField):
@@ -34,10 +35,12 @@ class Temperature(serializers.FloatField):
     default_error_messages = {"invalid": "A number from 0 to 2."}
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**{"min_value": 0, "max_value": HOTTEST, "required": False, "allow_null": True} | kwargs)
+        super().__init__(
+            **{"min_value": 0, "max_value": MAX_TEMPERATURE, "required": False, "allow_null": True} | kwargs
+        )
 
     def to_internal_value(self, data: Any) -> float:
-        if type(data) not in (int, float) or not 0 <= data <= HOTTEST:  # NaN is in no range
+        if type(data) not in (int, float) or not 0 <= data <= MAX_TEMPERATURE:  # NaN is in no range
             self.fail("invalid")
         return super().to_internal_value(data)
 
@@ -57,7 +60,7 @@ class Locks(serializers.ListField):
         return tuple(name for name in PREFERENCES if name in names)
 
 
-@extend_schema_field({"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$"})
+@extend_schema_field({"type": "string", "pattern": f"^[A-Za-z0-9][A-Za-z0-9_-]{{0,{MAX_LENGTH - 1}}}$"})
 class Name(serializers.CharField):
     """The name of a personality, in any spelling."""
 

@@ -9,8 +9,8 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.filters import OrderingFilter
 from rest_framework.request import Request
 
-from personalities.archetypes import ARCHETYPES
 from personalities.models import Personality
+from personalities.seeds import ARCHETYPES
 from rest.query_parameters import KnownParameters
 
 BOOLEANS = [("true", "true"), ("false", "false")]

@@ -30,7 +30,7 @@ class PromptView(APIView):
         answer = Personality.objects.lookup(name, None if "owner" in request.query_params else request.user)
         if "owner" in request.query_params or answer.value is None:
             return respond(request._request, _prompt(rows.visible(request, name).to_config()))
-        return respond(request._request, _prompt(answer.value), provenance_headers([answer]))
+        return respond(request._request, answer.value.memoized(_prompt), provenance_headers([answer]))
 
 
 class NewLintView(APIView):
@@ -49,11 +49,7 @@ class LintView(APIView):
 
 
 def _prompt(config: PersonalityConfig) -> Representation:
-    """Made once of each configuration."""
-    made: Representation | None = config.made_of_it.get(assemble)
-    if made is None:
-        made = config.made_of_it[assemble] = Representation.of(assemble(config))
-    return made
+    return Representation.of(assemble(config))
 
 
 def _findings(serializer: Any) -> Response:

@@ -7,8 +7,9 @@ from rest_framework import serializers
 
 from personalities.api import drafts
 from personalities.api.fields import GivenName, Level, Locks, ModelName, Name, Temperature
-from personalities.archetypes import ARCHETYPES
+from personalities.config import BEHAVIORS, CUSTOM, LENGTHS, MAX_NOTE_LENGTH, TRAITS
 from personalities.models import Personality, RelationshipType
+from personalities.seeds import ARCHETYPES
 from rest.fields import Flag, StrictSerializer, Text
 
 MAX_NAMES = 100
@@ -17,32 +18,25 @@ MAX_NAMES = 100
 class TraitsSerializer(StrictSerializer):
     """Levels, whole numbers from 0 to 10."""
 
-    humor_level = Level()
-    formality_level = Level()
-    enthusiasm_level = Level()
-    empathy_level = Level()
-    directness_level = Level()
-    curiosity_level = Level()
-    supportiveness_level = Level()
-    playfulness_level = Level()
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """One for each of the configuration's."""
+        return {name: Level() for name in TRAITS}
 
 
 class BehaviorsSerializer(StrictSerializer):
     """What it does in a conversation."""
 
-    asks_questions = Flag()
-    uses_examples = Flag()
-    shares_opinions = Flag()
-    challenges_user = Flag()
-    celebrates_wins = Flag()
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """One for each of the configuration's."""
+        return {name: Flag() for name in BEHAVIORS}
 
 
 class CustomSerializer(StrictSerializer):
     """The author's own texts, kept to the letter; null for none."""
 
-    backstory = Text(max_length=1000)
-    custom_instructions = Text(max_length=2000)
-    speaking_style = Text(max_length=500)
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """One for each of the configuration's."""
+        return {name: Text(max_length=LENGTHS[name]) for name in CUSTOM}
 
 
 class GenerationSerializer(StrictSerializer):
@@ -68,17 +62,17 @@ class PersonalitySerializer(StrictSerializer):
 
     id = serializers.UUIDField(read_only=True)
     personality_name = Name()
-    display_name = Text(max_length=100)
+    display_name = Text(max_length=LENGTHS["display_name"])
     archetype = serializers.ChoiceField(choices=sorted(ARCHETYPES), required=False, allow_null=True)
     relationship_type = serializers.ChoiceField(choices=RelationshipType.values, required=False)
-    greeting = Text(max_length=500)
+    greeting = Text(max_length=LENGTHS["greeting"])
     is_active = Flag()
     traits = TraitsSerializer(required=False)
     behaviors = BehaviorsSerializer(required=False)
     custom = CustomSerializer(required=False)
     generation = GenerationSerializer(required=False)
     locked_preferences = Locks(help_text="What users may not have otherwise, whatever they prefer.")
-    note = Text(max_length=500, write_only=True, help_text="Why: for the history.")
+    note = Text(max_length=MAX_NOTE_LENGTH, write_only=True, help_text="Why: for the history.")
     meta = MetaSerializer(read_only=True)
 
     def to_representation(self, instance: Personality) -> dict[str, Any]:

@@ -5,8 +5,9 @@ from typing import Any
 from rest_framework import serializers
 
 from personalities.api.serializers import PersonalitySerializer
+from personalities.config import MAX_NOTE_LENGTH, MAX_VERSION
 from personalities.models import Version
-from rest.fields import Count, StrictSerializer, Text
+from rest.fields import StrictSerializer, Text, WholeNumber
 
 
 class VersionSerializer(serializers.ModelSerializer[Version]):
@@ -40,5 +41,5 @@ class DifferenceSerializer(serializers.Serializer[Any]):
 
 
 class RollbackSerializer(StrictSerializer):
-    version = Count()
-    note = Text(max_length=500, help_text="Why: for the history.")
+    version = WholeNumber(min_value=1, max_value=MAX_VERSION)
+    note = Text(max_length=MAX_NOTE_LENGTH, help_text="Why: for the history.")

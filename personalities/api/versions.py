@@ -70,7 +70,7 @@ class RollbackView(APIView):
         note = wanted.validated_data.get("note") or f"Back to version {version.number}."
         before = row.to_config()
         with rows.authored_by(request, note):
-            row = drafts.save(history.as_it_was(row, version), before)
+            row = drafts.save(history.restore(row, version), before)
         return written(representation.of_config(row.to_config()))
 
 

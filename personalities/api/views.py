@@ -21,8 +21,8 @@ from personalities.api import representation, rows, serializers
 from personalities.api.errors import PersonalityNotFound
 from personalities.api.filters import PersonalityFilter, PersonalityParameters, StrictOrdering
 from personalities.api.representation import Represent
-from personalities.archetypes import ARCHETYPES
 from personalities.models import Personality
+from personalities.seeds import ARCHETYPES
 from rest.conditional import IF_MATCH, IF_MATCH_ALWAYS, IF_NONE_MATCH, provenance_headers, respond, written
 
 PERSONALITY = serializers.PersonalitySerializer

@@ -6,11 +6,11 @@ from typing import Any
 from rest_framework.serializers import ValidationError
 
 from personalities.api.drafts import stored
-from personalities.archetypes import complete
 from personalities.config import PersonalityConfig
 from personalities.files.serializers import DocumentSerializer, JSONObject
 from personalities.lint import new_refusals
 from personalities.models import Personality
+from personalities.seeds import complete
 
 OF_THE_DATABASE = ("id", "meta")
 

@@ -1,35 +1,44 @@
-"""What an author of a personality should look at again."""
+"""What the author of a personality should look at again, and what is refused."""
 
 from collections.abc import Iterable, Mapping
 
 from personalities.comparison import changes
 from personalities.config import PersonalityConfig
-from personalities.lint.contradictions import contradictions
-from personalities.lint.finding import Finding
-from personalities.lint.models import not_offered
-from personalities.lint.texts import empty_voice, over_budget, patterns, patterns_in
+from personalities.lint.patterns import Finding
+from personalities.lint.rules import RULES, patterns_in
 
-__all__ = ["Finding", "lint", "refusals", "refusals_in", "new_refusals"]
-
-RULES = (patterns, empty_voice, over_budget, contradictions, not_offered)
+__all__ = ["Finding", "lint", "new_refusals", "refusals", "refusals_in"]
 
 
 def lint(config: PersonalityConfig) -> list[Finding]:
-    """All findings, errors first. An error must not go to a language model; a warning is for its author to judge.
+    """All findings, errors first. An error must not go to a language model; a warning is for the author to judge.
 
-    It finds what is written by mistake. It is no guard: who wants to hide a secret or an instruction from it can.
+    It finds what was written by mistake. It is no guard: it does not find what somebody wants to hide from it.
     """
     return sorted((finding for rule in RULES for finding in rule(config)), key=lambda finding: finding.severity)
 
 
 def refusals(config: PersonalityConfig) -> dict[str, list[str]]:
-    """The errors alone, by field: with one, nothing is saved."""
+    """Messages of the errors in `config`, by field."""
     return _errors(lint(config))
 
 
 def refusals_in(texts: Mapping[str, str]) -> dict[str, list[str]]:
-    """The same of texts that are no personality's, by field."""
+    """Messages of the errors in `texts` that belong to no personality, by field."""
     return _errors(patterns_in(texts))
+
+
+def new_refusals(before: PersonalityConfig | None, after: PersonalityConfig) -> dict[str, list[str]]:
+    """Why an edit from `before`, None for a new personality, to `after` must not be saved: messages by field.
+
+    Every way to write asks this. Errors in fields that the edit leaves alone do not count: somebody who did not write
+    them must still be able to write the rest.
+    """
+    found = refusals(after)
+    if not found or before is None:
+        return found
+    changed = {change.field for change in changes(before, after)}
+    return {field: messages for field, messages in found.items() if field in changed}
 
 
 def _errors(findings: Iterable[Finding]) -> dict[str, list[str]]:
@@ -38,10 +47,3 @@ def _errors(findings: Iterable[Finding]) -> dict[str, list[str]]:
         if finding.severity == "error":
             found.setdefault(finding.field, []).append(finding.message)
     return found
-
-
-def new_refusals(before: PersonalityConfig | None, after: PersonalityConfig) -> dict[str, list[str]]:
-    """Those of fields that an edit has changed: who did not write it must still be able to write the rest."""
-    found = refusals(after)
-    changed = found.keys() if before is None else {change.field for change in changes(before, after)}
-    return {field: said for field, said in found.items() if field in changed}

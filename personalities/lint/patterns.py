@@ -1,9 +1,14 @@
-"""What should not stand in a text. Every repetition has a bound or never gives back: time grows with the text alone."""
+"""What a finding is, and the patterns that should not stand in a text.
+
+Every repetition in a pattern is bounded or possessive: the time it takes grows with the length of the text alone.
+"""
 
 import re
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from personalities.lint.finding import Severity
+from personalities.config import Frozen
+
+Severity = Literal["error", "warning"]
 
 TOLD = "All of it is sent to a language model"
 
@@ -51,7 +56,18 @@ CREDENTIAL = r"""
 """
 
 
+class Finding(Frozen, frozen=True):
+    """`field` is its path in the API, `custom.backstory`. `message` never quotes what an author wrote."""
+
+    severity: Severity
+    rule: str
+    field: str
+    message: str
+
+
 class Pattern(NamedTuple):
+    """A rule about texts: wherever `regex` is found, `message` is said."""
+
     severity: Severity
     rule: str
     regex: re.Pattern[str]

@@ -1,6 +1,6 @@
 """Personalities as PostgreSQL keeps them, and what they were before."""
 
-from personalities.models.personality import Personality, RelationshipType, archetype_choices, level, spoken
+from personalities.models.personality import Personality, RelationshipType, archetype_choices
 from personalities.models.version import Event, Version, authored
 
-__all__ = ["Event", "Personality", "RelationshipType", "Version", "archetype_choices", "authored", "level", "spoken"]
+__all__ = ["Event", "Personality", "RelationshipType", "Version", "archetype_choices", "authored"]

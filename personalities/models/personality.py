@@ -11,27 +11,22 @@ from django.db.models import Q
 from django.db.models.sql import UpdateQuery
 
 from coherence.triggers import note_changes
-from personalities.archetypes import ARCHETYPES
 from personalities.cache import TRIGGER_KEY, Key
 from personalities.config import (
-    BEHAVIORS,
-    CUSTOM,
-    HOTTEST,
-    LONGEST_MODEL,
-    MODEL,
+    LENGTHS,
+    MAX_LEVEL,
+    MAX_TEMPERATURE,
+    MODEL_PATTERN,
     PREFERENCES,
     TRAITS,
-    Behaviors,
-    Custom,
-    Generation,
-    Meta,
     PersonalityConfig,
-    Traits,
+    config_of,
 )
 from personalities.fields import NameField
 from personalities.managers import PersonalityManager
 from personalities.models.triggers import count_versions
-from personalities.names import SHAPE
+from personalities.names import NAME_PATTERN, default_display_name
+from personalities.seeds import ARCHETYPES
 
 
 class RelationshipType(models.TextChoices):
@@ -51,12 +46,19 @@ def archetype_choices() -> list[tuple[str, str]]:
 
 def level(default: int, low: str, high: str) -> "models.PositiveSmallIntegerField[int, int]":
     return models.PositiveSmallIntegerField(
-        default=default, validators=[MaxValueValidator(10)], help_text=f"0: {low}. 10: {high}."
+        default=default, validators=[MaxValueValidator(MAX_LEVEL)], help_text=f"0: {low}. {MAX_LEVEL}: {high}."
     )
 
 
+def text(field: str, help_text: str) -> "models.CharField[str, str]":
+    """A column for a text of the author's, as long as `personalities.config` lets it be."""
+    length = LENGTHS[field]
+    return models.CharField(max_length=length, blank=True, help_text=f"{help_text} At most {length} characters.")
+
+
 def _between_0_and_10(trait: str) -> models.CheckConstraint:
-    return models.CheckConstraint(name=f"personality_{trait}_0_to_10", condition=Q(**{f"{trait}__range": (0, 10)}))
+    condition = Q(**{f"{trait}__range": (0, MAX_LEVEL)})
+    return models.CheckConstraint(name=f"personality_{trait}_0_to_10", condition=condition)
 
 
 KNOWN_TIMES = (datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
@@ -74,7 +76,9 @@ class Personality(models.Model):
         help_text="How programs call it: a-z, 0-9, - and _. Any spelling of case is understood."
     )
     display_name = models.CharField(
-        max_length=100, blank=True, help_text="How people see it. Empty: the name with a capital letter."
+        max_length=LENGTHS["display_name"],
+        blank=True,
+        help_text="How people see it. Empty: the name with a capital letter.",
     )
     archetype = models.CharField(
         max_length=50, blank=True, choices=archetype_choices, help_text="Fills what is left empty below."
@@ -98,22 +102,18 @@ class Personality(models.Model):
     challenges_user = models.BooleanField(default=False, help_text="Questions what the user takes for granted.")
     celebrates_wins = models.BooleanField(default=True, help_text="Is glad about what went well.")
 
-    backstory = models.CharField(max_length=1000, blank=True, help_text="Where it comes from. At most 1000 characters.")
-    custom_instructions = models.CharField(
-        max_length=2000, blank=True, help_text="What it does and does not do. At most 2000 characters."
-    )
-    speaking_style = models.CharField(
-        max_length=500, blank=True, help_text="How its voice sounds. At most 500 characters."
-    )
-    greeting = models.CharField(max_length=500, blank=True, help_text="Its first line. At most 500 characters.")
+    backstory = text("backstory", "Where it comes from.")
+    custom_instructions = text("custom_instructions", "What it does and does not do.")
+    speaking_style = text("speaking_style", "How its voice sounds.")
+    greeting = text("greeting", "Its first line.")
 
     # The defaults of the database are for writers that do not know the columns: a release from before, a script.
     model = models.CharField(
-        max_length=LONGEST_MODEL, default="", db_default="", blank=True, validators=[RegexValidator(MODEL)],
+        max_length=LENGTHS["model"], default="", db_default="", blank=True, validators=[RegexValidator(MODEL_PATTERN)],
         help_text="The language model, by its server's name for it. Empty: the service's own.",
     )  # fmt: skip
     temperature = models.FloatField(
-        null=True, blank=True, validators=[MinValueValidator(0), MaxValueValidator(HOTTEST)],
+        null=True, blank=True, validators=[MinValueValidator(0), MaxValueValidator(MAX_TEMPERATURE)],
         help_text="0: says the likeliest. 2: the wildest. Empty: the service's own.",
     )  # fmt: skip
     locked_preferences = ArrayField(
@@ -142,7 +142,7 @@ class Personality(models.Model):
                 violation_error_message="There is a personality of this name already.",
             ),
             models.CheckConstraint(
-                name="personality_name_canonical", condition=Q(personality_name__regex=f"^{SHAPE.pattern}$")
+                name="personality_name_canonical", condition=Q(personality_name__regex=f"^{NAME_PATTERN.pattern}$")
             ),
             models.CheckConstraint(
                 name="personality_archetype_known", condition=Q(archetype__in=["", *ARCHETYPES])
@@ -155,11 +155,11 @@ class Personality(models.Model):
                 condition=Q(locked_preferences__contained_by=list(PREFERENCES)),
             ),
             models.CheckConstraint(
-                name="personality_model_plain", condition=Q(model="") | Q(model__regex=MODEL)
+                name="personality_model_plain", condition=Q(model="") | Q(model__regex=MODEL_PATTERN)
             ),
             # Not a number either, which PostgreSQL takes for greater than all others.
             models.CheckConstraint(
-                name="personality_temperature_0_to_2", condition=Q(temperature__range=(0, HOTTEST))
+                name="personality_temperature_0_to_2", condition=Q(temperature__range=(0, MAX_TEMPERATURE))
             ),
             # PostgreSQL knows times that Python does not.
             models.CheckConstraint(
@@ -191,7 +191,7 @@ class Personality(models.Model):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """As Django's. `version` and `updated_at` are what the database made of them."""
-        self.display_name = self.display_name or spoken(self.personality_name)
+        self.display_name = self.display_name or default_display_name(self.personality_name)
         super().save(*args, **kwargs)
 
     # The types that mypy knows are those of Django 6, which can read back what the database has counted.
@@ -209,32 +209,3 @@ class Personality(models.Model):
 
     def to_config(self) -> PersonalityConfig:
         return config_of(self)
-
-
-def config_of(row: Any) -> PersonalityConfig:
-    """Of a personality, or of one as it was: whatever has its columns."""
-    return PersonalityConfig(
-        id=row.id,
-        personality_name=row.personality_name,
-        display_name=row.display_name or spoken(row.personality_name),
-        archetype=row.archetype or None,
-        relationship_type=row.relationship_type,
-        greeting=row.greeting or None,
-        is_active=row.is_active,
-        traits=Traits(**{name: getattr(row, name) for name in TRAITS}),
-        behaviors=Behaviors(**{name: getattr(row, name) for name in BEHAVIORS}),
-        custom=Custom(**{name: getattr(row, name) or None for name in CUSTOM}),
-        generation=Generation(model=row.model or None, temperature=_as_stored(row.temperature)),
-        locked_preferences=tuple(name for name in PREFERENCES if name in row.locked_preferences),
-        meta=Meta(version=row.version, owner=row.owner_id, created_at=row.created_at, updated_at=row.updated_at),
-    )
-
-
-def _as_stored(number: float | None) -> float | None:
-    """1 is 1.0 and -0.0 is 0.0, so that equal configurations have equal bytes."""
-    return None if number is None else float(number) + 0.0
-
-
-def spoken(name: str) -> str:
-    """A name as people write it: mary-jane becomes Mary Jane."""
-    return name.replace("-", " ").replace("_", " ").title()

@@ -7,8 +7,8 @@ from typing import Any
 import pgtrigger
 from django.db import connection, models, transaction
 
-from personalities.config import PersonalityConfig
-from personalities.models.personality import Personality, config_of
+from personalities.config import MAX_NOTE_LENGTH, PersonalityConfig, config_of
+from personalities.models.personality import Personality
 
 AUTHORED = "SELECT set_config('companion.author', %s, true), set_config('companion.note', %s, true)"
 
@@ -31,7 +31,7 @@ class Version(models.Model):
     number = models.PositiveIntegerField(help_text="The version of the personality.")
     event = models.CharField(max_length=10, choices=Event)
     author = models.CharField(max_length=150, blank=True, help_text="Who it was; empty where nobody said.")
-    note = models.CharField(max_length=500, blank=True, help_text="Why.")
+    note = models.CharField(max_length=MAX_NOTE_LENGTH, blank=True, help_text="Why.")
     created_at = models.DateTimeField()
     state = models.JSONField(help_text="The row, by column.")
 

@@ -3,37 +3,35 @@
 from collections.abc import Iterable, Iterator
 
 from personalities.config import PersonalityConfig
-from personalities.prompt.parts import Line, Omission, Prompt, Section
-from personalities.prompt.tokens import estimate_tokens
-from personalities.prompt.user import write_wishes
+from personalities.prompt.parts import Line, Omission, Prompt, Section, estimate_tokens
+from personalities.prompt.sections import SECTIONS, Part, user_section
 from personalities.prompt.wishes import Wishes
-from personalities.prompt.writers import WRITERS, Said
 
 __all__ = ["Line", "Omission", "Prompt", "Section", "Wishes", "assemble", "estimate_tokens"]
 
 
 def assemble(config: PersonalityConfig, wishes: Wishes | None = None) -> Prompt:
-    """The system prompt of `config` for a user with `wishes`. The same of both always give the same text.
+    """Write the system prompt of `config` for a user with `wishes`. Equal arguments always give an equal prompt.
 
-    `text` is the sections joined by a blank line; a section is its lines. Every field of the configuration is the
-    source of a line or an omission, so that no setting is without effect in silence, and each level of a trait has a
-    sentence of its own. What authors wrote stands there to the letter, as data: no placeholder in it is filled, no
-    mark-up read, no space trimmed. Nothing is asked of disk, database or network.
+    Its `text` is the sections joined by a blank line; a section is its lines. Every field of the configuration is the
+    source of a line or of an omission, so that no setting is silently without effect, and each level of a trait has a
+    sentence of its own. What authors wrote is taken to the letter, as data: no placeholder in it is filled, no mark-up
+    read, no space trimmed. No disk, database or network is touched.
 
-    A preference that the author has locked is an omission. What the user wishes otherwise comes last, as the section
-    `user`, and goes before the personality's own ways: where a trait asks for something else, the line says so.
+    A preference that the author has locked is an omission. The user's other wishes come last, as the section `user`,
+    and overrule the personality's own ways: where a trait asks for the opposite, the line says so.
     """
-    said = {name: list(write(config)) for name, write in WRITERS.items()}
+    parts = {name: list(write(config)) for name, write in SECTIONS.items()}
     if wishes is not None:
-        said["user"] = list(write_wishes(config, wishes))
-    lines = tuple(line for name, parts in said.items() for line in _lines(name, parts))
+        parts["user"] = list(user_section(config, wishes))
+    lines = tuple(line for name, of_section in parts.items() for line in _lines(name, of_section))
     sections = tuple(_sections(lines))
     text = "\n\n".join(section.text for section in sections)
-    omissions = tuple(part for parts in said.values() for part in parts if isinstance(part, Omission))
+    omissions = tuple(part for of_section in parts.values() for part in of_section if isinstance(part, Omission))
     return Prompt(text=text, tokens=estimate_tokens(text), sections=sections, lines=lines, omissions=omissions)
 
 
-def _lines(section: str, parts: Iterable[Said | Omission]) -> Iterator[Line]:
+def _lines(section: str, parts: Iterable[Part]) -> Iterator[Line]:
     for part in parts:
         if not isinstance(part, Omission):
             source, text = part
@@ -44,6 +42,6 @@ def _sections(lines: Iterable[Line]) -> Iterator[Section]:
     texts: dict[str, list[str]] = {}
     for line in lines:
         texts.setdefault(line.section, []).append(line.text)
-    for name, said in texts.items():
-        text = "\n".join(said)
+    for name, of_section in texts.items():
+        text = "\n".join(of_section)
         yield Section(name=name, text=text, tokens=estimate_tokens(text))

@@ -1,4 +1,4 @@
-"""Our sentences, kept as data in `data/prompt.toml`: one a level, behavior or wish, and why a field has none."""
+"""The sentences of a prompt that are not the author's, kept as data in `data/prompt.toml`."""
 
 import tomllib
 from pathlib import Path
@@ -6,26 +6,30 @@ from typing import Annotated
 
 import msgspec
 
-from personalities.config import Frozen
+from personalities.config import MAX_LEVEL, Frozen
 
 FILE = Path(__file__).parents[1] / "data" / "prompt.toml"
 
-Levels = Annotated[tuple[str, ...], msgspec.Meta(min_length=11, max_length=11)]
+Levels = Annotated[tuple[str, ...], msgspec.Meta(min_length=MAX_LEVEL + 1, max_length=MAX_LEVEL + 1)]
 
 
 class Switch(Frozen, frozen=True):
+    """What is said of a behavior that is on, and of one that is off; None: nothing."""
+
     on: str
     off: str | None = None
 
 
 class Wish(Frozen, frozen=True):
-    """`against` are the levels, lowest and highest, of traits that ask for something else."""
+    """The sentence for a preference. `against`: lowest and highest levels, by trait, that ask for the opposite."""
 
     say: str
     against: dict[str, tuple[int, int]] = {}
 
 
 class User(Frozen, frozen=True):
+    """What is said around a user's wishes, and why one of them is omitted."""
+
     introduction: str
     overrules: str
     language: str
@@ -36,6 +40,8 @@ class User(Frozen, frozen=True):
 
 
 class Sentences(Frozen, frozen=True):
+    """The whole file. `introductions` are by custom text, `omissions` by the field that they explain."""
+
     relationship_type: dict[str, str]
     introductions: dict[str, str]
     traits: dict[str, Levels]

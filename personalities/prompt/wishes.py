@@ -34,7 +34,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 
 class Wishes(Frozen, frozen=True):
-    """Of one user. None: no wish, and so as the personality is."""
+    """Of one user. None: no wish, and so as the personality is."""  # part of the fingerprint of copies in Redis
 
     language: Language | None = None
     formality: Formality | None = None
@@ -46,7 +46,7 @@ class Wishes(Frozen, frozen=True):
 
 
 def language_tag(text: str) -> str:
-    """The one spelling of a tag, that of RFC 5646: `PT-br` becomes `pt-BR`. Raises ValueError for what is none."""
+    """The one spelling of a tag, that of RFC 5646: `PT-br` becomes `pt-BR`. Raises ValueError if it is no tag."""
     if not re.fullmatch(TAG, text, re.ASCII | re.IGNORECASE):
         raise ValueError("A language tag, as in de, pt-BR or zh-Hant-TW.")
     language, *rest = text.split("-")

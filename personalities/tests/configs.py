@@ -8,12 +8,10 @@ from uuid import UUID
 import msgspec
 from hypothesis import strategies as st
 
-from personalities import globals as data
-from personalities.archetypes import ARCHETYPES, complete
 from personalities.config import (
     BEHAVIORS,
     CUSTOM,
-    HOTTEST,
+    MAX_TEMPERATURE,
     PREFERENCES,
     TRAITS,
     Behaviors,
@@ -23,6 +21,7 @@ from personalities.config import (
     PersonalityConfig,
     Traits,
 )
+from personalities.seeds import ARCHETYPES, complete, global_personalities
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -51,7 +50,7 @@ def _some(columns: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     return {name: columns[name] for name in names}
 
 
-SHIPPED = {columns["personality_name"]: config(**columns) for columns in data.read()} | {
+SHIPPED = {columns["personality_name"]: config(**columns) for columns in global_personalities()} | {
     f"archetype {name}": config(archetype=name) for name in ARCHETYPES
 }
 
@@ -81,7 +80,7 @@ CONFIGS = st.builds(
     traits=st.builds(Traits, **dict.fromkeys(TRAITS, LEVELS)),
     behaviors=st.builds(Behaviors, **dict.fromkeys(BEHAVIORS, st.booleans())),
     custom=st.builds(Custom, **dict.fromkeys(CUSTOM, texts(500))),
-    generation=st.builds(Generation, model=MODELS, temperature=st.none() | st.floats(0, HOTTEST)),
+    generation=st.builds(Generation, model=MODELS, temperature=st.none() | st.floats(0, MAX_TEMPERATURE)),
     locked_preferences=LOCKS,
     meta=st.builds(
         Meta,

@@ -105,9 +105,9 @@ def test_version__column_that_it_did_not_have__default(elara: Personality) -> No
     assert version.to_config().traits.humor_level == 5
 
 
-def test_as_it_was__another_owner_by_now__stays_theirs(elara: Personality, user: User) -> None:
+def test_restore__another_owner_by_now__stays_theirs(elara: Personality, user: User) -> None:
     elara.owner = user
     elara.save()
-    history.as_it_was(elara, elara.versions.get(number=1)).save()
+    history.restore(elara, elara.versions.get(number=1)).save()
     elara.refresh_from_db()
     assert elara.owner == user

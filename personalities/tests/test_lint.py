@@ -6,9 +6,8 @@ from hypothesis import given
 
 from personalities.config import CUSTOM, PersonalityConfig
 from personalities.lint import lint, refusals
-from personalities.lint.contradictions import CONTRADICTIONS, HIGH, LOW, OFF, ON, Setting
 from personalities.lint.patterns import PATTERNS, Pattern
-from personalities.lint.texts import BUDGET
+from personalities.lint.rules import BUDGET, CONTRADICTIONS, HIGH, LOW, OFF, ON, Setting
 from personalities.prompt import assemble
 from personalities.tests.configs import CONFIGS, SHIPPED, config
 

@@ -9,7 +9,8 @@ from django.db import DataError, IntegrityError, connection
 
 from personalities.cache import codec
 from personalities.config import TRAITS, PersonalityConfig
-from personalities.models import Personality, spoken
+from personalities.models import Personality
+from personalities.names import default_display_name
 
 pytestmark = pytest.mark.django_db
 UNKNOWN_TIMES = ("infinity", "10000-01-01", "0044-03-15 BC")
@@ -95,5 +96,5 @@ def test_config__to_plain_and_back__equal() -> None:
 
 @pytest.mark.parametrize(("name", "people_say"), [("elara", "Elara"), ("mary-jane", "Mary Jane"), ("dr_who", "Dr Who")])
 def test_display_name__left_out__made_from_the_name(name: str, people_say: str) -> None:
-    assert spoken(name) == people_say
+    assert default_display_name(name) == people_say
     assert str(Personality.objects.create(personality_name=name)) == people_say

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from personalities.names import SHAPE, InvalidName, canonical
+from personalities.names import NAME_PATTERN, InvalidName, canonical
 
 
 @pytest.mark.parametrize("spelling", ["elara", "Elara", "ELARA", " elara ", "ｅｌａｒａ", "Ｅlara", "\u00a0elara"])
@@ -33,5 +33,5 @@ def test_canonical__any_text__safe_and_stable_or_refused(text: str) -> None:
         name = canonical(text)
     except InvalidName:
         return
-    assert SHAPE.fullmatch(name)
+    assert NAME_PATTERN.fullmatch(name)
     assert canonical(name) == name

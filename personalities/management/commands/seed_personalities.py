@@ -5,8 +5,8 @@ from django.core.management.base import BaseCommand
 from django.db import transaction
 
 from coherence.commands import add_json_option, print_json, print_table
-from personalities import globals as data
 from personalities.models import Personality
+from personalities.seeds import global_personalities
 
 
 class Command(BaseCommand):
@@ -17,7 +17,7 @@ class Command(BaseCommand):
 
     @transaction.atomic
     def handle(self, *args: Any, **options: Any) -> None:
-        created = {columns["personality_name"]: _create(columns) for columns in data.read()}
+        created = {columns["personality_name"]: _create(columns) for columns in global_personalities()}
         if options["json"]:
             print_json(self.stdout, {"created": [name for name, new in created.items() if new], "total": len(created)})
         elif options["verbosity"]:

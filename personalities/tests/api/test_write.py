@@ -4,8 +4,8 @@ import pytest
 from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
-from personalities.archetypes import ARCHETYPES
 from personalities.models import Personality
+from personalities.seeds import ARCHETYPES
 from personalities.tests.api.conftest import ELARA, LIST
 
 pytestmark = pytest.mark.django_db

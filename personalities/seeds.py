@@ -1,0 +1,92 @@
+"""Archetypes, the ready-made characters that fill what an author leaves out; and the personalities to start with.
+
+Both are data, in `data/archetypes.toml` and `data/globals.toml`. Columns are values by name of a model field.
+"""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import msgspec
+
+from personalities.config import CUSTOM, Behaviors, Frozen, Traits
+
+DATA = Path(__file__).parent / "data"
+Columns = Mapping[str, Any]
+
+
+class Archetype(Frozen, frozen=True):
+    """One character, as the API shows it."""
+
+    name: str
+    display_name: str
+    description: str
+    relationship_type: str
+    speaking_style: str
+    example_greeting: str
+    traits: Traits
+    behaviors: Behaviors
+
+    def columns(self) -> dict[str, Any]:
+        """The columns that it fills."""
+        return {
+            "relationship_type": self.relationship_type,
+            "speaking_style": self.speaking_style,
+            "greeting": self.example_greeting,
+            **msgspec.structs.asdict(self.traits),
+            **msgspec.structs.asdict(self.behaviors),
+        }
+
+
+def _tables(file: str) -> dict[str, dict[str, Any]]:
+    return tomllib.loads((DATA / file).read_text(encoding="utf-8"))
+
+
+ARCHETYPES: Mapping[str, Archetype] = MappingProxyType(
+    {
+        name: msgspec.convert({"name": name, **table}, Archetype)
+        for name, table in _tables("archetypes.toml").items()
+    }
+)  # fmt: skip
+
+# What a personality without an archetype gets in its place.
+NO_ARCHETYPE: Columns = MappingProxyType(
+    dict.fromkeys(Traits.__struct_fields__, 5)
+    | {"empathy_level": 7, "supportiveness_level": 7}
+    | dict.fromkeys(Behaviors.__struct_fields__, True)
+    | {"challenges_user": False, "relationship_type": "assistant", "speaking_style": "", "greeting": ""}
+)
+
+# What no archetype fills, where the author says nothing.
+EMPTY: Columns = MappingProxyType(
+    {"display_name": "", "archetype": "", "is_active": True, "model": "", "temperature": None}
+    | dict.fromkeys(CUSTOM, "")
+)
+
+
+def columns_of(archetype: str) -> Columns:
+    """What the archetype named `archetype`, "" for none, fills. Raises KeyError for an unknown one."""
+    return ARCHETYPES[archetype].columns() if archetype else NO_ARCHETYPE
+
+
+def complete(given: Columns) -> dict[str, Any]:
+    """All columns of a personality of which its author gave some: the archetype fills what was left out."""
+    empty = {**EMPTY, "locked_preferences": []}  # a list of its own for each
+    return {**empty, **columns_of(given.get("archetype", "")), **given}
+
+
+def refill(current: Columns, given: Columns) -> dict[str, Any]:
+    """The columns that follow a change of archetype: those that still hold what the old one had filled in."""
+    archetype = given.get("archetype", current["archetype"])
+    if archetype == current["archetype"]:
+        return {}
+    old = columns_of(current["archetype"])
+    return {column: value for column, value in columns_of(archetype).items() if current[column] == old[column]}
+
+
+def global_personalities() -> Iterator[dict[str, Any]]:
+    """All columns of each personality that an installation starts with."""
+    for name, given in _tables("globals.toml").items():
+        yield complete({"personality_name": name, **given})
