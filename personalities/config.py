@@ -41,8 +41,8 @@ class Frozen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Immutable, so that one object can be handed to every caller without copying."""
 
 
-# The docstrings of these structs, or that there is none, are part of the fingerprint of copies in Redis. Reword them only
-# along with a field: otherwise this release does not read the copies that the one before has left there.
+# The docstrings of these structs, or that there is none, are part of the fingerprint of copies in Redis. Reword them
+# only along with a field: otherwise this release does not read the copies that the one before has left there.
 
 
 class Traits(Frozen, frozen=True):
