@@ -5,7 +5,7 @@ from django.contrib.auth.models import User
 
 from conversations import pinning
 from conversations.models import Conversation
-from conversations.tests.talk import PERSONALITY
+from conversations.tests.transcripts import PERSONALITY
 from personalities.models import Personality
 
 
@@ -15,11 +15,11 @@ def elara(db: None) -> Personality:
 
 
 @pytest.fixture
-def begin(user: User, elara: Personality) -> Callable[[], Conversation]:
-    """Conversations of the user with elara."""
+def start(user: User, elara: Personality) -> Callable[[], Conversation]:
+    """Starts conversations of the user with elara."""
     return lambda: pinning.start(user, elara.to_config())
 
 
 @pytest.fixture
-def conversation(begin: Callable[[], Conversation]) -> Conversation:
-    return begin()
+def conversation(start: Callable[[], Conversation]) -> Conversation:
+    return start()

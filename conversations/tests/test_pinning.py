@@ -1,4 +1,4 @@
-"""A conversation is with one version of a personality, until somebody asks for the current one."""
+"""A conversation stays with one version of a personality until it is upgraded."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What is said is kept once, in order, all of a turn or none."""
+"""Messages are stored once, in order, all of a turn or none."""
 
 import threading
 from collections.abc import Callable
@@ -10,7 +10,15 @@ from django.utils import timezone
 
 from conversations import turns
 from conversations.models import MAX_BYTES, Conversation, Message, Role
-from conversations.tests.talk import contents, in_redis, kept, key_of, said, talk, turn
+from conversations.tests.transcripts import (
+    append_turn,
+    append_turns,
+    list_items,
+    list_key,
+    recent_contents,
+    stored_contents,
+    texts_of_turns,
+)
 from conversations.turns import Draft, InvalidContent, KeyReused
 from personalities.models import Personality
 
@@ -19,24 +27,24 @@ THREADS = 8
 
 
 def test_append__turns__positions_from_one_without_gaps(conversation: Conversation) -> None:
-    talk(conversation, 1, 3)
-    assert kept(conversation) == list(enumerate(said(1, 3), 1))
+    append_turns(conversation, 1, 3)
+    assert stored_contents(conversation) == list(enumerate(texts_of_turns(1, 3), 1))
 
 
 def test_append__a_turn__conversation_was_last_used_then(conversation: Conversation) -> None:
-    (question, answer), _ = turn(conversation, 1)
+    (question, answer), _ = append_turn(conversation, 1)
     conversation.refresh_from_db()
     assert conversation.updated_at == question.created_at == answer.created_at
 
 
 def test_append__same_key_again__the_same_messages_and_nothing_changed(conversation: Conversation) -> None:
-    first = turn(conversation, 1, "a")
-    turn(conversation, 2, "b")
+    first = append_turn(conversation, 1, "a")
+    append_turn(conversation, 2, "b")
     conversation.refresh_from_db()
-    again = turn(conversation, 1, "a")
+    again = append_turn(conversation, 1, "a")
     assert (first.repeated, again.repeated) == (False, True)
     assert again.messages == first.messages
-    assert kept(conversation) == list(enumerate(said(1, 2), 1))
+    assert stored_contents(conversation) == list(enumerate(texts_of_turns(1, 2), 1))
     assert Conversation.objects.get().updated_at == conversation.updated_at
 
 
@@ -51,66 +59,66 @@ def test_append__same_key_again__the_same_messages_and_nothing_changed(conversat
     ],
 )
 def test_append__same_key_other_messages__refused(conversation: Conversation, drafts: list[Draft]) -> None:
-    turn(conversation, 1, "a")
+    append_turn(conversation, 1, "a")
     with pytest.raises(KeyReused):
         turns.append(conversation, drafts, "a")
-    assert kept(conversation) == list(enumerate(said(1, 1), 1))
+    assert stored_contents(conversation) == list(enumerate(texts_of_turns(1, 1), 1))
 
 
-def test_append__same_key_in_another_conversation__its_own(begin: Callable[[], Conversation]) -> None:
-    one, other = begin(), begin()
-    assert not turn(one, 1, "a").repeated
-    assert not turn(other, 1, "a").repeated
+def test_append__same_key_in_another_conversation__its_own(start: Callable[[], Conversation]) -> None:
+    one, other = start(), start()
+    assert not append_turn(one, 1, "a").repeated
+    assert not append_turn(other, 1, "a").repeated
     assert [message.position for message in turns.stored(other, "a")] == [1, 2]
 
 
 def test_append__nothing__changes_nothing(conversation: Conversation, redis: Any) -> None:
-    turn(conversation, 1)
+    append_turn(conversation, 1)
     conversation.refresh_from_db()
-    before = in_redis(redis, conversation)
+    before = list_items(redis, conversation)
     assert turns.append(conversation, [], "a") == ([], False)
     assert Conversation.objects.get().updated_at == conversation.updated_at
-    assert in_redis(redis, conversation) == before
+    assert list_items(redis, conversation) == before
 
 
-def test_append__second_message_cannot_be_kept__none_is(conversation: Conversation) -> None:
+def test_append__second_message_cannot_be_stored__none_is(conversation: Conversation) -> None:
     with pytest.raises(IntegrityError):
         turns.append(conversation, [Draft(Role.USER, "fine"), Draft("narrator", "not known")])  # type: ignore[arg-type]
-    assert kept(conversation) == []
+    assert stored_contents(conversation) == []
 
 
 @pytest.mark.parametrize("text", ["x" * (MAX_BYTES + 1), "é" * (MAX_BYTES // 2 + 1), "a\0b", "\ud800"])
-def test_append__no_text_to_keep__refused(conversation: Conversation, text: str) -> None:
+def test_append__not_text__refused(conversation: Conversation, text: str) -> None:
     with pytest.raises(InvalidContent):
         turns.append(conversation, [Draft(Role.USER, "fine"), Draft(Role.ASSISTANT, text)])
-    assert kept(conversation) == []
+    assert stored_contents(conversation) == []
 
 
 @pytest.mark.parametrize("text", ["", "x" * MAX_BYTES, "é" * (MAX_BYTES // 2), "{{7*7}} {0.__class__} %s \u202e"])
-def test_append__text_at_the_bound__kept_to_the_letter(conversation: Conversation, text: str) -> None:
+def test_append__text_at_the_bound__stored_to_the_letter(conversation: Conversation, text: str) -> None:
     turns.append(conversation, [Draft(Role.ASSISTANT, text)])
-    assert kept(conversation) == [(1, text)]
-    assert contents(conversation) == contents(conversation) == [text]
+    assert stored_contents(conversation) == [(1, text)]
+    assert recent_contents(conversation) == recent_contents(conversation) == [text]
 
 
 def test_append__deleted_meanwhile__says_so(conversation: Conversation) -> None:
     Conversation.objects.all().delete()
     with pytest.raises(Conversation.DoesNotExist):
-        turn(conversation, 1)
+        append_turn(conversation, 1)
 
 
-def test_append__rolled_back__neither_kept_nor_in_redis(conversation: Conversation, redis: Any) -> None:
-    turn(conversation, 1)
+def test_append__rolled_back__neither_stored_nor_in_redis(conversation: Conversation, redis: Any) -> None:
+    append_turn(conversation, 1)
     with transaction.atomic():
-        turn(conversation, 2)
-        assert contents(conversation) == said(1, 2)
+        append_turn(conversation, 2)
+        assert recent_contents(conversation) == texts_of_turns(1, 2)
         transaction.set_rollback(True)
-    assert len(in_redis(redis, conversation)) == 2
-    assert contents(conversation) == said(1, 1)
+    assert len(list_items(redis, conversation)) == 2
+    assert recent_contents(conversation) == texts_of_turns(1, 1)
 
 
 def at_once(do: Callable[[int], Any]) -> list[Any]:
-    """In as many threads, each with its number; what came of it."""
+    """Calls `do` in THREADS threads at once, each with its number, and returns the results."""
     line, done = threading.Barrier(THREADS), dict.fromkeys(range(THREADS))
 
     def run(number: int) -> None:
@@ -129,20 +137,22 @@ def at_once(do: Callable[[int], Any]) -> list[Any]:
 
 
 def test_append__many_threads__no_gap_none_lost_none_doubled(conversation: Conversation) -> None:
-    at_once(lambda number: [turn(conversation, 100 * number + each) for each in range(10)])
-    found = kept(conversation)
+    at_once(lambda number: [append_turn(conversation, 100 * number + each) for each in range(10)])
+    found = stored_contents(conversation)
     assert [position for position, _ in found] == list(range(1, 20 * THREADS + 1))
     texts = [text for _, text in found]
-    assert sorted(texts) == sorted(text for thread in range(THREADS) for text in said(100 * thread, 100 * thread + 9))
+    assert sorted(texts) == sorted(
+        text for thread in range(THREADS) for text in texts_of_turns(100 * thread, 100 * thread + 9)
+    )
     assert texts[1::2] == [question.replace("question", "answer") for question in texts[::2]]
-    assert contents(conversation) == contents(conversation) == texts[-20:]
+    assert recent_contents(conversation) == recent_contents(conversation) == texts[-20:]
 
 
-def test_append__same_key_from_many_threads__kept_once(conversation: Conversation) -> None:
-    done = at_once(lambda _: turn(conversation, 1, "a"))
+def test_append__same_key_from_many_threads__stored_once(conversation: Conversation) -> None:
+    done = at_once(lambda _: append_turn(conversation, 1, "a"))
     assert sorted(each.repeated for each in done) == [False] + [True] * (THREADS - 1)
     assert len({message.pk for each in done for message in each.messages}) == 2
-    assert kept(conversation) == list(enumerate(said(1, 1), 1))
+    assert stored_contents(conversation) == list(enumerate(texts_of_turns(1, 1), 1))
 
 
 def test_append__and_delete_at_once__neither_half_a_conversation_nor_an_error(conversation: Conversation) -> None:
@@ -152,7 +162,7 @@ def test_append__and_delete_at_once__neither_half_a_conversation_nor_an_error(co
                 with transaction.atomic():
                     Conversation.objects.select_for_update().get().delete()
             else:
-                turn(conversation, number)
+                append_turn(conversation, number)
         except Conversation.DoesNotExist:
             return "gone"
         return "done"
@@ -161,21 +171,19 @@ def test_append__and_delete_at_once__neither_half_a_conversation_nor_an_error(co
     assert not Message.objects.exists()
 
 
-def test_append__questions_asked_of_the_database__few(
-    conversation: Conversation, django_assert_num_queries: Any
-) -> None:
-    talk(conversation, 1, 30)
+def test_append__queries__few(conversation: Conversation, django_assert_num_queries: Any) -> None:
+    append_turns(conversation, 1, 30)
     with django_assert_num_queries(6):  # begin, lock, last, insert, time, commit
-        turn(conversation, 31)
+        append_turn(conversation, 31)
     with django_assert_num_queries(7):  # and the key
-        turn(conversation, 32, "a")
+        append_turn(conversation, 32, "a")
     with django_assert_num_queries(4):  # begin, lock, the key, commit
-        turn(conversation, 32, "a")
+        append_turn(conversation, 32, "a")
 
 
 @pytest.mark.parametrize("position", [4, 1_000_000])
 def test_message__inserted_past_a_gap__postgresql_refuses(conversation: Conversation, position: int) -> None:
-    turn(conversation, 1)
+    append_turn(conversation, 1)
     with pytest.raises(IntegrityError, match="follows none"):
         Message.objects.create(
             conversation=conversation, position=position, role=Role.USER, content="", created_at=timezone.now()
@@ -183,21 +191,21 @@ def test_message__inserted_past_a_gap__postgresql_refuses(conversation: Conversa
 
 
 def test_message__deleted_by_itself__postgresql_refuses(conversation: Conversation) -> None:
-    talk(conversation, 1, 2)
+    append_turns(conversation, 1, 2)
     with pytest.raises(IntegrityError, match="only with the whole"):
         Message.objects.filter(position=4).delete()
-    assert len(kept(conversation)) == 4
+    assert len(stored_contents(conversation)) == 4
 
 
 def test_message__changed__postgresql_refuses(conversation: Conversation) -> None:
-    turn(conversation, 1)
+    append_turn(conversation, 1)
     with pytest.raises(Exception, match="Cannot update"):
         Message.objects.update(content="Never said.")
 
 
 def test_user__deleted__conversations_go_and_their_lists(conversation: Conversation, redis: Any) -> None:
-    turn(conversation, 1)
-    key = key_of(conversation)
+    append_turn(conversation, 1)
+    key = list_key(conversation)
     assert redis.exists(key)
     conversation.owner.delete()
     assert not Message.objects.exists()
@@ -205,7 +213,7 @@ def test_user__deleted__conversations_go_and_their_lists(conversation: Conversat
 
 
 def test_personality__deleted__conversation_stays(conversation: Conversation) -> None:
-    turn(conversation, 1)
+    append_turn(conversation, 1)
     Personality.objects.all().delete()
-    assert kept(conversation) == list(enumerate(said(1, 1), 1))
+    assert stored_contents(conversation) == list(enumerate(texts_of_turns(1, 1), 1))
     assert Conversation.objects.get().personality_name == "elara"

@@ -11,7 +11,7 @@ LIST = "/api/v1/conversations/"
 
 @pytest.fixture
 def owner(user: User, client_of: Callable[[User], APIClient]) -> APIClient:
-    """Whose the conversation is, with an API key."""
+    """A client with an API key of the user who owns the conversation."""
     return client_of(user)
 
 

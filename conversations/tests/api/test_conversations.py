@@ -11,7 +11,7 @@ from conversations import turns
 from conversations.models import Conversation, Message, Role
 from conversations.pinning import config_of
 from conversations.tests.api.conftest import LIST
-from conversations.tests.talk import said, talk, turn
+from conversations.tests.transcripts import append_turn, append_turns, texts_of_turns
 from personalities.models import Personality
 from tests.database import sql
 
@@ -61,7 +61,7 @@ def test_create__bad_input__400_names_the_field(owner: APIClient, elara: Persona
 
 
 @pytest.mark.parametrize("name", ["nobody", "asleep", "stellas"])
-def test_create__nobody_of_that_name_for_the_caller__404_names_the_field(
+def test_create__no_such_personality_for_the_caller__404_names_the_field(
     owner: APIClient, staff: User, name: str
 ) -> None:
     Personality.objects.create(personality_name="asleep", is_active=False)
@@ -72,7 +72,7 @@ def test_create__nobody_of_that_name_for_the_caller__404_names_the_field(
 
 
 @pytest.mark.parametrize("end", ["DELETE FROM auth_user", "UPDATE auth_user SET is_active = false"])
-def test_create__its_user_is_gone_since_they_were_looked_up__401(user: User, elara: Personality, end: str) -> None:
+def test_create__user_deleted_since_authentication__401(user: User, elara: Personality, end: str) -> None:
     client = APIClient()
     client.force_authenticate(user)
     sql(end)
@@ -84,7 +84,7 @@ def test_create__its_user_is_gone_since_they_were_looked_up__401(user: User, ela
 def test_list__several__the_last_used_first(owner: APIClient, elara: Personality) -> None:
     for title in "abc":
         owner.post(LIST, {"personality": "elara", "title": title})
-    turn(Conversation.objects.get(title="a"), 1)
+    append_turn(Conversation.objects.get(title="a"), 1)
     found = owner.get(LIST).json()
     assert [each["title"] for each in found["results"]] == ["a", "c", "b"]
     assert found["results"][0] == owner.get(f"{LIST}{found['results'][0]['id']}/").json()
@@ -95,9 +95,7 @@ def test_list__misspelt_parameter__400(owner: APIClient) -> None:
     assert list(owner.get(f"{LIST}?pag=2").json()["errors"]) == ["pag"]
 
 
-def test_list__however_many__questions_asked(
-    owner: APIClient, elara: Personality, django_assert_num_queries: Any
-) -> None:
+def test_list__however_many__two_queries(owner: APIClient, elara: Personality, django_assert_num_queries: Any) -> None:
     for _ in range(5):
         owner.post(LIST, {"personality": "elara"})
     with django_assert_num_queries(2):  # count, page
@@ -107,7 +105,7 @@ def test_list__however_many__questions_asked(
 @pytest.mark.parametrize(
     ("title", "shown"), [("Bridges", "Bridges"), ("", None), (None, None), (" {{7*7}} ", " {{7*7}} ")]
 )
-def test_rename__title_or_none__kept(owner: APIClient, address: str, title: Any, shown: Any) -> None:
+def test_rename__title_or_none__stored(owner: APIClient, address: str, title: Any, shown: Any) -> None:
     owner.patch(address, {"title": "before"})
     answer = owner.patch(address, {"title": title})
     assert (answer.status_code, answer.json()["title"]) == (200, shown)
@@ -115,7 +113,7 @@ def test_rename__title_or_none__kept(owner: APIClient, address: str, title: Any,
     assert (read.content, read["ETag"]) == (answer.content, answer["ETag"])
 
 
-def test_rename__the_whole_as_it_was_read__done(owner: APIClient, address: str) -> None:
+def test_rename__whole_body_as_it_was_read__accepted(owner: APIClient, address: str) -> None:
     assert owner.patch(address, owner.get(address).json() | {"title": "Bridges"}).status_code == 200
 
 
@@ -146,7 +144,7 @@ def test_rename__bad_input__400_names_the_field(owner: APIClient, address: str, 
 def test_detail__unchanged__304(owner: APIClient, address: str, conversation: Conversation) -> None:
     seen = owner.get(address)["ETag"]
     assert owner.get(address, headers={"If-None-Match": seen}).status_code == 304
-    turn(conversation, 1)
+    append_turn(conversation, 1)
     assert owner.get(address, headers={"If-None-Match": seen}).status_code == 200
 
 
@@ -155,7 +153,7 @@ def test_write__changed_meanwhile__412_with_what_there_is_now(
     owner: APIClient, address: str, conversation: Conversation, verb: str, path: str
 ) -> None:
     seen = owner.get(address)["ETag"]
-    turn(conversation, 1)
+    append_turn(conversation, 1)
     now = owner.get(address)
     answer = getattr(owner, verb)(address + path, {}, headers={"If-Match": seen})
     assert (answer.status_code, answer["ETag"], answer.json()["current"]) == (412, now["ETag"], now.json())
@@ -165,7 +163,7 @@ def test_write__changed_meanwhile__412_with_what_there_is_now(
 
 
 def test_delete__with_messages__all_gone(owner: APIClient, address: str, conversation: Conversation) -> None:
-    talk(conversation, 1, 3)
+    append_turns(conversation, 1, 3)
     assert owner.delete(address).status_code == 204
     assert owner.get(address).status_code == 404
     assert not Message.objects.exists()
@@ -199,13 +197,13 @@ def test_export__messages__all_in_order_as_they_are_read(
     owner: APIClient, address: str, conversation: Conversation, batch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("conversations.api.messages.EXPORT_BATCH", batch)
-    talk(conversation, 1, 6)
+    append_turns(conversation, 1, 6)
     answer = owner.get(f"{address}export/")
     assert answer.json() == {
         "conversation": owner.get(address).json(),
         "messages": owner.get(f"{address}messages/").json()["results"],
     }
-    assert [message["content"] for message in answer.json()["messages"]] == said(1, 6)
+    assert [message["content"] for message in answer.json()["messages"]] == texts_of_turns(1, 6)
     assert answer["Content-Disposition"] == f'attachment; filename="conversation-{conversation.pk}.json"'
 
 
@@ -213,7 +211,7 @@ def test_export__deleted_meanwhile__404_and_not_half_of_it(
     owner: APIClient, address: str, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("conversations.api.messages.EXPORT_BATCH", 2)
-    talk(conversation, 1, 3)
+    append_turns(conversation, 1, 3)
     asked: list[str] = []
 
     def delete_after_the_first(execute: Any, statement: str, *rest: Any) -> Any:
@@ -228,7 +226,7 @@ def test_export__deleted_meanwhile__404_and_not_half_of_it(
     assert asked
 
 
-def test_export__nothing_said__no_messages(owner: APIClient, address: str) -> None:
+def test_export__no_messages__empty(owner: APIClient, address: str) -> None:
     assert owner.get(f"{address}export/").json()["messages"] == []
 
 
@@ -237,6 +235,6 @@ def test_address__no_id__404(owner: APIClient, id: str) -> None:
     assert owner.get(f"{LIST}{id}/").status_code == 404
 
 
-def test_role__said_by_the_system__shown(owner: APIClient, address: str, conversation: Conversation) -> None:
+def test_role__system__shown(owner: APIClient, address: str, conversation: Conversation) -> None:
     turns.append(conversation, [turns.Draft(Role.SYSTEM, "Summary.")])
     assert owner.get(f"{address}messages/").json()["results"][0]["role"] == "system"

@@ -1,4 +1,4 @@
-"""Who may do what: every role with every verb at every address, each answer spelled out."""
+"""Who may do what: every role with every method at every address, each status spelled out."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,7 @@ from django.urls import get_resolver
 from rest_framework.test import APIClient
 
 from conversations.models import Conversation, Message
-from conversations.tests.talk import turn
+from conversations.tests.transcripts import append_turn
 
 pytestmark = pytest.mark.django_db
 BODIES: dict[str, Any] = {"conversations": {"personality": "elara"}, "messages": {"content": "Hello."}}  # else a title
@@ -54,7 +54,7 @@ def rows() -> list[Any]:
 
 
 def answer(client: APIClient, path: str, verb: str) -> int:
-    """The status; what was written is undone, and nothing is where it was refused."""
+    """The status. What was written is rolled back; nothing may be written if the request was refused."""
     before, body = rows(), BODIES.get(path.split("/")[-2], {"title": "Bridges"})
     given: dict[str, Any] = {} if verb in {"get", "head"} else {"data": body, "headers": {"If-Match": "*"}}
     with transaction.atomic():
@@ -79,12 +79,10 @@ def test_table__every_address_and_every_role__stands_in_it() -> None:
 def test_api__role__as_the_table_says(
     clients: dict[str, APIClient], conversation: Conversation, route: str, role: str, expected: tuple[int, ...]
 ) -> None:
-    turn(conversation, 1)
+    append_turn(conversation, 1)
     assert answers(clients[role], route, conversation) == dict(zip(VERBS, expected, strict=True))
 
 
 @pytest.mark.parametrize("route", ROUTES)
-def test_api__who_has_no_key__401_for_everything(
-    clients: dict[str, APIClient], conversation: Conversation, route: str
-) -> None:
+def test_api__no_key__401_for_everything(clients: dict[str, APIClient], conversation: Conversation, route: str) -> None:
     assert set(answers(clients["anonymous"], route, conversation).values()) == {401}

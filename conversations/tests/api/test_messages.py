@@ -1,4 +1,4 @@
-"""Messages over HTTP: in order, and once."""
+"""Messages over HTTP: in order, and stored once."""
 
 import json
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from conversations.models import MAX_BYTES, Conversation
-from conversations.tests.talk import contents, kept, said, talk
+from conversations.tests.transcripts import append_turns, recent_contents, stored_contents, texts_of_turns
 
 pytestmark = pytest.mark.django_db(transaction=True)
 HELLO = {"role": "user", "content": "Hello."}
@@ -22,15 +22,15 @@ def post(client: APIClient, address: str, body: Any, key: str | None = None) -> 
     return client.post(address, body, headers={} if key is None else {"Idempotency-Key": key})
 
 
-def test_post__a_message__kept_read_and_recent(owner: APIClient, messages: str, conversation: Conversation) -> None:
+def test_post__a_message__stored_read_and_recent(owner: APIClient, messages: str, conversation: Conversation) -> None:
     made = post(owner, messages, HELLO)
     assert made.status_code == 201
     assert (made.json()["position"], made.json()["role"], made.json()["content"]) == (1, "user", "Hello.")
     assert owner.get(messages).json()["results"] == [made.json()]
-    assert contents(conversation) == ["Hello."]
+    assert recent_contents(conversation) == ["Hello."]
 
 
-def test_post__no_role__the_users(owner: APIClient, messages: str) -> None:
+def test_post__no_role__user(owner: APIClient, messages: str) -> None:
     assert post(owner, messages, {"content": "Hello."}).json()["role"] == "user"
 
 
@@ -40,7 +40,7 @@ def test_post__same_key_and_body__the_same_message(owner: APIClient, messages: s
     again = post(owner, messages, HELLO, "a-1")
     assert (made.status_code, again.status_code) == (201, 200)
     assert again.json() == made.json()
-    assert kept(conversation) == [(1, "Hello."), (2, "Hello.")]
+    assert stored_contents(conversation) == [(1, "Hello."), (2, "Hello.")]
 
 
 @pytest.mark.parametrize("other", [{"content": "Bye."}, {"role": "assistant"}])
@@ -50,16 +50,16 @@ def test_post__same_key_other_body__409_names_the_header(
     post(owner, messages, HELLO, "a")
     answer = post(owner, messages, HELLO | other, "a")
     assert (answer.status_code, list(answer.json()["errors"])) == (409, ["Idempotency-Key"])
-    assert kept(conversation) == [(1, "Hello.")]
+    assert stored_contents(conversation) == [(1, "Hello.")]
 
 
 @pytest.mark.parametrize("key", ["", " ", "a b", "é", "a\tb", "x" * 256])
-def test_post__no_key_at_all__400_names_the_header(
+def test_post__malformed_key__400_names_the_header(
     owner: APIClient, messages: str, conversation: Conversation, key: str
 ) -> None:
     answer = post(owner, messages, HELLO, key)
     assert (answer.status_code, list(answer.json()["errors"])) == (400, ["Idempotency-Key"])
-    assert kept(conversation) == []
+    assert stored_contents(conversation) == []
 
 
 @pytest.mark.parametrize("key", ["1", '"85c872cd-68db-42d5-9164-a78a7f51a611"', "x" * 255])
@@ -92,7 +92,7 @@ def test_post__bad_input__400_names_the_field(
 ) -> None:
     answer = post(owner, messages, body)
     assert (answer.status_code, list(answer.json()["errors"])) == (400, [field])
-    assert kept(conversation) == []
+    assert stored_contents(conversation) == []
 
 
 @pytest.mark.parametrize("text", [rb"a\u0000b", rb"\ud800"])
@@ -109,16 +109,16 @@ def test_post__any_text__to_the_letter(owner: APIClient, messages: str, text: st
     assert owner.get(messages).json()["results"][0]["content"] == text
 
 
-def test_post__longest_text_with_each_character_escaped__kept(owner: APIClient, messages: str) -> None:
+def test_post__longest_text_with_each_character_escaped__stored(owner: APIClient, messages: str) -> None:
     text = "\x01" * MAX_BYTES
     answer = owner.post(messages, json.dumps({"content": text}), content_type="application/json")
     assert answer.json()["content"] == text
 
 
 def test_list__pages__in_order(owner: APIClient, messages: str, conversation: Conversation) -> None:
-    talk(conversation, 1, 6)
+    append_turns(conversation, 1, 6)
     pages = [owner.get(f"{messages}?page_size=5&page={page}").json() for page in (1, 2, 3)]
-    assert [message["content"] for page in pages for message in page["results"]] == said(1, 6)
+    assert [message["content"] for page in pages for message in page["results"]] == texts_of_turns(1, 6)
     assert pages[0]["count"] == 12
 
 

@@ -1,4 +1,4 @@
-"""A conversation is its owner's: nobody else is told so much as that there is one, staff included."""
+"""A conversation is its owner's alone: others, staff included, do not even learn that it exists."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 
 from conversations.models import Conversation
 from conversations.tests.api.conftest import LIST
-from conversations.tests.talk import turn
+from conversations.tests.transcripts import append_turn
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PATHS = ("", "messages/", "export/")
@@ -32,7 +32,7 @@ def told(client: APIClient, id: UUID, path: str) -> Any:
 def test_one__somebody_elses__as_if_there_were_none(
     strangers: list[APIClient], conversation: Conversation, path: str
 ) -> None:
-    turn(conversation, 1)
+    append_turn(conversation, 1)
     for client in strangers:
         assert told(client, conversation.pk, path) == told(client, uuid4(), path)
         assert told(client, conversation.pk, path)[0] == 404
@@ -44,6 +44,6 @@ def test_list__somebody_elses__not_in_it(strangers: list[APIClient], conversatio
 
 
 def test_conversation__as_text__does_not_tell_its_title(conversation: Conversation) -> None:
-    """The admin lists what goes with a user."""
+    """The admin lists what is deleted with a user."""
     conversation.title = "Secret"
     assert str(conversation) == f"conversation {conversation.pk}"

@@ -1,4 +1,4 @@
-"""Redis fails in the middle of turns: nothing is lost, doubled or out of order, and nobody is told of an error."""
+"""Redis fails in the middle of turns: nothing is lost, doubled or out of order, and no caller gets an error."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -11,7 +11,15 @@ from redis import Redis
 
 from conversations.models import Conversation
 from conversations.recent import sources
-from conversations.tests.talk import contents, in_redis, kept, key_of, said, talk, turn
+from conversations.tests.transcripts import (
+    append_turn,
+    append_turns,
+    list_items,
+    list_key,
+    recent_contents,
+    stored_contents,
+    texts_of_turns,
+)
 from resilience.redis_errors import error_log, errors
 from resilience.redis_pool import breaker_of
 from tests.waiting import wait_until
@@ -22,7 +30,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def admin(settings: Any, own_redis: SupervisedServer) -> Iterator[Any]:
-    """A client of the Redis that the test harms, by another way than the service's; its breaker soon tries again."""
+    """A client of the test's own Redis, apart from the service's, whose circuit breaker retries at once."""
     breaker = breaker_of()
     assert breaker
     breaker.retry_after = (0, 0)
@@ -44,7 +52,7 @@ def frozen(server: SupervisedServer, admin: Any) -> Iterator[None]:
 
 @contextmanager
 def stopped(server: SupervisedServer, admin: Any) -> Iterator[None]:
-    """For good."""
+    """Until the end of the test."""
     server.stop()
     yield
 
@@ -77,8 +85,8 @@ def connections_cut(server: SupervisedServer, admin: Any) -> Iterator[None]:
     yield
 
 
-Ill = Callable[[SupervisedServer, Any], AbstractContextManager[None]]
-ILLS: list[tuple[Ill, set[str]]] = [
+Fault = Callable[[SupervisedServer, Any], AbstractContextManager[None]]
+FAULTS: list[tuple[Fault, set[str]]] = [
     (frozen, {"TimeoutError"}),
     (stopped, {"ConnectionError"}),
     (read_only, {"ReadOnlyError"}),
@@ -87,58 +95,58 @@ ILLS: list[tuple[Ill, set[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("ill", "counted"), ILLS)
-def test_turns__redis_ill_and_well_again__all_that_was_said_at_any_time(
-    conversation: Conversation, own_redis: SupervisedServer, admin: Any, ill: Ill, counted: set[str]
+@pytest.mark.parametrize(("fault", "counted"), FAULTS)
+def test_turns__redis_fails_and_recovers__all_messages_at_any_time(
+    conversation: Conversation, own_redis: SupervisedServer, admin: Any, fault: Fault, counted: set[str]
 ) -> None:
-    talk(conversation, 1, 2)
-    assert contents(conversation) == said(1, 2)
-    with ill(own_redis, admin):
+    append_turns(conversation, 1, 2)
+    assert recent_contents(conversation) == texts_of_turns(1, 2)
+    with fault(own_redis, admin):
         for number in (3, 4):
-            turn(conversation, number, f"key {number}")
-            assert contents(conversation) == said(1, number)
-            assert turn(conversation, number, f"key {number}").repeated
-    talk(conversation, 5, 6)
-    assert contents(conversation) == contents(conversation) == said(1, 6)
-    assert kept(conversation) == list(enumerate(said(1, 6), 1))
+            append_turn(conversation, number, f"key {number}")
+            assert recent_contents(conversation) == texts_of_turns(1, number)
+            assert append_turn(conversation, number, f"key {number}").repeated
+    append_turns(conversation, 5, 6)
+    assert recent_contents(conversation) == recent_contents(conversation) == texts_of_turns(1, 6)
+    assert stored_contents(conversation) == list(enumerate(texts_of_turns(1, 6), 1))
     assert counted <= errors.keys()
 
 
-def test_append__redis_frozen_and_the_turn_sent_again__one_turn_here_and_there(
+def test_append__redis_frozen_and_the_turn_sent_again__one_turn_in_both(
     conversation: Conversation, own_redis: SupervisedServer, admin: Any
 ) -> None:
-    """Thawed, Redis does what it was told while nobody waited for it any more."""
-    turn(conversation, 1, "a")
+    """Once thawed, Redis runs the commands whose callers have given up."""
+    append_turn(conversation, 1, "a")
     with frozen(own_redis, admin):
-        first, again = turn(conversation, 2, "b"), turn(conversation, 2, "b")
+        first, again = append_turn(conversation, 2, "b"), append_turn(conversation, 2, "b")
     assert again.messages == first.messages
-    wait_until(lambda: len(in_redis(admin, conversation)) == 4)
-    assert contents(conversation) == said(1, 2)
+    wait_until(lambda: len(list_items(admin, conversation)) == 4)
+    assert recent_contents(conversation) == texts_of_turns(1, 2)
 
 
-def test_recent__redis_stopped__from_the_database_in_two_questions(
+def test_recent__redis_stopped__from_the_database_in_two_queries(
     conversation: Conversation, own_redis: SupervisedServer, admin: Any, django_assert_num_queries: Any
 ) -> None:
-    talk(conversation, 1, 12)
+    append_turns(conversation, 1, 12)
     own_redis.stop()
     before = sources["redis"]
     with django_assert_num_queries(2):
-        assert contents(conversation) == said(3, 12)
+        assert recent_contents(conversation) == texts_of_turns(3, 12)
     assert sources["redis"] == before
 
 
 def test_recent__connections_cut__used_again_at_once(
     conversation: Conversation, own_redis: SupervisedServer, admin: Any
 ) -> None:
-    talk(conversation, 1, 2)
+    append_turns(conversation, 1, 2)
     with connections_cut(own_redis, admin):
-        turn(conversation, 3)
-        assert contents(conversation) == contents(conversation) == said(1, 3)
-    assert len(in_redis(admin, conversation)) == 6
+        append_turn(conversation, 3)
+        assert recent_contents(conversation) == recent_contents(conversation) == texts_of_turns(1, 3)
+    assert len(list_items(admin, conversation)) == 6
 
 
 def test_delete__redis_stopped__done(conversation: Conversation, own_redis: SupervisedServer, admin: Any) -> None:
-    turn(conversation, 1)
+    append_turn(conversation, 1)
     own_redis.stop()
     conversation.delete()
     assert not Conversation.objects.exists()
@@ -147,12 +155,12 @@ def test_delete__redis_stopped__done(conversation: Conversation, own_redis: Supe
 def test_append__redis_breaks_off_in_the_script__whole_or_nothing(
     conversation: Conversation, admin: Any, own_redis: SupervisedServer
 ) -> None:
-    """A list is trimmed and expires, or is not appended to at all."""
+    """A list is trimmed and has a TTL, or is not appended to at all."""
     client: Any = get_redis_connection("default")
-    talk(conversation, 1, 10)
+    append_turns(conversation, 1, 10)
     with full(own_redis, admin):
-        turn(conversation, 11)
-        assert client.llen(key_of(conversation)) == 20
-        assert [b"question 1" in item for item in in_redis(admin, conversation)[:2]] == [True, False]
-        assert 0 < admin.ttl(key_of(conversation)) <= 3600
-    assert contents(conversation) == said(2, 11)
+        append_turn(conversation, 11)
+        assert client.llen(list_key(conversation)) == 20
+        assert [b"question 1" in item for item in list_items(admin, conversation)[:2]] == [True, False]
+        assert 0 < admin.ttl(list_key(conversation)) <= 3600
+    assert recent_contents(conversation) == texts_of_turns(2, 11)
