@@ -1,9 +1,10 @@
 """The Django application, and what happens when a conversation is deleted."""
 
 from django.apps import AppConfig
-from django.db import models, transaction
+from django.db import models
 from django.db.models.signals import post_delete
 
+from coherence.transactions import after_commit
 from conversations import redis_list
 
 
@@ -20,9 +21,4 @@ class ConversationsConfig(AppConfig):
 
 def delete_list(sender: type[models.Model], instance: models.Model, using: str, **_: object) -> None:
     """Deletes the conversation's messages from Redis once the transaction commits, whatever deleted the row."""
-    id = instance.pk  # which Django clears once the signal has been handled
-
-    def delete() -> None:  # a named function, because Django's log of a failing hook cannot name a partial
-        redis_list.delete(id)
-
-    transaction.on_commit(delete, using=using, robust=True)
+    after_commit(redis_list.delete, instance.pk, using=using)

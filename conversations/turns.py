@@ -8,6 +8,7 @@ from typing import NamedTuple
 from django.db import transaction
 from django.utils import timezone
 
+from coherence.transactions import after_commit
 from conversations import redis_list
 from conversations.models import MAX_BYTES, Conversation, Message, Role
 from conversations.recent import Head, head
@@ -99,9 +100,5 @@ def _rows(
 
 def _append_to_list_on_commit(conversation: Conversation, rows: list[Message], last: Head | None) -> None:
     """A failure must not fail the caller: `recent` replaces a list that lacks these messages."""
-    messages, before = [row.to_recent() for row in rows], last.id if last else None
-
-    def append_to_list() -> None:  # a named function, because Django's log of a failing hook cannot name a partial
-        redis_list.append(conversation.pk, messages, before)
-
-    transaction.on_commit(append_to_list, robust=True)
+    messages = [row.to_recent() for row in rows]
+    after_commit(redis_list.append, conversation.pk, messages, last.id if last else None)
