@@ -40,7 +40,9 @@ def openai_program() -> str:
 
 
 def django_code() -> str:
-    return "".join(block.code for block in pages.blocks("python") if "from openai" not in block.code)
+    """Of all pages but the one about coherence by itself, which has a test of its own."""
+    codes = [block.code for block in pages.blocks("python") if not block.page.startswith("coherence/")]
+    return "".join(code for code in codes if "from openai" not in code)
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +96,7 @@ def test_documentation__commands__all_ran(outputs: Outputs) -> None:
 
 def test_documentation__block_that_is_not_run__says_why() -> None:
     reasons = [block.reason for block in pages.blocks("sh", "python") if block.reason]
-    assert len(reasons) <= 6
+    assert len(reasons) <= 8
     assert all(len(reason) > 10 for reason in reasons)
 
 
