@@ -28,12 +28,12 @@ DIRECT = "the model itself"
 PLENTY = "1000/second"
 
 TEXT = """\
-{streams} streams at a time from a model on the same machine, whose first piece comes after {thinks:.0f} ms, and
-{pieces} pieces {pace:.0f} ms apart. Each piece says when the model was asked and when it spoke. *First piece* is
-how long the request and the first piece were under way together, to the model and back: our share of what somebody
-waits for; *later piece*, how long one was from the model to the listener. Both count what client, model and kernel
-take, which *{direct}*, asked without us, shows. Streams begin evenly, one after another; where all begin at the
-same moment, they queue for one core. Model, service, listeners, PostgreSQL and Redis share the machine's cores."""
+{streams} streams at a time from a model on the same machine. Its first piece comes after {thinks:.0f} ms, followed
+by {pieces} pieces {pace:.0f} ms apart. Each piece says when the model was asked and when it spoke. *First piece* is
+the time that the request and the first piece spent under way together, to the model and back: our share of what
+somebody waits for. *Later piece* is the time from the model to the listener. Both include the time of client, model
+and kernel, which *{direct}*, asked without us, shows. Streams begin evenly, one after another; where all begin at
+the same moment, they queue for one core. Model, service, listeners, PostgreSQL and Redis share the machine's cores."""
 
 Talks = dict[str, list[dict[str, float]]]
 

@@ -19,10 +19,10 @@ PLACES = {"near": str(KEPT_NEAR), "Redis": "0"}  # PERSONALITY_NEAR_ENTRIES
 Samples = dict[tuple[str, str, int], list[float]]  # by place, way and number stored
 
 TEXT = """\
-*hot* is a lookup of the same name again and again, *any* of names drawn at random from all that are stored; both of the
-configuration. *near* is a process that keeps {near:,} personalities and has read as many as it can: with more stored,
-most of *any* are found in Redis and take another's place. *Redis* is a process that keeps none near. Each number stored
-has databases of its own; all take turns in the same rounds.{unfit}"""
+*hot* looks up the same name again and again, *any* a name drawn at random from all that are stored; both read the
+configuration. *near* is a process that keeps {near:,} personalities in memory and has read as many as it can: with
+more stored, most of *any* come from Redis and take another's place. *Redis* is a process that keeps none in memory.
+Each number stored has databases of its own, and all take turns in the same rounds.{unfit}"""
 
 
 def measure(ground: Ground, effort: Effort) -> Section:

@@ -19,14 +19,14 @@ from benchmarks.turns import take_turns
 WARM = 0.3  # seconds
 
 TEXT = """\
-`GET /api/v1/personalities/elara/` over {connections} connections that are kept, from {source} on the same machine.
-Companion checks an API key at each request; *DRF view* is its Django application without the fast reader in front. The
-peers let everybody in, which favours them: FastAPI gets the configuration from Redis and answers it as JSON, as the
-original does; DRF reads the row, over a pool of as many connections as Companion's, and serializes it. It stands once
-under Django's own ASGI handler, as people run it and as the bar has it, and once under Companion's, so that what the
-handler gains and what the near copy gains can be told apart. *hello* is a bare ASGI application that answers as many
-bytes, with its type and length for headers, or with the very header lines that Companion answers. Bars are judged on
-{served}, which `dev.py run` serves through."""
+`GET /api/v1/personalities/elara/` over {connections} persistent connections, from {source} on the same machine.
+Companion checks an API key with each request; *DRF view* is its Django application without the fast reader in
+front. The peers let everybody in, which favours them. FastAPI gets the configuration from Redis and answers it as
+JSON, as the original does. DRF reads the row, over a pool of as many connections as Companion's, and serializes it:
+once under Django's own ASGI handler, as people run it and as the bar has it, and once under Companion's, so that
+the gains of the handler and of the copy in memory can be told apart. *hello* is a bare ASGI application that
+answers with as many bytes, either with their type and length as headers or with exactly the headers of Companion.
+Bars are judged on {served}, through which `dev.py run` serves."""
 
 
 def measure(ground: Ground, effort: Effort) -> Section:

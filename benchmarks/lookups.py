@@ -38,11 +38,12 @@ WAYS = {"id": "GET", "config": "GET + json.loads"}
 Samples = dict[tuple[str, str], list[float]]  # microseconds a call in each round, by label and way
 
 TEXT = """\
-One thread, one name that was asked for before. *id* is the personality's id, *config* her whole configuration: of the
-ORM and what caches its queries the row, of which no configuration is built; of waffle, whose flags hold none, nothing.
-The ratio is to redis-py with hiredis over TCP, `GET` of the service's own key, for config with `json.loads`; it is
-taken inside each round. *times* is how often Companion's near hit fits into it. LocMemCache is true only in the process
-that writes. From Redis the service reads `:config`, for either question, and checks it."""
+One thread looks up one name that it has asked for before. *id* is the personality's id, *config* its whole
+configuration. The ORM, and what caches its queries, return the row instead, without building a configuration;
+waffle has none, as its flags hold none. The ratio is to redis-py with hiredis over TCP, a `GET` of the service's
+own key, with `json.loads` for config; it is taken within each round. *times* says how often Companion's hit in
+memory fits into it. LocMemCache is up to date only in the process that writes. From Redis the service reads and
+checks `:config`, for either question."""
 
 
 def measure(ground: Ground, effort: Effort) -> Section:

@@ -15,10 +15,10 @@ RATE = 500  # lookups a second, of each of two processes
 OTHER = ""  # see contenders/reader.py
 
 TEXT = """\
-Two processes look up eight names, {rate} times a second each, and a third edits one of them every second. Counted is
-every statement of the readers: those that look a personality up, by name; others over Django's connection; and how
-often a process read the change log, which it does at every change and every 0.75 s. That is what it costs to be true,
-and it does not depend on the number of reads."""
+Two processes look up eight names, {rate} times a second each, while a third edits one of them every second. Every
+statement of the readers is counted: those that look a personality up, by name; others over Django's connection; and
+how often a process read the change log, which it does at every change and every 0.75 s. That is the price of being
+up to date, and it does not depend on the number of reads."""
 
 
 def measure(ground: Ground, effort: Effort) -> Section:

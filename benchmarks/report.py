@@ -19,9 +19,10 @@ HEAD = ("goal", "bar", "measured", "met")
 INTRODUCTION = """\
 # Benchmarks
 
-`python3 dev.py bench` writes this page, on PostgreSQL and Redis of its own. Each contender is a process of its own, and
-all take turns, so that what else the machine does meets all alike. Ratios are taken inside each round; a figure is the
-median of the rounds, with the quartiles in parentheses. Absolute times belong to the machine, ratios travel better.
+`python3 dev.py bench` writes this page, on a PostgreSQL and a Redis of its own. Each contender is a process of its own,
+and all take turns, so that whatever else the machine does affects all alike. Ratios are taken within each round; a
+figure is the median of the rounds, with the quartiles in parentheses. Absolute times belong to the machine; ratios
+travel better.
 """
 
 Sections = Mapping[str, Section]

@@ -11,11 +11,11 @@ from benchmarks.turns import contenders, take_turns
 WAYS = {"save": "save() with triggers", "bulk": "bulk_create() of {rows:,}"}
 
 TEXT = """\
-A save of the service and all that belongs to it (the version is counted and read back, triggers note the change, the
-process reads the log, the copies in Redis are dropped), and a bulk write. *plain* is the same with a plain Django model
-on a twin of the table: the same columns, indexes and constraints, no triggers, signals or copies. Both go over one
-connection, and so are equally durable: PostgreSQL runs without fsync, which makes commits cheap and the ratio larger
-than on a disk. There is no history of edits yet; its cost is not in these figures."""
+A save of the service with everything that belongs to it (the version is counted and read back, triggers write the
+history and note the change, the process reads the log, the copies in Redis are dropped), and a bulk write. *plain*
+is the same with a plain Django model on a twin of the table: the same columns, indexes and constraints, but no
+triggers, signals or copies. Both go over one connection, and so are equally durable: PostgreSQL runs without fsync,
+which makes commits cheap and the ratio larger than on a disk."""
 
 
 def measure(ground: Ground, effort: Effort) -> Section:
