@@ -1,11 +1,28 @@
+"""API keys, and Django's user watched for changes."""
+
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import models
 from django.utils import timezone
 
-from accounts.managers import ApiKeyManager
-from accounts.verification import USER_COLUMNS
+from accounts import keys, verification
 from coherence.triggers import note_changes
+
+
+class ApiKeyManager(models.Manager["ApiKey"]):
+    """`ApiKey.objects`."""
+
+    def issue(self, user: User, name: str = "") -> tuple["ApiKey", str]:
+        """Make a key for `user`; returns it and its text, which cannot be had again."""
+        text = keys.generate()
+        key = self.create(user=user, name=name, prefix=keys.prefix(text) or "", digest=keys.digest(text.encode()).hex())
+        return key, text
+
+    def verify(self, text: str) -> User | None:
+        """The active user whose unrevoked key `text` is, else None. Known keys cost no query."""
+        prefix = keys.prefix(text)
+        key = verification.keys.get(prefix).value if prefix else None
+        return verification.user(key.user_id) if key is not None and key.fits(text.encode()) else None
 
 
 class ApiKey(models.Model):
@@ -29,14 +46,14 @@ class ApiKey(models.Model):
         return f"cpk_{self.prefix}_…"
 
     def revoke(self) -> None:
-        """Refuse this key from now on. The first revocation's time stays."""
+        """Refuse this key from now on. The time of the first revocation stays."""
         self.revoked_at = self.revoked_at or timezone.now()
         self.save(update_fields=["revoked_at"])
 
 
 class WatchedUser(User):
-    """Django's user. It stands here because its changes are noted, of what `copies` keeps: a login changes nothing."""
+    """Django's user, with triggers that note changes of the cached columns. A login changes none of them."""
 
     class Meta:
         proxy = True
-        triggers = note_changes("'user:' || {row}.id", *USER_COLUMNS)
+        triggers = note_changes("'user:' || {row}.id", *verification.USER_COLUMNS)

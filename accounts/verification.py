@@ -5,22 +5,25 @@ Only in this process's memory: verdicts do not belong in a cache that others can
 
 import hmac
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple, Protocol
 
 from django.conf import settings
-from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
 from django.db import DEFAULT_DB_ALIAS
 
 from accounts.keys import PREFIX, digest
 from coherence.cache import CoherentCache
 from coherence.log import NumberedQuery
 
-if TYPE_CHECKING:
-    from django.contrib.auth.models import User
-
-    from accounts.models import ApiKey
-
 USER_COLUMNS = ("id", "is_superuser", "username", "is_staff", "is_active")  # in the order of the model, for from_db
+
+
+class KeyRow(Protocol):
+    """What is read of an ApiKey."""
+
+    prefix: str
+    user_id: int
+    digest: str
 
 
 class Key(NamedTuple):
@@ -34,10 +37,10 @@ class Key(NamedTuple):
         return hmac.compare_digest(self.digest, digest(text))
 
 
-_key_query: "NumberedQuery[ApiKey]" = NumberedQuery(
+_key_query: NumberedQuery[KeyRow] = NumberedQuery(
     "accounts.ApiKey", "prefix = ANY(%(prefixes)s) AND revoked_at IS NULL", ("id", "prefix", "user_id", "digest")
 )
-_user_query: "NumberedQuery[User]" = NumberedQuery("auth.User", "id = ANY(%(ids)s) AND is_active", USER_COLUMNS)
+_user_query: NumberedQuery[User] = NumberedQuery("auth.User", "id = ANY(%(ids)s) AND is_active", USER_COLUMNS)
 
 
 def _load_keys(prefixes: Collection[str]) -> tuple[int | None, dict[str, Key]]:
@@ -45,7 +48,7 @@ def _load_keys(prefixes: Collection[str]) -> tuple[int | None, dict[str, Key]]:
     return number, {key.prefix: Key(key.user_id, bytes.fromhex(key.digest)) for key in found}
 
 
-def _load_users(ids: Collection[int]) -> tuple[int | None, dict[int, tuple[Any, ...]]]:
+def _load_users(ids: Collection[int]) -> tuple[int | None, dict[int, tuple[object, ...]]]:
     number, found = _user_query(ids=list(ids))
     return number, {user.pk: tuple(getattr(user, column) for column in USER_COLUMNS) for user in found}
 
@@ -71,7 +74,7 @@ def verified_from_memory(text: bytes) -> int | None:
     return key.value.user_id
 
 
-def user(id: int) -> Any:
+def user(id: int) -> User | None:
     """The active user as a new instance, or None. Columns that are not cached are read when asked for."""
     columns = users.get(id).value
-    return get_user_model().from_db(DEFAULT_DB_ALIAS, USER_COLUMNS, columns) if columns else None
+    return User.from_db(DEFAULT_DB_ALIAS, USER_COLUMNS, columns) if columns else None

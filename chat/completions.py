@@ -21,8 +21,7 @@ from personalities.config import PersonalityConfig
 from personalities.language_models import offered
 from personalities.prompt import Wishes, assemble
 from preferences.cache import preferences
-from preferences.managers import NO_WISHES
-from preferences.models import Preferences
+from preferences.models import NO_WISHES, Preferences
 
 logger = logging.getLogger(__name__)
 

@@ -3,12 +3,12 @@
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.db import DEFAULT_DB_ALIAS, connection
 
 from coherence import log
-from coherence.log import Line
+from coherence.log import Cursor, Line
 from coherence.models import EVERYTHING
 from coherence.transactions import after_commit, in_transaction
 from resilience.clock import clock
@@ -107,12 +107,12 @@ class ChangeFeed:
         with connection.cursor() as cursor:
             self.poll(cursor)
 
-    def poll(self, cursor: Any) -> None:
+    def poll(self, cursor: Cursor) -> None:
         """Read the change log above our number and take it in, again whenever another thread overtook the answer."""
         while not self._poll(cursor):
             pass
 
-    def _poll(self, cursor: Any) -> bool:
+    def _poll(self, cursor: Cursor) -> bool:
         asked, known = self.clock(), self.number
         lines = log.since(cursor, known)
         if known and not _is_anchored(lines, known):  # an older backup? Copies from the lost future may exist

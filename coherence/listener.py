@@ -89,7 +89,7 @@ class Listener:
                 list(connection.notifies(timeout=POLL_SECONDS, stop_after=1))
                 self._ask(cursor)
 
-    def _prune_now_and_then(self, cursor: Any) -> None:
+    def _prune_now_and_then(self, cursor: log.Cursor) -> None:
         if time.monotonic() < self._prune_at:
             return
         self._prune_at = (
@@ -98,7 +98,7 @@ class Listener:
         with answer_within(ANSWER_SECONDS):
             log.prune(cursor)
 
-    def _ask(self, cursor: Any) -> None:
+    def _ask(self, cursor: log.Cursor) -> None:
         with answer_within(ANSWER_SECONDS):
             self.feed.poll(cursor)
         if self._is_lost:

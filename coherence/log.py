@@ -2,14 +2,14 @@
 
 from collections.abc import Collection, Iterable
 from functools import cached_property
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from django.apps import apps
-from django.db import DEFAULT_DB_ALIAS, connection, models
+from django.db import DEFAULT_DB_ALIAS, connection
 
 from coherence.models import EVERYTHING
 
-M = TypeVar("M", bound=models.Model)
+M = TypeVar("M")
 
 CHANNEL = "coherence"
 LIMIT = 10_000  # changes that are read at once and remembered; older ones raise the floor
@@ -34,6 +34,16 @@ DELETE FROM coherence_change WHERE ctid = ANY(ARRAY(
 """  # noqa: S608
 
 
+class Cursor(Protocol):
+    """A cursor of psycopg's or Django's."""
+
+    def execute(self, statement: Any, parameters: Any, /) -> object:
+        """Run an SQL statement."""
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        """The rows of its result."""
+
+
 class Line(NamedTuple):
     """A change: the number of its commit and the key of its row."""
 
@@ -41,7 +51,7 @@ class Line(NamedTuple):
     key: str
 
 
-def since(cursor: Any, known: int) -> list[Line]:
+def since(cursor: Cursor, known: int) -> list[Line]:
     """The changes above `known`, newest first; then the one of `known` itself, with an empty key, if it exists."""
     cursor.execute(SINCE, {"known": known})
     return [Line(*row) for row in cursor.fetchall()]
@@ -69,9 +79,9 @@ class NumberedQuery(Generic[M]):
         return number, [self._model.from_db(DEFAULT_DB_ALIAS, self._names, row[1:]) for row in rows]
 
     @cached_property
-    def _model(self) -> type[M]:
-        model: type[Any] = apps.get_model(self.label)
-        return model
+    def _model(self) -> Any:
+        """A model class whose instances are M."""
+        return apps.get_model(self.label)
 
     @cached_property
     def _names(self) -> list[str]:
@@ -93,11 +103,11 @@ def note(keys: Iterable[str] = (EVERYTHING,)) -> None:
         cursor.execute(NOTE, [list(keys)])
 
 
-def note_everything(cursor: Any) -> None:
+def note_everything(cursor: Cursor) -> None:
     """Note a change of everything over `cursor`."""
     cursor.execute(NOTE, [[EVERYTHING]])
 
 
-def prune(cursor: Any) -> None:
+def prune(cursor: Cursor) -> None:
     """Delete some of the changes that are older than RETENTION_DAYS."""
-    cursor.execute(PRUNE)
+    cursor.execute(PRUNE, None)

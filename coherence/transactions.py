@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable
-from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -23,7 +22,7 @@ this_thread = ThisThread()
 
 
 @receiver(connection_created, dispatch_uid="coherence")
-def _remember(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
+def _remember(connection: BaseDatabaseWrapper, **kwargs: object) -> None:
     if connection.alias == DEFAULT_DB_ALIAS:
         this_thread.connection = connection
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Protocol
 
 from django.conf import settings
 
@@ -14,9 +14,6 @@ from coherence.log import NumberedQuery
 from coherence.redis_copies import RedisCopies
 from personalities.config import PersonalityConfig
 from personalities.names import InvalidName, canonical
-
-if TYPE_CHECKING:
-    from personalities.models import Personality
 
 Key = tuple[int | None, str]  # the owner's id, None for a global personality; the canonical name
 TRIGGER_KEY = "'personality:' || coalesce({row}.owner_id::text, 'global') || ':' || {row}.personality_name"
@@ -62,7 +59,20 @@ class PersonalityCodec(Codec[Key, PersonalityConfig]):
         return copy if copy and values.get(f"{self.log_key(key)}:id") == str(copy[1].id) else None
 
 
-_query: "NumberedQuery[Personality]" = NumberedQuery(
+class Row(Protocol):
+    """What is read of a Personality."""
+
+    stored_key: Key | None
+
+    @property
+    def key(self) -> Key:
+        """Whose it is, and its name."""
+
+    def to_config(self) -> PersonalityConfig:
+        """The configuration of the row."""
+
+
+_query: NumberedQuery[Row] = NumberedQuery(
     "personalities.Personality",
     "is_active AND personality_name = ANY(%(names)s) AND (owner_id IS NULL OR owner_id = ANY(%(owners)s))",
 )
@@ -130,7 +140,7 @@ def _find_pair(name: str, owner: int | None) -> Pair | None:
     return own, served
 
 
-def changed_keys(row: Any) -> set[Key]:
+def changed_keys(row: Row) -> set[Key]:
     """The keys that a save or deletion of a Personality outdates: after a rename, the old one too."""
     keys = {row.key, row.stored_key or row.key}
     row.stored_key = row.key

@@ -1,7 +1,7 @@
 """The cache of users' wishes: their form in Redis and where copies come from."""
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from django.conf import settings
 
@@ -11,12 +11,19 @@ from coherence.log import NumberedQuery
 from coherence.redis_copies import RedisCopies
 from personalities.prompt import Wishes
 
-if TYPE_CHECKING:
-    from preferences.models import Preferences
-
 TRIGGER_KEY = "'prefs:' || {row}.user_id"
 
-_query: "NumberedQuery[Preferences]" = NumberedQuery("preferences.Preferences", "user_id = ANY(%(users)s)")
+
+class Row(Protocol):
+    """What is read of a Preferences row."""
+
+    user_id: int
+
+    def to_wishes(self) -> Wishes:
+        """The wishes of the row."""
+
+
+_query: NumberedQuery[Row] = NumberedQuery("preferences.Preferences", "user_id = ANY(%(users)s)")
 
 
 def load(users: Collection[int]) -> tuple[int | None, dict[int, Wishes]]:

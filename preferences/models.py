@@ -1,13 +1,18 @@
+"""`Preferences`: how a user wants to be talked to, by any personality."""
+
+from typing import Any
+
+import msgspec
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from coherence.cache import Answer
 from coherence.triggers import note_changes
 from personalities.config import PREFERENCES
 from personalities.prompt import Wishes
 from personalities.prompt.wishes import CHOICES, MAX_NAME, MAX_TAG, TAG
-from preferences.cache import TRIGGER_KEY
-from preferences.managers import PreferencesManager
+from preferences.cache import TRIGGER_KEY, preferences
 
 # As PostgreSQL reads it. A name that goes on below would read as more of the prompt.
 ONE_LINE = r"^[^\x01-\x1f\x7f-\x9f\u2028\u2029]*$"
@@ -21,6 +26,38 @@ def _known(name: str) -> models.CheckConstraint:
     return models.CheckConstraint(
         name=f"preferences_{name}_known", condition=Q(**{f"{name}__in": ["", *CHOICES[name]]})
     )
+
+
+NO_WISHES = Wishes()
+
+
+class PreferencesManager(models.Manager["Preferences"]):
+    """`Preferences.objects`. A user without a row has no wishes. `user` is a user or a user's id.
+
+    Inside a transaction no copy is read and none kept: the writer sees its own row.
+    """
+
+    def wishes_of(self, user: Any) -> Wishes:
+        """The wishes of `user`, as `personalities.prompt.assemble` takes them."""
+        return self.lookup(user).value or NO_WISHES
+
+    def lookup(self, user: Any) -> Answer[Wishes]:
+        """As `wishes_of`, with the source. Raises django.db.OperationalError when PostgreSQL is needed and away."""
+        answer = preferences.get(_id_of(user))
+        return answer._replace(value=answer.value or NO_WISHES)
+
+    def replace(self, user: Any, wishes: Wishes) -> None:
+        """Make `wishes` those of `user`. Writes nothing when nothing changes; a user without a wish has no row."""
+        row: Preferences = self.filter(pk=_id_of(user)).first() or self.model(pk=_id_of(user))
+        if wishes == row.to_wishes():
+            return
+        for name, value in msgspec.structs.asdict(wishes).items():
+            setattr(row, name, value or "")
+        row.delete() if wishes == NO_WISHES else row.save()
+
+
+def _id_of(user: Any) -> int:
+    return user if isinstance(user, int) else int(user.pk)
 
 
 class Preferences(models.Model):

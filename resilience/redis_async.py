@@ -59,7 +59,7 @@ class LoopPool:
         self._slots = asyncio.Semaphore(min(CONNECTIONS, self._kept.max_connections))
         self._pool, self._outages = pool, pool.breaker.opened
 
-    async def execute(self, *command: Any) -> Any:
+    async def execute(self, *command: str | bytes | int | float) -> Any:
         """Return the reply to `command`. Raises RedisError: a refusal, a timeout, or BreakerOpen at once."""
         async with self._slots:
             connection = await self._connected()
@@ -89,7 +89,7 @@ class LoopPool:
             await self._kept.disconnect(inuse_connections=False)
             self._outages = outages
 
-    async def _reply(self, connection: AbstractConnection, command: tuple[Any, ...]) -> Any:
+    async def _reply(self, connection: AbstractConnection, command: tuple[object, ...]) -> Any:
         breaker = self._pool.breaker
         try:
             async with LoopTimeout(self._seconds):
@@ -107,7 +107,7 @@ class LoopPool:
             await self._kept.aclose()
 
 
-async def _send(connection: AbstractConnection, command: tuple[Any, ...]) -> None:
+async def _send(connection: AbstractConnection, command: tuple[object, ...]) -> None:
     try:
         await connection.send_command(*command)
     except RuntimeError as error:  # uvloop raises it when the peer has reset the connection

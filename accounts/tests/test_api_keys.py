@@ -42,6 +42,8 @@ def test_key__unknown__is_asked_for_once(text: str, django_assert_num_queries: A
 def test_verify__its_users__share_nothing_and_lack_nothing(user: User) -> None:
     _, text = ApiKey.objects.issue(user)
     one, other = ApiKey.objects.verify(text), ApiKey.objects.verify(text)
+    assert one
+    assert other
     one.username = "changed"
     assert other.username == "ursula"
     assert other == user
@@ -51,10 +53,13 @@ def test_verify__its_users__share_nothing_and_lack_nothing(user: User) -> None:
 @committing
 def test_key__user_renamed_or_made_staff__known_at_once(user: User) -> None:
     _, text = ApiKey.objects.issue(user)
-    assert not ApiKey.objects.verify(text).is_staff
+    verified = ApiKey.objects.verify(text)
+    assert verified
+    assert not verified.is_staff
     user.is_staff, user.username = True, "ulla"
     user.save()
     verified = ApiKey.objects.verify(text)
+    assert verified
     assert (verified.is_staff, verified.username) == (True, "ulla")
 
 

@@ -16,8 +16,7 @@ from personalities.api.prompt_serializers import PromptSerializer
 from personalities.models import Personality
 from personalities.prompt import Wishes, assemble
 from preferences.api.serializers import PreferencesSerializer
-from preferences.managers import NO_WISHES
-from preferences.models import Preferences
+from preferences.models import NO_WISHES, Preferences
 from rest.conditional import (
     IF_MATCH,
     IF_NONE_MATCH,

@@ -14,8 +14,7 @@ from rest_framework.test import APIClient
 from coherence.feed import IN_TOUCH_SECONDS
 from personalities.prompt import Wishes
 from preferences.cache import codec, preferences
-from preferences.managers import NO_WISHES
-from preferences.models import Preferences
+from preferences.models import NO_WISHES, Preferences
 from preferences.tests.conftest import URL
 from tooling.processes import SupervisedServer
 
