@@ -15,6 +15,7 @@ from rest_framework.test import APIClient
 from coherence.cache import CoherentCache
 from coherence.feed import feed
 from coherence.listener import listener
+from companion.environment import OPTIONAL_APPS
 from resilience.clock import clock
 from tests.distribution import distribute
 from tests.fast_database import drop_template, empty_tables_quickly, use_template
@@ -23,6 +24,7 @@ from tooling.redis import start as start_redis
 
 RUN = os.environ.setdefault("COMPANION_TEST_RUN", secrets.token_hex(4))  # xdist's workers inherit it
 TEMPLATE = f"test_companion_{RUN}_template"
+collect_ignore = [app for app in OPTIONAL_APPS if app not in settings.COMPANION_APPS]
 
 
 def pytest_configure() -> None:
@@ -39,6 +41,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Spread tests over processes, if there are several."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         distribute(items)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test marked with apps that COMPANION_APPS leaves out: they are part of what it tests."""
+    needed = {app for marker in item.iter_markers("apps") for app in marker.args}
+    if left_out := needed - {*settings.COMPANION_APPS}:
+        pytest.skip(f"COMPANION_APPS leaves out {', '.join(sorted(left_out))}")
 
 
 def pytest_unconfigure() -> None:

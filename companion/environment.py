@@ -16,7 +16,20 @@ from personalities.config import LENGTHS, MODEL_PATTERN
 REDIS_SCHEMES = {"redis", "rediss", "unix"}
 REDIS_RULE = "not an address of Redis. In a password # / ? and @ are written %23 %2F %3F and %40."
 LLM_RULE = "https://HOST/PATH, or http:// and 127.0.0.1, [::1] or localhost; no user, no query, no fragment"
+OPTIONAL_APPS = {"preferences": (), "conversations": (), "chat": ("preferences", "conversations")}  # by what each needs
 IPV4_IN_IPV6 = [ip_network(text) for text in ("::ffff:0:0/96", "::/96", "64:ff9b::/96")]
+
+
+def checked_apps(names: list[str]) -> list[str]:
+    """COMPANION_APPS, each app once and below what needs it. Refuses unknown names and apps without what they need."""
+    apps = {name.strip() for name in names if name.strip()}
+    if unknown := apps - OPTIONAL_APPS.keys():
+        known = ", ".join(OPTIONAL_APPS)
+        raise ImproperlyConfigured(f"COMPANION_APPS: unknown: {', '.join(sorted(unknown))}; known: {known}")
+    for app in apps:
+        if missing := [need for need in OPTIONAL_APPS[app] if need not in apps]:
+            raise ImproperlyConfigured(f"COMPANION_APPS: {app} requires {' and '.join(missing)}")
+    return [app for app in OPTIONAL_APPS if app in apps]
 
 
 def split_redis_url(url: str) -> tuple[str, str | None, str | None]:

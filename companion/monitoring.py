@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 from coherence import redis_copies
 from coherence.feed import feed
 from coherence.listener import listener
-from companion import __version__
+from companion import __version__, optional_apps
 from resilience.database import answer_within
 
 PROBE_SECONDS = 2  # how long /readyz waits for PostgreSQL
@@ -73,13 +73,11 @@ class MetricsView(APIView):
         # Imported here: prometheus-client makes every start 50 ms slower, and most processes are never scraped.
         from prometheus_client import CONTENT_TYPE_LATEST, Info, generate_latest
 
-        from chat.metrics import ChatCollector
         from coherence.metrics import registry
-        from conversations.metrics import ConversationsCollector
 
         metrics = registry()
-        metrics.register(ChatCollector())
-        metrics.register(ConversationsCollector())
+        for collector in optional_apps.collectors():
+            metrics.register(collector)
         Info("companion_build", "The release that answers.", registry=metrics).info({"version": __version__})
         return HttpResponse(generate_latest(metrics), content_type=CONTENT_TYPE_LATEST)
 

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
 from companion.monitoring import status
+from companion.optional_apps import is_installed
 from resilience.database import outage
 from rest.problems import RETRY_AFTER, problem_body
 
@@ -17,7 +18,7 @@ Errors = dict[str, list[str]]
 
 def home(request: HttpRequest) -> HttpResponse:
     """Where to go from here, and how the service is doing."""
-    return render(request, "home.html", {"status": status()})
+    return render(request, "home.html", {"status": status(), "has_chat": is_installed("chat")})
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

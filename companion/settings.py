@@ -14,7 +14,7 @@ from django.templatetags.static import static
 from environs import Env, validate
 
 from companion import __version__
-from companion.environment import checked_llm_models, checked_llm_url, split_redis_url
+from companion.environment import OPTIONAL_APPS, checked_apps, checked_llm_models, checked_llm_url, split_redis_url
 from rate_limits.gcra import parse_rate
 from resilience.database import DeadlineConnection
 
@@ -27,6 +27,7 @@ ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", [])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
 
 # ── Applications ──────────────────────────────────────────────────────────────────────────────────────────────────────
+COMPANION_APPS = checked_apps(env.list("COMPANION_APPS", [*OPTIONAL_APPS]))  # what stands above personalities
 INSTALLED_APPS = [
     "unfold",
     "django.contrib.admin",
@@ -45,9 +46,7 @@ INSTALLED_APPS = [
     "coherence",
     "accounts",
     "personalities",
-    "preferences",
-    "conversations",
-    "chat",
+    *COMPANION_APPS,
 ]
 MIDDLEWARE = [  # static files do not come through here: see handler.py
     "companion.middleware.DatabaseDeadlineMiddleware",  # first: the others ask too
@@ -184,7 +183,7 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "rest.openapi.forbid_unknown_fields",
         "rest.openapi.document_problems",
-        "chat.openapi.add",
+        *(["chat.openapi.add"] if "chat" in COMPANION_APPS else []),
     ],
 }
 AUTH_PASSWORD_VALIDATORS = [

@@ -1,11 +1,14 @@
+"""Every route of the service. Chat's API is beside Django: see asgi.py."""
+
 from django.contrib import admin
 from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from accounts.login import SignIn
-from chat.page import playground
-from companion import monitoring, pages
+from companion import monitoring, optional_apps, pages
+
+AFTER_LOGIN = "playground" if optional_apps.is_installed("chat") else "home"
 
 urlpatterns = [
     path("", pages.home, name="home"),
@@ -13,14 +16,12 @@ urlpatterns = [
     path("readyz", monitoring.readyz, name="readyz"),
     path("metrics", monitoring.MetricsView.as_view(), name="metrics"),
     path("admin/", admin.site.urls),
-    path("accounts/login/", SignIn.as_view(next_page="playground"), name="login"),
+    path("accounts/login/", SignIn.as_view(next_page=AFTER_LOGIN), name="login"),
     path("accounts/logout/", LogoutView.as_view(next_page="login"), name="logout"),
-    path("chat/", playground, name="playground"),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("api/v1/", include("personalities.api.urls")),
-    path("api/v1/", include("preferences.api.urls")),
-    path("api/v1/", include("conversations.api.urls")),
+    *optional_apps.routes(),
 ]
 handler400 = "companion.pages.bad_request"
 handler403 = "companion.pages.forbidden"

@@ -1,7 +1,8 @@
 """dev.py test: the whole suite against throw-away servers.
 
 --browser runs the tests that need Chromium instead, --screenshots those of them that draw docs/screenshots, --contract
-those of the OpenAPI schema, and --faults the long form of those that break servers.
+those of the OpenAPI schema, and --faults the long form of those that break servers. --apps=NAMES sets COMPANION_APPS:
+`dev.py test --apps= personalities coherence` tests the store of personalities alone.
 """
 
 import os
@@ -39,7 +40,8 @@ PARTS = {
 def test(arguments: list[str]) -> int:
     """Run pytest with `arguments`, or the whole suite; return its exit code."""
     env = environment.read()
-    arguments = arguments or WHOLE
+    apps = [word.removeprefix("--apps=") for word in arguments if word.startswith("--apps=")]
+    arguments = [word for word in arguments if not word.startswith("--apps=")] or WHOLE
     parts = [PARTS[word] for word in arguments if word in PARTS]
     arguments = [*(path for part in parts for path in part.paths), *(word for word in arguments if word not in PARTS)]
     # Some tests start and stop servers of their own, so binaries are needed even where both URLs are given.
@@ -47,7 +49,7 @@ def test(arguments: list[str]) -> int:
     extra = [name for part in parts for name in part.requirements]
     python = servers.ensure_python(env, "requirements.txt", "requirements/test.txt", *wheels, *extra)
     with servers.throw_away(env) as urls:
-        env = environment.for_tests(env) | urls
+        env = environment.for_tests(env) | urls | ({"COMPANION_APPS": apps[-1]} if apps else {})
         for part in parts:
             env |= part.environment
         return foreground([python, "-m", "pytest", *arguments], env)

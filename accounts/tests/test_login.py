@@ -4,11 +4,14 @@ import re
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
 
 pytestmark = pytest.mark.django_db
 LOGIN, LOGOUT = "/accounts/login/", "/accounts/logout/"
+AFTER_LOGIN = "/chat/" if "chat" in settings.COMPANION_APPS else "/"
+API = "/api/v1/archetypes/"
 
 
 @pytest.fixture(autouse=True)
@@ -37,9 +40,9 @@ def client(ursula: User) -> Client:
     return client
 
 
-def test_login__somebody_who_is_not_staff__comes_to_the_playground() -> None:
+def test_login__somebody_who_is_not_staff__comes_to_the_playground_or_the_home_page() -> None:
     answer = attempt()
-    assert (answer.status_code, answer["Location"]) == (302, "/chat/")
+    assert (answer.status_code, answer["Location"]) == (302, AFTER_LOGIN)
     assert answer.cookies["sessionid"].value
 
 
@@ -52,9 +55,9 @@ def test_login__next__goes_there() -> None:
     ["https://example.org/", "//example.org", "/\\example.org", "javascript:alert(1)", "http://[", "\x00", LOGIN],
 )
 def test_login__next_elsewhere_or_itself__goes_to_the_playground(client: Client, elsewhere: str) -> None:
-    assert client.get(LOGIN, {"next": elsewhere})["Location"] == "/chat/"
+    assert client.get(LOGIN, {"next": elsewhere})["Location"] == AFTER_LOGIN
     login = {"username": "ursula", "password": "right", "next": elsewhere}
-    assert Client().post(LOGIN, login)["Location"] == "/chat/"
+    assert Client().post(LOGIN, login)["Location"] == AFTER_LOGIN
 
 
 @pytest.mark.parametrize("change", [{"password": "wrong"}, {"name": "nobody"}])
@@ -114,8 +117,15 @@ def test_login__without_token__403() -> None:
 
 
 def test_logout__post__signed_out_and_before_the_login(client: Client) -> None:
-    assert client.get("/chat/").status_code == 200
+    assert client.get(API).status_code == 200
     assert client.post(LOGOUT)["Location"] == LOGIN
+    assert client.get(API).status_code == 401
+
+
+@pytest.mark.apps("chat")
+def test_logout__then_the_playground__before_the_login(client: Client) -> None:
+    assert client.get("/chat/").status_code == 200
+    client.post(LOGOUT)
     assert client.get("/chat/")["Location"] == f"{LOGIN}?next=/chat/"
 
 
@@ -123,7 +133,7 @@ def test_logout__get_or_without_token__refused_and_still_signed_in(ursula: User)
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(ursula)
     assert (strict.get(LOGOUT).status_code, strict.post(LOGOUT).status_code) == (405, 403)
-    assert strict.get("/chat/").status_code == 200
+    assert strict.get(API).status_code == 200
 
 
 def test_admin_login__without_next__comes_to_the_admin(staff: User) -> None:

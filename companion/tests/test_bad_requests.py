@@ -53,6 +53,7 @@ def test_body__more_than_64_kib_for_the_api__413_unread(
     assert json.loads(said.body)["detail"] == "At most 65536 bytes are read."
 
 
+@pytest.mark.apps("conversations")
 @pytest.mark.parametrize(("length", "status"), [(b"1048576", 404), (b"1048577", 413)])
 def test_body__of_a_message__up_to_1_mib(
     application: HotReader, ask: Asking, key: str, length: bytes, status: int

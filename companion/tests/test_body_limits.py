@@ -15,7 +15,7 @@ JSON, MESSAGE, FORM = 64 * 1024, 1024 * 1024, 2_621_440
     [
         ("/api/v1/personalities/elara/", JSON),
         ("/metrics", JSON),
-        (MESSAGES, MESSAGE),
+        pytest.param(MESSAGES, MESSAGE, marks=pytest.mark.apps("conversations")),
         ("/api/v1/personalities/messages/", JSON),  # ends alike
         (f"/api/v1/nothing{MESSAGES}", JSON),
         ("/admin/personalities/personality/1/change/", FORM),

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
@@ -12,13 +12,15 @@ from django.db import connection
 from django.test import Client
 from rest_framework.test import APIClient
 
-from conversations import pinning
-from conversations.models import Conversation, Message
 from personalities.models import Personality
 from tests.database import sql
 from tests.waiting import wait_until
 
+if TYPE_CHECKING:
+    from conversations.models import Conversation
+
 pytestmark = pytest.mark.django_db(transaction=True)
+whole = pytest.mark.apps("preferences", "conversations")
 MAX_SECONDS = 4.0  # well below those for which the locks would be waited for
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
@@ -40,13 +42,15 @@ def lock() -> Iterator[Callable[[str], Any]]:
 
 
 @pytest.fixture
-def conversation(staff: User) -> Conversation:
+def conversation(staff: User) -> "Conversation":
+    from conversations import pinning
+
     personality = Personality.objects.create(personality_name="elara")
     return pinning.start(staff, personality.to_config())
 
 
 @pytest.fixture
-def api(staff: User, client_of: Callable[[User], APIClient], conversation: Conversation) -> APIClient:
+def api(staff: User, client_of: Callable[[User], APIClient], conversation: "Conversation") -> APIClient:
     """Of the conversation's owner, who may also edit what is global."""
     return client_of(staff)
 
@@ -61,6 +65,7 @@ def assert_unavailable(response: Any) -> None:
 TABLES = "conversations_conversation, conversations_message, personalities_personality, personalities_version"
 
 
+@whole
 @pytest.mark.parametrize(
     ("verb", "path", "body"),
     [
@@ -76,15 +81,18 @@ TABLES = "conversations_conversation, conversations_message, personalities_perso
     ],
 )
 def test_api__tables_locked__503_in_time(
-    api: APIClient, conversation: Conversation, lock: Callable[[str], Any], verb: str, path: str, body: Any
+    api: APIClient, conversation: "Conversation", lock: Callable[[str], Any], verb: str, path: str, body: Any
 ) -> None:
     lock(f"BEGIN; LOCK {TABLES}, preferences_preferences")
     assert_unavailable(getattr(api, verb)(f"/api/v1/{path}".replace("ID", str(conversation.pk)), body))
 
 
+@whole
 def test_api__row_locked__503_then_nothing_of_it_is_kept_and_the_next_is(
-    api: APIClient, conversation: Conversation, lock: Callable[[str], Any]
+    api: APIClient, conversation: "Conversation", lock: Callable[[str], Any]
 ) -> None:
+    from conversations.models import Message
+
     messages = f"/api/v1/conversations/{conversation.pk}/messages/"
     lock("BEGIN; SELECT FROM conversations_conversation FOR UPDATE")
     assert_unavailable(api.post(messages, {"content": "Lost."}))
@@ -94,8 +102,9 @@ def test_api__row_locked__503_then_nothing_of_it_is_kept_and_the_next_is(
     assert list(Message.objects.values_list("content", flat=True)) == ["Kept."]
 
 
+@whole
 def test_api__row_locked_and_tried_again__nobody_is_left_waiting_in_the_server(
-    api: APIClient, conversation: Conversation, lock: Callable[[str], Any]
+    api: APIClient, conversation: "Conversation", lock: Callable[[str], Any]
 ) -> None:
     """They would be as many as tries, and soon all that it lets in."""
     lock("BEGIN; SELECT FROM conversations_conversation FOR UPDATE")
@@ -107,7 +116,7 @@ def test_session__tables_locked__503_in_time(lock: Callable[[str], Any], staff: 
     client = APIClient()
     client.force_login(staff)
     lock("BEGIN; LOCK django_session")
-    assert_unavailable(client.get("/api/v1/conversations/"))
+    assert_unavailable(client.get("/api/v1/personalities/"))
 
 
 @pytest.mark.parametrize("table", ["personalities_personality", "django_session"])
@@ -128,6 +137,7 @@ def test_admin__a_person_waits__longer(settings: Any, staff: User, lock: Callabl
     assert client.get("/admin/personalities/personality/").status_code == 200
 
 
+@whole
 def test_api__database_takes_no_writes__503(api: APIClient) -> None:
     sql("SET default_transaction_read_only = on")
     try:

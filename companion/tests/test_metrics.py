@@ -8,9 +8,6 @@ from prometheus_client.parser import text_string_to_metric_families
 from rest_framework.test import APIClient
 
 from companion import __version__
-from conversations import pinning, turns
-from conversations.models import Role
-from conversations.recent import recent
 from personalities.models import Personality
 from tooling.processes import SupervisedServer
 
@@ -96,15 +93,3 @@ def test_metrics__redis_stopped__breaker_open_and_errors_counted(
 def test_metrics__no_key__refused() -> None:
     response = APIClient().get("/metrics", HTTP_ACCEPT=SCRAPER)
     assert response.status_code == 401
-
-
-def test_metrics__recent_messages__counted_by_source(scrape: Callable[[], dict[str, float]], user: User) -> None:
-    row = Personality.objects.create(personality_name="elara")
-    conversation = pinning.start(user, row.to_config())
-    turns.append(conversation, [turns.Draft(Role.USER, "Hello.")])
-    before = scrape()
-    recent(conversation)
-    after = scrape()
-    rise = {source: after[name] - before[name] for source in ("redis", "database")
-            for name in [f"companion_recent_messages_total{{{source}}}"]}  # fmt: skip
-    assert rise == {"redis": 1, "database": 0}

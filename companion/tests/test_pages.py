@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
@@ -15,7 +16,9 @@ from coherence.listener import listener
 from resilience.clock import clock
 
 OPEN = {"", "livez", "readyz", "api/schema/", "api/docs/", "admin/login/", "accounts/login/"}
-PAGES = {"admin/personalities/personality/": "admin", "chat/": "accounts"}  # for people, who are sent to a login
+PAGES = {"admin/personalities/personality/": "admin"}  # for people, who are sent to a login
+if "chat" in settings.COMPANION_APPS:
+    PAGES["chat/"] = "accounts"
 POSTED = {"accounts/logout/"}
 
 
@@ -123,10 +126,17 @@ def test_schema__read__every_operation_and_the_way_to_sign_in() -> None:
     detail = "/api/v1/personalities/{name}/"
     assert {(detail, verb) for verb in ("get", "put", "patch", "delete")} <= operations
     assert {("/api/v1/personalities/", "post"), ("/api/v1/personalities/resolve/", "post")} <= operations
+    assert schema["components"]["securitySchemes"]["apiKey"]["scheme"] == "bearer"
+
+
+@pytest.mark.apps("conversations")
+@pytest.mark.django_db
+def test_schema__read__the_operations_of_conversations_too() -> None:
+    paths = Client().get("/api/schema/?format=json").json()["paths"]
+    operations = {(path, verb) for path, verbs in paths.items() for verb in verbs}
     conversation = "/api/v1/conversations/{id}/"
     assert {(conversation, verb) for verb in ("get", "patch", "delete")} <= operations
     assert {(f"{conversation}{path}/", "post") for path in ("messages", "upgrade")} <= operations
-    assert schema["components"]["securitySchemes"]["apiKey"]["scheme"] == "bearer"
 
 
 HEADERS = {

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
@@ -28,7 +29,7 @@ def _apps(request: HttpRequest) -> list[Any]:
 
 
 def _pages(request: HttpRequest) -> list[dict[str, Any]]:
-    pages = [("Playground", reverse("playground"))]
+    pages = [("Playground", reverse("playground"))] if "chat" in settings.COMPANION_APPS else []
     if may_view(request):
         pages.append(("Cache", reverse("admin:cache")))
     return [{"name": name, "object_name": name, "admin_url": url, "view_only": True} for name, url in pages]

@@ -1,0 +1,56 @@
+"""What preferences, conversations and chat add to the service, each only if COMPANION_APPS names it.
+
+The store of personalities works without them. Nothing of an app that is left out is imported, here or elsewhere.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from asgiref.typing import ASGI3Application
+from django.conf import settings
+from django.urls import URLPattern, URLResolver, include, path
+
+from companion.mount import Mount
+
+if TYPE_CHECKING:
+    from prometheus_client.registry import Collector
+
+
+def is_installed(app: str) -> bool:
+    """Whether COMPANION_APPS names the app."""
+    return app in settings.COMPANION_APPS
+
+
+def routes() -> Iterator[URLPattern | URLResolver]:
+    """The pages and the REST API of the installed apps."""
+    for app in ("preferences", "conversations"):
+        if is_installed(app):
+            yield path("api/v1/", include(f"{app}.api.urls"))
+    if is_installed("chat"):
+        from chat.page import playground
+
+        yield path("chat/", playground, name="playground")
+
+
+def mount_chat(otherwise: ASGI3Application) -> ASGI3Application:
+    """OpenAI's API below /v1/, and its twin for the playground, before `otherwise`; just that without chat."""
+    if not is_installed("chat"):
+        return otherwise
+    from chat.application import PAGE_COMPLETIONS, Chat
+    from chat.backends.choose import choose_backend
+    from chat.limits import admit_by_rate
+
+    chat = Chat(choose_backend(), admit=admit_by_rate)
+    return Mount("/v1/", chat, otherwise=Mount(PAGE_COMPLETIONS, chat, otherwise))
+
+
+def collectors() -> "Iterator[Collector]":
+    """Prometheus collectors of the installed apps."""
+    if is_installed("chat"):
+        from chat.metrics import ChatCollector
+
+        yield ChatCollector()
+    if is_installed("conversations"):
+        from conversations.metrics import ConversationsCollector
+
+        yield ConversationsCollector()
