@@ -1,4 +1,4 @@
-"""Personalities as PostgreSQL keeps them, and what they were before."""
+"""The models: personalities, and the versions they have been through."""
 
 from personalities.models.personality import Personality, RelationshipType, archetype_choices
 from personalities.models.version import Event, Version, authored

@@ -1,8 +1,11 @@
+"""The personality as PostgreSQL keeps it, with what the database checks and counts by itself."""
+
 import uuid
 from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any, Self
 
+import pgtrigger
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
@@ -24,12 +27,25 @@ from personalities.config import (
 )
 from personalities.fields import NameField
 from personalities.managers import PersonalityManager
-from personalities.models.triggers import count_versions
 from personalities.names import NAME_PATTERN, default_display_name
 from personalities.seeds import ARCHETYPES
 
+# Both writers of a race get their own version: the trigger runs while the row is locked.
+COUNT_VERSIONS = """
+given := NEW.updated_at;
+NEW.version := OLD.version;
+NEW.updated_at := OLD.updated_at;
+IF NEW IS DISTINCT FROM OLD THEN
+    NEW.version := OLD.version + 1;
+    NEW.updated_at := CASE WHEN given IS DISTINCT FROM OLD.updated_at THEN given ELSE clock_timestamp() END;
+END IF;
+RETURN NEW;
+"""
+
 
 class RelationshipType(models.TextChoices):
+    """What a personality is to its user."""
+
     ADVISOR = "advisor"
     ASSISTANT = "assistant"
     COACH = "coach"
@@ -41,19 +57,29 @@ class RelationshipType(models.TextChoices):
 
 
 def archetype_choices() -> list[tuple[str, str]]:
+    """The archetypes as choices of a form: name and display name."""
     return [(archetype.name, archetype.display_name) for archetype in ARCHETYPES.values()]
 
 
 def level(default: int, low: str, high: str) -> "models.PositiveSmallIntegerField[int, int]":
+    """A column for the level of a trait, 0 to MAX_LEVEL; `low` and `high` describe its ends."""
     return models.PositiveSmallIntegerField(
         default=default, validators=[MaxValueValidator(MAX_LEVEL)], help_text=f"0: {low}. {MAX_LEVEL}: {high}."
     )
 
 
 def text(field: str, help_text: str) -> "models.CharField[str, str]":
-    """A column for a text of the author's, as long as `personalities.config` lets it be."""
+    """A column for an author's text, with the length that `personalities.config` allows."""
     length = LENGTHS[field]
     return models.CharField(max_length=length, blank=True, help_text=f"{help_text} At most {length} characters.")
+
+
+def _count_versions() -> pgtrigger.Trigger:
+    """Count a version and set `updated_at` when an update changes anything, and only then."""
+    return pgtrigger.Trigger(
+        name="count_versions", when=pgtrigger.Before, operation=pgtrigger.Update,
+        declare=[("given", "timestamptz")], func=COUNT_VERSIONS,
+    )  # fmt: skip
 
 
 def _between_0_and_10(trait: str) -> models.CheckConstraint:
@@ -61,11 +87,12 @@ def _between_0_and_10(trait: str) -> models.CheckConstraint:
     return models.CheckConstraint(name=f"personality_{trait}_0_to_10", condition=condition)
 
 
+# PostgreSQL has times that Python has not, such as "infinity".
 KNOWN_TIMES = (datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
 
 
 class Personality(models.Model):
-    """Who a companion is. Without an owner it is global: everybody's."""
+    """Who a companion is. A personality without an owner is global: it is served to everybody."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(
@@ -107,7 +134,7 @@ class Personality(models.Model):
     speaking_style = text("speaking_style", "How its voice sounds.")
     greeting = text("greeting", "Its first line.")
 
-    # The defaults of the database are for writers that do not know the columns: a release from before, a script.
+    # The database defaults serve writers that do not know these columns: an earlier release, a script.
     model = models.CharField(
         max_length=LENGTHS["model"], default="", db_default="", blank=True, validators=[RegexValidator(MODEL_PATTERN)],
         help_text="The language model, by its server's name for it. Empty: the service's own.",
@@ -128,13 +155,13 @@ class Personality(models.Model):
 
     objects = PersonalityManager()
 
-    # As far as this instance knows it: who has it wrong leaves a copy that is not believed.
+    # The key under which the row was read. If it is outdated, a copy stays behind in Redis that is no longer served.
     stored_key: Key | None = None
 
     class Meta:
         verbose_name_plural = "personalities"
         ordering = ("personality_name", "id")
-        triggers = [count_versions(), *note_changes(TRIGGER_KEY)]
+        triggers = [_count_versions(), *note_changes(TRIGGER_KEY)]
         constraints = [
             models.UniqueConstraint(
                 fields=("owner", "personality_name"), name="personality_owner_and_name_unique", nulls_distinct=False,
@@ -157,11 +184,10 @@ class Personality(models.Model):
             models.CheckConstraint(
                 name="personality_model_plain", condition=Q(model="") | Q(model__regex=MODEL_PATTERN)
             ),
-            # Not a number either, which PostgreSQL takes for greater than all others.
+            # This excludes NaN, which PostgreSQL sorts above every number.
             models.CheckConstraint(
                 name="personality_temperature_0_to_2", condition=Q(temperature__range=(0, MAX_TEMPERATURE))
             ),
-            # PostgreSQL knows times that Python does not.
             models.CheckConstraint(
                 name="personality_times_known",
                 condition=Q(created_at__range=KNOWN_TIMES, updated_at__range=KNOWN_TIMES),
@@ -175,6 +201,7 @@ class Personality(models.Model):
 
     @classmethod
     def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any], **others: Any) -> Self:
+        """As Django's. Remembers the key under which the row is stored."""
         row = super().from_db(db, field_names, values, **others)
         if {"owner_id", "personality_name"}.issubset(field_names):
             row.stored_key = row.key
@@ -182,21 +209,21 @@ class Personality(models.Model):
 
     @property
     def key(self) -> Key:
-        """Whose it is and its name: what lookups and the cache know it by."""
+        """The owner's id and the name, by which lookups and the cache know the row."""
         return self.owner_id, self.personality_name
 
     def is_editable_by(self, user: Any) -> bool:
-        """Global ones are written by staff, all others by their owner."""
+        """Whether `user` may write it: staff write global personalities, owners their own."""
         return bool(user.is_staff) if self.owner_id is None else self.owner_id == user.pk
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """As Django's. `version` and `updated_at` are what the database made of them."""
+        """As Django's. Afterwards `version` and `updated_at` are what the database has made of them."""
         self.display_name = self.display_name or default_display_name(self.personality_name)
         super().save(*args, **kwargs)
 
-    # The types that mypy knows are those of Django 6, which can read back what the database has counted.
+    # The stubs are those of Django 6, which reads back database-computed columns by itself.
     def _do_update(self, base_qs: Any, using: str, pk_val: Any, values: Any, *args: Any) -> bool:  # type: ignore[override]
-        """Django's, and what was counted, in the same statement."""
+        """As Django's, and reads back in the same statement what the trigger has counted."""
         query = base_qs.filter(pk=pk_val).query.chain(UpdateQuery)
         query.add_update_fields(values)
         statement, parameters = query.get_compiler(using).as_sql()
@@ -208,4 +235,5 @@ class Personality(models.Model):
         return bool(written)
 
     def to_config(self) -> PersonalityConfig:
+        """The configuration that programs see."""
         return config_of(self)

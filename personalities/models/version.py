@@ -1,8 +1,7 @@
-"""What each personality was: a row for every change, by whatever means it was made."""
+"""The history of personalities: a row for every change, written by a trigger however the change was made."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import pgtrigger
 from django.db import connection, models, transaction
@@ -14,15 +13,17 @@ AUTHORED = "SELECT set_config('companion.author', %s, true), set_config('compani
 
 
 class Event(models.TextChoices):
+    """What happened to the personality."""
+
     CREATED = "created"
     CHANGED = "changed"
     DELETED = "deleted"
 
 
 class Version(models.Model):
-    """A personality as it was from `created_at` on. It outlives its personality and its author.
+    """A personality as it was from `created_at` on. It outlives the personality and the author.
 
-    PostgreSQL writes it, in the transaction of the change, and nobody edits it.
+    A trigger (migrations/0003) writes it in the transaction of the change, and nothing can edit or delete it.
     """
 
     personality = models.ForeignKey(
@@ -36,7 +37,7 @@ class Version(models.Model):
     state = models.JSONField(help_text="The row, by column.")
 
     class Meta:
-        # Not by number, which is not unique: a row that was deleted may be put back, and counts from what it had.
+        # Not by number, which may repeat: a row that was deleted and restored counts on from what it had.
         ordering = ("-id",)
         indexes = [models.Index(fields=("personality", "number"), name="version_of_personality")]
         triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
@@ -45,23 +46,24 @@ class Version(models.Model):
         return f"{self.state['personality_name']}, version {self.number}"
 
     def as_personality(self) -> Personality:
-        """An instance with what the row was. What had no column then has its default."""
+        """An unsaved Personality as the row was. A column that did not exist then has its default."""
         fields = [field for field in Personality._meta.concrete_fields if field.column in self.state]
         return Personality(**{field.attname: field.to_python(self.state[field.column]) for field in fields})
 
     def to_config(self) -> PersonalityConfig:
+        """The configuration of this version."""
         return config_of(self.as_personality())
 
 
 @contextmanager
 def authored(author: str, note: str = "") -> Iterator[None]:
-    """Changes within it are by `author`, who has this to say of them. One transaction."""
+    """Attribute the changes made in the block to `author`, with `note` as the reason. The block is one transaction."""
     with transaction.atomic():
-        _say(author, note)
+        _set_author(author, note)
         yield
-        _say("", "")  # not after an error, which ends the transaction
+        _set_author("", "")  # after an error the transaction is over anyway
 
 
-def _say(*values: Any) -> None:
+def _set_author(*values: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(AUTHORED, values)
