@@ -19,6 +19,7 @@ from companion.environment import OPTIONAL_APPS
 from resilience.clock import clock
 from tests.distribution import distribute
 from tests.fast_database import drop_template, empty_tables_quickly, use_template
+from tests.redis_use import RedisRecorder, keep_recorded
 from tooling.processes import SupervisedServer
 from tooling.redis import start as start_redis
 
@@ -27,18 +28,22 @@ TEMPLATE = f"test_companion_{RUN}_template"
 collect_ignore = [app for app in OPTIONAL_APPS if app not in settings.COMPANION_APPS]
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Give this process a database and keys of its own, and make what every test does cheap."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = f"test_companion_{RUN}"
     settings.REDIS_KEY_PREFIX = settings.CACHES["default"]["KEY_PREFIX"] = f"test:{RUN}:{worker}:"
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one takes half a second
     empty_tables_quickly()
+    if file := os.environ.get("COMPANION_RECORD_REDIS_TESTS"):
+        config.pluginmanager.register(RedisRecorder(Path(file)))
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Spread tests over processes, if there are several."""
+    """Keep only tests that use Redis, if that is wanted, and spread tests over processes, if there are several."""
+    if file := os.environ.get("COMPANION_ONLY_REDIS_TESTS"):
+        items[:] = keep_recorded(Path(file), items)
     if "PYTEST_XDIST_WORKER" in os.environ:
         distribute(items)
 
