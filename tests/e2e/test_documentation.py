@@ -114,11 +114,12 @@ def test_documentation__curl__never_an_error(outputs: Outputs) -> None:
     no_json = ("curl -i ", "/metrics")
     answers = {command: output for command, output in outputs.items() if command.startswith("curl")}
     answers = {command: output for command, output in answers.items() if not any(text in command for text in no_json)}
-    assert len(answers) >= 8
+    assert len(answers) >= 20
     for command, output in answers.items():
         assert output.startswith("{"), command
         assert '"errors"' not in output, command
         assert '"detail"' not in output, command
+        assert '"error"' not in output, command
 
 
 @pytest.mark.parametrize(
