@@ -8,7 +8,7 @@ from rest_framework.exceptions import APIException, NotFound
 
 from conversations.models import Conversation, Role
 from conversations.turns import InvalidContent, check
-from personalities.api.fields import Name
+from personalities.api.serializers import Name
 from rest.fields import StrictSerializer, Text
 
 WRITABLE = (Role.USER.value, Role.ASSISTANT.value)  # clients do not write messages of the system

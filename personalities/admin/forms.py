@@ -2,9 +2,12 @@
 
 import re
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django import forms
-from django.core.exceptions import NON_FIELD_ERRORS
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.urls import reverse
+from django.utils.html import format_html
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminDecimalFieldWidget,
@@ -14,7 +17,6 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from personalities.admin.stale import changed_meanwhile
 from personalities.config import (
     BEHAVIORS,
     CUSTOM,
@@ -24,7 +26,7 @@ from personalities.config import (
     PREFERENCES,
     TRAITS,
 )
-from personalities.lint import refusals
+from personalities.lint import new_refusals
 from personalities.models import Personality
 from personalities.seeds import complete, refill
 
@@ -35,6 +37,8 @@ TEXTS = (*CUSTOM, "greeting")
 
 
 class LevelField(forms.IntegerField):
+    """A whole number from 0 to MAX_LEVEL."""
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs | {"min_value": 0, "max_value": MAX_LEVEL})
 
@@ -46,27 +50,28 @@ class LevelWidget(UnfoldAdminIntegerFieldWidget):
 
 
 class TextWidget(UnfoldAdminExpandableTextareaWidget):
-    """With Django's template: unfold's lacks the line break that browsers take away from the beginning of a text."""
+    """A text area with Django's template: in unfold's, browsers drop a line break at the beginning of a text."""
 
     template_name = "django/forms/widgets/textarea.html"
 
 
 class TextField(forms.CharField):
-    """Text as its author typed it. Browsers send CRLF for a line break, which would count as a change, and as two."""
+    """Text as its author typed it. Browsers send CRLF for a line break: that is one character, and no change."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs | {"strip": False})
 
-    def to_python(self, value: Any) -> str:
+    def to_python(self, value: object) -> str:
+        """The text with line breaks of one character."""
         return LINE_BREAK.sub("\n", super().to_python(value) or "")
 
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        """Not by another kind of line break alone, of which browsers know but one."""
+    def has_changed(self, initial: object, data: object) -> bool:
+        """Whether more differs than the kind of line break."""
         return super().has_changed(self.to_python(initial), data)
 
 
 class TemperatureField(forms.FloatField):
-    """In steps of 0.1 for the arrows; any other number may be typed, and one from the API stays."""
+    """A number whose arrows move it by 0.1; any other may be typed, and one from the API stays as it is."""
 
     def __init__(self, **kwargs: Any) -> None:
         widget = UnfoldAdminDecimalFieldWidget({"step": 0.1})
@@ -74,12 +79,16 @@ class TemperatureField(forms.FloatField):
 
 
 class LocksField(forms.MultipleChoiceField):
+    """A checkbox for each preference of the user's."""
+
     def __init__(self, **kwargs: Any) -> None:
         choices = [(name, name.replace("_", " ").capitalize()) for name in PREFERENCES]
         super().__init__(**kwargs | {"choices": choices, "required": False, "widget": LOCKS_WIDGET})
 
 
 class PersonalityForm(forms.ModelForm):  # type: ignore[type-arg]
+    """What both forms share: fields that take texts to the letter, and the rules of the linter."""
+
     follows: frozenset[str] = frozenset()  # the fields that change with the archetype, without being edited
     note = forms.CharField(
         max_length=MAX_NOTE_LENGTH, required=False, widget=UnfoldAdminTextInputWidget, help_text="Why: for the history."
@@ -100,7 +109,7 @@ class PersonalityForm(forms.ModelForm):  # type: ignore[type-arg]
         js = (forms.Script("personalities/preview.js", defer=True),)
 
     def add_error(self, field: str | None, error: Any) -> None:
-        """As Django's; a name that is taken is said at the name."""
+        """Django's, but an error about a name that is taken belongs to the name."""
         errors = getattr(error, "error_dict", {}) if field is None else {}
         for each in errors.pop(NON_FIELD_ERRORS, []):
             name = "personality_name" if each.code == "name_taken" else NON_FIELD_ERRORS
@@ -108,12 +117,12 @@ class PersonalityForm(forms.ModelForm):  # type: ignore[type-arg]
         super().add_error(field, error)
 
     def _post_clean(self) -> None:
-        """As Django's, which fills the instance; then what the linter refuses is said at its field."""
+        """Fill the instance as Django does; then say at its field what the linter refuses."""
+        before = None if self.instance._state.adding else self.instance.to_config()
         super()._post_clean()  # type: ignore[misc]  # its stubs leave it out
-        for path, messages in ({} if self.errors else refusals(self.instance.to_config())).items():
-            field = path.rpartition(".")[2]
-            if field in self.changed_data or field in self.follows:
-                self.add_error(field, messages)
+        if not self.errors:
+            for path, messages in new_refusals(before, self.instance.to_config()).items():
+                self.add_error(path.rpartition(".")[2], messages)
 
 
 class AddForm(PersonalityForm):
@@ -131,6 +140,7 @@ class AddForm(PersonalityForm):
             self.fields[name].required, self.fields[name].initial = False, None
 
     def clean(self) -> dict[str, Any]:
+        """All columns: the archetype fills what is empty."""
         cleaned = super().clean() or {}
         given = {name: value for name, value in cleaned.items() if value not in ("", None)}
         return {**cleaned, **complete(given)}
@@ -150,9 +160,10 @@ class ChangeForm(PersonalityForm):
             self.initial["seen"] = self.instance.version
 
     def clean(self) -> dict[str, Any]:
+        """What was typed, and what follows the archetype. Refused if somebody else has saved meanwhile."""
         cleaned = super().clean() or {}
         if cleaned.get("seen", self.instance.version) != self.instance.version:
-            self.add_error(None, changed_meanwhile(self.instance, cleaned["seen"]))
+            self.add_error(None, _changed_meanwhile(self.instance, cleaned["seen"]))
             return cleaned
         given = {name: cleaned[name] for name in self.changed_data if name in cleaned}
         stored = vars(self.instance)
@@ -160,6 +171,22 @@ class ChangeForm(PersonalityForm):
         self.follows = frozenset(name for name in refilled.keys() - given.keys() if refilled[name] != stored[name])
         untouched = {name: stored[name] for name in TEXTS if name not in self.changed_data}
         return {**cleaned, **untouched, **refilled}
+
+
+def history_url(pk: UUID) -> str:
+    """The admin's page with the history of the personality with the id `pk`."""
+    return reverse("admin:personalities_personality_history", args=[pk])
+
+
+def _changed_meanwhile(row: Personality, seen: int) -> ValidationError:
+    return ValidationError(
+        format_html(
+            "Version {} was saved while you were editing; yours was made from version {}. "
+            '<a href="{}" class="underline">See what changed</a>, then reload: what you typed is still below.',
+            row.version, seen, f"{history_url(row.pk)}?before={seen}&after={row.version}",
+        ),
+        code="changed_meanwhile",
+    )  # fmt: skip
 
 
 def _yes_no_or_neither(checkbox: forms.Field) -> forms.Field:

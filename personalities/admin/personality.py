@@ -1,16 +1,22 @@
+"""Personalities in the admin: the list, and what happens when a form is shown, saved or deleted."""
+
 from typing import Any
 
 from django.contrib import admin
-from django.db import IntegrityError
-from django.http import HttpRequest
+from django.db import IntegrityError, connection, models
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern
+from unfold.admin import ModelAdmin
 from unfold.decorators import display
+from unfold.views import ChangeList
 
+from personalities.admin import history, preview
 from personalities.admin.actions import forget_copies, warm
 from personalities.admin.forms import TEXTS, AddForm, ChangeForm, LocksField
-from personalities.admin.history import HistoryAdmin
-from personalities.admin.listing import BADGES, OwnerFilter, PersonalityList
+from personalities.cache import redis_copies
 from personalities.config import BEHAVIORS, GENERATION, TRAITS
-from personalities.models import Personality
+from personalities.models import Personality, authored
 from personalities.names import MAX_RAW_LENGTH
 
 SECTIONS: tuple[tuple[str, Any], ...] = (
@@ -24,9 +30,51 @@ SECTIONS: tuple[tuple[str, Any], ...] = (
 STATE = ("is_active", "owner")
 COUNTED = ("version", "created_at", "updated_at")
 
+# Archetypes of one kind share a colour: there are only five.
+BADGES = {
+    "wise_mentor": "info",
+    "curious_student": "info",
+    "supportive_friend": "success",
+    "balanced_companion": "success",
+    "creative_partner": "primary",
+    "calm_therapist": "primary",
+    "professional_coach": "warning",
+    "enthusiastic_cheerleader": "warning",
+    "pragmatic_advisor": "danger",
+}
+
+
+class PersonalityList(ChangeList):
+    """Knows which rows of the page have a copy in Redis: by one round trip, or none while Redis is away."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Read the page's rows, and mark each with `is_cached`."""
+        super().get_results(request)
+        self.cached_keys = redis_copies.stored([row.key for row in self.result_list])
+        for row in self.result_list:
+            row.is_cached = row.key in self.cached_keys
+
+
+class OwnerFilter(admin.SimpleListFilter):
+    """Narrows the list to global personalities, or to those of users."""
+
+    title = "owner"
+    parameter_name = "owned"
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
+        """The choices."""
+        return [("no", "Global"), ("yes", "Owned")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Personality]) -> QuerySet[Personality]:
+        """The rows of the choice."""
+        owned = {"no": False, "yes": True}.get(self.value() or "")
+        return queryset if owned is None else queryset.filter(owner__isnull=not owned)
+
 
 @admin.register(Personality)
-class PersonalityAdmin(HistoryAdmin):
+class PersonalityAdmin(ModelAdmin):
+    """The list and the forms. The preview beside a form and the history have a module each."""
+
     list_display = ("name", "kind", "whose", "version", "is_active", "cached", "updated_at")
     list_filter = ("archetype", "relationship_type", "is_active", OwnerFilter)
     list_select_related = ("owner",)
@@ -40,36 +88,81 @@ class PersonalityAdmin(HistoryAdmin):
 
     @display(description="personality", ordering="display_name", header=True)
     def name(self, row: Personality) -> tuple[str, str]:
+        """What people see, above what programs call it."""
         return str(row), row.personality_name
 
     @display(description="archetype", ordering="archetype", label=BADGES)
     def kind(self, row: Personality) -> tuple[str, str] | None:
+        """The archetype as a badge."""
         return (row.archetype, row.get_archetype_display()) if row.archetype else None
 
     @display(description="owner", ordering="owner__username")
     def whose(self, row: Personality) -> str:
+        """The owner's name."""
         return row.owner.get_username() if row.owner else "global"
 
     @display(description="cached", boolean=True)
     def cached(self, row: Any) -> bool:
+        """Whether Redis has a copy."""
         return bool(row.is_cached)
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
+    def get_urls(self) -> list[URLPattern]:
+        """Django's pages, the preview and the rollback."""
+        return [*history.urls(self), *preview.urls(self), *super().get_urls()]
+
+    def get_changelist(self, request: HttpRequest, **kwargs: object) -> Any:
+        """The list that knows what is cached."""
         return PersonalityList
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """One form to add, another to change."""
         return super().get_form(request, obj, change, **{"form": ChangeForm if change else AddForm} | kwargs)
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Django's, but for the name, which may be longer as typed than as stored, and for the locks."""
         if db_field.name == "personality_name":
-            kwargs["max_length"] = MAX_RAW_LENGTH  # what was typed may be longer than the spelling made of it
+            kwargs["max_length"] = MAX_RAW_LENGTH
         if db_field.name == "locked_preferences":
             return LocksField(help_text=db_field.help_text)
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """The form with the preview beside it."""
+        panel = preview.context(self, request, context["adminform"].form, context["original"])
+        return super().render_change_form(request, context | panel, *args, **kwargs)
+
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """As Django's. A name that was taken between our look and our save is said at the name, by a second look."""
+        """Django's. If the name was taken between the form's check and its save, check and save once more."""
         try:
             return super().changeform_view(request, *args, **kwargs)
         except IntegrityError:
             return super().changeform_view(request, *args, **kwargs)
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Personality | None:
+        """The row, locked if it is to be saved: nobody else can save it between the form's check and its save."""
+        row: Personality | None = super().get_object(request, object_id, from_field)
+        if row and request.method == "POST" and connection.in_atomic_block:
+            return Personality.objects.select_for_update(of=("self",)).filter(pk=row.pk).first()
+        return row
+
+    def save_model(self, request: HttpRequest, obj: models.Model, form: Any, change: bool) -> None:
+        """Save under the user's name, with the note of the form."""
+        with authored(request.user.get_username(), form.cleaned_data.get("note", "")):
+            super().save_model(request, obj, form, change)
+
+    def delete_model(self, request: HttpRequest, obj: models.Model) -> None:
+        """Delete under the user's name."""
+        with authored(request.user.get_username()):
+            super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Personality]) -> None:
+        """Delete the selected ones under the user's name."""
+        with authored(request.user.get_username()):
+            super().delete_queryset(request, queryset)
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, object] | None = None
+    ) -> HttpResponse:
+        """The timeline; Django's answer where there is no such personality."""
+        row = self.get_object(request, object_id)
+        return history.page(self, request, row) if row else super().history_view(request, object_id)

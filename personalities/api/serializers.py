@@ -1,41 +1,136 @@
-"""The JSON of a personality. Reading shows a PersonalityConfig; writing takes the same shape."""
+"""The JSON of a personality: a read shows its configuration, and what is written has the same shape."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from django.core.validators import RegexValidator
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from personalities.api import drafts
-from personalities.api.fields import GivenName, Level, Locks, ModelName, Name, Temperature
-from personalities.config import BEHAVIORS, CUSTOM, LENGTHS, MAX_NOTE_LENGTH, TRAITS
+from personalities.config import (
+    BEHAVIORS,
+    CUSTOM,
+    LENGTHS,
+    MAX_LEVEL,
+    MAX_NOTE_LENGTH,
+    MAX_TEMPERATURE,
+    MAX_VERSION,
+    MODEL_PATTERN,
+    PREFERENCES,
+    TRAITS,
+    PersonalityConfig,
+    Preference,
+)
 from personalities.models import Personality, RelationshipType
+from personalities.names import MAX_LENGTH, InvalidName, canonical
 from personalities.seeds import ARCHETYPES
-from rest.fields import Flag, StrictSerializer, Text
+from rest.conditional import Representation
+from rest.fields import Flag, StrictSerializer, Text, WholeNumber
 
 MAX_NAMES = 100
+GROUPS = ("traits", "behaviors", "custom", "generation")
+NOT_COLUMNS = frozenset({*GROUPS, "note"})
+
+Fields = dict[str, serializers.Field[Any, Any, Any, Any]]
+
+
+# ── Fields ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Level(WholeNumber):
+    """A whole number from 0 to MAX_LEVEL."""
+
+    def __init__(self) -> None:
+        super().__init__(min_value=0, max_value=MAX_LEVEL, required=False)
+
+
+class ModelName(Text):
+    """A language model's name, as its server calls it; null for the service's own."""
+
+    default_error_messages = {"invalid": "Letters, digits and . _ : / @ + - only."}
+
+    def __init__(self, **kwargs: Any) -> None:
+        pattern = RegexValidator(MODEL_PATTERN, self.default_error_messages["invalid"])
+        own = {"max_length": LENGTHS["model"], "allow_blank": False, "validators": [pattern]}
+        super().__init__(**own | kwargs)
+
+
+class Temperature(serializers.FloatField):
+    """A number from 0 to MAX_TEMPERATURE; null for the service's own."""
+
+    default_error_messages = {"invalid": f"A number from 0 to {MAX_TEMPERATURE:g}."}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_value=0, max_value=MAX_TEMPERATURE, required=False, allow_null=True, **kwargs)
+
+    def to_internal_value(self, data: object) -> float:
+        """Raises ValidationError."""
+        if not isinstance(data, int | float) or isinstance(data, bool) or not 0 <= data <= MAX_TEMPERATURE:
+            self.fail("invalid")  # NaN is in no range
+        return super().to_internal_value(data)
+
+
+@extend_schema_field({"type": "array", "items": {"type": "string", "enum": list(PREFERENCES)}, "uniqueItems": True})
+class Locks(serializers.ListField):
+    """Names of preferences, each once; the order has no meaning."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        child = serializers.ChoiceField(choices=PREFERENCES)
+        super().__init__(child=child, max_length=len(PREFERENCES), required=False, **kwargs)
+
+    def to_internal_value(self, data: Any) -> tuple[Preference, ...]:  # type: ignore[override]
+        """Raises ValidationError."""
+        names = super().to_internal_value(data)
+        if len(set(names)) < len(names):
+            raise serializers.ValidationError("Name each preference once.")
+        return tuple(name for name in PREFERENCES if name in names)
+
+
+@extend_schema_field({"type": "string", "pattern": f"^[A-Za-z0-9][A-Za-z0-9_-]{{0,{MAX_LENGTH - 1}}}$"})
+class Name(serializers.CharField):
+    """The name of a personality: any spelling is read as the canonical one."""
+
+    def to_internal_value(self, data: object) -> str:
+        """Raises ValidationError."""
+        try:
+            return canonical(data)
+        except InvalidName as error:
+            raise serializers.ValidationError(str(error)) from None
+
+
+class NameAsGiven(Name):
+    """The name of a personality, in the spelling that was given."""
+
+    def to_internal_value(self, data: object) -> str:
+        """Raises ValidationError."""
+        super().to_internal_value(data)
+        return str(data)
+
+
+# ── A personality ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 class TraitsSerializer(StrictSerializer):
     """Levels, whole numbers from 0 to 10."""
 
-    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        """One for each of the configuration's."""
+    def get_fields(self) -> Fields:
+        """One for each trait of the configuration."""
         return {name: Level() for name in TRAITS}
 
 
 class BehaviorsSerializer(StrictSerializer):
     """What it does in a conversation."""
 
-    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        """One for each of the configuration's."""
+    def get_fields(self) -> Fields:
+        """One for each behavior of the configuration."""
         return {name: Flag() for name in BEHAVIORS}
 
 
 class CustomSerializer(StrictSerializer):
     """The author's own texts, kept to the letter; null for none."""
 
-    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        """One for each of the configuration's."""
+    def get_fields(self) -> Fields:
+        """One for each custom text of the configuration."""
         return {name: Text(max_length=LENGTHS[name]) for name in CUSTOM}
 
 
@@ -47,6 +142,8 @@ class GenerationSerializer(StrictSerializer):
 
 
 class MetaSerializer(serializers.Serializer[Any]):
+    """What the service counts, and whose it is."""
+
     version = serializers.IntegerField(help_text="Counts the changes.")
     owner = serializers.IntegerField(allow_null=True, help_text="Id of the owning user; null for a global personality.")
     created_at = serializers.DateTimeField()
@@ -75,42 +172,62 @@ class PersonalitySerializer(StrictSerializer):
     note = Text(max_length=MAX_NOTE_LENGTH, write_only=True, help_text="Why: for the history.")
     meta = MetaSerializer(read_only=True)
 
-    def to_representation(self, instance: Personality) -> dict[str, Any]:
-        return instance.to_config().to_dict()
+    def to_representation(self, instance: Personality | PersonalityConfig) -> dict[str, Any]:
+        """The configuration as plain JSON values. A write has it at hand, a list has rows."""
+        config = instance if isinstance(instance, PersonalityConfig) else instance.to_config()
+        return config.to_dict()
 
-    def create(self, validated_data: dict[str, Any]) -> Personality:
-        return drafts.save(drafts.new(validated_data))
-
-    def update(self, instance: Personality, validated_data: dict[str, Any]) -> Personality:
-        before = instance.to_config()
-        return drafts.save(drafts.changed(instance, validated_data, partial=self.partial), before)
-
-    def draft(self) -> Personality:
-        """What `save` would save, once it is valid."""
-        if self.instance is None:
-            return drafts.new(self.validated_data)
-        return drafts.changed(self.instance, self.validated_data, partial=self.partial)
-
-    def _shown(self) -> Mapping[str, Any]:
+    def _shown(self) -> Mapping[str, object]:
         return self.to_representation(self.instance) if self.instance else {}
+
+
+def columns(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns that a valid body gives: {"traits": {"humor_level": 3}, "archetype": None} becomes
+    {"humor_level": 3, "archetype": ""}.
+    """
+    flat = {name: value for name, value in body.items() if name not in NOT_COLUMNS}
+    for group in GROUPS:
+        flat |= body.get(group, {})
+    return null_to_empty(flat)
+
+
+def null_to_empty(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Columns in which an absent text is "", as the database has it; `temperature` is the one that may be None."""
+    return {name: "" if value is None and name != "temperature" else value for name, value in flat.items()}
+
+
+# ── Other bodies ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class RollbackSerializer(StrictSerializer):
+    """The version to go back to."""
+
+    version = WholeNumber(min_value=1, max_value=MAX_VERSION)
+    note = Text(max_length=MAX_NOTE_LENGTH, help_text="Why: for the history.")
 
 
 class ResolveSerializer(StrictSerializer):
     """Names in any spelling; the answer calls them as they were given."""
 
-    names = serializers.ListField(child=GivenName(), min_length=1, max_length=MAX_NAMES)
+    names = serializers.ListField(child=NameAsGiven(), min_length=1, max_length=MAX_NAMES)
 
 
 class ResolvedSerializer(serializers.Serializer[Any]):
+    """What was found under each name, and which names have nothing."""
+
     personalities = serializers.DictField(child=PersonalitySerializer(), help_text="By name, as given.")
     missing = serializers.ListField(child=serializers.CharField())
 
 
 class IdSerializer(serializers.Serializer[Any]):
+    """Only the id."""
+
     id = serializers.UUIDField()
 
 
 class ArchetypeSerializer(serializers.Serializer[Any]):
+    """A ready-made character, and what it fills in."""
+
     name = serializers.CharField()
     display_name = serializers.CharField()
     description = serializers.CharField()
@@ -119,3 +236,18 @@ class ArchetypeSerializer(serializers.Serializer[Any]):
     example_greeting = serializers.CharField()
     traits = TraitsSerializer()
     behaviors = BehaviorsSerializer()
+
+
+# ── As HTTP carries it ────────────────────────────────────────────────────────────────────────────────────────────────
+
+Represent = Callable[[PersonalityConfig], Representation]
+
+
+def represent(config: PersonalityConfig) -> Representation:
+    """The whole configuration. Its bytes and their digest are made once and kept with it."""
+    return Representation(config.json, f'"{config.digest}"')
+
+
+def represent_id(config: PersonalityConfig) -> Representation:
+    """Only the id, which is its own ETag."""
+    return Representation(b'{"id":"%s"}' % str(config.id).encode(), f'"{config.id}"')

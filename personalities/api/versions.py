@@ -1,27 +1,52 @@
 """The history of a personality over HTTP, for those who may write it."""
 
+from typing import Any
+
 import msgspec
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from personalities import history
-from personalities.api import drafts, representation, rows
-from personalities.api.errors import VersionNotFound
-from personalities.api.serializers import PersonalitySerializer
-from personalities.api.version_serializers import (
-    DifferenceSerializer,
-    RollbackSerializer,
-    VersionSerializer,
-    WholeVersionSerializer,
-)
-from personalities.models import Personality, Version
+from personalities.api import writes
+from personalities.api.serializers import PersonalitySerializer, RollbackSerializer, represent
+from personalities.models import Version
 from rest.conditional import IF_MATCH, Representation, respond, written
 from rest.query_parameters import KnownParameters
+
+
+class VersionSerializer(serializers.ModelSerializer[Version]):
+    version = serializers.IntegerField(source="number")
+    author = serializers.CharField(help_text="Empty for commands and SQL that did not say.")
+    note = serializers.CharField(help_text="Why, in the author's words.")
+
+    class Meta:
+        model = Version
+        fields = ("version", "author", "note", "created_at")
+
+
+class WholeVersionSerializer(VersionSerializer):
+    personality = PersonalitySerializer()
+
+    class Meta(VersionSerializer.Meta):
+        fields = (*VersionSerializer.Meta.fields, "personality")  # type: ignore[assignment]
+
+
+class ChangeSerializer(serializers.Serializer[Any]):
+    field = serializers.CharField(help_text="A dotted path in the configuration.")
+    before = serializers.JSONField()
+    after = serializers.JSONField()
+
+
+class DifferenceSerializer(serializers.Serializer[Any]):
+    before = serializers.IntegerField()
+    after = serializers.IntegerField()
+    changes = ChangeSerializer(many=True)
+    prompt = serializers.CharField(help_text="Of the assembled prompt: a unified diff.")
 
 
 class VersionListView(ListAPIView[Version]):
@@ -32,49 +57,33 @@ class VersionListView(ListAPIView[Version]):
     parameters = frozenset({"owner", "page", "page_size"})
 
     def get_queryset(self) -> QuerySet[Version]:
-        return history.versions(rows.editable(self.request, self.kwargs["name"]))
+        """All versions of the personality that the path names."""
+        return history.versions(writes.editable(self.request, self.kwargs["name"]))
 
 
-@extend_schema(parameters=[rows.OWNER])
+@extend_schema(parameters=[writes.OWNER])
 class VersionView(APIView):
     @extend_schema(responses={200: WholeVersionSerializer, 304: None})
     def get(self, request: Request, name: str, number: int) -> HttpResponseBase:
         """A personality as it was in one version."""
-        version = _version(rows.editable(request, name), number)
+        version = writes.version_of(writes.editable(request, name), number)
         body = VersionSerializer(version).data | {"personality": version.to_config().to_dict()}
         return respond(request._request, Representation.of(body))
 
 
-@extend_schema(parameters=[rows.OWNER])
+@extend_schema(parameters=[writes.OWNER])
 class DifferenceView(APIView):
     @extend_schema(responses=DifferenceSerializer)
     def get(self, request: Request, name: str, before: int, after: int) -> HttpResponseBase:
         """What changed from one version to another: the fields, and the prompt that is made of them."""
-        row = rows.editable(request, name)
-        old, new = (_version(row, number) for number in (before, after))
-        said = history.difference(old.to_config(), new.to_config())
-        body = msgspec.to_builtins(said) | {"before": before, "after": after}
+        row = writes.editable(request, name)
+        old, new = (writes.version_of(row, number).to_config() for number in (before, after))
+        body = msgspec.to_builtins(history.difference(old, new)) | {"before": before, "after": after}
         return respond(request._request, Representation.of(body))
 
 
 class RollbackView(APIView):
-    @extend_schema(request=RollbackSerializer, responses=PersonalitySerializer, parameters=[IF_MATCH, rows.OWNER])
-    @transaction.atomic
+    @extend_schema(request=RollbackSerializer, responses=PersonalitySerializer, parameters=[IF_MATCH, writes.OWNER])
     def post(self, request: Request, name: str) -> HttpResponseBase:
         """Make it again what it was in `version`. That is a new version: nothing is lost."""
-        row = rows.locked(request, name)
-        rows.check_unchanged(request, row)
-        wanted = RollbackSerializer(data=request.data)
-        wanted.is_valid(raise_exception=True)
-        version = _version(row, wanted.validated_data["version"])
-        note = wanted.validated_data.get("note") or f"Back to version {version.number}."
-        before = row.to_config()
-        with rows.authored_by(request, note):
-            row = drafts.save(history.restore(row, version), before)
-        return written(representation.of_config(row.to_config()))
-
-
-def _version(row: Personality, number: int) -> Version:
-    if version := history.versions(row).filter(number=number).first():
-        return version
-    raise VersionNotFound(number)
+        return written(represent(writes.roll_back(request, name)))

@@ -1,11 +1,8 @@
-"""The endpoints. A view parses, calls once, answers; HTTP begins and ends here."""
+"""The endpoints of personalities themselves. A view parses, calls once, answers; HTTP begins and ends here."""
 
 from http import HTTPStatus
-from typing import Any, cast
 
 import msgspec
-from django.contrib.auth.models import User
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
 from django_filters.rest_framework import DjangoFilterBackend
@@ -17,10 +14,10 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
-from personalities.api import representation, rows, serializers
+from personalities.api import serializers, writes
 from personalities.api.errors import PersonalityNotFound
 from personalities.api.filters import PersonalityFilter, PersonalityParameters, StrictOrdering
-from personalities.api.representation import Represent
+from personalities.api.serializers import Represent, represent, represent_id
 from personalities.models import Personality
 from personalities.seeds import ARCHETYPES
 from rest.conditional import IF_MATCH, IF_MATCH_ALWAYS, IF_NONE_MATCH, provenance_headers, respond, written
@@ -39,52 +36,45 @@ class PersonalityListView(ListCreateAPIView[Personality]):
     ordering_fields = ("personality_name", "display_name", "archetype", "created_at", "updated_at")
 
     def get_queryset(self) -> QuerySet[Personality]:
+        """All that the caller may see; filters narrow it."""
         return Personality.objects.visible_to(self.request.user)
 
-    def create(self, request: Request, *args: Any, **kwargs: Any) -> Any:
-        user = cast(User, request.user)
-        row = rows.save(request, self.get_serializer(data=request.data), owner=None if user.is_staff else user)
-        location = reverse("personality", args=[row.personality_name], request=request)
-        return written(representation.of_config(row.to_config()), HTTPStatus.CREATED, {"Location": location})
+    def create(self, request: Request, *args: object, **kwargs: object) -> HttpResponseBase:  # type: ignore[override]
+        """Only `personality_name` must be given: the archetype fills what is left out."""
+        made = writes.create(request)
+        location = reverse("personality", args=[made.personality_name], request=request)
+        return written(represent(made), HTTPStatus.CREATED, {"Location": location})
 
 
 class PersonalityDetailView(APIView):
     """One personality by name, in any spelling: the caller's own, else the global one."""
 
-    represent = staticmethod(representation.of_config)
+    represent = staticmethod(represent)
 
-    @extend_schema(responses={200: serializers.PersonalitySerializer, 304: None}, parameters=[IF_NONE_MATCH])
+    @extend_schema(responses={200: PERSONALITY, 304: None}, parameters=[IF_NONE_MATCH])
     def get(self, request: Request, name: str) -> HttpResponseBase:
         """Active ones only: an inactive personality is listed for its editors, and served to nobody."""
         return _read(request, name, self.represent)
 
-    @extend_schema(request=PERSONALITY, responses=PERSONALITY, parameters=[IF_MATCH_ALWAYS, rows.OWNER])
+    @extend_schema(request=PERSONALITY, responses=PERSONALITY, parameters=[IF_MATCH_ALWAYS, writes.OWNER])
     def put(self, request: Request, name: str) -> HttpResponseBase:
-        return self._write(request, name, partial=False)
+        """Replace the whole: what is left out becomes what a new personality has there."""
+        return written(represent(writes.edit(request, name, partial=False)))
 
-    @extend_schema(request=PERSONALITY, responses=PERSONALITY, parameters=[IF_MATCH, rows.OWNER])
+    @extend_schema(request=PERSONALITY, responses=PERSONALITY, parameters=[IF_MATCH, writes.OWNER])
     def patch(self, request: Request, name: str) -> HttpResponseBase:
-        return self._write(request, name, partial=True)
+        """Change what is given and keep the rest."""
+        return written(represent(writes.edit(request, name, partial=True)))
 
-    @extend_schema(responses={204: None}, parameters=[IF_MATCH, rows.OWNER])
-    @transaction.atomic
+    @extend_schema(responses={204: None}, parameters=[IF_MATCH, writes.OWNER])
     def delete(self, request: Request, name: str) -> Response:
-        row = rows.locked(request, name)
-        rows.check_unchanged(request, row)
-        with rows.authored_by(request):
-            row.delete()
+        """Delete it. Its history stays."""
+        writes.delete(request, name)
         return Response(status=HTTPStatus.NO_CONTENT)
-
-    @transaction.atomic
-    def _write(self, request: Request, name: str, *, partial: bool) -> HttpResponseBase:
-        row = rows.locked(request, name)
-        rows.check_unchanged(request, row, required=not partial)
-        row = rows.save(request, PERSONALITY(row, data=request.data, partial=partial))
-        return written(representation.of_config(row.to_config()))
 
 
 class PersonalityIdView(APIView):
-    represent = staticmethod(representation.of_id)
+    represent = staticmethod(represent_id)
 
     @extend_schema(responses={200: serializers.IdSerializer, 304: None}, parameters=[IF_NONE_MATCH])
     def get(self, request: Request, name: str) -> HttpResponseBase:
@@ -114,7 +104,7 @@ class ArchetypeListView(APIView):
 
 def _read(request: Request, name: str, represent: Represent) -> HttpResponseBase:
     if "owner" in request.query_params:
-        row = rows.visible(request, name, is_active=True)
+        row = writes.visible(request, name, is_active=True)
         return respond(request._request, represent(row.to_config()))
     answer = Personality.objects.lookup(name, request.user)
     headers = provenance_headers([answer])

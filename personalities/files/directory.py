@@ -1,23 +1,46 @@
 """A directory of documents, called NAME.json each. Other files in it are left alone, and none is ever removed."""
 
 import secrets
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from rest_framework.serializers import ValidationError
 
 from personalities.config import PersonalityConfig
-from personalities.files.document import dump, load
-from personalities.files.problems import BadFiles, Problem, problems_of
+from personalities.files.documents import dump, load
 from personalities.models import Personality
+from rest.parsers import MAX_BYTES
 
-MAX_BYTES = 64 * 1024  # as many as the API reads
 PATTERN = "[!.]*.json"
+WHOLE = "non_field_errors"  # DRF's key for an error of the document as a whole
+MAX_MESSAGE = 300  # characters
+
+
+class Problem(NamedTuple):
+    """`field` is a dotted path, "" where the file as a whole is at fault."""
+
+    file: str
+    field: str
+    message: str
+
+    def __str__(self) -> str:
+        return ": ".join(printable(part) for part in self if part)
+
+
+class BadFiles(Exception):
+    """Every problem of every file, in `problems`."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = list(problems)
+        super().__init__("\n".join(map(str, self.problems)))
 
 
 def write(directory: Path, personalities: Iterable[Personality]) -> list[str]:
-    """Their names. Raises OSError; what was written by then stays, and no file is ever half written."""
+    """Write a document for each; return their names. Raises OSError.
+
+    What was written before an error stays. No file is ever half written.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     names = []
     for personality in personalities:
@@ -26,13 +49,16 @@ def write(directory: Path, personalities: Iterable[Personality]) -> list[str]:
     return names
 
 
-def strangers(directory: Path, names: Collection[str]) -> list[str]:
-    """The documents of none of `names`."""
+def unknown_files(directory: Path, names: Collection[str]) -> list[str]:
+    """The names of the documents that belong to none of the personalities `names`."""
     return sorted(file.name for file in directory.glob(PATTERN) if file.stem not in names)
 
 
 def read(directory: Path, before: Mapping[str, PersonalityConfig]) -> dict[str, dict[str, Any]]:
-    """The columns of each personality, by name, of which those that are there were such `before`. Raises BadFiles."""
+    """The columns of each personality, by name. Raises BadFiles.
+
+    `before` is what they are now: what the linter refuses does not count where it was so before.
+    """
     documents: dict[str, dict[str, Any]] = {}
     problems: list[Problem] = []
     for file in sorted(directory.glob(PATTERN)):
@@ -41,7 +67,7 @@ def read(directory: Path, before: Mapping[str, PersonalityConfig]) -> dict[str, 
         except OSError as error:
             problems.append(Problem(file.name, "", error.strerror or str(error)))
         except ValidationError as error:
-            problems += problems_of(file.name, cast(dict[str, Any], error.detail))
+            problems += _problems(file.name, cast(dict[str, object], error.detail))
         else:
             documents[columns["personality_name"]] = columns
     if problems or not documents:
@@ -49,13 +75,29 @@ def read(directory: Path, before: Mapping[str, PersonalityConfig]) -> dict[str, 
     return documents
 
 
+def printable(text: str, longest: int = MAX_MESSAGE) -> str:
+    """`text` for a terminal: control characters and lone surrogates are escaped, what is too long is cut."""
+    cut = text if len(text) <= longest else f"{text[:longest]}…"
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in cut)
+
+
+def _problems(file: str, errors: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[Problem]:
+    """{"traits": {"humor_level": ["…"]}}, DRF's shape, becomes a problem of the field traits.humor_level."""
+    for key, found in errors.items():
+        here = path if key == WHOLE else (*path, str(key))  # the place in a list is a number
+        if isinstance(found, Mapping):
+            yield from _problems(file, found, here)
+        else:
+            yield from (Problem(file, ".".join(here), str(message)) for message in found)
+
+
 def _bytes(file: Path) -> bytes:
-    if file.is_fifo():  # would be waited for
-        raise ValidationError({"non_field_errors": ["It is no regular file."]})
+    if file.is_fifo():  # reading would wait for a writer
+        raise ValidationError({WHOLE: ["It is no regular file."]})
     with file.open("rb") as opened:
         body = opened.read(MAX_BYTES + 1)
     if len(body) > MAX_BYTES:
-        raise ValidationError({"non_field_errors": [f"At most {MAX_BYTES} bytes are read."]})
+        raise ValidationError({WHOLE: [f"At most {MAX_BYTES} bytes are read."]})
     return body
 
 

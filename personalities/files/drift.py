@@ -1,22 +1,30 @@
-"""How documents and rows differ, and how the rows are made to say what the documents say."""
+"""How documents and rows differ, how that is shown, and how the rows are made to say what the documents say."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.models import User
 
-from personalities import comparison
+from personalities import comparison, edits
 from personalities.comparison import Change
-from personalities.models import Personality, authored
+from personalities.files.directory import printable
+from personalities.models import Personality
 
-Documents = Mapping[str, dict[str, Any]]
+NOTE = "Imported from a file."
+WHOLE = 10_000  # characters: longer than any text of a personality, escapes included
+
+Documents = Mapping[str, dict[str, Any]]  # columns by name
 Rows = Mapping[str, Personality]
 
 
 @dataclass(frozen=True)
 class Drift:
-    """By name. What is only in the database is never deleted, so it is nothing that an import would change."""
+    """Names, and for the changed ones the fields. It is true when an import would write something.
+
+    What is only in the database is never deleted, so it does not count.
+    """
 
     created: list[str]
     changed: dict[str, list[Change]]
@@ -28,7 +36,7 @@ class Drift:
 
 
 def compare(documents: Documents, rows: Rows) -> Drift:
-    """What an import of `documents` does to `rows`."""
+    """What an import of `documents` would do to `rows`."""
     both = sorted(documents.keys() & rows.keys())
     changes = {name: _changes(rows[name], documents[name]) for name in both}
     return Drift(
@@ -40,16 +48,62 @@ def compare(documents: Documents, rows: Rows) -> Drift:
 
 
 def write(drift: Drift, documents: Documents, rows: Rows, owner: User | None) -> None:
-    """To be called in the transaction that holds `rows`. An unchanged row is not written."""
-    with authored("", "Imported from a file."):
-        for name in drift.created:
-            Personality(owner=owner, **documents[name]).save()
-        for name in drift.changed:
-            for column, value in documents[name].items():
-                setattr(rows[name], column, value)
-            rows[name].save()
+    """Write what `drift` found, in the transaction that has locked `rows`. Unchanged rows are not written.
+
+    Raises what `personalities.edits.save` raises.
+    """
+    for name in drift.created:
+        edits.save(Personality(owner=owner, **documents[name]), None, note=NOTE)
+    for name in drift.changed:
+        row, before = rows[name], rows[name].to_config()
+        for column, value in documents[name].items():
+            setattr(row, column, value)
+        edits.save(row, before, note=NOTE)
 
 
 def _changes(row: Personality, columns: Mapping[str, Any]) -> list[Change]:
-    """Compared as they are shown: a display name that is left out is what the name makes of it."""
+    """Compared as configurations, in which a display name that was left out is made from the name."""
     return comparison.changes(row.to_config(), Personality(**columns).to_config())
+
+
+def as_json(drift: Drift) -> dict[str, object]:
+    """The drift for scripts."""
+    changed = {
+        name: [{"field": change.field, "from": change.before, "to": change.after} for change in changes]
+        for name, changes in drift.changed.items()
+    }
+    return {
+        "created": drift.created,
+        "changed": changed,
+        "unchanged": drift.unchanged,
+        "only_in_database": drift.only_in_database,
+    }
+
+
+def as_text(drift: Drift) -> str:
+    """The drift for people: four lists of names, and each changed field before and after, as in a diff."""
+    return "\n".join(_lines(drift))
+
+
+def _lines(drift: Drift) -> Iterator[str]:
+    yield _names("Created", drift.created)
+    yield _names("Changed", drift.changed)
+    for name, changes in drift.changed.items():
+        for change in changes:
+            yield from _change(name, change)
+    yield _names("Unchanged", drift.unchanged)
+    yield _names("Only in the database", drift.only_in_database)
+
+
+def _names(title: str, names: Collection[str]) -> str:
+    return f"{title}: {', '.join(names) or 'none'}"
+
+
+def _change(name: str, change: Change) -> Iterator[str]:
+    yield f"  {name}: {change.field}"
+    yield f"    - {_value(change.before)}"
+    yield f"    + {_value(change.after)}"
+
+
+def _value(value: object) -> str:
+    return printable(json.dumps(value, ensure_ascii=False), WHOLE)

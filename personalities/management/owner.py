@@ -1,4 +1,4 @@
-"""Whose personalities a command is about: everybody's, or with --owner those of one user."""
+"""Whose personalities a command is about: the global ones, or with --owner those of one user."""
 
 from argparse import ArgumentParser
 
@@ -7,11 +7,12 @@ from django.core.management.base import CommandError
 
 
 def add_owner_option(parser: ArgumentParser) -> None:
+    """Add --owner."""
     parser.add_argument("--owner", metavar="USERNAME", help="those of this user, instead of the global ones")
 
 
 def owner(username: str | None) -> User | None:
-    """The user, or None for everybody."""
+    """The user whom --owner names, or None for the global personalities. Raises CommandError for an unknown one."""
     if username is None:
         return None
     try:

@@ -87,6 +87,7 @@ def _between_0_and_10(trait: str) -> models.CheckConstraint:
     return models.CheckConstraint(name=f"personality_{trait}_0_to_10", condition=condition)
 
 
+NAME_CONSTRAINT = "personality_owner_and_name_unique"
 # PostgreSQL has times that Python has not, such as "infinity".
 KNOWN_TIMES = (datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
 
@@ -164,7 +165,7 @@ class Personality(models.Model):
         triggers = [_count_versions(), *note_changes(TRIGGER_KEY)]
         constraints = [
             models.UniqueConstraint(
-                fields=("owner", "personality_name"), name="personality_owner_and_name_unique", nulls_distinct=False,
+                fields=("owner", "personality_name"), name=NAME_CONSTRAINT, nulls_distinct=False,
                 violation_error_code="name_taken",
                 violation_error_message="There is a personality of this name already.",
             ),

@@ -57,8 +57,9 @@ class Version(models.Model):
 
 @contextmanager
 def authored(author: str, note: str = "") -> Iterator[None]:
-    """Attribute the changes made in the block to `author`, with `note` as the reason. The block is one transaction."""
-    with transaction.atomic():
+    """Attribute the changes made in the block to `author`, with `note` as the reason. The block is one
+    transaction, or part of the one that it is in."""
+    with transaction.atomic(savepoint=False):
         _set_author(author, note)
         yield
         _set_author("", "")  # after an error the transaction is over anyway

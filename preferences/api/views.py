@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 
 from accounts.authentication import lock_caller
 from personalities.api.errors import PersonalityNotFound
-from personalities.api.prompt_serializers import PromptSerializer
+from personalities.api.prompts import PromptSerializer
 from personalities.models import Personality
 from personalities.prompt import Wishes, assemble
 from preferences.api.serializers import PreferencesSerializer

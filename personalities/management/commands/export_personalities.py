@@ -5,22 +5,25 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from personalities.files import directory
-from personalities.files.problems import printable
 from personalities.management.owner import add_owner_option, owner
 from personalities.models import Personality
 
 
 class Command(BaseCommand):
+    """Writes a file each, and names the files that belong to nobody."""
+
     help = (
         "Write personalities to DIR, one JSON file each, for version control and `import_personalities`. No file is "
         "removed; those that are of no personality are named."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        """The directory and --owner."""
         parser.add_argument("dir", type=Path, metavar="DIR", help="made when missing")
         add_owner_option(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
+        """Raises CommandError when a file cannot be written."""
         rows = Personality.objects.filter(owner=owner(options["owner"])).order_by("personality_name")
         try:
             names = directory.write(options["dir"], rows)
@@ -28,6 +31,6 @@ class Command(BaseCommand):
             raise CommandError(f"DIR: {error}") from None
         if options["verbosity"]:
             self.stdout.write(f"{len(names)} personalities written to {options['dir']}.")
-        if strangers := directory.strangers(options["dir"], names):
-            said = ", ".join(printable(name) for name in strangers)
-            self.stdout.write(f"Left alone, for there is no such personality: {said}")
+        if unknown := directory.unknown_files(options["dir"], names):
+            listed = ", ".join(directory.printable(name) for name in unknown)
+            self.stdout.write(f"Left alone, for there is no such personality: {listed}")

@@ -5,26 +5,27 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from coherence.commands import add_json_option, print_json
+from personalities import edits
 from personalities.files import directory, drift
+from personalities.files.directory import BadFiles
 from personalities.files.drift import Documents, Drift
-from personalities.files.problems import BadFiles
-from personalities.management import drift_report
 from personalities.management.owner import add_owner_option, owner
 from personalities.models import Personality
 
-NAME_TAKEN = "personality_owner_and_name_unique"
-
 
 class Command(BaseCommand):
+    """Reads all files before it writes; writes all or none."""
+
     help = (
         "Make personalities what the JSON files in DIR say, all of them or, when one file is wrong, none; and show "
         "what differed. What a file leaves out, its archetype fills. A personality without a file stays as it is."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        """The directory and the options."""
         parser.add_argument("dir", type=Path, metavar="DIR", help="as export_personalities writes it")
         parser.add_argument(
             "--dry-run", action="store_true",
@@ -34,13 +35,14 @@ class Command(BaseCommand):
         add_json_option(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
+        """Raises CommandError for bad files, for drift that --dry-run finds, and if somebody else writes meanwhile."""
         whose = owner(options["owner"])
         documents = self._read(options, whose)
         found = _compare(documents, whose) if options["dry_run"] else _import(documents, whose)
         if options["json"]:
-            print_json(self.stdout, drift_report.as_json(found))
+            print_json(self.stdout, drift.as_json(found))
         elif options["verbosity"]:
-            self.stdout.write(drift_report.as_text(found))
+            self.stdout.write(drift.as_text(found))
         if found and options["dry_run"]:
             raise CommandError("There is drift. Nothing was written.")
 
@@ -66,10 +68,8 @@ def _import(documents: Documents, whose: User | None) -> Drift:
             rows = {row.personality_name: row for row in locked}
             found = drift.compare(documents, rows)
             drift.write(found, documents, rows, whose)
-    except IntegrityError as error:
-        if NAME_TAKEN in str(error):
-            raise CommandError(
-                "Meanwhile somebody made one of the same name. Nothing was written: try again."
-            ) from None
-        raise
+    except edits.NameInUse:
+        raise CommandError("Meanwhile somebody made one of the same name. Nothing was written: try again.") from None
+    except edits.Refused as refused:  # the row was cleaned after the file had been checked against it
+        raise CommandError(f"Meanwhile somebody changed one. Nothing was written. {refused}") from None
     return found

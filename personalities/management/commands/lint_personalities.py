@@ -13,19 +13,23 @@ Found = tuple[Personality, Finding]
 
 
 class Command(BaseCommand):
+    """Runs the linter over stored personalities."""
+
     help = (
         "Look for secrets, contradictions and slips in personalities, active or not: all, or those named. Fails when "
         "there is an error; a warning is for the author to judge."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        """The names and --json."""
         parser.add_argument("name", nargs="*", help="personality names, in any spelling")
         add_json_option(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
+        """Raises CommandError when there is an error, or no personality of a given name."""
         rows = _rows(canonical_names(options["name"]))
         found = [(row, finding) for row in rows for finding in lint(row.to_config())]
-        errors = sorted({_said(row) for row, finding in found if finding.severity == "error"})
+        errors = sorted({_label(row) for row, finding in found if finding.severity == "error"})
         report = self._report_json if options["json"] else self._report
         report(len(rows), found)
         if errors:
@@ -33,14 +37,14 @@ class Command(BaseCommand):
 
     def _report(self, checked: int, found: Sequence[Found]) -> None:
         if found:
-            rows = [(_said(row), f.severity, f.rule, f.field, f.message) for row, f in found]
+            rows = [(_label(row), f.severity, f.rule, f.field, f.message) for row, f in found]
             print_table(self.stdout, "Findings", ("personality", "severity", "rule", "field", "message"), rows)
         errors, warnings = _count(found, "error"), _count(found, "warning")
         self.stdout.write(f"{checked} personalities checked: {errors} errors, {warnings} warnings.")
 
     def _report_json(self, checked: int, found: Sequence[Found]) -> None:
         counts = {"errors": _count(found, "error"), "warnings": _count(found, "warning")}
-        print_json(self.stdout, {"checked": checked, **counts, "findings": list(_plain(found))})
+        print_json(self.stdout, {"checked": checked, **counts, "findings": list(_to_json(found))})
 
 
 def _rows(wanted: Sequence[str]) -> list[Personality]:
@@ -51,7 +55,7 @@ def _rows(wanted: Sequence[str]) -> list[Personality]:
     return found
 
 
-def _said(row: Personality) -> str:
+def _label(row: Personality) -> str:
     return row.personality_name if row.owner_id is None else f"{row.personality_name} of user {row.owner_id}"
 
 
@@ -59,7 +63,7 @@ def _count(found: Sequence[Found], severity: str) -> int:
     return sum(finding.severity == severity for _, finding in found)
 
 
-def _plain(found: Sequence[Found]) -> Iterator[dict[str, Any]]:
+def _to_json(found: Sequence[Found]) -> Iterator[dict[str, object]]:
     for row, finding in found:
         plain = {field: getattr(finding, field) for field in Finding.__struct_fields__}
         yield {"personality_name": row.personality_name, "owner": row.owner_id, **plain}

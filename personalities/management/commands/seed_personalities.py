@@ -10,13 +10,17 @@ from personalities.seeds import global_personalities
 
 
 class Command(BaseCommand):
+    """Creates what is missing, in one transaction."""
+
     help = "Create the global personalities that are missing. One that exists is left as it is, edited or not."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        """--json alone."""
         add_json_option(parser)
 
     @transaction.atomic
     def handle(self, *args: Any, **options: Any) -> None:
+        """Print which ones were created."""
         created = {columns["personality_name"]: _create(columns) for columns in global_personalities()}
         if options["json"]:
             print_json(self.stdout, {"created": [name for name, new in created.items() if new], "total": len(created)})

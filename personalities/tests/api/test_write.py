@@ -2,8 +2,11 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
+from personalities.config import PersonalityConfig
 from personalities.models import Personality
 from personalities.seeds import ARCHETYPES
 from personalities.tests.api.conftest import ELARA, LIST
@@ -162,3 +165,59 @@ def test_write__own_inactive_beside_a_global__acts_on_what_get_shows(
 def test_text__whatever_the_author_typed__kept_to_the_letter(editor: APIClient, elara: Personality, text: str) -> None:
     editor.patch(ELARA, {"custom": {"backstory": text}})
     assert editor.get(ELARA).json()["custom"]["backstory"] == text
+
+
+@pytest.fixture
+def built(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The name of each personality whose configuration is built from its row."""
+    names: list[str] = []
+    build = Personality.to_config
+
+    def counted(row: Personality) -> PersonalityConfig:
+        names.append(row.personality_name)
+        return build(row)
+
+    monkeypatch.setattr(Personality, "to_config", counted)
+    return names
+
+
+@pytest.mark.parametrize("verb", ["put", "patch"])
+def test_edit__any__the_configuration_is_built_before_and_after(
+    editor: APIClient, elara: Personality, built: list[str], verb: str
+) -> None:
+    whole = editor.get(ELARA)
+    built.clear()
+    body = whole.json() | {"greeting": "Hi."}
+    assert getattr(editor, verb)(ELARA, body, headers={"If-Match": whole["ETag"]}).status_code == 200
+    assert built == ["elara"] * 2
+
+
+def test_create__any__the_configuration_is_built_once(editor: APIClient, built: list[str]) -> None:
+    assert editor.post(LIST, {"personality_name": "mira"}).status_code == 201
+    assert built == ["mira"]
+
+
+def test_rollback__any__the_configuration_is_built_before_and_after(
+    editor: APIClient, elara: Personality, built: list[str]
+) -> None:
+    assert editor.patch(ELARA, {"greeting": "Hi."}).status_code == 200
+    built.clear()
+    assert editor.post(f"{ELARA}rollback/", {"version": 1}).status_code == 200
+    assert built == ["elara"] * 2
+
+
+@pytest.mark.parametrize("verb", ["put", "patch"])
+def test_edit__answer__is_what_a_read_gives_from_now_on(editor: APIClient, elara: Personality, verb: str) -> None:
+    body = {"personality_name": "nova", "generation": {"temperature": 1}, "locked_preferences": ["tone", "language"]}
+    answer = getattr(editor, verb)(ELARA, body, headers={"If-Match": "*"})
+    read = editor.get(f"{LIST}nova/")
+    assert (answer.content, answer["ETag"]) == (read.content, read["ETag"])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_edit__any__one_transaction_without_savepoints(editor: APIClient, elara: Personality) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        assert editor.patch(ELARA, {"greeting": "Hi."}).status_code == 200
+    statements = [query["sql"] for query in queries]
+    assert [sql for sql in statements if sql in ("BEGIN", "COMMIT")] == ["BEGIN", "COMMIT"]
+    assert not [sql for sql in statements if "SAVEPOINT" in sql]

@@ -1,0 +1,121 @@
+"""One personality as a JSON document, in the shape that the API reads and writes, without `id` and `meta`."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, cast
+
+from rest_framework import serializers
+from rest_framework.serializers import ValidationError
+
+from personalities.api.serializers import (
+    BehaviorsSerializer,
+    CustomSerializer,
+    GenerationSerializer,
+    PersonalitySerializer,
+    TraitsSerializer,
+    null_to_empty,
+)
+from personalities.config import PersonalityConfig
+from personalities.lint import new_refusals
+from personalities.models import Personality
+from personalities.seeds import complete
+from rest.fields import StrictSerializer
+
+OF_THE_DATABASE = ("id", "meta")
+
+
+def dump(personality: Personality) -> bytes:
+    """The document. Equal personalities make equal bytes."""
+    whole = personality.to_config().to_dict()
+    plain = {field: value for field, value in whole.items() if field not in OF_THE_DATABASE}
+    return f"{json.dumps(plain, indent=2, ensure_ascii=False)}\n".encode()
+
+
+def load(body: bytes, file: str, before: PersonalityConfig | None = None) -> dict[str, Any]:
+    """All columns of the personality in the file called `file`: as with POST, the archetype fills what is left out.
+
+    Raises ValidationError with everything that is wrong. What the linter refuses counts unless it was so `before`.
+    """
+    try:
+        serializer = DocumentSerializer(data=_parse(body), context={"file": file})
+        serializer.is_valid(raise_exception=True)
+    except RecursionError:
+        raise _wrong("This is nested too deeply.") from None
+    columns = complete(null_to_empty(serializer.validated_data))
+    if errors := new_refusals(before, Personality(**columns).to_config()):
+        raise ValidationError(errors)
+    return columns
+
+
+def _parse(body: bytes) -> object:
+    try:
+        return json.loads(body.decode("utf-8-sig"), object_pairs_hook=JSONObject)
+    except ValueError as error:  # malformed JSON, bytes that are not UTF-8, an integer of thousands of digits
+        raise _wrong(f"This is not JSON in UTF-8: {error}") from None
+
+
+def _wrong(message: str) -> ValidationError:
+    """An error of the document as a whole, as DRF has it."""
+    return ValidationError({"non_field_errors": [message]})
+
+
+class JSONObject(dict[str, object]):
+    """A JSON object that remembers which of its keys stood in it twice."""
+
+    def __init__(self, pairs: list[tuple[str, object]]) -> None:
+        super().__init__(pairs)
+        self.duplicates = [key for key, times in Counter(key for key, _ in pairs).items() if times > 1]
+
+
+class Thorough(StrictSerializer):
+    """Reports unknown keys and wrong values together: somebody who mends a file by hand wants to do it once."""
+
+    def to_internal_value(self, data: object) -> Any:
+        """Raises ValidationError."""
+        errors: dict[str, Any] = self._refusals(data) if isinstance(data, Mapping) else {}
+        try:
+            value = super(StrictSerializer, self).to_internal_value(data)
+        except ValidationError as error:
+            errors = {**cast(dict[str, Any], error.detail), **errors}
+        if errors:
+            raise ValidationError(errors)
+        return value
+
+    def _refusals(self, data: Mapping[str, object]) -> dict[str, list[str]]:
+        duplicates = data.duplicates if isinstance(data, JSONObject) else []
+        return super()._refusals(data) | {key: ["This key stands twice in one object."] for key in duplicates}
+
+
+class DocumentTraits(Thorough, TraitsSerializer):
+    """The API's traits, thoroughly."""
+
+
+class DocumentBehaviors(Thorough, BehaviorsSerializer):
+    """The API's behaviors, thoroughly."""
+
+
+class DocumentCustom(Thorough, CustomSerializer):
+    """The API's custom texts, thoroughly."""
+
+
+class DocumentGeneration(Thorough, GenerationSerializer):
+    """The API's way to ask a language model, thoroughly."""
+
+
+class DocumentSerializer(Thorough, PersonalitySerializer):
+    """A whole document; its valid data are columns. The context has the name of the `file`, which is NAME.json."""
+
+    id = None  # type: ignore[assignment]  # of this database, and so is `meta`
+    meta = None  # type: ignore[assignment]
+    note = None  # type: ignore[assignment]  # of one change
+    traits = DocumentTraits(required=False, source="*")
+    behaviors = DocumentBehaviors(required=False, source="*")
+    custom = DocumentCustom(required=False, source="*")
+    generation = DocumentGeneration(required=False, source="*")
+
+    def validate_personality_name(self, name: str) -> str:
+        """Raises ValidationError when the file is called otherwise."""
+        if self.context["file"] != f"{name}.json":
+            raise serializers.ValidationError(f"{name!r} is said in {name}.json and nowhere else.")
+        return name
