@@ -26,8 +26,8 @@ from cosmic_ray.work_item import MutationSpec, TestOutcome, WorkItem
 from tooling import mutation_operators as operators
 
 FOLDER = Path(__file__).parent
-PYTEST = ["-m", "pytest", "-x", "-q", "--no-header", "--tb=line", "-p", "no:cacheprovider", "--reuse-db",
-          "-p", "tooling.mutation_order"]  # fmt: skip
+PYTEST = ["-m", "pytest", "-x", "-q", "--no-header", "--tb=line", "--assert=plain", "--reuse-db",
+          "-p", "no:cacheprovider", "-p", "tooling.mutation_order"]  # fmt: skip
 LEAST_SECONDS = 60.0  # that a run of tests is given, however quick it is without a mutant
 
 
@@ -86,10 +86,10 @@ def main() -> int:
     files = [file for file in targets if not options.path or file in options.path]
     run = Run(files, targets, options.session)
     deadline = time.monotonic() + 60 * options.minutes if options.minutes else float("inf")
-    for number, (job, mutation) in enumerate(run.in_turn(options.seed), start=1):
+    for job, mutation in run.in_turn(options.seed):
         if time.monotonic() > deadline:
             break
-        run.judge(job, mutation, number)
+        run.judge(job, mutation)
     return run.report(options.bar)
 
 
@@ -112,7 +112,7 @@ class Run:
         self.session = WorkDB(session, WorkDB.Mode.create)
         self._tests = tests
         self._equivalents = [*_equivalents(files)]
-        self._used: set[Equivalent] = set()
+        self._seen: set[str] = set()  # texts that two operators make alike are tested once
         self._seconds: dict[str, float] = {}  # that the tests of a file take without a mutant
         self._sources = {file: Path(file).read_text() for file in files}
         init([Path(file) for file in files], self.session, {})
@@ -132,18 +132,14 @@ class Run:
             yield job, mutation
 
     def _meaningful(self) -> dict[str, list[tuple[str, MutationSpec]]]:
-        """By file, of the chosen operators and where they mean something; each text once."""
+        """By file, of the chosen operators and where they mean something."""
         mutants: dict[str, list[tuple[str, MutationSpec]]] = {file: [] for file in self._sources}
         spans = {file: operators.silent_spans(source) for file, source in self._sources.items()}
-        seen = set[str]()
         for item in sorted(self.session.work_items, key=_position):
             (mutation,) = item.mutations
             file, at = str(mutation.module_path), mutation.start_pos
             if operators.is_chosen(mutation.operator_name) and not any(start <= at < end for start, end in spans[file]):
-                text = self._mutated(mutation)
-                if text is not None and text not in seen and _compiles(text):
-                    seen.add(text)
-                    mutants[file].append((item.job_id, mutation))
+                mutants[file].append((item.job_id, mutation))
         return mutants
 
     def _mutated(self, mutation: MutationSpec) -> str | None:
@@ -151,18 +147,22 @@ class Run:
         text: str | None = mutate_code(self._sources[str(mutation.module_path)], operator, mutation.occurrence)
         return text
 
-    def judge(self, job: str, mutation: MutationSpec, number: int) -> None:
-        """Run the tests against one mutant, unless it is known to be equivalent."""
+    def judge(self, job: str, mutation: MutationSpec) -> None:
+        """Run the tests against one mutant, unless it is known to be equivalent or no program."""
         file, text = str(mutation.module_path), self._mutated(mutation)
-        change = _change(self._sources[file], text or "")
-        covering = {entry for entry in self._equivalents if entry.covers(mutation, change)}
-        self._used |= covering
-        outcome, by = ("equivalent", "") if covering else self._outcome(job, mutation, file)
+        if text is None or text in self._seen or not _compiles(text):
+            self._mutants[file].remove((job, mutation))
+            return
+        self._seen.add(text)
+        change = _change(self._sources[file], text)
+        is_equivalent = any(entry.covers(mutation, change) for entry in self._equivalents)
+        outcome, by = ("equivalent", "") if is_equivalent else self._outcome(job, mutation, file)
         self.scores[file].outcomes[outcome] += 1
         place = f"{file}:{mutation.start_pos[0]} {mutation.definition_name or ''} {mutation.operator_name}"
-        print(f"{number:>5} {outcome:<10} {place} {by}", flush=True)
+        print(f"{outcome:<10} {place} {by}", flush=True)
         if outcome == "survived":
             self.survivors.append(f"{place}\n  - {change.before}\n  + {change.after}")
+            print(f"  - {change.before}\n  + {change.after}", flush=True)
 
     def _outcome(self, job: str, mutation: MutationSpec, file: str) -> tuple[str, str]:
         """Also the first test that failed."""
@@ -182,7 +182,9 @@ class Run:
         key = " ".join(self._tests[file])
         if key not in self._seconds:
             started = time.monotonic()
-            subprocess.run([sys.executable, *PYTEST, *self._tests[file]], check=True, stdout=subprocess.DEVNULL)
+            run = subprocess.run([sys.executable, *PYTEST, *self._tests[file]], capture_output=True, text=True)
+            if run.returncode:
+                sys.exit(f"mutants: the tests of {file} fail without a mutant\n{run.stdout}")
             self._seconds[key] = time.monotonic() - started
         return max(LEAST_SECONDS, 4 * self._seconds[key])
 

@@ -5,6 +5,7 @@ value or a wrong condition of a comprehension does, the operators below find out
 """
 
 import ast
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,7 +18,7 @@ Span = tuple[tuple[int, int], tuple[int, int]]  # (line from 1, column from 0) o
 # Of Cosmic Ray's own operators: one replacement for each construct, and none that can only end in a TypeError.
 CHOSEN = {
     "AddNot", "ReplaceTrueWithFalse", "ReplaceFalseWithTrue", "ReplaceAndWithOr", "ReplaceOrWithAnd",
-    "ReplaceBreakWithContinue", "ReplaceContinueWithBreak", "ExceptionReplacer", "NumberReplacer", "RemoveDecorator",
+    "ReplaceBreakWithContinue", "ReplaceContinueWithBreak", "NumberReplacer", "RemoveDecorator",
     "ZeroIterationForLoop",
     "ReplaceBinaryOperator_Add_Sub", "ReplaceBinaryOperator_Sub_Add", "ReplaceBinaryOperator_Mul_Div",
     "ReplaceBinaryOperator_Div_Mul", "ReplaceBinaryOperator_FloorDiv_Mul", "ReplaceBinaryOperator_Mod_Mul",
@@ -28,6 +29,9 @@ CHOSEN = {
     "ReplaceComparisonOperator_GtE_LtE", "ReplaceComparisonOperator_Is_IsNot",
     "ReplaceComparisonOperator_IsNot_Is", "ReplaceUnaryOperator_Delete_Not", "ReplaceUnaryOperator_USub_UAdd",
 }  # fmt: skip
+
+
+SAFEGUARDS = {"strict", "usedforsecurity"}  # arguments that make no difference to correct callers
 
 
 class _OnePlace(Operator):  # type: ignore[misc]
@@ -116,9 +120,22 @@ class NegateMembership(_OnePlace):
         return node
 
 
+class CatchNothing(_OnePlace):
+    """`except X:` becomes `except ():`. Cosmic Ray's own operator fails on a dotted name."""
+
+    def applies(self, node: Any) -> bool:
+        """Whether `node` names what is caught."""
+        return bool(node.type == "except_clause")
+
+    def mutate(self, node: Any, index: int) -> Any:
+        """Replace what is caught."""
+        node.children[1] = parso.parse(" ()")
+        return node
+
+
 OPERATORS = {
     operator.__name__: operator
-    for operator in (RemoveStatement, AssignWithoutOld, ReturnNone, NegateFilter, NegateMembership)
+    for operator in (RemoveStatement, AssignWithoutOld, ReturnNone, NegateFilter, NegateMembership, CatchNothing)
 }
 
 
@@ -134,8 +151,13 @@ def is_chosen(name: str) -> bool:
 
 
 def silent_spans(source: str) -> list[Span]:
-    """Return where `source` is no behaviour: annotations, what only type checkers read, and lines for the log."""
-    return [_span(node) for node in _silent(ast.parse(source))]
+    """Return where `source` is no behaviour: annotations, what only type checkers read, and lines for the log.
+
+    So is the `*` before arguments that are given by name, which Cosmic Ray takes for a product.
+    """
+    lines = enumerate(source.splitlines(), start=1)
+    stars = [((number, at.start()), (number, at.end())) for number, line in lines for at in re.finditer(r"\*,", line)]
+    return stars + [_span(node) for node in _silent(ast.parse(source))]
 
 
 def _silent(tree: ast.AST) -> Iterator[ast.AST]:
@@ -144,7 +166,7 @@ def _silent(tree: ast.AST) -> Iterator[ast.AST]:
             yield node.annotation
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.returns:
             yield node.returns
-        elif _is_for_people_alone(node):
+        elif isinstance(node, ast.keyword) and node.arg in SAFEGUARDS or _is_for_people_alone(node):
             yield node
 
 

@@ -74,16 +74,15 @@ def test_keep__capacity_of_nought__nothing_is_kept() -> None:
 
 
 @pytest.mark.parametrize("way", ["replaced", "made room", "dropped"])
-def test_reads__of_a_copy_that_is_kept_no_more__still_counted(way: str) -> None:
+def test_reads__of_copies_that_are_kept_no_more__still_counted(way: str) -> None:
     cache: LocalCache[str, str] = LocalCache(1)
-    copy = Copy("a", "old", 1)
-    cache.keep(copy)
-    copy.reads += 3
-    if way == "dropped":
-        cache.drop("a", 1)
-    else:
-        cache.keep(Copy("a" if way == "replaced" else "b", "new", 2))
-    assert cache.reads == 3
+    for number, key in enumerate("abc" if way == "made room" else "aaa", start=1):
+        copy = Copy(key, "value", number)
+        cache.keep(copy)
+        copy.reads += number
+        if way == "dropped":
+            cache.drop(key, number)
+    assert cache.reads == 1 + 2 + 3
 
 
 @pytest.mark.parametrize(("number", "remains"), [(4, True), (5, False), (6, False)])

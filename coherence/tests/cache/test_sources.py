@@ -40,6 +40,34 @@ def test_get_many__each_lies_elsewhere__one_query_for_what_is_left(
         assert names.get_many([]) == {}
 
 
+def test_get_many__one_near_and_one_in_redis__no_query(
+    names: CoherentCache[int, str], known: None, django_assert_num_queries: Count, tell: Callable[[], None]
+) -> None:
+    insert(OTHER, "other")
+    tell()
+    names.get(OTHER)
+    forget_near(names)
+    names.get(ID)
+    with django_assert_num_queries(0):
+        assert names.get_many([ID, OTHER]) == {ID: Answer("old", "near"), OTHER: Answer("other", "redis")}
+
+
+def test_lookups__several_of_each_kind__all_counted(
+    names: CoherentCache[int, str], known: None, tell: Callable[[], None]
+) -> None:
+    insert(OTHER, "other")
+    tell()
+    for id in (OTHER, NOBODY):
+        for _ in range(4):
+            names.get(id)
+    assert names.lookups == {
+        ("database", True): 2,
+        ("near", True): 3,
+        ("database", False): 1,
+        ("near", False): 3,
+    }
+
+
 def test_get__changed__as_soon_as_the_feed_knows(
     names: CoherentCache[int, str], known: None, tell: Callable[[], None], django_assert_num_queries: Count
 ) -> None:
