@@ -7,12 +7,13 @@ import argparse
 import os
 import random
 import secrets
+import shlex
 import subprocess
 import sys
 import time
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,9 +27,9 @@ from cosmic_ray.work_item import MutationSpec, TestOutcome, WorkItem
 from tooling import mutation_operators as operators
 
 FOLDER = Path(__file__).parent
-PYTEST = ["-m", "pytest", "-x", "-q", "--no-header", "--tb=line", "--assert=plain", "--reuse-db",
+PYTEST = ["-m", "pytest", "-x", "-q", "--no-header", "--tb=line", "--assert=plain", "--reuse-db", "--timeout=40",
           "-p", "no:cacheprovider", "-p", "tooling.mutation_order"]  # fmt: skip
-LEAST_SECONDS = 60.0  # that a run of tests is given, however quick it is without a mutant
+LEAST_SECONDS = 45.0  # that a run of tests is given, however quick it is without a mutant
 
 
 class Change(NamedTuple):
@@ -82,9 +83,9 @@ class Score:
 def main() -> int:
     """Run until the mutants or the minutes are used up; return 1 if less than the bar was caught."""
     options = _options()
-    targets: dict[str, list[str]] = tomllib.loads((FOLDER / "mutants.toml").read_text())["tests"]
-    files = [file for file in targets if not options.path or file in options.path]
-    run = Run(files, targets, options.session)
+    config: dict[str, Any] = tomllib.loads((FOLDER / "mutants.toml").read_text())
+    files = [file for file in config["tests"] if not options.path or file in options.path]
+    run = Run({file: [*config["tests"][file], "-k", _without(config["skip"])] for file in files}, options.session)
     deadline = time.monotonic() + 60 * options.minutes if options.minutes else float("inf")
     for job, mutation in run.in_turn(options.seed):
         if time.monotonic() > deadline:
@@ -106,19 +107,21 @@ def _options() -> argparse.Namespace:
 class Run:
     """One measurement: a session of Cosmic Ray, and the outcomes by file."""
 
-    def __init__(self, files: Sequence[str], tests: dict[str, list[str]], session: Path) -> None:
+    def __init__(self, tests: dict[str, list[str]], session: Path) -> None:
+        """`tests` are the arguments of pytest by file, and `session` the file that results are kept in."""
         operators.register()
         session.unlink(missing_ok=True)
         self.session = WorkDB(session, WorkDB.Mode.create)
         self._tests = tests
-        self._equivalents = [*_equivalents(files)]
+        self._equivalents = [*_equivalents(tests)]
         self._seen: set[str] = set()  # texts that two operators make alike are tested once
         self._seconds: dict[str, float] = {}  # that the tests of a file take without a mutant
-        self._sources = {file: Path(file).read_text() for file in files}
-        init([Path(file) for file in files], self.session, {})
+        self._sources = {file: Path(file).read_text() for file in tests}
+        init([Path(file) for file in tests], self.session, {})
         self._mutants = self._meaningful()
-        self.scores: dict[str, Score] = {file: Score() for file in files}
+        self.scores: dict[str, Score] = {file: Score() for file in tests}
         self.survivors: list[str] = []
+        self.broken: dict[str, str] = {}  # what the tests of a file say that fail without a mutant
         _renew_database()
 
     def in_turn(self, seed: int) -> Iterator[tuple[str, MutationSpec]]:
@@ -150,6 +153,8 @@ class Run:
     def judge(self, job: str, mutation: MutationSpec) -> None:
         """Run the tests against one mutant, unless it is known to be equivalent or no program."""
         file, text = str(mutation.module_path), self._mutated(mutation)
+        if file in self.broken:
+            return
         if text is None or text in self._seen or not _compiles(text):
             self._mutants[file].remove((job, mutation))
             return
@@ -157,6 +162,8 @@ class Run:
         change = _change(self._sources[file], text)
         is_equivalent = any(entry.covers(mutation, change) for entry in self._equivalents)
         outcome, by = ("equivalent", "") if is_equivalent else self._outcome(job, mutation, file)
+        if file in self.broken:
+            return
         self.scores[file].outcomes[outcome] += 1
         place = f"{file}:{mutation.start_pos[0]} {mutation.definition_name or ''} {mutation.operator_name}"
         print(f"{outcome:<10} {place} {by}", flush=True)
@@ -166,8 +173,10 @@ class Run:
 
     def _outcome(self, job: str, mutation: MutationSpec, file: str) -> tuple[str, str]:
         """Also the first test that failed."""
-        tests = self._tests[file]
-        result = mutate_and_test([mutation], _command(tests), self._patience(file))
+        if file not in self._seconds and not self._measure(file):
+            return "broken", ""
+        seconds = max(LEAST_SECONDS, 4 * self._seconds[file])
+        result = mutate_and_test([mutation], shlex.join([sys.executable, *PYTEST, *self._tests[file]]), seconds)
         self.session.set_result(job, result)
         if result.test_outcome == TestOutcome.INCOMPETENT:
             sys.exit(f"mutants: {result.output}")
@@ -177,16 +186,16 @@ class Run:
         failed = [line for line in (result.output or "").splitlines() if line.startswith(("FAILED", "ERROR"))]
         return str(result.test_outcome.value), failed[0].split(" - ")[0] if failed else ""
 
-    def _patience(self, file: str) -> float:
-        """The seconds after which the tests of `file` count as hanging. Raises SystemExit if they fail as they are."""
-        key = " ".join(self._tests[file])
-        if key not in self._seconds:
+    def _measure(self, file: str) -> bool:
+        """Note how long the tests of `file` take without a mutant. False if they fail twice, whose output is kept."""
+        for _ in range(2):
             started = time.monotonic()
             run = subprocess.run([sys.executable, *PYTEST, *self._tests[file]], capture_output=True, text=True)
-            if run.returncode:
-                sys.exit(f"mutants: the tests of {file} fail without a mutant\n{run.stdout}")
-            self._seconds[key] = time.monotonic() - started
-        return max(LEAST_SECONDS, 4 * self._seconds[key])
+            if not run.returncode:
+                self._seconds[file] = time.monotonic() - started
+                return True
+        self.broken[file] = run.stdout
+        return False
 
     def report(self, bar: float) -> int:
         """Print the table and the survivors; return 1 below the bar or when an entry is of no use any more."""
@@ -200,7 +209,9 @@ class Run:
         stale = [entry for entry in self._equivalents if not _is_there(entry, self._sources)]
         for entry in stale:
             print(f"equivalent_mutants.toml: {entry.file} has no line `{entry.line}` in {entry.function}")
-        return 1 if stale or (total.run and 100 * total.caught / total.run < bar) else 0
+        for file, said in self.broken.items():
+            print(f"The tests of {file} fail as it is:\n{said}")
+        return 1 if stale or self.broken or (total.run and 100 * total.caught / total.run < bar) else 0
 
 
 def _equivalents(files: Iterable[str]) -> Iterator[Equivalent]:
@@ -241,8 +252,9 @@ def _compiles(text: str) -> bool:
     return True
 
 
-def _command(tests: Sequence[str]) -> str:
-    return " ".join([sys.executable, *PYTEST, *tests])
+def _without(names: Iterable[str]) -> str:
+    """What pytest's `-k` selects all other tests by."""
+    return " and ".join(f"not {name}" for name in names)
 
 
 def _renew_database() -> None:
