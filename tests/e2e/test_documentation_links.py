@@ -1,5 +1,6 @@
 """Every link, anchor and picture in the documentation leads somewhere, and its tables agree with what they describe."""
 
+import ast
 import re
 import subprocess
 import tomllib
@@ -17,6 +18,9 @@ from tooling.environment import ROOT
 LINK = re.compile(r"\]\(<?([^)\s>]+)>?\)|\b(?:src|srcset|href)=\"([^\"]+)\"")
 FENCE = re.compile(r"^```.*?^```", re.M | re.S)
 IMAGES = ROOT / "docs/images"
+HOP = re.compile(r"^\| `([\w/]+\.py)` · `([\w.]+)` \|", re.M)  # of a walk in docs/architecture.md: file and name
+ELSEWHERE = ("knox/",)  # files of others that are named
+Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def links(page: str) -> Iterator[str]:
@@ -117,3 +121,32 @@ def test_site__loads_nothing_from_elsewhere() -> None:
     project = tomllib.loads((ROOT / "docs/site/zensical.toml").read_text())["project"]
     assert project["theme"]["font"] is False
     assert all((ROOT / script["path"]).exists() for script in project["extra"]["polyfills"])
+
+
+@pytest.mark.parametrize("page", [page for page in pages.names() if page != "CHANGELOG.md"])
+def test_page__files_it_names__exist(page: str) -> None:
+    named = re.findall(r"`((?:[\w.-]+/)+[\w.-]+\.\w+)`", FENCE.sub("", pages.text(page)))
+    ours = [name for name in named if Path(name).suffix in {".py", ".md", ".toml", ".yml"}]
+    assert [name for name in ours if name not in tracked() and not name.startswith(ELSEWHERE)] == []
+
+
+@pytest.mark.parametrize(("file", "name"), HOP.findall((ROOT / "docs/architecture.md").read_text()))
+def test_architecture__hop__is_in_that_file(file: str, name: str) -> None:
+    assert name in names_in(ROOT / file)
+
+
+def test_architecture__walks__are_found() -> None:
+    assert len(HOP.findall(pages.text("docs/architecture.md"))) >= 30
+
+
+def names_in(path: Path) -> set[str]:
+    """What a file defines: functions, classes and variables of the module, and methods as `Class.method`."""
+    found: set[str] = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, Function | ast.ClassDef):
+            found.add(node.name)
+        if isinstance(node, ast.ClassDef):
+            found |= {f"{node.name}.{part.name}" for part in node.body if isinstance(part, Function)}
+        if isinstance(node, ast.Assign):
+            found |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+    return found
