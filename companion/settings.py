@@ -255,6 +255,6 @@ UNFOLD = {
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_HISTORY": True,
     # The pages "Playground" and "Cache" are no model's, so that they must be put among them.
-    "GLOBAL_CALLBACK": "personalities.admin.links.in_sidebar",
-    "DASHBOARD_CALLBACK": "personalities.admin.links.on_index",
+    "GLOBAL_CALLBACK": "companion.admin.links.in_sidebar",
+    "DASHBOARD_CALLBACK": "companion.admin.links.on_index",
 }

@@ -7,9 +7,11 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from accounts.login import SignIn
 from companion import monitoring, optional_apps, pages
+from companion.admin import cache_page
 
 AFTER_LOGIN = "playground" if optional_apps.is_installed("chat") else "home"
 
+cache_page.add_to_admin()
 urlpatterns = [
     path("", pages.home, name="home"),
     path("livez", monitoring.livez, name="livez"),

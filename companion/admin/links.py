@@ -1,4 +1,4 @@
-"""Pages that are no model's among the models: in the sidebar and on the index."""
+"""Puts pages that belong to no model among the models: in the admin's sidebar and on its index."""
 
 from typing import Any
 
@@ -7,16 +7,16 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
 
-from personalities.admin.cache_page import may_view
+from companion.admin.cache_page import may_view
 
 
-def in_sidebar(request: HttpRequest) -> dict[str, Any]:
-    """UNFOLD's GLOBAL_CALLBACK: what every page of the admin is told besides."""
+def in_sidebar(request: HttpRequest) -> dict[str, object]:
+    """UNFOLD's GLOBAL_CALLBACK: context for every page of the admin."""
     return {"available_apps": _apps(request)} if admin.site.has_permission(request) else {}
 
 
-def on_index(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """UNFOLD's DASHBOARD_CALLBACK."""
+def on_index(request: HttpRequest, context: dict[str, object]) -> dict[str, object]:
+    """UNFOLD's DASHBOARD_CALLBACK: context for the index."""
     return context | {"app_list": _apps(request)}
 
 
@@ -28,7 +28,7 @@ def _apps(request: HttpRequest) -> list[Any]:
     return apps
 
 
-def _pages(request: HttpRequest) -> list[dict[str, Any]]:
+def _pages(request: HttpRequest) -> list[dict[str, object]]:
     pages = [("Playground", reverse("playground"))] if "chat" in settings.COMPANION_APPS else []
     if may_view(request):
         pages.append(("Cache", reverse("admin:cache")))

@@ -2,14 +2,17 @@
 
 
 def counted(count: int) -> str:
+    """`1,234`."""
     return f"{count:,}"
 
 
 def share(part: int, whole: int) -> str:
+    """`66.7%`; a dash if there is nothing to have a share of."""
     return f"{part / whole:.1%}" if whole else "–"
 
 
 def ago(seconds: float) -> str:
+    """`0.4 s ago`, `3 min 5 s ago`."""
     return f"{seconds:.1f} s ago" if seconds < 10 else f"{lasting(int(seconds))} ago"
 
 

@@ -9,7 +9,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from coherence import redis_copies as module
-from personalities.admin import cache_entries, wording
+from companion.admin import cache_numbers, formatting
 from personalities.cache import Key, codec, redis_copies
 from personalities.models import Personality
 from resilience.redis_pool import breaker_of
@@ -155,6 +155,11 @@ def test_numbers__kinds__personalities_first_and_redis_where_it_is_used(admin_cl
     assert next(iter(kinds)) == "personality"
     assert list(kinds["personality"]["sources"]) == ["near", "redis", "database"]
     assert list(kinds["api_key"]["sources"]) == ["near", "database"]
+    assert [kinds[kind]["title"] for kind in ("personality", "api_key", "user")] == [
+        "Personalities",
+        "API keys",
+        "Users",
+    ]
 
 
 @committing
@@ -193,7 +198,7 @@ def test_numbers__owner__by_name_and_the_one_who_is_gone_by_number(
 def test_numbers__more_copies_than_are_shown__the_first_and_a_count(
     admin_client: Client, redis: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cache_entries, "SHOWN", 2)
+    monkeypatch.setattr(cache_numbers, "SHOWN", 2)
     for name in ("c", "a", "b"):
         redis.set(redis_key((None, name)), "{}")
     shown = admin_client.get(NUMBERS).json()["redis"]
@@ -351,9 +356,9 @@ def test_warm_all__redis_away__says_so(
     [(0, "0 s"), (59, "59 s"), (60, "1 min 0 s"), (3599, "59 min 59 s"), (86399, "23 h 59 min"), (90000, "1 d 1 h")],
 )
 def test_lasting__any_time__its_two_largest_units(seconds: int, words: str) -> None:
-    assert wording.lasting(seconds) == words
+    assert formatting.lasting(seconds) == words
 
 
 @pytest.mark.parametrize(("part", "whole", "words"), [(0, 0, "–"), (0, 5, "0.0%"), (2, 3, "66.7%"), (5, 5, "100.0%")])
 def test_share__of_something_or_nothing__a_percentage_or_none(part: int, whole: int, words: str) -> None:
-    assert wording.share(part, whole) == words
+    assert formatting.share(part, whole) == words

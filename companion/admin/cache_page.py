@@ -1,0 +1,104 @@
+"""The page "Cache": how lookups of every kind are answered, live, and buttons that forget and warm personalities."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, cast
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import URLPattern, path
+from django.views.decorators.http import require_POST, require_safe
+
+from coherence.commands import warm
+from companion.admin.cache_numbers import numbers
+from personalities.admin.actions import tell_forgotten, tell_warmed
+from personalities.cache import codec, personalities, redis_copies
+from personalities.models import Personality
+
+View = Callable[[HttpRequest], HttpResponse]
+ALL = "all"  # must be sent to forget everything: an empty form must not do that
+
+
+def add_to_admin() -> None:
+    """Add the page's addresses below the admin's own, named `admin:cache` and so on."""
+    cast(Any, admin.site).extra_urls = urls  # unfold's way to a page that belongs to no model
+
+
+def urls() -> list[URLPattern]:
+    """The page, its numbers as JSON, and the three buttons."""
+    return [
+        path("cache/", _guarded(may_view, require_safe(page)), name="cache"),
+        path("cache/numbers/", _guarded(may_view, require_safe(live)), name="cache_numbers"),
+        path("cache/forget/", _guarded(may_change, require_POST(forget_one)), name="cache_forget"),
+        path("cache/forget-all/", _guarded(may_change, require_POST(forget_all)), name="cache_forget_all"),
+        path("cache/warm-all/", _guarded(may_change, require_POST(warm_all)), name="cache_warm_all"),
+    ]
+
+
+def may_view(request: HttpRequest) -> bool:
+    """Whoever may view the list of personalities in the admin may view the page."""
+    return admin.site.has_permission(request) and _personalities().has_view_permission(request)
+
+
+def may_change(request: HttpRequest) -> bool:
+    """Whoever may change personalities in the admin may press the buttons."""
+    return admin.site.has_permission(request) and _personalities().has_change_permission(request)
+
+
+def page(request: HttpRequest) -> HttpResponse:
+    """The page, complete without scripts."""
+    request.current_app = admin.site.name
+    context = {"title": "Cache", "now": numbers(), "may_change": may_change(request)}
+    return render(request, "admin/cache/page.html", admin.site.each_context(request) | context)
+
+
+def live(request: HttpRequest) -> HttpResponse:
+    """The page's numbers as JSON, for its script."""
+    return JsonResponse(numbers())
+
+
+def forget_one(request: HttpRequest) -> HttpResponse:
+    """Drop the copies of the one personality under the Redis key `key`."""
+    key = redis_copies.key_of(request.POST.get("key", ""))
+    if key is None:
+        messages.error(request, "key: this is no key of a personality. Nothing was forgotten.")
+    else:
+        personalities.invalidate([key])
+        tell_forgotten(request, lambda: redis_copies.purge([[key]]), codec.log_key(key))
+    return redirect("admin:cache")
+
+
+def forget_all(request: HttpRequest) -> HttpResponse:
+    """Make every process read every personality anew, and delete all their copies from Redis."""
+    if request.POST.get("confirm") != ALL:
+        messages.error(request, f'confirm: must be "{ALL}". Nothing was forgotten.')
+    else:
+        personalities.invalidate()
+        tell_forgotten(request, lambda: redis_copies.purge(redis_copies.scan()), "all personalities")
+    return redirect("admin:cache")
+
+
+def warm_all(request: HttpRequest) -> HttpResponse:
+    """Copy all active personalities into Redis."""
+    keys = Personality.objects.active_keys()
+    tell_warmed(request, lambda: sum(warm(personalities, redis_copies, keys)), "all active personalities")
+    return redirect("admin:cache")
+
+
+def _personalities() -> "admin.ModelAdmin[Personality]":
+    return admin.site.get_model_admin(Personality)
+
+
+def _guarded(may: Callable[[HttpRequest], bool], view: View) -> View:
+    """Anonymous visitors are sent to the login, as everywhere in the admin; a user who may not is refused."""
+    signed_in = admin.site.admin_view(view)
+
+    @wraps(view)
+    def guarded(request: HttpRequest) -> HttpResponse:
+        if request.user.is_authenticated and not may(request):
+            raise PermissionDenied
+        return signed_in(request)
+
+    return guarded
