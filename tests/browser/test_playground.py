@@ -78,9 +78,9 @@ def test_playground__prompt__is_what_is_sent_with_the_source_of_each_line(playgr
     expect(panel).to_contain_text("preferences.formality = casual")
     panel.locator("summary").click()
     expect(panel.locator("dl div").first).to_be_visible()
-    sections = [one.locator(".told").all_text_contents() for one in panel.locator("section").all()]
-    told = "\n\n".join("\n".join(parts) for parts in sections)
-    assert f"[system]\n{told}\n\n[user]" in (last(playground).text_content() or "")
+    sections = [one.locator(".line").all_text_contents() for one in panel.locator("section").all()]
+    shown = "\n\n".join("\n".join(parts) for parts in sections)
+    assert f"[system]\n{shown}\n\n[user]" in (last(playground).text_content() or "")
 
 
 def test_playground__edited_meanwhile__the_panel_follows_with_the_next_message(

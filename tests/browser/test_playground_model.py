@@ -43,7 +43,7 @@ def playground(page: Page, instance: Instance, model: ModelServer) -> Page:
     return second
 
 
-def trouble(page: Page, text: str) -> None:
+def shows_error(page: Page, text: str) -> None:
     expect(page.get_by_role("alert")).to_contain_text(text)
     expect(page.get_by_role("button", name="Send")).to_be_visible()
 
@@ -119,7 +119,7 @@ def test_playground__stop_with_the_next_message_begun__that_stays(playground: Pa
 def test_playground__another_message_after_a_failure__both_in_one(playground: Page, model: ModelServer) -> None:
     model.behaviour = model_server.streaming(model_server.chunk("Hel"), then=model_server.reset)
     say(playground, "Hello?")
-    trouble(playground, "answer was broken")
+    shows_error(playground, "answer was broken")
     model.behaviour = model_server.answer
     say(playground, "Are you there?")
     expect(last(playground)).to_have_text("Hello there.")
@@ -156,7 +156,7 @@ def test_playground__model_fails__said_in_words_and_tried_again(
 ) -> None:
     model.behaviour = behaviour
     say(playground, "Hello?")
-    trouble(playground, text)
+    shows_error(playground, text)
     model.behaviour = model_server.answer
     try_again(playground)
 
@@ -164,20 +164,20 @@ def test_playground__model_fails__said_in_words_and_tried_again(
 def test_playground__empty_answer__says_so(playground: Page, model: ModelServer) -> None:
     model.behaviour = model_server.streaming(model_server.chunk("", "stop"))
     say(playground, "Hello?")
-    expect(playground.get_by_text("No words came.")).to_be_visible()
+    expect(playground.get_by_text("The answer was empty.")).to_be_visible()
 
 
 def test_playground__too_often__says_so(playground: Page) -> None:
     told = '{"error": {"message": "Too many requests: try again later."}}'
     playground.route("**/chat/completions", lambda route: route.fulfill(status=429, body=told))
     say(playground, "Hello?")
-    trouble(playground, "Too many requests. Try again in a moment.")
+    shows_error(playground, "Too many requests. Try again in a moment.")
 
 
 def test_playground__server_away__said_in_words_and_tried_again(playground: Page) -> None:
     playground.route("**/chat/completions", lambda route: route.abort())
     say(playground, "Hello?")
-    trouble(playground, "The server does not answer.")
+    shows_error(playground, "The server does not answer.")
     playground.unroute("**/chat/completions")
     try_again(playground)
 
@@ -185,7 +185,7 @@ def test_playground__server_away__said_in_words_and_tried_again(playground: Page
 def test_playground__signed_out_meanwhile__signs_in_beside_and_goes_on(playground: Page, instance: Instance) -> None:
     playground.context.clear_cookies(name="sessionid")
     say(playground, "Hello?")
-    trouble(playground, "You are signed out.")
+    shows_error(playground, "You are signed out.")
     with playground.context.expect_page() as opened:
         playground.get_by_role("link", name="Sign in").click()
     login = opened.value
@@ -202,7 +202,7 @@ def test_playground__personality_gone__says_so(playground: Page, instance: Insta
     with instance.http() as client:
         client.patch("/api/v1/personalities/elara/", json={"is_active": False}).raise_for_status()
         say(playground, "Hello?")
-        trouble(playground, "This personality is not there any more.")
+        shows_error(playground, "This personality no longer exists.")
         client.patch("/api/v1/personalities/elara/?owner=global", json={"is_active": True}).raise_for_status()
 
 
@@ -214,4 +214,4 @@ def test_playground__too_long__says_so(playground: Page) -> None:
         expect(last(playground)).to_have_text("Hello there.")
         expect(playground.get_by_role("button", name="Send")).to_be_visible()
     say(playground, "x" * 300_000)
-    trouble(playground, "This conversation has become too long.")
+    shows_error(playground, "This conversation has become too long.")

@@ -1,7 +1,7 @@
-// A conversation, kept in this page, with whoever is chosen; and who is asked.
+// A conversation with the chosen personality, kept on this page only.
+import { responseError, toPageError } from "./errors.js";
 import { pieces } from "./events.js";
 import * as prompt from "./prompt.js";
-import { asTrouble, refusal } from "./trouble.js";
 import * as turns from "./turns.js";
 
 const address = document.querySelector("main").dataset.completions;
@@ -11,19 +11,19 @@ const send = document.getElementById("send");
 const stop = document.getElementById("stop");
 
 let messages = [];
-let request; // while somebody answers
+let request; // the AbortController of the answer in progress
 
-const shown = () => select.selectedOptions[0].textContent;
+const displayName = () => select.selectedOptions[0].textContent;
 const csrfToken = () => /(?:^|; )csrftoken=([^;]*)/.exec(document.cookie)?.[1] ?? "";
 
-function begin() {
+function start() {
   request?.abort();
   if (!select.selectedOptions.length) return;
   messages = [];
   const { archetype, greeting, prompt: promptAddress } = select.selectedOptions[0].dataset;
-  turns.begin({ name: select.value, shown: shown(), archetype, greeting });
-  say.placeholder = `Say something to ${shown()}`;
-  prompt.showOf(promptAddress);
+  turns.start({ name: select.value, displayName: displayName(), archetype, greeting });
+  say.placeholder = `Say something to ${displayName()}`;
+  prompt.open(promptAddress);
   setAnswering(undefined);
 }
 
@@ -37,70 +37,66 @@ function submit() {
   const content = say.value.trim();
   if (!content || request) return;
   say.value = "";
-  ask(content);
+  remember("user", content);
   turns.add("user", "You", content);
   answer();
 }
 
-// Some language models refuse two messages of a user in a row: what was not answered is asked together with the next.
-function ask(content) {
+// Some language models refuse two messages of the user in a row, so one that got no answer is joined with the next.
+function remember(role, content) {
   const before = messages.at(-1);
-  if (before?.role === "user") before.content += `\n\n${content}`;
-  else messages.push({ role: "user", content });
+  if (before?.role === role) before.content += `\n\n${content}`;
+  else messages.push({ role, content });
 }
 
 async function answer() {
   if (request) return;
   const mine = new AbortController();
-  const turn = turns.add("assistant", shown());
-  turns.hush();
+  const turn = turns.add("assistant", displayName());
+  turns.clearErrors();
   setAnswering(mine);
   turns.setBusy(turn, true);
   prompt.refresh();
   say.focus();
-  const heard = { text: "" };
+  const received = { text: "" };
   try {
-    await listen(mine.signal, turn, heard);
-    if (!heard.text) turns.note(turn, "No words came.");
-    remember(heard.text);
+    await receive(mine.signal, turn, received);
+    if (received.text) remember("assistant", received.text);
+    else turns.note(turn, "The answer was empty.");
   } catch (error) {
-    if (mine === request) fail(error, turn, heard.text);
+    if (mine === request) fail(error, turn, received.text);
   }
   turns.setBusy(turn, false);
   if (mine === request) setAnswering(undefined);
 }
 
-function remember(content) {
-  if (content) messages.push({ role: "assistant", content });
-}
-
-async function listen(signal, turn, heard) {
+async function receive(signal, turn, received) {
   const body = JSON.stringify({ model: select.value, messages, stream: true });
   const headers = { "Content-Type": "application/json", "X-CSRFToken": csrfToken() };
-  const reply = await fetch(address, { method: "POST", headers, body, signal, redirect: "error" });
-  if (!reply.ok) throw await refusal(reply);
-  for await (const text of pieces(reply)) {
+  const response = await fetch(address, { method: "POST", headers, body, signal, redirect: "error" });
+  if (!response.ok) throw await responseError(response);
+  for await (const text of pieces(response)) {
     signal.throwIfAborted();
-    heard.text += text;
+    received.text += text;
     turns.write(turn, text);
   }
 }
 
-// What was said before Stop counts as said. What broke off does not: it is asked for again as a whole.
+// An answer that the user stopped is kept as far as it came. One that failed is not: "Try again" asks for it anew.
 function fail(error, turn, text) {
   if (!text) turn.remove();
   if (error.name !== "AbortError") {
     turn.classList.add("broken");
-    turns.complain(asTrouble(error), answer);
+    turns.showError(toPageError(error), answer);
   } else if (text) {
     turns.note(turn, "Stopped.");
-    remember(text);
+    remember("assistant", text);
   } else {
     takeBack();
   }
 }
 
-// Stopped before the first word: as if it had not been said, and to be said otherwise.
+// Stopped before the first word: the message goes back into the field, to be changed.
 function takeBack() {
   turns.takeBack();
   const { content } = messages.pop();
@@ -115,10 +111,10 @@ say.addEventListener("keydown", (event) => {
 });
 document.addEventListener("keydown", (event) => { if (event.key === "Escape") request?.abort(); });
 stop.addEventListener("click", () => { request?.abort(); say.focus(); });
-select.addEventListener("change", begin);
-document.getElementById("anew").addEventListener("click", () => { begin(); say.focus(); });
-// Whoever signed in again meanwhile, beside this page, has another token than it came with.
+select.addEventListener("change", start);
+document.getElementById("new-conversation").addEventListener("click", () => { start(); say.focus(); });
+// The token changes when the user signs in again in another tab.
 document.getElementById("sign-out").addEventListener("submit", ({ target }) => {
   target.elements.csrfmiddlewaretoken.value = csrfToken();
 });
-begin();
+start();

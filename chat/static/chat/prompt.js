@@ -1,5 +1,5 @@
-// The system prompt beside the conversation: where each line comes from, and what says nothing.
-import { asTrouble, refusal } from "./trouble.js";
+// The panel with the system prompt: which field each line comes from, and which fields were left out.
+import { responseError, toPageError } from "./errors.js";
 
 const panel = document.getElementById("prompt");
 const button = document.getElementById("prompt-button");
@@ -10,29 +10,29 @@ const omissions = document.getElementById("prompt-omissions");
 let address;
 let request;
 
-export function showOf(url) {
+export function open(url) {
   address = url;
   lines.replaceChildren();
   omissions.hidden = true;
   refresh();
 }
 
-// Whoever edits her meanwhile is seen with the next message.
+// Called with each message, so that edits of the personality show up.
 export async function refresh() {
   request?.abort();
   if (panel.hidden || !address) return;
   request = new AbortController();
   try {
-    const answer = await fetch(address, { signal: request.signal });
-    if (!answer.ok) throw await refusal(answer);
-    show(await answer.json());
+    const response = await fetch(address, { signal: request.signal });
+    if (!response.ok) throw await responseError(response);
+    show(await response.json());
   } catch (error) {
-    if (error.name !== "AbortError") state.textContent = asTrouble(error).message;
+    if (error.name !== "AbortError") state.textContent = toPageError(error).message;
   }
 }
 
 function show(prompt) {
-  state.textContent = `About ${prompt.tokens} tokens. Under each line stands the field that it comes from.`;
+  state.textContent = `About ${prompt.tokens} tokens. The field each line comes from is shown below it.`;
   lines.replaceChildren(...prompt.sections.map((section) => sectionOf(section, prompt.lines)));
   omissions.hidden = prompt.omissions.length === 0;
   omissions.querySelector("summary").textContent = `Left out: ${prompt.omissions.length}`;
@@ -48,7 +48,7 @@ function sectionOf(section, all) {
   return whole;
 }
 
-// Lines of one source that follow one another are one part: an author's text is many lines.
+// Consecutive lines from the same field form one part: an author's text may have many lines.
 function bySource(some) {
   const parts = [];
   for (const { source, text } of some) {
@@ -60,7 +60,7 @@ function bySource(some) {
 
 function partOf({ source, text }) {
   const part = element("div", "part");
-  part.append(element("p", "told", text), element("code", "source", source));
+  part.append(element("p", "line", text), element("code", "source", source));
   return part;
 }
 

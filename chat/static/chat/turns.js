@@ -1,22 +1,22 @@
-// What was said, on the page. Text goes in as text, never as HTML.
+// The messages on the page. Text is inserted as text, never as HTML.
 
 const log = document.getElementById("log");
 const turns = document.getElementById("turns");
 const clone = (name) => document.getElementById(`${name}-template`).content.firstElementChild.cloneNode(true);
-const CLOSE = 80; // pixels from the end: who has scrolled further up is reading, and stays there
+const CLOSE = 80; // pixels from the end: the log follows the text unless the user has scrolled further up
 
-export function begin({ name, shown, archetype, greeting }) {
+export function start({ name, displayName, archetype, greeting }) {
   const intro = clone("intro");
   const face = intro.querySelector(".face");
-  face.textContent = [...shown][0].toUpperCase();
+  face.textContent = [...displayName][0].toUpperCase();
   face.style.setProperty("--hue", hueOf(name));
-  intro.querySelector("h2").textContent = shown;
+  intro.querySelector("h2").textContent = displayName;
   intro.querySelector(".archetype").textContent = archetype;
   intro.querySelector(".greeting").textContent = greeting;
   turns.replaceChildren(intro);
 }
 
-// Always the same for a name, between blue and pink.
+// A hue between blue and pink that depends on the name alone.
 const hueOf = (name) => 240 + [...name].reduce((hue, letter) => (hue * 31 + letter.codePointAt(0)) % 110, 7);
 
 export function add(role, who, text = "") {
@@ -29,7 +29,7 @@ export function add(role, who, text = "") {
   return turn;
 }
 
-// The user's, to which nobody has answered.
+// Removes the user's messages that got no answer.
 export function takeBack() {
   while (turns.lastElementChild.matches(".user")) turns.lastElementChild.remove();
 }
@@ -40,7 +40,7 @@ export function write(turn, text) {
   if (follows) log.scrollTop = log.scrollHeight;
 }
 
-// While it is busy, the log is read aloud by nobody: not word by word.
+// While the log is busy, screen readers wait instead of reading word by word.
 export function setBusy(turn, isBusy) {
   turn.classList.toggle("busy", isBusy);
   log.setAttribute("aria-busy", String(turns.querySelector(".busy") !== null));
@@ -53,14 +53,14 @@ export function note(turn, text) {
   turn.append(line);
 }
 
-export function complain(trouble, tryAgain) {
-  const box = clone("trouble");
-  box.querySelector("p").textContent = trouble.message;
-  box.querySelector("a").hidden = !trouble.isSignedOut;
+export function showError(error, tryAgain) {
+  const box = clone("error");
+  box.querySelector("p").textContent = error.message;
+  box.querySelector("a").hidden = !error.isSignedOut;
   box.querySelector("button").addEventListener("click", tryAgain);
   turns.append(box);
   log.scrollTop = log.scrollHeight;
 }
 
-// Also what broke off.
-export const hush = () => turns.querySelectorAll(".trouble, .broken").forEach((one) => one.remove());
+// Removes errors, and the answers that were cut off.
+export const clearErrors = () => turns.querySelectorAll(".error, .broken").forEach((one) => one.remove());
