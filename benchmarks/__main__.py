@@ -5,33 +5,34 @@ from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 
-from benchmarks import chat, growth, http, lookups, machine, queries, report, startup, writes
-from benchmarks.effort import FULL, QUICK, Effort
-from benchmarks.findings import Section
-from benchmarks.ground import Ground
+from benchmarks import chat, costs, growth, http, lookups, report
+from benchmarks.databases import Servers
+from benchmarks.results import Section
+from benchmarks.rounds import FULL, QUICK, Effort
 
-SECTIONS: dict[str, Callable[[Ground, Effort], Section]] = {
+SECTIONS: dict[str, Callable[[Servers, Effort], Section]] = {
     "lookups": lookups.measure,
     "http": http.measure,
     "chat": chat.measure,
-    "queries": queries.measure,
+    "queries": costs.queries,
     "growth": growth.measure,
-    "writes": writes.measure,
-    "startup": startup.measure,
+    "writes": costs.writes,
+    "startup": costs.start,
 }
 
 
 def main() -> None:
+    """Measure the sections that are asked for, and show, and perhaps write, what was found."""
     options = _parse()
     wanted = options.section or list(SECTIONS)
-    effort, ground = QUICK if options.quick else FULL, Ground()
+    effort, servers = QUICK if options.quick else FULL, Servers()
     found: dict[str, Section] = {}
     for name in wanted:
         start = perf_counter()
-        found[name] = SECTIONS[name](ground, effort)
+        found[name] = SECTIONS[name](servers, effort)
         report.show(f"{found[name].title}, {perf_counter() - start:.0f} s", found[name].tables)
     report.show("", [report.bars(found)])
-    facts = machine.describe()
+    facts = report.describe()
     if options.json:
         report.write_json(options.json, facts, found)
     if not options.quick and set(wanted) == set(SECTIONS):

@@ -11,14 +11,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.applications import APPLICATIONS, OURS
-from benchmarks.effort import Effort
-from benchmarks.findings import Bar, Section, Table
-from benchmarks.ground import Environment, Ground
-from benchmarks.model import PACE, PIECES, THINKS
-from benchmarks.servers import SERVED, Site
-from benchmarks.spread import Spread
-from benchmarks.turns import take_turns
+from benchmarks.chat_processes import PACE, PIECES, THINKS
+from benchmarks.databases import Environment, Servers
+from benchmarks.http import APPLICATIONS, OURS
+from benchmarks.http_servers import SERVED, Site
+from benchmarks.results import Bar, Section, Spread, Table
+from benchmarks.rounds import Effort, take_turns
 from tooling.environment import ROOT
 from tooling.processes import ServerSpec, SupervisedServer, free_port
 
@@ -38,13 +36,13 @@ the same moment, they queue for one core. Model, service, listeners, PostgreSQL 
 Talks = dict[str, list[dict[str, float]]]
 
 
-def measure(ground: Ground, effort: Effort) -> Section:
-    place = ground.place("chat") | {"API_KEY": ground.key}
+def measure(servers: Servers, effort: Effort) -> Section:
+    place = servers.environment("chat") | {"API_KEY": servers.key}
     with _model() as model, _service(place, model) as service:
         runs = {
             DIRECT: partial(_talk, f"{model}/chat/completions", "none", STREAMS, effort.talk),
-            EVENLY: partial(_talk, service, ground.key, STREAMS, effort.talk),
-            TOGETHER: partial(_talk, service, ground.key, STREAMS, effort.talk, "together"),
+            EVENLY: partial(_talk, service, servers.key, STREAMS, effort.talk),
+            TOGETHER: partial(_talk, service, servers.key, STREAMS, effort.talk, "together"),
         }
         talks = take_turns(runs, effort.rounds)
     milliseconds = {"thinks": 1000 * THINKS, "pace": 1000 * PACE}
@@ -56,7 +54,7 @@ def measure(ground: Ground, effort: Effort) -> Section:
 def _model() -> Iterator[str]:
     """Its base URL while it runs."""
     port = free_port()
-    spec = ServerSpec("model", (sys.executable, "-m", "benchmarks.model", str(port)), None, cwd=ROOT)
+    spec = ServerSpec("model", (sys.executable, "-m", "benchmarks.chat_processes", "model", str(port)), None, cwd=ROOT)
     guarded = SupervisedServer(spec)
     try:
         guarded.wait_until(partial(_listens, port))
@@ -84,7 +82,17 @@ def _service(place: Environment, model: str) -> Iterator[str]:
 
 
 def _talk(url: str, key: str, streams: int, seconds: float, *more: str) -> dict[str, float]:
-    command = [sys.executable, "-m", "benchmarks.talkers", url, key, str(streams), str(seconds), *more]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.chat_processes",
+        "talkers",
+        url,
+        key,
+        str(streams),
+        str(seconds),
+        *more,
+    ]
     printed = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
     got: dict[str, Any] = json.loads(printed)
     if got["failed"]:

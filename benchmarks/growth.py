@@ -5,12 +5,9 @@ from functools import partial
 
 import psutil
 
-from benchmarks.effort import Effort
-from benchmarks.fill import store
-from benchmarks.findings import Bar, Section, Table
-from benchmarks.ground import Environment, Ground
-from benchmarks.spread import Spread, ratio, short
-from benchmarks.turns import Contender, contenders, take_turns
+from benchmarks.databases import Environment, Servers, store
+from benchmarks.results import Bar, Section, Spread, Table, ratio, short
+from benchmarks.rounds import Contender, Effort, contenders, take_turns
 
 SEEDED = 8  # are there from the start
 KEPT_NEAR = 100_000
@@ -25,24 +22,24 @@ more stored, most of *any* come from Redis and take another's place. *Redis* is 
 Each number stored has databases of its own, and all take turns in the same rounds.{unfit}"""
 
 
-def measure(ground: Ground, effort: Effort) -> Section:
+def measure(servers: Servers, effort: Effort) -> Section:
     sizes = [size for size in effort.sizes if size * BYTES_EACH < psutil.virtual_memory().available / 2]
-    filled = {size: _filled(ground, size) for size in sizes}
+    filled = {size: _filled(servers, size) for size in sizes}
     wanted = {
         (place, size): filled[size] | {"PERSONALITY_NEAR_ENTRIES": entries}
         for size in sizes
         for place, entries in PLACES.items()
     }
-    with contenders(*(("grown", environment) for environment in wanted.values())) as processes:
+    with contenders(*(("service.grown", environment) for environment in wanted.values())) as processes:
         by_key = dict(zip(wanted, processes, strict=True))
         taken = {size: by_key["near", size].ask("fill", count=min(size, KEPT_NEAR) - SEEDED) for size in sizes}
         samples = _time(by_key, effort)
     return _section(sizes, effort, samples, taken)
 
 
-def _filled(ground: Ground, size: int) -> Environment:
+def _filled(servers: Servers, size: int) -> Environment:
     """Databases with so many personalities stored."""
-    place = ground.place(f"stored_{size}") | {"STORED": str(size - SEEDED)}
+    place = servers.environment(f"stored_{size}") | {"STORED": str(size - SEEDED)}
     store(size - SEEDED, place)
     return place
 

@@ -7,14 +7,97 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
-from benchmarks.applications import APPLICATIONS, HELLO, OURS
-from benchmarks.effort import Effort
-from benchmarks.findings import Section
-from benchmarks.ground import Environment, Ground
-from benchmarks.http_tables import Key, Loads, bars_of, table_of, table_of_parts, table_of_servers
-from benchmarks.load import CONNECTIONS, source
-from benchmarks.servers import SERVED, SERVERS, Site
-from benchmarks.turns import take_turns
+from benchmarks.databases import Environment, Servers
+from benchmarks.http_servers import CONNECTIONS, SERVED, SERVERS, Load, Site, source
+from benchmarks.results import Bar, Section, Spread, Table, ratio, short
+from benchmarks.rounds import Effort, take_turns
+
+HELLO, DRESSED = "bare ASGI hello", "hello with the answer's headers"
+OURS, VIEW = "Companion", "Companion, DRF view"
+EMPTY, FASTAPI = "an empty Django view", "FastAPI, the original's style"
+ROWS = "DRF serializer from PostgreSQL, no middleware, Django's handler"
+THREADED = "DRF serializer from PostgreSQL, no middleware, Companion's handler"
+APPLICATIONS = {
+    HELLO: "benchmarks.sites.hello:application",
+    DRESSED: "benchmarks.sites.hello:dressed",
+    OURS: "companion.asgi:application",
+    VIEW: "companion.asgi:django_application",
+    EMPTY: "benchmarks.sites.empty_view:application",
+    FASTAPI: "benchmarks.sites.fastapi_original:application",
+    ROWS: "benchmarks.sites.drf_rows:application",
+    THREADED: "benchmarks.sites.drf_rows:threaded",
+}
+
+
+Key = tuple[str, str]  # server, application
+Loads = dict[Key, list[Load]]
+PARTS = {
+    "Companion's handler ÷ Django's, the same DRF view on rows": (THREADED, ROWS),
+    "near copy ÷ rows, both DRF in Companion's handler": (VIEW, THREADED),
+    "both together": (VIEW, ROWS),
+    "the fast reader ÷ DRF view": (OURS, VIEW),
+}
+
+
+def table_of(server: str, loads: Loads) -> Table:
+    head = ("", "requests/s", "÷ hello", "÷ FastAPI", "p50 ms", "p99 ms")
+    rows = [
+        (
+            application,
+            short(_median(loads[server, application], "rate")),
+            *(str(_ratio(loads, "rate", (server, application), (server, to))) for to in (HELLO, FASTAPI)),
+            *(short(_median(loads[server, application], what)) for what in ("p50", "p99")),
+        )
+        for application in APPLICATIONS
+    ]
+    return Table(f"{server}, one worker", head, rows)
+
+
+def table_of_parts(loads: Loads) -> Table:
+    """What each part of the service gains."""
+    rows = [
+        (label, *(str(_ratio(loads, "rate", (server, of), (server, to))) for server in SERVERS))
+        for label, (of, to) in PARTS.items()
+    ]
+    return Table("What gains how much, in requests/s", ("", *SERVERS), rows)
+
+
+def table_of_servers(loads: Loads, pairs: Loads) -> Table:
+    """Which server."""
+    rows = [
+        (
+            f"{application}, {workers} worker{'s' * (workers > 1)}",
+            *(short(_median(of[server, application], "rate")) for server in SERVERS),
+            str(_ratio(of, "rate", ("granian", application), ("uvicorn", application))),
+            *(short(_median(of[server, application], "p99")) for server in SERVERS),
+        )
+        for workers, of in ((1, loads), (2, pairs))
+        for application in (HELLO, OURS)
+    ]
+    rates, tails = ([f"{server}, {what}" for server in SERVERS] for what in ("requests/s", "p99 ms"))
+    return Table("Which server", ("", *rates, "granian ÷ uvicorn", *tails), rows)
+
+
+def bars_of(server: str, loads: Loads) -> list[Bar]:
+    def rate(of: str, to: str) -> Spread:
+        return _ratio(loads, "rate", (server, of), (server, to))
+
+    p99 = _ratio(loads, "p99", (server, OURS), (server, HELLO))
+    return [
+        Bar.at_least(f"hot read, {server}", 0.7, "× hello", rate(OURS, HELLO)),
+        Bar.at_least(f"hot read, {server}", 5, "× FastAPI in the original's style", rate(OURS, FASTAPI)),
+        Bar.at_most(f"hot read, {server}, p99", 2, "× hello's", p99),
+        Bar.at_least(f"DRF view, {server}", 4, "× DRF serializer from PostgreSQL", rate(VIEW, ROWS)),
+    ]
+
+
+def _ratio(loads: Loads, what: str, of: Key, to: Key) -> Spread:
+    return ratio(*([getattr(each, what) for each in loads[key]] for key in (of, to)))
+
+
+def _median(loads: list[Load], what: str) -> float:
+    return Spread.of([getattr(load, what) for load in loads]).median
+
 
 WARM = 0.3  # seconds
 
@@ -29,8 +112,8 @@ answers with as many bytes, either with their type and length as headers or with
 Bars are judged on {served}, through which `dev.py run` serves."""
 
 
-def measure(ground: Ground, effort: Effort) -> Section:
-    place = ground.place("http") | {"API_KEY": ground.key}
+def measure(servers: Servers, effort: Effort) -> Section:
+    place = servers.environment("http") | {"API_KEY": servers.key}
     place |= _answer_of(place)
     loads = _loads(place, APPLICATIONS, 1, effort)
     pairs = _loads(place, (HELLO, OURS), 2, effort)

@@ -4,35 +4,33 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from benchmarks.effort import Effort
-from benchmarks.findings import Bar, Section, Table
-from benchmarks.ground import Ground
-from benchmarks.spread import Spread, ratio, short
-from benchmarks.turns import Contender, contenders, take_turns
+from benchmarks.databases import Servers
+from benchmarks.results import Bar, Section, Spread, Table, ratio, short
+from benchmarks.rounds import Contender, Effort, contenders, take_turns
 
 
 class Peer(NamedTuple):
     label: str
-    module: str
+    contender: str
     environment: dict[str, str] = {}
 
 
 NEAR, SHARED, RAW, EMPTY = "Companion, near", "Companion, from Redis", "redis-py", "an empty call"
-DISTANT = ("django-redis", "cacheops", "cachalot", "waffle", "the original's class")
+DISTANT = ("django-redis", "orm.cacheops", "orm.cachalot", "django_caches.waffle", "the original's class")
 PEERS = (
-    Peer(EMPTY, "nothing"),
-    Peer(NEAR, "companion"),
-    Peer("LocMemCache", "locmem_cache"),
-    Peer("redis-py, client-side caching", "redis_py_tracking"),
-    Peer(RAW, "redis_py"),
-    Peer(SHARED, "companion", {"PERSONALITY_NEAR_ENTRIES": "0"}),
-    Peer("the original's class", "original"),
-    Peer("django-redis", "django_redis"),
-    Peer("Django's RedisCache", "redis_cache"),
-    Peer("waffle", "waffle"),
-    Peer("cachalot", "cachalot"),
-    Peer("cacheops", "cacheops"),
-    Peer("ORM on PostgreSQL", "rows"),
+    Peer(EMPTY, "service.nothing"),
+    Peer(NEAR, "service.lookups"),
+    Peer("LocMemCache", "django_caches.locmem"),
+    Peer("redis-py, client-side caching", "redis_clients.tracking"),
+    Peer(RAW, "redis_clients.redis_py"),
+    Peer(SHARED, "service.lookups", {"PERSONALITY_NEAR_ENTRIES": "0"}),
+    Peer("the original's class", "redis_clients.original"),
+    Peer("django-redis", "django_caches.django_redis"),
+    Peer("Django's RedisCache", "django_caches.redis_cache_of_django"),
+    Peer("waffle", "django_caches.waffle"),
+    Peer("cachalot", "orm.cachalot"),
+    Peer("cacheops", "orm.cacheops"),
+    Peer("ORM on PostgreSQL", "orm.rows"),
 )
 WAYS = {"id": "GET", "config": "GET + json.loads"}
 Samples = dict[tuple[str, str], list[float]]  # microseconds a call in each round, by label and way
@@ -46,9 +44,9 @@ memory fits into it. LocMemCache is up to date only in the process that writes. 
 checks `:config`, for either question."""
 
 
-def measure(ground: Ground, effort: Effort) -> Section:
-    place = ground.place("lookups")
-    with contenders(*((peer.module, place | peer.environment) for peer in PEERS)) as processes:
+def measure(servers: Servers, effort: Effort) -> Section:
+    place = servers.environment("lookups")
+    with contenders(*((peer.contender, place | peer.environment) for peer in PEERS)) as processes:
         by_label = dict(zip((peer.label for peer in PEERS), processes, strict=True))
         refusals = {label: process.refusal for label, process in by_label.items() if process.refusal}
         samples = _time({label: by_label[label] for label in by_label if label not in refusals}, effort)

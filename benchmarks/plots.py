@@ -8,9 +8,9 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from benchmarks.applications import APPLICATIONS, OURS, VIEW
+from benchmarks.http import APPLICATIONS, OURS, VIEW
+from benchmarks.http_servers import SERVERS
 from benchmarks.lookups import EMPTY, NEAR, PEERS, SHARED
-from benchmarks.servers import SERVERS
 
 OUR_COLOUR, OTHER_COLOUR, INK = "#2f81f7", "#a98467", "#7d8590"
 STYLE = {

@@ -1,1 +1,1 @@
-"""One file for each contender: `commands()` makes it ready and says what it can be told. Nothing is shared."""
+"""What is measured: functions that get one contender ready and return what it can be told (see contender.py)."""

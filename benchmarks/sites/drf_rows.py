@@ -18,7 +18,7 @@ from django.urls import path  # noqa: E402
 from rest_framework.generics import RetrieveAPIView  # noqa: E402
 from rest_framework.serializers import ModelSerializer  # noqa: E402
 
-from benchmarks.plain import plain  # noqa: E402
+from benchmarks.project import plain  # noqa: E402
 from companion.handler import Handler  # noqa: E402
 
 Plain = plain()
@@ -31,7 +31,7 @@ class PlainSerializer(ModelSerializer):  # type: ignore[type-arg]
 
 
 class PlainView(RetrieveAPIView):  # type: ignore[type-arg]
-    queryset = Plain.objects.filter(owner_id=None, is_active=True)
+    queryset = Plain._default_manager.filter(owner_id=None, is_active=True)
     serializer_class = PlainSerializer
     lookup_field = "personality_name"
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import FastAPI, HTTPException
 
-from benchmarks.original import filled
+from benchmarks.contenders.redis_clients import filled
 
 cache = filled()
 
