@@ -10,7 +10,9 @@ SHARED = {
     **{f"tests/e2e/test_{name}.py": "instance" for name in (*INSTANCE, "urls_given")},
     **{f"tests/faults/test_{name}.py": "chat service" for name in ("chat_again", "chat_callers")},
 }
-# Faults need nobody else's processor while they begin, so files that start no servers come beside them.
+# Groups that take longest go first in their folder, so that none is left over at the end.
+FIRST = {"chat service", "faults", "instance", "tests/e2e/test_documentation.py", "tests/e2e/test_stop.py"}
+# Faults measure time, so tests that start no servers run beside them.
 ORDER = ("tests/faults", "accounts", "chat", "coherence", "companion", "tests/e2e")
 
 
@@ -29,7 +31,7 @@ def _group(item: pytest.Item) -> str:
 
 def _rank(item: pytest.Item) -> tuple[int, bool]:
     places = [place for place, folder in enumerate(ORDER) if _file(item).startswith(f"{folder}/")]
-    return (*places, len(ORDER))[0], _group(item) not in {"chat service", "faults", "instance"}
+    return (*places, len(ORDER))[0], _group(item) not in FIRST
 
 
 def _file(item: pytest.Item) -> str:
