@@ -80,7 +80,7 @@ def django_db_modify_db_settings(
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None) -> Iterator[None]:
-    """A database cannot be dropped while somebody listens to it."""
+    """Stop listening before the database is dropped, which PostgreSQL would refuse."""
     yield
     listener.stop()
 
@@ -117,17 +117,19 @@ def out_of_touch() -> Iterator[Callable[[float], None]]:
 
 @pytest.fixture
 def staff(db: None) -> User:
+    """Return a user who may edit global personalities."""
     return User.objects.create_user("stella", is_staff=True)
 
 
 @pytest.fixture
 def user(db: None) -> User:
+    """Return a user with no special rights."""
     return User.objects.create_user("ursula")
 
 
 @pytest.fixture
 def client_of() -> Callable[[User], APIClient]:
-    """A DRF client that presents an API key of the given user."""
+    """Return a function that makes a DRF client which presents an API key of the given user."""
 
     def make(user: User) -> APIClient:
         from accounts.models import ApiKey
@@ -141,7 +143,7 @@ def client_of() -> Callable[[User], APIClient]:
 
 @pytest.fixture
 def own_redis(settings: Any, tmp_path: Path) -> Iterator[SupervisedServer]:
-    """A Redis of this test alone, which it may stop; the cache talks to it."""
+    """Run a Redis of this test alone, which it may stop; the cache talks to it."""
     server, url = start_redis(tmp_path / "redis", durable=False)
     settings.REDIS_LOCATION = url
     settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": url}}

@@ -37,6 +37,7 @@ Talks = dict[str, list[dict[str, float]]]
 
 
 def measure(servers: Servers, effort: Effort) -> Section:
+    """Measure the time of first and later pieces, through the service and without it."""
     place = servers.environment("chat") | {"API_KEY": servers.key}
     with _model() as model, _service(place, model) as service:
         runs = {

@@ -33,9 +33,11 @@ class Model(asyncio.Protocol):
         self._heard = b""
 
     def connection_made(self, transport: Any) -> None:
+        """Remember where to answer."""
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
+        """Begin to answer once a whole request is there."""
         self._heard += data
         head, _, body = self._heard.partition(b"\r\n\r\n")
         length = LENGTH.search(head)
@@ -69,6 +71,7 @@ def _chunk(data: bytes) -> bytes:
 
 
 async def serve(port: int) -> None:
+    """Listen on a loopback port for ever."""
     server = await asyncio.get_running_loop().create_server(Model, "127.0.0.1", port, backlog=1000)
     await server.serve_forever()
 
@@ -79,7 +82,7 @@ BODY = json.dumps({"model": "elara", "messages": [{"role": "user", "content": "I
 
 
 class Found:
-    """What is heard before `since` is warming up."""
+    """Milliseconds of first and of later pieces. What arrives before `since` is warming up and does not count."""
 
     def __init__(self) -> None:
         self.first: list[float] = []
@@ -89,10 +92,13 @@ class Found:
 
 
 class Talker(asyncio.Protocol):
+    """One connection that asks again as soon as it is answered."""
+
     def __init__(self, request: bytes, found: Found) -> None:
         self._request, self._found = request, found
 
     def connection_made(self, transport: Any) -> None:
+        """Ask for the first time."""
         self._transport = transport
         self._ask()
 
@@ -101,6 +107,7 @@ class Talker(asyncio.Protocol):
         self._transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
+        """Note each piece that has arrived whole; ask again after the last."""
         now, self._rest = perf_counter(), self._rest + data
         last = 0
         for piece in PIECE.finditer(self._rest):
@@ -119,6 +126,7 @@ class Talker(asyncio.Protocol):
 
 
 async def talk(url: str, key: str, streams: int, seconds: float, together: bool) -> dict[str, Any]:
+    """Talk over `streams` connections for `seconds` after the first answers; return percentiles in milliseconds."""
     parts, found, loop = urlsplit(url), Found(), asyncio.get_running_loop()
     head = f"POST {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nAuthorization: Bearer {key}\r\n"
     request = f"{head}Content-Type: application/json\r\nContent-Length: {len(BODY)}\r\n\r\n{BODY}".encode()

@@ -23,6 +23,7 @@ Each number stored has databases of its own, and all take turns in the same roun
 
 
 def measure(servers: Servers, effort: Effort) -> Section:
+    """Measure lookups at each size that fits into memory."""
     sizes = [size for size in effort.sizes if size * BYTES_EACH < psutil.virtual_memory().available / 2]
     filled = {size: _filled(servers, size) for size in sizes}
     wanted = {

@@ -40,6 +40,7 @@ PARTS = {
 
 
 def table_of(server: str, loads: Loads) -> Table:
+    """Return the figures of all applications under one server."""
     head = ("", "requests/s", "÷ hello", "÷ FastAPI", "p50 ms", "p99 ms")
     rows = [
         (
@@ -54,7 +55,7 @@ def table_of(server: str, loads: Loads) -> Table:
 
 
 def table_of_parts(loads: Loads) -> Table:
-    """What each part of the service gains."""
+    """Return what each part of the service gains."""
     rows = [
         (label, *(str(_ratio(loads, "rate", (server, of), (server, to))) for server in SERVERS))
         for label, (of, to) in PARTS.items()
@@ -63,7 +64,7 @@ def table_of_parts(loads: Loads) -> Table:
 
 
 def table_of_servers(loads: Loads, pairs: Loads) -> Table:
-    """Which server."""
+    """Return how the two servers compare, with one worker and with two."""
     rows = [
         (
             f"{application}, {workers} worker{'s' * (workers > 1)}",
@@ -79,6 +80,8 @@ def table_of_servers(loads: Loads, pairs: Loads) -> Table:
 
 
 def bars_of(server: str, loads: Loads) -> list[Bar]:
+    """Return the bars of the hot read, judged on one server."""
+
     def rate(of: str, to: str) -> Spread:
         return _ratio(loads, "rate", (server, of), (server, to))
 
@@ -113,6 +116,7 @@ Bars are judged on {served}, through which `dev.py run` serves."""
 
 
 def measure(servers: Servers, effort: Effort) -> Section:
+    """Measure requests a second of all applications under both servers, one worker and two."""
     place = servers.environment("http") | {"API_KEY": servers.key}
     place |= _answer_of(place)
     loads = _loads(place, APPLICATIONS, 1, effort)

@@ -30,10 +30,13 @@ LAST_CHUNK = b"\r\n0\r\n\r\n"
 
 
 class Client(asyncio.Protocol):
+    """One connection that asks again as soon as it is answered; notes how many seconds that took."""
+
     def __init__(self, request: bytes, took: list[float], failed: list[bytes]) -> None:
         self._request, self._took, self._failed = request, took, failed
 
     def connection_made(self, transport: Any) -> None:
+        """Ask for the first time."""
         self._transport = transport
         self._ask()
 
@@ -42,6 +45,7 @@ class Client(asyncio.Protocol):
         self._transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
+        """Note the answer once it is whole, and ask again."""
         self._answer += data
         head, _, body = self._answer.partition(b"\r\n\r\n")
         length = LENGTH.search(head)
@@ -53,6 +57,7 @@ class Client(asyncio.Protocol):
 
 
 async def drive(url: str, header: str, connections: int, seconds: float) -> dict[str, float]:
+    """Send GET requests for `seconds`; return their number, their percentiles in milliseconds and how many failed."""
     parts, took, failed = urlsplit(url), list[float](), list[bytes]()
     request = f"GET {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\n{header}\r\n\r\n".encode()
     loop, start = asyncio.get_running_loop(), perf_counter()
@@ -77,12 +82,15 @@ class Load(NamedTuple):
 
 
 def source(seconds: float) -> str:
-    """wrk counts whole seconds only."""
+    """Return what sends the requests: wrk, which counts whole seconds only, or our own driver."""
     return "wrk" if shutil.which("wrk") and seconds >= 1 else "our own driver"
 
 
 def load(url: str, headers: Mapping[str, str], seconds: float) -> Load:
-    """GET `url` over CONNECTIONS connections. An answer other than 200 would make the figures worthless."""
+    """GET `url` over CONNECTIONS connections for `seconds`.
+
+    Raises RuntimeError after an answer other than 200, which would make the figures worthless.
+    """
     (header,) = (f"{name}: {value}" for name, value in headers.items())
     wrk = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:.0f}s", f"-H{header}", f"-s{SCRIPT}", url]
     own = [sys.executable, "-m", "benchmarks.http_servers", url, header, str(CONNECTIONS), str(seconds)]
@@ -127,11 +135,12 @@ class Site:
         self.stop = self._guarded.stop
 
     def wait(self) -> None:
+        """Wait until it answers; raise RuntimeError with the end of its log if it ends instead."""
         if not self._guarded.wait_until(self._answers, 60):
             raise RuntimeError(tail(self._log, 40))
 
     def answer(self) -> tuple[int, Headers]:
-        """How many bytes the application answers with, and its header lines. Raises when that is no 200."""
+        """Return the size of the body in bytes, and the header lines; raise HTTPException unless the status is 200."""
         connection = HTTPConnection("127.0.0.1", self._port, timeout=5)
         with closing(connection):
             connection.request("GET", PATH, headers=self._headers)
@@ -142,9 +151,11 @@ class Site:
             return len(answer.read()), [line for line in headers if line[0] not in OF_SERVERS]
 
     def url(self, path: str) -> str:
+        """Return the URL of a path."""
         return f"http://127.0.0.1:{self._port}{path}"
 
     def load(self, seconds: float) -> Load:
+        """Measure the hot read for `seconds`."""
         return load(self.url(PATH), self._headers, seconds)
 
     def _answers(self) -> bool:

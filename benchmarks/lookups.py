@@ -10,6 +10,8 @@ from benchmarks.rounds import Contender, Effort, contenders, take_turns
 
 
 class Peer(NamedTuple):
+    """A contender: what tables call it, MODULE.FUNCTION in benchmarks/contenders, and its environment."""
+
     label: str
     contender: str
     environment: dict[str, str] = {}
@@ -45,6 +47,7 @@ checks `:config`, for either question."""
 
 
 def measure(servers: Servers, effort: Effort) -> Section:
+    """Measure a lookup of the id and of the configuration by every contender."""
     place = servers.environment("lookups")
     with contenders(*((peer.contender, place | peer.environment) for peer in PEERS)) as processes:
         by_label = dict(zip((peer.label for peer in PEERS), processes, strict=True))

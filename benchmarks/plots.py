@@ -28,6 +28,7 @@ Figures = Mapping[str, Any]
 
 
 def draw(name: str, figures: Figures, file: Path) -> None:
+    """Draw the plot of a section into an SVG file."""
     with mpl.rc_context(STYLE):
         file.parent.mkdir(exist_ok=True)
         figure = Figure(figsize=(8, 4.2), layout="constrained")

@@ -24,6 +24,7 @@ PACKAGES = ("django", "djangorestframework", "django-redis", "redis", "hiredis",
 
 
 def describe() -> dict[str, str]:
+    """Return what the run was measured on: machine, system, servers and packages."""
     return {
         "machine": f"{_processor()}, {os.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GiB",
         "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
@@ -69,11 +70,13 @@ Sections = Mapping[str, Section]
 
 
 def bars(sections: Sections) -> Table:
+    """Return the bars of all sections as one table."""
     rows = [(bar.goal, bar.bar, bar.measured, "yes" if bar.met else "NO") for bar in _bars(sections)]
     return Table("Bars", HEAD, rows)
 
 
 def show(title: str, tables: Iterable[Table]) -> None:
+    """Print tables on the terminal."""
     console = Console() if sys.stdout.isatty() else Console(width=WIDTH)
     console.rule(title)
     for table in tables:
@@ -84,6 +87,7 @@ def show(title: str, tables: Iterable[Table]) -> None:
 
 
 def write_json(file: Path, machine: Mapping[str, str], sections: Sections) -> None:
+    """Write every figure of every round."""
     content = {
         "machine": machine,
         "bars": [bar._asdict() for bar in _bars(sections)],
@@ -93,7 +97,7 @@ def write_json(file: Path, machine: Mapping[str, str], sections: Sections) -> No
 
 
 def write_page(machine: Mapping[str, str], sections: Sections) -> None:
-    """With its plots, of the same figures."""
+    """Write docs/benchmarks.md, and its plots of the same figures."""
     facts = "\n".join(f"- {what}: {text}" for what, text in machine.items())
     parts = [INTRODUCTION, facts, "## Bars", markdown(bars(sections))]
     for name, section in sections.items():
@@ -102,6 +106,7 @@ def write_page(machine: Mapping[str, str], sections: Sections) -> None:
 
 
 def markdown(table: Table) -> str:
+    """Return a table in Markdown."""
     lines = [table.head, ["---"] * len(table.head), *table.rows]
     title = f"**{table.title}**\n\n" if table.title and table.head != HEAD else ""
     return title + "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

@@ -14,6 +14,7 @@ class Spread(NamedTuple):
 
     @classmethod
     def of(cls, values: Sequence[float]) -> "Spread":
+        """Return median and quartiles of `values`."""
         low, median, high = statistics.quantiles(values, n=4, method="inclusive")
         return cls(median, low, high)
 
@@ -22,23 +23,25 @@ class Spread(NamedTuple):
 
 
 def ratio(values: Sequence[float], to: Sequence[float]) -> Spread:
-    """Of two that took turns: what disturbs a round disturbs both."""
+    """Return the spread of quotients, round by round: what disturbs a round disturbs both."""
     return Spread.of([value / other for value, other in zip(values, to, strict=True)])
 
 
 def short(number: float) -> str:
-    """Three digits, no exponent."""
+    """Return a number with three digits and no exponent."""
     return f"{number:,.0f}" if abs(number) >= 100 else f"{float(f'{number:.2e}'):g}"
 
 
 class Table(NamedTuple):
+    """A table of a section; every cell is text."""
+
     title: str
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
 
 
 class Bar(NamedTuple):
-    """What was aimed at and what came of it. A missed bar is shown like any other."""
+    """A goal and what came of it. A missed bar is shown like any other."""
 
     goal: str
     bar: str
@@ -47,10 +50,12 @@ class Bar(NamedTuple):
 
     @classmethod
     def at_most(cls, goal: str, limit: float, of: str, measured: Spread) -> "Bar":
+        """Return a bar that the median meets when it is at most `limit`; `of` is the unit."""
         return cls(goal, f"≤ {short(limit)} {of}", str(measured), measured.median <= limit)
 
     @classmethod
     def at_least(cls, goal: str, limit: float, of: str, measured: Spread) -> "Bar":
+        """Return a bar that the median meets when it is at least `limit`; `of` is the unit."""
         return cls(goal, f"≥ {short(limit)} {of}", str(measured), measured.median >= limit)
 
 

@@ -31,6 +31,7 @@ class Cluster:
 
     @property
     def data(self) -> Path:
+        """The data directory itself."""
         return self.folder.path / "data"
 
     def initialise(self, password: str, hold: Sequence[int]) -> None:

@@ -25,12 +25,16 @@ Plain = plain()
 
 
 class PlainSerializer(ModelSerializer):  # type: ignore[type-arg]
+    """All columns of a row."""
+
     class Meta:
         model = Plain
         fields = "__all__"
 
 
 class PlainView(RetrieveAPIView):  # type: ignore[type-arg]
+    """One row, looked up by name."""
+
     queryset = Plain._default_manager.filter(owner_id=None, is_active=True)
     serializer_class = PlainSerializer
     lookup_field = "personality_name"

@@ -14,6 +14,7 @@ BODY = bytes(int(os.environ["BODY_BYTES"]))
 
 
 async def view(request: HttpRequest, name: str) -> HttpResponse:
+    """Answer BODY."""
     return HttpResponse(BODY, content_type="application/json")
 
 

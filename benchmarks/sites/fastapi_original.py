@@ -10,6 +10,7 @@ cache = filled()
 
 
 async def personality(name: str) -> dict[str, Any]:
+    """Answer a configuration as JSON."""
     config = await cache.get_config(name)
     if config is None:
         raise HTTPException(404)

@@ -10,11 +10,12 @@ ANSWERED = [(name.encode(), value.encode("latin-1")) for name, value in json.loa
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
+    """Answer BODY with its type and length."""
     await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
     await send({"type": "http.response.body", "body": BODY})
 
 
 async def dressed(scope: Any, receive: Any, send: Any) -> None:
-    """With the header lines of the service."""
+    """Answer BODY with the header lines of the service."""
     await send({"type": "http.response.start", "status": 200, "headers": ANSWERED})
     await send({"type": "http.response.body", "body": BODY})

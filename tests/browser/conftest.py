@@ -16,6 +16,7 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"
 
 @pytest.fixture(scope="module")
 def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+    """Run an instance for all tests of the session."""
     running = Instance(Path(tmp_path_factory.mktemp("browser")) / "var")
     try:
         yield running.wait_for_block()

@@ -27,7 +27,7 @@ OURS = {"PG_BINDIR", "REDIS_SERVER", "COMPANION_NO_UV"}  # how this machine runs
 
 
 def environment(var: Path | None, **extra: str) -> dict[str, str]:
-    """A shell in which nobody has set anything for Companion: neither the suite that runs this, nor a `.env`."""
+    """Return the variables of a shell in which nothing is set for Companion: neither by the suite nor by a `.env`."""
     lines = (ROOT / ".env.example").read_text().splitlines()
     settings = {line.lstrip("# ").partition("=")[0] for line in lines} | {"DJANGO_SETTINGS_MODULE"}
     settings |= {"PYTHONDONTWRITEBYTECODE"}  # without bytecode each start takes longer
@@ -37,7 +37,7 @@ def environment(var: Path | None, **extra: str) -> dict[str, str]:
 
 
 def dev(*arguments: str, var: Path | None, **extra: str) -> "subprocess.CompletedProcess[str]":
-    """A verb that ends by itself."""
+    """Run a command of dev.py that ends by itself."""
     command = [*DEV, *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment(var, **extra), capture_output=True, text=True, timeout=60)
 
@@ -58,12 +58,12 @@ class Instance:
         (self.pid,) = processes.children(self._supervisor.process.pid)
 
     def wait_for_block(self) -> "Instance":
-        """Return this as soon as it has printed where it is."""
+        """Wait until it has printed where it is; return this."""
         assert self._supervisor.wait_until(lambda: " -X PATCH " in self.printed, 60), self.printed
         return self
 
     def processes(self) -> set[int]:
-        """dev.py and all that it started."""
+        """Return the process ids of dev.py and all that it started."""
         return processes.descendants(self._supervisor.process.pid)
 
     def end_by(self, number: signal.Signals) -> int:
@@ -77,26 +77,32 @@ class Instance:
 
     @property
     def printed(self) -> str:
+        """What it has printed so far."""
         return self.output.read_text()
 
     @cached_property
     def url(self) -> str:
+        """Where the service is."""
         return self._after("Web").removesuffix("/")
 
     @cached_property
     def redis_url(self) -> str:
+        """Where its Redis is."""
         return self._after("Redis")
 
     @cached_property
     def password(self) -> str:
+        """The demo administrator's password."""
         return self._after("password")
 
     @cached_property
     def curls(self) -> list[str]:
+        """The printed curl commands."""
         return re.findall(r"^ +(curl .*)$", self.printed, re.MULTILINE)
 
     @cached_property
     def database_url(self) -> str:
+        """Where its PostgreSQL is."""
         return str(json.loads((self.var / "run.json").read_text())["urls"]["DATABASE_URL"])
 
     def _after(self, label: str) -> str:
@@ -105,7 +111,7 @@ class Instance:
         return found[1]
 
     def http(self) -> httpx.Client:
-        """A client that presents the printed key."""
+        """Return a client that presents the printed key."""
         key = re.search(r"Bearer (\w[\w-]*)", self.curls[0])
         assert key
         headers = {"Authorization": f"Bearer {key[1]}"}
@@ -113,12 +119,13 @@ class Instance:
         return httpx.Client(base_url=self.url, headers=headers, trust_env=False, verify=False)
 
     def elara(self, **changes: Any) -> Any:
-        """The personality, after `changes` if there are any."""
+        """Return the personality, after `changes` if there are any."""
         with self.http() as client:
             answer = client.patch(ELARA, json=changes) if changes else client.get(ELARA)
             return answer.raise_for_status().json()
 
     def is_ready(self) -> bool:
+        """Whether it says that it is ready."""
         with self.http() as client:
             return bool(client.get("/readyz").json()["status"] == "ready")
 

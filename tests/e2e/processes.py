@@ -9,6 +9,8 @@ PROC = Path("/proc")
 
 @dataclass(frozen=True)
 class Process:
+    """One line of the process table."""
+
     pid: int
     parent: int
     uid: int
@@ -17,16 +19,18 @@ class Process:
 
 
 def table() -> dict[int, Process]:
+    """Return the process table by process id."""
     found = _from_proc() if (PROC / "self" / "stat").exists() else _from_ps()
     return {process.pid: process for process in found}
 
 
 def children(pid: int) -> set[int]:
+    """Return the living children of a process."""
     return {process.pid for process in table().values() if process.parent == pid and not process.zombie}
 
 
 def descendants(pid: int) -> set[int]:
-    """The living processes that `pid` started, and those that these started."""
+    """Return the living processes that `pid` started, and those that these started."""
     living = [process for process in table().values() if not process.zombie]
     found: set[int] = set()
     wave = {pid}
@@ -37,11 +41,12 @@ def descendants(pid: int) -> set[int]:
 
 
 def alive(pids: set[int]) -> set[int]:
+    """Return those of `pids` that live."""
     return {pid for pid, process in table().items() if pid in pids and not process.zombie}
 
 
 def uids_of(program: str, pids: set[int]) -> set[int]:
-    """Who runs `program` among `pids`; nobody, if it does not run."""
+    """Return who runs `program` among `pids`: user ids, or none if it does not run."""
     return {process.uid for pid, process in table().items() if pid in pids and _runs(process, program)}
 
 

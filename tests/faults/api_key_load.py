@@ -17,12 +17,13 @@ Verdict = tuple[int, int, str, bool, str]  # start, end, key, whether it is let 
 
 
 def issue(count: int) -> list[str]:
-    """So many keys, each of a user of its own."""
+    """Issue `count` keys, each to a user of its own."""
     users = [User.objects.create(username=f"u-{secrets.token_hex(5)}") for _ in range(count)]
     return [ApiKey.objects.issue(user)[1] for user in users]
 
 
 def verify(text: str) -> Verdict:
+    """Verify a key as a request does."""
     user, start = None, time.monotonic_ns()
     with Caught() as caught:
         user = ApiKey.objects.verify(text)
@@ -30,10 +31,12 @@ def verify(text: str) -> Verdict:
 
 
 def key_of(text: str) -> ApiKey:
+    """Return the row of a key."""
     return ApiKey.objects.get(prefix=keys.prefix(text))
 
 
 def deactivate(user: User) -> None:
+    """Switch a user off."""
     user.is_active = False
     user.save()
 
@@ -47,13 +50,13 @@ WAYS: dict[str, Callable[[ApiKey], Any]] = {
 
 
 def withdraw(way: str, text: str) -> int:
-    """By the ORM; the moment (monotonic, ns) at which it was done."""
+    """Withdraw a key by the ORM, in one of WAYS; answer the moment (monotonic, ns) at which it was done."""
     WAYS[way](key_of(text))
     return time.monotonic_ns()
 
 
 class Verifier:
-    """A thread that verifies keys one after the other, until told to end."""
+    """A thread that verifies keys one after the other until it is ended."""
 
     def __init__(self, texts: list[str]) -> None:
         self._texts, self._verdicts, self._over = texts, list[Verdict](), threading.Event()
@@ -61,6 +64,7 @@ class Verifier:
         self._thread.start()
 
     def end(self) -> list[Verdict]:
+        """Stop; return all verdicts."""
         self._over.set()
         self._thread.join()
         return self._verdicts
@@ -75,13 +79,13 @@ verifiers: list[Verifier] = []
 
 
 def begin_verifying(texts: list[str]) -> None:
-    """Begin; answers when each key was verified once."""
+    """Begin to verify; answer when each key was verified once."""
     assert all(let_in for _, _, _, let_in, _ in map(verify, texts)), "a good key was refused"
     verifiers.append(Verifier(texts))
 
 
 def invent_keys(count: int) -> int:
-    """Verify keys that nobody has, the last of them as a caller would present it; how many were let in."""
+    """Verify `count` invented keys, the last of them as a request does; answer how many were let in."""
     texts = [keys.generate() for _ in range(count)]
     prefixes = [keys.prefix(text) or "" for text in texts]
     found = verification.keys.get_many(prefixes)  # what `verify` asks, many at a time

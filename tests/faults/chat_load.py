@@ -21,7 +21,7 @@ WELL = "How are you?"
 
 
 def except_background_load(behaviour: Behaviour) -> Behaviour:
-    """The language model answers the background load well, and behaves like this to all others."""
+    """Have the language model answer the background load well, and behave so to all others."""
 
     async def both(server: ModelServer, writer: model_server.Writer, request: dict[str, Any]) -> None:
         chosen = model_server.answer if request["messages"][-1]["content"] == WELL else behaviour
@@ -31,7 +31,7 @@ def except_background_load(behaviour: Behaviour) -> Behaviour:
 
 
 class BackgroundLoad:
-    """As long as it is entered: a read from memory, one from PostgreSQL and a chat, again and again."""
+    """While it is entered: a read from memory, one from PostgreSQL and a chat, again and again."""
 
     def __init__(self, service: ChatService) -> None:
         self._service, self._over, self._thread = service, Event(), Thread(target=self._run)
@@ -48,7 +48,7 @@ class BackgroundLoad:
         self._thread.join()
 
     def well(self, seconds: float) -> bool:
-        """Whether each was answered 200, within so much."""
+        """Whether each request was answered 200 within `seconds`."""
         return bool(self.seconds) and not self.refused and max(self.seconds) <= seconds
 
     def __str__(self) -> str:
@@ -81,19 +81,24 @@ MAX_SECONDS = 50.0  # seconds; whoever is not cut off by then never will be
 
 
 class End(NamedTuple):
+    """When a connection was closed, counted from its beginning, and what was heard on it."""
+
     seconds: float
     heard: bytes
 
 
 def headers(service: ChatService) -> bytes:
+    """Return the beginning of a request whose headers never end."""
     return f"GET /livez HTTP/1.1\r\nHost: {urlsplit(service.url).netloc}\r\nX-Slow: ".encode()
 
 
 def chat_body(service: ChatService) -> bytes:
+    """Return the beginning of a chat request whose body never ends."""
     return raw_client.head(urlsplit(service.url).netloc, service.key, 1000) + b"{"
 
 
 def api_body(service: ChatService) -> bytes:
+    """Return the beginning of a PATCH request whose body never ends."""
     return chat_body(service).replace(b"POST /v1/chat/completions", f"PATCH {ELARA}".encode())
 
 
@@ -105,6 +110,7 @@ BEGINNINGS: dict[str, Callable[[ChatService], bytes]] = {
 
 
 async def drip(service: ChatService, beginning: bytes, limit: asyncio.Semaphore) -> End:
+    """Send `beginning`, then a byte a second until the service hangs up; `limit` bounds how many connect at once."""
     parts = urlsplit(service.url)
     async with limit:
         reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
@@ -131,7 +137,7 @@ async def _hear(reader: asyncio.StreamReader) -> bytes:
 
 
 async def drippers(service: ChatService, numbers: dict[str, int]) -> dict[str, list[End]]:
-    """All at the same time; how each ended, by what it drips."""
+    """Run `numbers` of slow clients by kind, all at the same time; return how each ended."""
     limit = asyncio.Semaphore(50)  # more at one instant and the kernel drops some, who come again seconds later
 
     async def of(kind: str) -> list[End]:

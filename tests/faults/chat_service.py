@@ -23,6 +23,8 @@ WHERE datname = current_database() AND backend_type = 'client backend' AND pid <
 
 
 class State(NamedTuple):
+    """What the service holds at a moment."""
+
     streams: int  # under way
     upstream: int  # connections to the language model
     querying: int  # connections to the database that are not idle
@@ -30,7 +32,7 @@ class State(NamedTuple):
     mebibytes: int  # of memory
 
     def left_behind(self, before: "State") -> list[str]:
-        """What was not there before and should not be there now."""
+        """Return what was not there `before` and should not be there now."""
         grown = [name for name in ("streams", "upstream", "querying") if getattr(self, name)]
         return grown + ["files"] * (self.files > before.files)
 
@@ -39,6 +41,8 @@ class State(NamedTuple):
 
 
 class ChatService:
+    """A running service and the fake language model behind it."""
+
     def __init__(self, instance: Instance, model: ModelServer) -> None:
         self.instance, self.model = instance, model
         self.url, self.address = f"{instance.url}/v1", instance.url
@@ -48,10 +52,11 @@ class ChatService:
         ]
 
     def streams(self, number: int) -> list[bytes]:
-        """So many at once, whole."""
+        """Ask for `number` streams at once; return each answer whole."""
         return asyncio.run(raw_client.streams(self.url, self.key, number, lambda: None))
 
     def state(self) -> State:
+        """Return what it holds now."""
         with self.instance.http() as client:
             found = re.search(r"^companion_chat_streams (\d+)", client.get("/metrics").text, re.MULTILINE)
         with psycopg.connect(self.instance.database_url) as connection:
@@ -62,7 +67,7 @@ class ChatService:
         return State(int(found[1]), self.model.connections, int(row[0]), self.process.num_fds(), mebibytes)
 
     def state_after(self, before: State, seconds: float = 2) -> State:
-        """As soon as nothing is left behind, or when it still is after so many seconds."""
+        """Return the state as soon as nothing is left behind, or after `seconds` in any case."""
         with suppress(AssertionError):  # the state says it
             wait_until(lambda: not self.state().left_behind(before), seconds)
         return self.state()
@@ -75,8 +80,9 @@ def _is_worker(parent: psutil.Process | None, process: psutil.Process) -> bool:
 
 @contextmanager
 def chat_service(folder: Path, **environment: str) -> Iterator[ChatService]:
-    """One connection to the database serves all of them, besides the one that follows the change log. None of what
-    they do breaks it in a way that nobody foresaw.
+    """Run a service with one connection to the database, besides the one that follows the change log.
+
+    Its output must hold no traceback when it ends.
     """
     with model_server.running() as model:
         extra = {"LLM_BASE_URL": model.url, "LLM_MODEL": "big-model", "DATABASE_POOL_SIZE": "1"}

@@ -27,14 +27,14 @@ Seen = tuple[str, int, int, str]  # conversation, a position known to be taken, 
 
 
 def begin(name: str, count: int) -> list[str]:
-    """Conversations with the personality `name`."""
+    """Start `count` conversations with the personality `name`; answer their ids."""
     owner, _ = User.objects.get_or_create(username=name)
     config = Personality.objects.get_config(name)
     return [str(pinning.start(owner, config).pk) for _ in range(count)]
 
 
 def talk(conversations: list[str], speaker: str, count: int) -> dict[str, Any]:
-    """So many turns in each of some threads, who take the conversations in turn."""
+    """Have THREADS threads say `count` turns each, taking the conversations in turn; answer what was said and seen."""
     said: list[Said] = []
     seen: list[Seen] = []
     before = recent.sources["redis"]
@@ -54,7 +54,7 @@ def talk(conversations: list[str], speaker: str, count: int) -> dict[str, Any]:
 
 
 def speak(conversation: Conversation, key: str, said: list[Said], seen: list[Seen]) -> None:
-    """One turn, once or twice, and a look at what is there."""
+    """Say one turn, once or twice, and look at what is there."""
     drafts = [Draft(Role.USER, f"{key}: question"), Draft(Role.ASSISTANT, f"{key}: answer")]
     known = 0
     for _ in range(1 + (random.random() < AGAIN)):
@@ -68,21 +68,24 @@ def speak(conversation: Conversation, key: str, said: list[Said], seen: list[See
 
 
 def look(conversation: Conversation, known: int) -> Seen:
+    """Read the recent messages, of which position `known` must be one."""
     found = recent.recent(conversation)
     last = found[-1].position if found else 0
     return str(conversation.pk), known, last, digest((each.position, each.role, each.content) for each in found)
 
 
 def look_at(id: str, known: int) -> Seen:
+    """Read the recent messages of the conversation `id`."""
     return look(Conversation(pk=UUID(id)), known)
 
 
 def digest(messages: Iterable[tuple[int, str, str]]) -> str:
+    """Return a digest of messages."""
     return hashlib.sha256(repr(list(messages)).encode()).hexdigest()
 
 
 def kept(id: str) -> list[tuple[int, str, str, str]]:
-    """All that PostgreSQL has: position, role, content, key."""
+    """Answer all that PostgreSQL has of a conversation: position, role, content, key."""
     rows = Message.objects.filter(conversation=UUID(id)).order_by("position")
     return list(rows.values_list("position", "role", "content", "idempotency_key"))
 
@@ -95,7 +98,10 @@ Row = tuple[int, str, str, str]  # position, role, content, key
 
 @dataclass
 class Ledger:
-    """`turns` are the keys that were acknowledged, of each conversation, with the position each time."""
+    """What was said and seen, to be compared with what PostgreSQL has in the end.
+
+    `turns` are the acknowledged keys of each conversation, with the position each time.
+    """
 
     turns: dict[tuple[str, str], set[int]] = field(default_factory=dict)
     seen: list[Seen] = field(default_factory=list)
@@ -104,6 +110,7 @@ class Ledger:
     from_redis: int = 0
 
     def add(self, answer: dict[str, Any]) -> None:
+        """Add what `talk` answered."""
         for conversation, key, position, error in answer["said"]:
             if error:
                 self.errors.append(error)
@@ -114,7 +121,7 @@ class Ledger:
         self.from_redis += answer["from_redis"]
 
     def wrong(self, kept: dict[str, list[Row]]) -> list[str]:
-        """A line for each: lost, doubled, out of place; and reads that were stale, torn or out of order."""
+        """Return a line for each turn lost, doubled or out of place, and for each read that was stale or torn."""
         lines = [f"error: {error}" for error in self.errors]
         lines += [line for conversation, rows in kept.items() for line in self._misplaced(conversation, rows)]
         return lines + [f"stale or torn: {read}" for read in self.seen if not _is_true(read, kept[read[0]])]

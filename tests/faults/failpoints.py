@@ -23,20 +23,23 @@ class Held:
         self._thread = threading.Thread(target=lambda: self._rows.append(read(self._name)), daemon=True)
 
     def start(self) -> None:
+        """Begin; return when the row has been read."""
         self._thread.start()
         assert self._reached.wait(MAX_SECONDS), "the read did not come to the database"
 
     def start_at_once(self) -> None:
-        """Without a stop. It should hang when this returns, and would have ended otherwise."""
+        """Begin without a stop. The read should hang when this returns, and would have ended otherwise."""
         self._thread.start()
         self._thread.join(0.2)
 
     def stop_here(self) -> None:
+        """Stop the thread of this read, if it is the one that calls."""
         if threading.current_thread() is self._thread:
             self._reached.set()
             assert self._go.wait(MAX_SECONDS), "nobody let the read go on"
 
     def end(self) -> Row:
+        """Let the read go on; return what it read."""
         self._go.set()
         self._thread.join(MAX_SECONDS)
         return self._rows[0]
@@ -54,34 +57,36 @@ def _load_and_stop(self: Any, keys: Any) -> Any:
 
 
 def stop_here() -> None:
+    """Stop the thread that calls, if it belongs to a held read."""
     for each in held:
         each.stop_here()
 
 
 def hold(name: str) -> None:
-    """Begin a read; answers when it has the row and has kept no copy yet."""
+    """Begin a read; answer when it has the row and has kept no copy yet."""
     CoherentCache._query = _load_and_stop  # type: ignore[method-assign]
     held.append(Held(name))
     held[-1].start()
 
 
 def join(name: str) -> None:
-    """Begin another read, which will wait for the one that is held: a name is loaded once at a time."""
+    """Begin another read, which will wait for the held one, since a name is loaded once at a time."""
     joined.append(Held(name))
     joined[-1].start_at_once()
 
 
 def joined_read() -> Row:
+    """Answer how the read that `join` began has ended."""
     return joined.pop(0).end()
 
 
 def release() -> Row:
-    """Let it go on, to its end."""
+    """Let the held read go on; answer what it read."""
     return held.pop(0).end()
 
 
 def die_before_hooks() -> None:
-    """From now on this process dies, unheard, at the first commit hook: the row is committed then."""
+    """Have this process die by SIGKILL at its next commit hook, when the row is committed."""
     add: Callable[..., None] = BaseDatabaseWrapper.on_commit
 
     def on_commit(self: BaseDatabaseWrapper, func: Any, robust: bool = False) -> None:

@@ -29,6 +29,8 @@ class Lag(NamedTuple):
 
 @dataclass
 class Verdict:
+    """What the judge found of reads, with the bound in seconds."""
+
     bound: float
     reads: int
     outdated: list[Stale] = field(default_factory=list)  # of any age above none
@@ -38,29 +40,31 @@ class Verdict:
 
     @property
     def stale(self) -> list[Stale]:
-        """Reads of what had been superseded for longer than the bound."""
+        """Reads of versions that had been superseded for longer than the bound."""
         return [stale for stale in self.outdated if stale.age > self.bound]
 
     @property
     def unmarked(self) -> list[Stale]:
-        """Those of the stale that were not said to be unverified."""
+        """Stale reads that were not marked as unverified."""
         return [stale for stale in self.stale if not stale.read.unverified]
 
     @property
     def worst_age(self) -> float:
+        """Seconds for which the oldest version read had been superseded."""
         return max((stale.age for stale in self.outdated), default=0.0)
 
     @property
     def honest(self) -> bool:
-        """Whatever was older than the bound was marked as unverified."""
+        """Whether everything older than the bound was marked as unverified."""
         return bool(self.reads) and not (self.unmarked or self.impossible or self.errors)
 
     @property
     def holds(self) -> bool:
+        """Whether nothing older than the bound was read at all."""
         return self.honest and not self.stale
 
     def lag(self, share: float) -> float:
-        """The notice lag that `share` of the pairs of commit and process do not exceed: 0.5, 0.99, 1."""
+        """Return the notice lag (seconds) that `share` (0.5, 0.99, 1) of the pairs of commit and process do not exceed."""
         return percentile([lag.seconds for lag in self.lags], share)
 
     def __str__(self) -> str:
@@ -73,18 +77,19 @@ class Verdict:
         return f"{', '.join(wrong) or '0 wrong'} of {self.reads} reads, worst age {pretty(self.worst_age)}"
 
     def evidence(self, limit: int = 5) -> str:
+        """Return the verdict and some of the reads that are wrong."""
         found = [*self.stale[:limit], *self.impossible[:limit], *self.errors[:limit]]
         return "\n".join([str(self), *map(str, found)])
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """By nearest rank; 0 of nothing."""
+    """Return a percentile by nearest rank; 0 of no values."""
     ordered = sorted(values)
     return ordered[max(ceil(share * len(ordered)) - 1, 0)] if ordered else 0.0
 
 
 def pretty(seconds: float) -> str:
-    """As people read it: 0.4 ms, 1.18 s."""
+    """Return seconds as people read them: 0.4 ms, 1.18 s."""
     if seconds >= 1:
         return f"{seconds:.2f} s"
     milliseconds = seconds * 1000
@@ -96,6 +101,8 @@ ALWAYS = -(2**63)
 
 
 class Read(NamedTuple):
+    """One read by one process; `version` is None where there was no such personality."""
+
     start: int
     end: int
     process: str
@@ -121,6 +128,8 @@ class Commit(NamedTuple):
 
 @dataclass
 class History:
+    """All reads and commits of a test."""
+
     reads: list[Read] = field(default_factory=list)
     commits: list[Commit] = field(default_factory=list)
     uneventful: int = 0  # reads between two equal ones, of which the judge needs to know no more
@@ -154,6 +163,7 @@ class Line:
             self._by_version[commit.version].append(commit)
 
     def judge(self, reads: list[Read], verdict: Verdict) -> None:
+        """Add to the verdict what these reads tell."""
         found = [(read, self.age(read)) for read in reads]
         outdated = [Stale(read, age / 1e9) for read, age in found if age is not None and age > 0]
         verdict.impossible += (read for read, age in found if age is None)

@@ -23,13 +23,13 @@ class Leak(AssertionError):
 
 
 def look() -> View:
-    """What the service serves."""
+    """Return what the service serves of NAMES."""
     found = Personality.objects.get_configs(NAMES)
     return {name: found[name].greeting if name in found else None for name in NAMES}
 
 
 def hear() -> None:
-    """Wait until this process knows of raw SQL that has been committed, as long as is promised."""
+    """Wait until this process knows of raw SQL that has been committed, for as long as is promised."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT max(number) FROM coherence_change")
         (number,) = cursor.fetchone()
@@ -37,6 +37,7 @@ def hear() -> None:
 
 
 def wait(true: Callable[[], bool], seconds: float) -> None:
+    """Wait until it is true; raise Leak after `seconds`."""
     deadline = time.monotonic() + seconds
     while not true():
         if time.monotonic() > deadline:
@@ -61,6 +62,7 @@ class Onlooker:
         self.leave()
 
     def leave(self) -> None:
+        """End the thread."""
         self._leaving.set()
         self._thread.join()
 
@@ -115,6 +117,7 @@ class History:
         self.past: list[View] = []  # what was ever committed: a look that began before may keep it in Redis later
 
     def run(self) -> None:
+        """Run the transaction; raise Leak if it was not isolated."""
         try:
             self._begin()
             self._block(0)

@@ -15,7 +15,7 @@ Row = tuple[int, int, str, int | None, str, bool, str]  # history.Read without t
 
 
 class Caught:
-    """Whatever the reader is met with: the test is to hear of it, and the reading to go on."""
+    """Keeps whatever error a reader is met with: the test must hear of it, and the reading go on."""
 
     error = ""
 
@@ -28,6 +28,7 @@ class Caught:
 
 
 def read(name: str, owner: int | None = None) -> Row:
+    """Look a name up; return what was asked when, and what came."""
     answer: Any = None
     start = time.monotonic_ns()
     with Caught() as caught:
@@ -41,8 +42,11 @@ def read(name: str, owner: int | None = None) -> Row:
 
 
 class Watch:
-    """Threads that read names at random until told to end. Of a run of equal answers the first and the last are kept:
-    the judge needs no more. `every` keeps all, for who wants to know how long each took."""
+    """Threads that read names at random until they are ended.
+
+    Of a run of equal answers the first and the last are kept, for the judge needs no more; `every` keeps all, to tell
+    how long each took.
+    """
 
     def __init__(self, names: list[str], threads: int, pause: tuple[float, float], every: bool) -> None:
         self._names, self._pause, self._every = names, pause, every
@@ -54,10 +58,11 @@ class Watch:
             thread.start()
 
     def wait_until_warm(self) -> None:
+        """Wait until each thread has read each name."""
         self._warm.wait()
 
     def end(self) -> dict[str, Any]:
-        """The rows, and by thread how many reads it did; those that hang in one have no last read shortly before."""
+        """Return the rows and the number of reads by thread; one that hangs has been quiet for long, or is stuck."""
         quiet = [time.monotonic_ns() - last for last in self._last]
         self._over.set()
         for thread in self._threads:
@@ -95,7 +100,7 @@ TABLE = Personality._meta.db_table
 
 
 class Crowd:
-    """A thread for each name, that reads it once, all at one moment; and how often they asked for a row."""
+    """A thread for each name that reads it once, all at one moment, and a count of their queries for a row."""
 
     def __init__(self, names: list[str]) -> None:
         self._at, self._line = 0, threading.Barrier(len(names) + 1)
@@ -107,6 +112,7 @@ class Crowd:
         self._line.wait()
 
     def read(self, at: int) -> tuple[int, list[Row]]:
+        """Read at the moment `at` (monotonic, ns); return how many queries there were, and the rows."""
         self._at = at
         self._line.wait()
         for thread in self._threads:
@@ -129,6 +135,7 @@ crowds: list[Crowd] = []
 
 
 def line_up(names: list[str]) -> None:
+    """Start the threads, which wait."""
     crowds.append(Crowd(names))
 
 

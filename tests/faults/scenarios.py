@@ -16,7 +16,7 @@ AFTERWARDS = 0.1
 def watched(
     readers: Collection[Worker], names: Sequence[str], before: list[Commit], write: Callable[[], list[Commit]]
 ) -> Verdict:
-    """Others read while `write` writes, and until all that is old has been so for longer than the bound."""
+    """Have others read while `write` writes, and until all that is old has been so for longer than the bound."""
     history = History(commits=list(before))
     for reader in readers:
         reader.watch(names)
@@ -29,14 +29,14 @@ def watched(
 
 @dataclass
 class Aftermath:
-    """What has happened to a personality, and who shall read it when nobody may serve the old version any more."""
+    """What has happened to a personality, and who reads it when nobody may serve the old version any more."""
 
     history: History
     name: str
     readers: list[Worker]
 
     def verdict(self) -> Verdict:
-        """Each reads twice: what the first one keeps, the second one finds."""
+        """Read twice in each process, for what the first read keeps the second one finds; return the verdict."""
         pause(BOUND + AFTERWARDS, self.history.commits[-1].returned)
         self.history.reads += [reader.read(self.name) for reader in (*self.readers, *self.readers)]
         return self.history.judge(BOUND)
@@ -45,7 +45,7 @@ class Aftermath:
 def unheard(
     environment: Environment, workers: Workers, name: str, path: str, *, without: Sequence[str] = ()
 ) -> Aftermath:
-    """A process has read the old version, and another one writes."""
+    """Write in one process what another has read before."""
     (reader,) = workers(1, without=without)
     history = History(commits=environment.create(name))
     reader.read(name)
@@ -54,9 +54,9 @@ def unheard(
 
 
 def race(environment: Environment, workers: Workers, name: str, *, without: Sequence[str] = ()) -> Aftermath:
-    """A reader has the old row, a writer commits the new one, then the reader fills the caches with the old.
+    """Let a reader fill the caches with the old row after a writer has committed the new one.
 
-    Concerned are the reader itself, a process that had the old copy already, and one that is new.
+    Readers afterwards are that process, one that had the old copy already, and one that is new.
     """
     holder, other, newcomer = workers(3, without=without)
     history = History(commits=environment.create(name))
@@ -70,7 +70,7 @@ def race(environment: Environment, workers: Workers, name: str, *, without: Sequ
 
 
 def race_of_absence(environment: Environment, workers: Workers, name: str) -> Aftermath:
-    """The same where the reader has found nothing, and the writer makes it."""
+    """Let a reader keep that there is no such personality after a writer has committed it."""
     holder, other, newcomer = workers(3)
     other.read(name)
     holder.hold(name)

@@ -28,15 +28,16 @@ class Server:
         return child
 
     def freeze(self) -> None:
-        """SIGSTOP, parents first so that no child is born meanwhile. Returns when all have stopped."""
+        """Stop it by SIGSTOP, parents first so that no child is born meanwhile; return when all have stopped."""
         self._signal(signal.SIGSTOP)
         wait_until(lambda: all(each.status() == psutil.STATUS_STOPPED for each in self._family()))
 
     def thaw(self) -> None:
+        """Let it go on."""
         self._signal(signal.SIGCONT)
 
     def stop(self) -> None:
-        """For good; what is frozen would not hear it."""
+        """End it for good. A frozen server would not hear the signal, so it goes on first."""
         if self.guarded.process.poll() is None:
             self.thaw()
         self.guarded.stop()
@@ -51,7 +52,7 @@ class Server:
 
 
 class RedisServer(Server):
-    """With its data on disk (AOF), so that a killed one comes back with what it had. Its port stays the same."""
+    """A Redis with its data on disk (AOF), so that a killed one comes back with what it had, on the same port."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -60,26 +61,29 @@ class RedisServer(Server):
         self.client: Any = Redis.from_url(self.url, socket_timeout=5)
 
     def freeze(self) -> None:
+        """Freeze it, and see that it no longer answers."""
         super().freeze()
         assert not self.answers(), "a frozen Redis answers"
 
     def thaw(self) -> None:
+        """Let it go on, and wait until it answers."""
         super().thaw()
         wait_until(self.answers)
 
     def kill(self) -> None:
-        """SIGKILL: nobody listens on its port any more when this returns."""
+        """End it by SIGKILL; nobody listens on its port any more when this returns."""
         self.process.kill()
         self.guarded.stop()
         assert not self.answers(), "a killed Redis answers"
 
     def restart(self) -> None:
-        """After `kill`: the same data on the same port."""
+        """Start it again after `kill`, with the same data on the same port."""
         url, (self.guarded, self.url) = self.url, redis.start(self._folder, durable=True, port=self.port)
         assert self.url == url, f"somebody took port {self.port}"
         wait_until(self.answers)  # not while it still loads its data
 
     def answers(self, seconds: float = 0.2) -> bool:
+        """Whether it answers within `seconds`."""
         with Redis.from_url(self.url, socket_timeout=seconds, socket_connect_timeout=seconds, retry=None) as client:
             try:
                 return bool(client.ping())
@@ -88,7 +92,7 @@ class RedisServer(Server):
 
 
 class PostgresServer(Server):
-    """Without fsync: fast, and safe from everything but SIGKILL and a power cut."""
+    """A PostgreSQL without fsync: fast, and safe from everything but SIGKILL and a power cut."""
 
     def __init__(self, folder: Path, password: str) -> None:
         self._again = (folder, password)
@@ -96,11 +100,11 @@ class PostgresServer(Server):
         self._port = int(self.url.rpartition(":")[2].partition("/")[0])
 
     def halt(self) -> None:
-        """A fast shutdown: connections are closed, and new ones refused, until `restart`."""
+        """Shut it down fast: connections are closed, and new ones refused, until `restart`."""
         self.stop()
 
     def restart(self) -> None:
-        """After `halt`: the same data on the same port."""
+        """Start it again after `halt`, with the same data on the same port."""
         url = self.url
         with mock.patch.object(postgres, "free_port", return_value=self._port):  # it takes no wish
             self.guarded, self.url = postgres.start(*self._again, durable=False)
@@ -108,9 +112,10 @@ class PostgresServer(Server):
 
 
 def pause(seconds: float, since: int) -> None:
-    """Let time pass until `seconds` after the moment `since` (monotonic, ns): where time itself is what is tested."""
+    """Wait until `seconds` after the moment `since` (monotonic, ns), where time itself is what is tested."""
     time.sleep(max(seconds - (time.monotonic_ns() - since) / 1e9, 0))
 
 
 def kill(pid: int) -> None:
+    """End a process by SIGKILL, and wait until it is gone."""
     os.kill(pid, signal.SIGKILL)

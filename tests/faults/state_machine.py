@@ -33,7 +33,10 @@ class Difference(AssertionError):
 
 
 class World:
-    """Lasts longer than one history: begin each with `renew`."""
+    """The service in this process, its database, and a Redis to be broken.
+
+    Lasts longer than one history: begin each with `renew`.
+    """
 
     def __init__(self, redis: RedisServer, users: Sequence[int], prefix: str, forget_near: Callable[[], None]) -> None:
         self.redis, self.owners, self.forget_near = redis, (None, *users), forget_near
@@ -47,10 +50,11 @@ class World:
 
     @property
     def steps(self) -> int:
+        """How many steps there were; each history is checked once before its first."""
         return self.checks - self.histories  # each is checked once before its first step
 
     def renew(self) -> None:
-        """No row, no copy, Redis up. What the feed knows stays, as in a process that has run for long."""
+        """Begin a history with no row, no copy and Redis up. The feed keeps what it knows, as in an old process."""
         self.up()
         row_writes.wipe()
         feed.catch_up()
@@ -66,7 +70,7 @@ class World:
             raise Difference("\n".join(wrong))
 
     def hear(self) -> None:
-        """Wait until the feed knows all that is committed, as long as is promised and no longer."""
+        """Wait until the feed knows all that is committed, for as long as is promised."""
         with connection.cursor() as cursor:
             cursor.execute("SELECT max(number) FROM coherence_change")
             (number,) = cursor.fetchone()
@@ -77,14 +81,16 @@ class World:
             time.sleep(0.0005)
 
     def clear(self, *names: str) -> None:
+        """Run the command that clears the cache."""
         call_command("clear_personality_cache", *names, stdout=io.StringIO(), stderr=io.StringIO())
 
     def down(self) -> None:
+        """Kill Redis."""
         self.redis.kill()
         self.is_up = False
 
     def up(self) -> None:
-        """With what it held before; the breaker lets the next read through."""
+        """Start Redis with what it held before, and wait until the breaker lets the next read through."""
         if not self.is_up:
             self.redis.restart()
             self.is_up = True
@@ -92,15 +98,17 @@ class World:
             time.sleep(0.001)
 
     def moment(self) -> Moment:
+        """Return what Redis holds under our keys."""
         values: list[bytes | None] = self.redis.client.mget(self._names)
         return {name: value for name, value in zip(self._names, values, strict=True) if value is not None}
 
     def plant(self, moment: Moment, ends: Sequence[str]) -> None:
-        """Put that back, or only what lies under `:id` or `:config`."""
+        """Put back what Redis held, or only what was under `:id` or `:config`."""
         if values := {name: value for name, value in moment.items() if name.endswith(tuple(ends))}:
             self.redis.client.mset(values)
 
     def evict(self, key: Key, ends: Sequence[str]) -> None:
+        """Remove from Redis what it holds of one personality."""
         self.redis.client.delete(*(self._prefix + name for name in codec.names(key) if name.endswith(tuple(ends))))
 
     def _answers(self) -> Answers:
@@ -124,7 +132,7 @@ ends = st.sampled_from([(":id", ":config"), (":id",), (":config",)])
 
 
 class Machine(RuleBasedStateMachine):
-    """What the own process has written through Django it must know at once; of raw SQL it hears first."""
+    """Steps in random order. The process must know at once what it wrote through Django; of raw SQL it hears first."""
 
     world: ClassVar[World]  # set before it plays: hypothesis makes a machine for each history
 
@@ -137,6 +145,7 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def service_is_database(self) -> None:
+        """Compare after every step."""
         self.world.compare()
         self.world.checks += 1
         if self.world.is_up and (moment := self.world.moment()) not in self.past:
@@ -144,31 +153,37 @@ class Machine(RuleBasedStateMachine):
 
     @rule(name=any_name, way=st.sampled_from(CREATING))
     def create(self, name: str, way: str) -> None:
+        """Make a global personality."""
         self._write(way, self._new(None, name))
 
     @rule(name=any_name, user=st.sampled_from([1, 2]), way=st.sampled_from(CREATING))
     def shadow(self, name: str, user: int, way: str) -> None:
+        """Make a user's own personality."""
         self._write(way, self._new(self.world.owners[user], name))
 
     @rule(nth=any_row, way=st.sampled_from([*CHANGING, "raw_sql"]), active=st.sampled_from([True, True, False]))
     def change(self, nth: int, way: str, active: bool) -> None:
+        """Change a row."""
         self._write(way, self._changed(nth, is_active=active))
 
     @rule(nth=any_row, way=st.sampled_from([*CHANGING, "raw_sql"]))
     def deactivate(self, nth: int, way: str) -> None:
+        """Switch a row off."""
         self._write(way, self._changed(nth, is_active=False))
 
     @rule(nth=any_row, way=st.sampled_from(RENAMING), to=any_name)
     def rename(self, nth: int, way: str, to: str) -> None:
+        """Rename a row."""
         self._write(way, self._changed(nth, personality_name=to))
 
     @rule(nth=any_row, way=st.sampled_from(DELETING))
     def delete(self, nth: int, way: str) -> None:
+        """Delete a row."""
         self._write(way, self._changed(nth))
 
     @rule(nth=any_row, way=st.sampled_from([*CHANGING, *RENAMING, *DELETING, "raw_sql"]), to=any_name)
     def rollback(self, nth: int, way: str, to: str) -> None:
-        """Also read inside, which must show the write and not publish it."""
+        """Write and roll back; a read inside must show the write and not publish it."""
         with transaction.atomic():
             with suppress(IntegrityError), transaction.atomic():
                 self._apply(way, self._changed(nth, personality_name=to))
@@ -177,38 +192,43 @@ class Machine(RuleBasedStateMachine):
 
     @rule(names=st.sampled_from([(), ("ann",), ("bob", "cleo")]))
     def clear(self, names: Sequence[str]) -> None:
+        """Clear the cache."""
         self.world.clear(*names)
 
     @precondition(lambda self: self.world.is_up)
     @rule()
     def redis_down(self) -> None:
+        """Kill Redis."""
         self.world.down()
 
     @precondition(lambda self: not self.world.is_up)
     @rule()
     def redis_up(self) -> None:
+        """Start Redis again."""
         self.world.up()
 
     @precondition(lambda self: self.world.is_up)
     @rule(nth=any_row, ends=ends)
     def evict(self, nth: int, ends: Sequence[str]) -> None:
+        """Remove keys from Redis."""
         self.world.evict(self.world.keys[nth], ends)
 
     @precondition(lambda self: self.world.is_up and self.past)
     @rule(ago=st.integers(0, 50), ends=ends)
     def plant(self, ago: int, ends: Sequence[str]) -> None:
-        """What Redis held at an earlier step."""
+        """Put back what Redis held at an earlier step."""
         self.world.plant(self.past[-1 - ago % len(self.past)], ends)
 
     @precondition(lambda self: self.world.is_up and self.past)
     @rule(ago=st.integers(0, 50), ends=ends)
     def plant_for_newcomer(self, ago: int, ends: Sequence[str]) -> None:
-        """The same, and the process has just started."""
+        """Put back what Redis held at an earlier step, for a process that has just started."""
         self.plant(ago, ends)
         self.world.forget_near()
 
     @rule()
     def forget_near(self) -> None:
+        """Forget all copies in memory, as a process that has just started."""
         self.world.forget_near()
 
     def _new(self, owner: int | None, name: str) -> Personality:

@@ -14,7 +14,7 @@ MAX_SECONDS = 100.0  # seconds for one answer
 
 
 class WorkerDied(Exception):
-    """It ended instead of answering; the message is the end of the workers' log."""
+    """A worker ended instead of answering; the message is the end of the workers' log."""
 
 
 class Watched(NamedTuple):
@@ -27,6 +27,7 @@ class Watched(NamedTuple):
     stuck: int
 
     def into(self, history: History) -> None:
+        """Add the reads to a history."""
         history.reads += self.reads
         history.uneventful += max(sum(self.counts) - len(self.reads), 0)
 
@@ -45,6 +46,7 @@ class Worker:
 
     # ── Reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
     def read(self, name: str, owner: int | None = None) -> Read:
+        """Read a name once."""
         return self.event(self.ask("read", name=name, owner=owner))
 
     def watch(
@@ -63,29 +65,35 @@ class Worker:
         self.ask("watch", names=list(names), threads=threads, pause=pause, every=every)
 
     def unwatch(self) -> Watched:
+        """End what `watch` began; return what was read."""
         answer = self.ask("unwatch")
         reads = [self.event(row) for row in answer["rows"]]
         return Watched(reads, answer["counts"], [quiet / 1e9 for quiet in answer["quiet"]], answer["stuck"])
 
     # ── Writing ──────────────────────────────────────────────────────────────────────────────────────────────────────
     def write(self, path: str, name: str, serial: int, **options: Any) -> Commit:
-        """Write by one of `writes.PATHS`."""
+        """Write by one of `writes.PATHS`; return the commit."""
         return Commit(*self.ask("write", path=path, name=name, serial=serial, **options))
 
     def begin_writes(self, path: str, names: Sequence[str], first: int, count: int, **limits: float) -> None:
-        """So many, to one name after the other. Limits: random `pause`s of up to so many seconds, `seconds` in all."""
+        """Begin `count` writes, to one name after the other.
+
+        Limits: random `pause`s of up to so many seconds, and `seconds` in all.
+        """
         options = {"first": first, "count": count, "pause": 0, "seconds": MAX_SECONDS / 2, **limits}
         self.send("write_many", path=path, names=list(names), **options)
 
     def end_writes(self) -> list[Commit]:
+        """Return the commits of what `begin_writes` began."""
         return [Commit(*row) for row in self.answer()]
 
     def write_many(self, path: str, names: Sequence[str], first: int, count: int, **limits: float) -> list[Commit]:
+        """Write `count` times, to one name after the other; return the commits."""
         self.begin_writes(path, names, first, count, **limits)
         return self.end_writes()
 
     def write_and_read(self, path: str, name: str, serial: int, **options: Any) -> tuple[Commit, Read, Read]:
-        """A write, then a read of the name (or `of` another) in the same thread, then one in another thread."""
+        """Write, then read the name (or `of` another) in the same thread, then in another thread."""
         options = {"of": name, **options}
         written, own, other = self.ask("write_and_read", path=path, name=name, serial=serial, **options)
         return Commit(*written), self.event(own), self.event(other)
@@ -100,11 +108,11 @@ class Worker:
         self.ask("join", name=name)
 
     def joined_read(self) -> Read:
-        """How that ended, after `release`."""
+        """Return how the read that `join` began has ended, after `release`."""
         return self.event(self.ask("joined_read"))
 
     def release(self) -> Read:
-        """Let the read that `hold` began go on, and finish it."""
+        """Let the held read go on; return how it ended."""
         return self.event(self.ask("release"))
 
     def die_before_hooks(self, path: str, name: str, serial: int) -> None:
@@ -114,27 +122,31 @@ class Worker:
         assert self._answers.readline() == "", "it outlived its commit hooks"
 
     def kill(self) -> None:
+        """End the process by SIGKILL."""
         kill(self.pid)
         assert self._answers.readline() == ""
 
     # ── The channel ──────────────────────────────────────────────────────────────────────────────────────────────────
     def ask(self, command: str, **arguments: Any) -> Any:
-        """Any of `commands.COMMANDS`."""
+        """Give one of `commands.COMMANDS`; return the answer."""
         self.send(command, **arguments)
         return self.answer()
 
     def send(self, command: str, **arguments: Any) -> None:
+        """Give a command, for `answer` to wait for."""
         self._channel.sendall(json.dumps({"do": command, **arguments}).encode() + b"\n")
 
     def event(self, row: Sequence[Any]) -> Read:
+        """Return a row that this worker answered as a read."""
         return Read(row[0], row[1], self.name, *row[2:])
 
     def close(self) -> None:
+        """Close the channel, which ends the process."""
         self._answers.close()
         self._channel.close()
 
     def answer(self) -> Any:
-        """To the command sent first of those that have none yet."""
+        """Return the answer to the command sent first of those that have none yet."""
         if not (line := self._answers.readline()):
             raise WorkerDied(tail(self._log, 40))
         return json.loads(line)
