@@ -16,7 +16,7 @@ from chat.metrics import counts
 from chat.requests import ChatRequest, read
 from chat.streaming import stream
 from chat.threads import in_thread
-from conversations.turns import IDEMPOTENCY_KEY
+from conversations.turns import IDEMPOTENCY_KEY, IDEMPOTENCY_KEY_RULE
 from personalities.config import PersonalityConfig
 from personalities.language_models import offered
 from personalities.prompt import Wishes, assemble
@@ -64,7 +64,7 @@ async def _turn(exchange: Exchange, request: ChatRequest, caller: Caller) -> Tur
         return None
     key = exchange.headers.get(b"idempotency-key", b"").decode("latin-1")
     if key and not IDEMPOTENCY_KEY.fullmatch(key):
-        raise bad_request("1 to 255 visible ASCII characters.", "idempotency-key")
+        raise bad_request(IDEMPOTENCY_KEY_RULE, "idempotency-key")
     return await in_thread(lambda: begin_turn(caller, request, key))
 
 

@@ -15,6 +15,8 @@ from personalities.models import Personality
 from personalities.names import MAX_LENGTH
 
 MAX_BYTES = 128 * 1024  # of a message in UTF-8: longer than language models answer
+MAX_TITLE = 200  # characters
+MAX_IDEMPOTENCY_KEY = 255  # characters
 MAX_JSON_BYTES = 8 * MAX_BYTES  # of a request body, in which every character of a message may be escaped
 
 # Checked at COMMIT, because PostgreSQL deletes the messages of a conversation before the conversation.
@@ -57,7 +59,7 @@ class Conversation(models.Model):
     )
     personality_version = models.PositiveIntegerField()
     personality_name = models.CharField(max_length=MAX_LENGTH, help_text="What it was called in that version.")
-    title = models.CharField(max_length=200, blank=True)
+    title = models.CharField(max_length=MAX_TITLE, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True, help_text="The last message counts.")
 
@@ -93,7 +95,9 @@ class Message(models.Model):
     position = models.PositiveIntegerField(help_text="From 1, without gaps.")
     role = models.CharField(max_length=10, choices=Role)
     content = models.TextField()
-    idempotency_key = models.CharField(max_length=255, blank=True, help_text="Of the append that it came with.")
+    idempotency_key = models.CharField(
+        max_length=MAX_IDEMPOTENCY_KEY, blank=True, help_text="Of the append that it came with."
+    )
     part = models.PositiveSmallIntegerField(default=0, help_text="Its place in that append, from 0.")
     created_at = models.DateTimeField()
 

@@ -10,10 +10,11 @@ from django.utils import timezone
 
 from coherence.transactions import after_commit
 from conversations import redis_list
-from conversations.models import MAX_BYTES, Conversation, Message, Role
+from conversations.models import MAX_BYTES, MAX_IDEMPOTENCY_KEY, Conversation, Message, Role
 from conversations.recent import Head, head
 
-IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")  # visible ASCII, as long as its column
+IDEMPOTENCY_KEY = re.compile(rf"[!-~]{{1,{MAX_IDEMPOTENCY_KEY}}}")
+IDEMPOTENCY_KEY_RULE = f"1 to {MAX_IDEMPOTENCY_KEY} visible ASCII characters."  # the same in words, for error messages
 
 
 class InvalidContent(ValueError):

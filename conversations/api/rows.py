@@ -8,7 +8,7 @@ from rest_framework.request import Request
 
 from conversations.api.serializers import ConversationNotFound, ConversationSerializer
 from conversations.models import Conversation, ConversationQuerySet
-from conversations.turns import IDEMPOTENCY_KEY
+from conversations.turns import IDEMPOTENCY_KEY, IDEMPOTENCY_KEY_RULE
 from rest.conditional import Representation, check_if_match
 
 IDEMPOTENCY_PARAMETER = OpenApiParameter(
@@ -50,5 +50,5 @@ def idempotency_key(request: Request) -> str:
     """The Idempotency-Key header; empty if there is none. Raises ValidationError if it is malformed."""
     given = request.headers.get("Idempotency-Key")
     if given is not None and not IDEMPOTENCY_KEY.fullmatch(given):
-        raise ValidationError({"Idempotency-Key": "1 to 255 visible ASCII characters."})
+        raise ValidationError({"Idempotency-Key": IDEMPOTENCY_KEY_RULE})
     return given or ""

@@ -6,7 +6,7 @@ from uuid import UUID
 from rest_framework import serializers
 from rest_framework.exceptions import APIException, NotFound
 
-from conversations.models import Conversation, Role
+from conversations.models import MAX_TITLE, Conversation, Role
 from conversations.turns import InvalidContent, check
 from personalities.api.serializers import Name
 from rest.fields import StrictSerializer, Text
@@ -20,7 +20,7 @@ class ConversationSerializer(StrictSerializer):
     id = serializers.UUIDField(read_only=True)
     personality = Name(source="personality_name", help_text="By name; your own before a global one.")
     personality_version = serializers.IntegerField(read_only=True)
-    title = Text(max_length=200)
+    title = Text(max_length=MAX_TITLE)
     created_at = serializers.DateTimeField(read_only=True)
     updated_at = serializers.DateTimeField(read_only=True, help_text="Also when a message is added.")
 
