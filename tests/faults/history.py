@@ -64,7 +64,7 @@ class Verdict:
         return self.honest and not self.stale
 
     def lag(self, share: float) -> float:
-        """Return the notice lag (seconds) that `share` (0.5, 0.99, 1) of the pairs of commit and process do not exceed."""
+        """Return the notice lag in seconds that a share (0.5, 0.99, 1) of pairs of commit and process do not exceed."""
         return percentile([lag.seconds for lag in self.lags], share)
 
     def __str__(self) -> str:
