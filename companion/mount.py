@@ -21,6 +21,7 @@ class Mount:
     """
 
     def __init__(self, path: str, application: ASGI3Application, otherwise: ASGI3Application) -> None:
+        """`path` as below the root under which a proxy serves the service."""
         self.path, self.application, self.otherwise = path, application, otherwise
 
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:

@@ -1,6 +1,7 @@
-"""Every setting and every default, once. Read from the environment, typed, loud; `.env.example` explains each variable.
+"""Every setting and every default. Only this module reads the environment; `.env.example` explains each variable.
 
-The defaults are those of production: no DEBUG, HTTPS only, no host allowed until it is named.
+A value of the wrong type stops the start with its name. The defaults are those of production: no DEBUG, HTTPS only, and
+no host is served until it is named.
 """
 
 import logging
@@ -27,7 +28,7 @@ ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", [])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
 
 # ── Applications ──────────────────────────────────────────────────────────────────────────────────────────────────────
-COMPANION_APPS = checked_apps(env.list("COMPANION_APPS", [*OPTIONAL_APPS]))  # what stands above personalities
+COMPANION_APPS = checked_apps(env.list("COMPANION_APPS", [*OPTIONAL_APPS]))  # what is built on personalities
 INSTALLED_APPS = [
     "unfold",
     "django.contrib.admin",
@@ -48,8 +49,8 @@ INSTALLED_APPS = [
     "personalities",
     *COMPANION_APPS,
 ]
-MIDDLEWARE = [  # static files do not come through here: see handler.py
-    "companion.middleware.DatabaseDeadlineMiddleware",  # first: the others ask too
+MIDDLEWARE = [  # static files bypass it: see handler.py
+    "companion.middleware.DatabaseDeadlineMiddleware",  # first, because the others query the database too
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "companion.middleware.SlashMiddleware",
@@ -58,7 +59,7 @@ MIDDLEWARE = [  # static files do not come through here: see handler.py
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "companion.middleware.ContentSecurityPolicyMiddleware",
-    "axes.middleware.AxesMiddleware",  # last: it answers in place of the login page
+    "axes.middleware.AxesMiddleware",  # last: it replaces the response of the login page
 ]
 ROOT_URLCONF = "companion.urls"
 ASGI_APPLICATION = "companion.asgi.application"
@@ -79,7 +80,7 @@ TEMPLATES = [
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "companion" / "static"]
 STATIC_ROOT = BASE_DIR / "staticfiles"
-SERVESTATIC_USE_FINDERS = True  # files are served from where they are installed; there is no collectstatic step
+SERVESTATIC_USE_FINDERS = True  # files are served from where they are installed, without collectstatic
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
@@ -92,12 +93,12 @@ if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
     raise ImproperlyConfigured("DATABASE_URL: PostgreSQL is the only database supported")
 POOL_SIZE = env.int("DATABASE_POOL_SIZE", 10, validate=validate.Range(1))
 DATABASES["default"]["OPTIONS"] = DATABASES["default"].get("OPTIONS", {}) | {
-    # Under ASGI each request has a thread of its own, so connections are shared by a pool instead of kept by threads.
+    # Under ASGI any thread may answer the next request, so connections are pooled instead of kept by threads.
     "pool": {
-        "min_size": min(4, POOL_SIZE),  # when Redis goes away, many threads need one at the same moment
+        "min_size": min(4, POOL_SIZE),  # when Redis goes away, many threads need one at once
         "max_size": POOL_SIZE,
-        "timeout": 2,
-        "reconnect_timeout": 1,  # then anew; else the pauses between attempts grow as long as the outage
+        "timeout": 2,  # seconds, as all below
+        "reconnect_timeout": 1,  # then starts over; else pauses between attempts grow with the outage
         "connection_class": DeadlineConnection,
     },
     "connect_timeout": 2,
@@ -117,7 +118,7 @@ REDIS_CACHE: dict[str, Any] = {
     "LOCATION": REDIS_LOCATION,
     "TIMEOUT": COPY_TTL_SECONDS,
     "KEY_PREFIX": REDIS_KEY_PREFIX,
-    # Keys are a public contract: what redis-cli shows is what the code says, without Django's ":1:".
+    # Redis keys are a public contract: redis-cli shows what the documentation says, without Django's ":1:".
     "KEY_FUNCTION": "coherence.codec.plain_key",
     "OPTIONS": {
         "IGNORE_EXCEPTIONS": True,
@@ -125,20 +126,20 @@ REDIS_CACHE: dict[str, Any] = {
         "SOCKET_CONNECT_TIMEOUT": 0.1,  # seconds
         "SOCKET_TIMEOUT": 0.1,  # seconds
         "USERNAME": REDIS_USERNAME,
-        "PASSWORD": REDIS_PASSWORD,  # here and not in LOCATION, where error pages would show it
-        "CONNECTION_POOL_CLASS": "resilience.redis_pool.BreakerPool",  # counts and logs what is ignored above it
+        "PASSWORD": REDIS_PASSWORD,  # not in LOCATION, which error pages would show
+        "CONNECTION_POOL_CLASS": "resilience.redis_pool.BreakerPool",  # counts and logs the exceptions ignored above
         "CONNECTION_POOL_KWARGS": {
             "max_connections": 100,
-            "protocol": 2,  # the third takes four round trips to connect, each of which may wait for a timeout
+            "protocol": 2,  # 3 takes four round trips to connect, each of which may time out
         },
     },
 }
 NO_CACHE = {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}
 CACHES = {"default": REDIS_CACHE if REDIS_ENABLED else NO_CACHE}
 
-# ── How often ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-CHAT_RATE = parse_rate(env.str("CHAT_RATE", "30/minute"), "CHAT_RATE")  # of a user
-CHAT_KEY_RATE = parse_rate(env.str("CHAT_KEY_RATE", env.str("CHAT_RATE", "30/minute")), "CHAT_KEY_RATE")
+# ── Rate limits ───────────────────────────────────────────────────────────────────────────────────────────────────────
+CHAT_RATE = parse_rate(env.str("CHAT_RATE", "30/minute"), "CHAT_RATE")  # per user
+CHAT_KEY_RATE = parse_rate(env.str("CHAT_KEY_RATE", env.str("CHAT_RATE", "30/minute")), "CHAT_KEY_RATE")  # per API key
 WEB_WORKERS = env.int("WEB_WORKERS", os.cpu_count() or 1, validate=validate.Range(1))
 
 # ── The language model that chat talks to ─────────────────────────────────────────────────────────────────────────────
@@ -154,7 +155,7 @@ LLM_FIRST_BYTE_SECONDS = env.float("LLM_FIRST_BYTE_SECONDS", 30.0, validate=vali
 LLM_IDLE_SECONDS = env.float("LLM_IDLE_SECONDS", 30.0, validate=validate.Range(0.01, 3600))
 LLM_TOTAL_SECONDS = env.float("LLM_TOTAL_SECONDS", 300.0, validate=validate.Range(0.01, 3600))
 
-# ── Who may do what: nobody anything, unless a view says so ───────────────────────────────────────────────────────────
+# ── REST: closed to everybody, unless a view says otherwise ───────────────────────────────────────────────────────────
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "accounts.authentication.ApiKeyAuthentication",
@@ -175,7 +176,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": __version__,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SERVE_INCLUDE_SCHEMA": False,
-    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],  # the schema of an open API is no secret
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],  # the schema is no secret
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
@@ -186,17 +187,19 @@ SPECTACULAR_SETTINGS = {
         *(["chat.openapi.add"] if "chat" in COMPANION_APPS else []),
     ],
 }
+
+# ── Passwords ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
-AUTHENTICATION_BACKENDS = [  # of passwords alone: API keys do not come through here
+AUTHENTICATION_BACKENDS = [  # for passwords; API keys are verified by DRF's authentication class
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
 ]
-# A password is guessed ten times from one address: docs/decisions/0008. Counted in PostgreSQL, for Redis may be away.
+# Ten guesses from one address, see docs/decisions/0008. Counted in PostgreSQL, because Redis may be away.
 AXES_HANDLER = "axes.handlers.database.AxesDatabaseHandler"
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]  # one address cannot lock out a person who is at another
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]  # so nobody can lock out a person at another address
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
@@ -204,23 +207,23 @@ AXES_RESET_ON_SUCCESS = True
 AXES_CLIENT_IP_CALLABLE = "accounts.login.client_address"
 AXES_USERNAME_CALLABLE = "accounts.login.attempted_username"
 AXES_LOCKOUT_CALLABLE = "accounts.login.locked_out"
-AXES_DISABLE_ACCESS_LOG = True  # who signed in when and from where is nobody's business for longer than that
+AXES_DISABLE_ACCESS_LOG = True  # for privacy: successful logins are not recorded
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
 LOGIN_URL = "login"
-LOGIN_REDIRECT_URL = "admin:index"  # after the admin's own login; urls.py says it for the other
+LOGIN_REDIRECT_URL = "admin:index"  # after the admin's own login; urls.py has that of the other
 
 # ── Browsers ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 HTTPS_ONLY = env.bool("HTTPS_ONLY", True)
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS_ONLY
-SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]  # probes come over plain HTTP from the machine itself
+SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]  # probes use plain HTTP on the machine itself
 SECURE_HSTS_SECONDS = 31536000 if HTTPS_ONLY else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS_ONLY
 if env.bool("BEHIND_HTTPS_PROXY", False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = (
-    # unfold's pages have scripts and styles in them, and Alpine in them evaluates what stands in attributes.
+    # The admin theme has inline scripts and styles, and its Alpine evaluates code in attributes.
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
 )
@@ -228,6 +231,7 @@ SESSION_ENGINE = "accounts.login"
 
 # ── Logs ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 LOG_LEVEL = env.log_level("LOG_LEVEL", logging.INFO)
+OUR_PACKAGES = ("resilience", "coherence", "rest", "rate_limits", "accounts", "personalities", "companion")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -236,17 +240,12 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
         "django.server": {"handlers": [], "propagate": True},
-        "conversations": {"level": LOG_LEVEL},
-        "personalities": {"level": LOG_LEVEL},
-        "preferences": {"level": LOG_LEVEL},
-        "accounts": {"level": LOG_LEVEL},
-        "chat": {"level": LOG_LEVEL},
-        "coherence": {"level": LOG_LEVEL},
-        "resilience": {"level": LOG_LEVEL},
-        "httpx": {"level": "WARNING"},  # a line for each answer of the language model
+        "httpx": {"level": "WARNING"},  # at INFO it logs each request to the language model
+        **{name: {"level": LOG_LEVEL} for name in (*OUR_PACKAGES, *COMPANION_APPS)},
     },
 }
 
+# ── The admin's theme ─────────────────────────────────────────────────────────────────────────────────────────────────
 UNFOLD = {
     "SITE_TITLE": "Companion",
     "SITE_HEADER": "Companion",
@@ -254,7 +253,7 @@ UNFOLD = {
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("favicon.svg")}],
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_HISTORY": True,
-    # The pages "Playground" and "Cache" are no model's, so that they must be put among them.
+    # Both add the pages "Playground" and "Cache", which belong to no model.
     "GLOBAL_CALLBACK": "companion.admin.links.in_sidebar",
     "DASHBOARD_CALLBACK": "companion.admin.links.on_index",
 }

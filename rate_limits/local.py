@@ -22,6 +22,7 @@ class Backlog:
     __slots__ = ("_shrinks_from", "_unreported", "redis_until", "share_until")
 
     def __init__(self) -> None:
+        """Nothing was admitted yet."""
         self.redis_until = 0  # when the limit is completely unused again, according to Redis
         self.share_until = 0  # when this process's share of it is
         self._unreported = 0  # admitted here and not yet in Redis
