@@ -1,4 +1,4 @@
-"""Passwords cannot be guessed: ten failures for one user from one address, and that pair must wait."""
+"""Passwords cannot be guessed: after ten failures for one user from one address, that pair must wait."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -18,7 +18,7 @@ LOGIN = "/admin/login/"
 
 
 def attempt(name: str, password: str, address: str = "192.0.2.1", **headers: Any) -> Any:
-    """Each from a browser of its own, without its cookies."""
+    """Try to log in, in a browser of its own without cookies."""
     return Client(REMOTE_ADDR=address, **headers).post(LOGIN, {"username": name, "password": password})
 
 

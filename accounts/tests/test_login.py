@@ -1,4 +1,4 @@
-"""Signing in and out in a browser, as the server has it."""
+"""Signing in and out in a browser."""
 
 import re
 from typing import Any
@@ -16,25 +16,25 @@ API = "/api/v1/archetypes/"
 
 @pytest.fixture(autouse=True)
 def ursula(user: User) -> User:
-    """Not staff, and has a password."""
+    """A user with a password, who is not staff."""
     user.set_password("right")
     user.save()
     return user
 
 
 def attempt(name: str = "ursula", password: str = "right", path: str = LOGIN) -> Any:
-    """From a browser of its own."""
+    """Try to sign in, in a browser of its own."""
     return Client().post(path, {"username": name, "password": password})
 
 
 def text(answer: Any) -> str:
-    """What is the same for any user name and in any session."""
+    """The page without what differs between user names and sessions."""
     return re.sub(r'csrfmiddlewaretoken" value="\w+"|value="(ursula|nobody)"', "", answer.content.decode())
 
 
 @pytest.fixture
 def client(ursula: User) -> Client:
-    """Signed in."""
+    """A browser in which ursula is signed in."""
     client = Client()
     client.force_login(ursula)
     return client

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from companion.tests.asking import Asking
+from companion.tests.asgi_client import AsgiClient
 
 
 @pytest.fixture
@@ -13,5 +13,5 @@ def runner() -> Iterator[asyncio.Runner]:
 
 
 @pytest.fixture
-def ask(runner: asyncio.Runner) -> Asking:
-    return Asking(runner)
+def ask(runner: asyncio.Runner) -> AsgiClient:
+    return AsgiClient(runner)

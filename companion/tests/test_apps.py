@@ -21,7 +21,7 @@ from companion.asgi import application
 from django.contrib.auth.models import User
 from django.test import Client
 from accounts.models import ApiKey
-from companion.tests.asking import Asking, asked_by, request
+from companion.tests.asgi_client import AsgiClient, with_key, request
 from personalities.models import Personality
 
 key = ApiKey.objects.issue(User.objects.get(username="stella"))[1]
@@ -31,9 +31,9 @@ browser.force_login(User.objects.get(username="stella"))
 print(browser.get("/admin/personalities/personality/").status_code, browser.get("/admin/cache/").status_code)
 print("Playground" in browser.get("/admin/").content.decode(), "/chat/" in browser.get("/").content.decode())
 with asyncio.Runner() as runner:
-    ask = Asking(runner)
+    ask = AsgiClient(runner)
     paths = ["/api/v1/personalities/elara/"] * 2 + ["/api/v1/preferences/", "/v1/models", "/metrics", "/readyz"]
-    print(*[ask(application, request(path, asked_by(key))).status for path in paths])
+    print(*[ask(application, request(path, with_key(key))).status for path in paths])
 print(*sorted({name.partition(".")[0] for name in sys.modules} & {"chat", "conversations", "preferences", "httpx"}))
 """
 
@@ -47,7 +47,7 @@ print(*connection.introspection.table_names())
 
 
 def run(*arguments: str, **changes: str) -> str:
-    """What Python says with none of the apps; it must succeed. `changes` are of the database's settings."""
+    """Run Python without the apps and return what it prints; it must succeed. `changes` replace database settings."""
     database = connection.settings_dict | changes
     user = f"{database['USER']}:{database['PASSWORD']}" if database["PASSWORD"] else database["USER"]
     url = f"postgresql://{user}@{database['HOST'] or '127.0.0.1'}:{database['PORT'] or 5432}/{database['NAME']}"

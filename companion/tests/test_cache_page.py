@@ -22,7 +22,7 @@ committing = pytest.mark.django_db(transaction=True)
 
 
 def browser(*codenames: str, is_staff: bool = True) -> Client:
-    """Of a user with these permissions."""
+    """The browser of a signed-in user with these permissions."""
     user = User.objects.create_user("sam", is_staff=is_staff)
     user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
     client = Client()
@@ -31,7 +31,7 @@ def browser(*codenames: str, is_staff: bool = True) -> Client:
 
 
 def press(client: Client, verb: str, **data: Any) -> list[str]:
-    """The messages shown afterwards."""
+    """Press a button; return the messages shown afterwards."""
     answer = client.post(f"{PAGE}{verb}", data, follow=True)
     assert answer.redirect_chain == [(PAGE, 302)]
     return [str(message) for message in answer.context["messages"]]

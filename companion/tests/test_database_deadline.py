@@ -1,4 +1,4 @@
-"""A PostgreSQL that does not answer, for a row is locked or the server frozen: each request is given up in time."""
+"""PostgreSQL does not answer, because a row is locked or the server frozen: each request is given up in time."""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -35,7 +35,7 @@ def _hurry(settings: Any) -> Iterator[None]:
 
 @pytest.fixture
 def lock() -> Iterator[Callable[[str], Any]]:
-    """By somebody else, in a transaction that stays open; five seconds, so that who waits for it comes back."""
+    """Executes SQL in another session, whose transaction stays open for up to five seconds, so that no test hangs."""
     with closing(psycopg.connect(**connection.get_connection_params(), autocommit=True)) as other:
         other.execute("SET idle_in_transaction_session_timeout = '5s'")
         yield other.execute
@@ -51,12 +51,12 @@ def conversation(staff: User) -> "Conversation":
 
 @pytest.fixture
 def api(staff: User, client_of: Callable[[User], APIClient], conversation: "Conversation") -> APIClient:
-    """Of the conversation's owner, who may also edit what is global."""
+    """A client of the conversation's owner, who is staff."""
     return client_of(staff)
 
 
 def assert_unavailable(response: Any) -> None:
-    """Then the connection is broken: the end of a request drops it, which Django's test client leaves out."""
+    """Also drops the broken connection, as the end of a request would, which Django's test client leaves out."""
     connection.close_if_unusable_or_obsolete()
     assert (response.status_code, response["Retry-After"]) == (503, "1")
     assert response["Content-Type"] == "application/problem+json"
@@ -106,7 +106,7 @@ def test_api__row_locked__503_then_nothing_of_it_is_kept_and_the_next_is(
 def test_api__row_locked_and_tried_again__nobody_is_left_waiting_in_the_server(
     api: APIClient, conversation: "Conversation", lock: Callable[[str], Any]
 ) -> None:
-    """They would be as many as tries, and soon all that it lets in."""
+    """Or retries would pile up until the server accepts no more connections."""
     lock("BEGIN; SELECT FROM conversations_conversation FOR UPDATE")
     assert_unavailable(api.patch(f"/api/v1/conversations/{conversation.pk}/", {"title": "Bridges"}))
     wait_until(lambda: sql(WAITING) == [(0,)], MAX_SECONDS / 2)

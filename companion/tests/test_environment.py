@@ -83,7 +83,7 @@ def test_settings__llm_key__stands_nowhere_else() -> None:
     [("CHAT_BACKEND", "telepathy"), ("LLM_TOTAL_SECONDS", "0"), ("LLM_IDLE_SECONDS", "soon"), ("LLM_BASE_URL", URL)],
 )
 def test_settings__chat__refused_by_name(name: str, value: str) -> None:
-    """An address without the name of a model is of no use."""
+    """LLM_BASE_URL alone is refused for the missing LLM_MODEL."""
     result = start(**{name: value})
     assert result.returncode
     expected = "LLM_MODEL" if name == "LLM_BASE_URL" else name

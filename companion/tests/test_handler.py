@@ -15,7 +15,7 @@ import companion.handler
 from accounts.models import ApiKey
 from companion.handler import Handler
 from companion.settings import BASE_DIR
-from companion.tests.asking import PREFIX, Asking, asked_by, request
+from companion.tests.asgi_client import PREFIX, AsgiClient, request, with_key
 from tests.waiting import wait_until
 
 
@@ -42,7 +42,7 @@ def pool() -> ConnectionPool[Any]:
 
 @pytest.fixture
 def threads() -> Iterator[set[int]]:
-    """In which requests were begun, answered and ended."""
+    """Ids of the threads in which requests were started, queried the database and finished."""
     seen: set[int] = set()
 
     def note(**_: Any) -> None:
@@ -61,18 +61,18 @@ def threads() -> Iterator[set[int]]:
 
 
 def test_handler__a_request__in_one_thread_and_not_the_event_loops(
-    handler: Handler, ask: Asking, key: str, threads: set[int]
+    handler: Handler, ask: AsgiClient, key: str, threads: set[int]
 ) -> None:
-    assert ask(handler, request(PREFIX, asked_by(key))).status == 200
+    assert ask(handler, request(PREFIX, with_key(key))).status == 200
     assert len(threads) == 1
     assert threading.get_ident() not in threads
 
 
 def test_handler__many_at_once__all_answered_and_no_connection_kept(
-    handler: Handler, ask: Asking, key: str, pool: ConnectionPool[Any]
+    handler: Handler, ask: AsgiClient, key: str, pool: ConnectionPool[Any]
 ) -> None:
     before = in_use(pool)
-    assert {said.status for said in ask.at_once(handler, request(PREFIX, asked_by(key)), 60)} == {200}
+    assert {answer.status for answer in ask.at_once(handler, request(PREFIX, with_key(key)), 60)} == {200}
     wait_until(lambda: in_use(pool) == before)  # the pool may still be growing
 
 
@@ -83,32 +83,32 @@ def test_handler__body_that_does_not_come__408(
     events: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
-        """A byte at a time, without end."""
+        """Receive one byte at a time, without end."""
         await asyncio.sleep(0.01)
         return {"type": "http.request", "body": b" ", "more_body": True}
 
     async def send(event: dict[str, Any]) -> None:
         events.append(event)
 
-    runner.run(asyncio.wait_for(handler(request(PREFIX, asked_by(""), "POST"), receive, send), 5))
+    runner.run(asyncio.wait_for(handler(request(PREFIX, with_key(""), "POST"), receive, send), 5))
     assert events[0]["status"] == 408
     assert b'"errors": {"body": ' in events[1]["body"]
 
 
-def test_handler__static_file__whole(handler: Handler, ask: Asking) -> None:
-    said = ask(handler, request("/static/favicon.svg", asked_by("")))
-    assert (said.status, said.body) == (200, (BASE_DIR / "companion/static/favicon.svg").read_bytes())
-    assert said.header(b"x-content-type-options") == b"nosniff"
+def test_handler__static_file__whole(handler: Handler, ask: AsgiClient) -> None:
+    answer = ask(handler, request("/static/favicon.svg", with_key("")))
+    assert (answer.status, answer.body) == (200, (BASE_DIR / "companion/static/favicon.svg").read_bytes())
+    assert answer.header(b"x-content-type-options") == b"nosniff"
 
 
 @pytest.mark.django_db(transaction=True)
-def test_handler__no_such_static_file__404(handler: Handler, ask: Asking) -> None:
-    assert ask(handler, request("/static/nothing.svg", asked_by(""))).status == 404
+def test_handler__no_such_static_file__404(handler: Handler, ask: AsgiClient) -> None:
+    assert ask(handler, request("/static/nothing.svg", with_key(""))).status == 404
 
 
-def test_handler__below_a_path__links_begin_with_it(handler: Handler, ask: Asking, key: str) -> None:
-    said = ask(handler, request(f"/below{PREFIX.rstrip('/')}", asked_by(key), root_path="/below"))
-    assert (said.status, said.header(b"location")) == (301, f"/below{PREFIX}".encode())
+def test_handler__below_a_path__links_begin_with_it(handler: Handler, ask: AsgiClient, key: str) -> None:
+    answer = ask(handler, request(f"/below{PREFIX.rstrip('/')}", with_key(key), root_path="/below"))
+    assert (answer.status, answer.header(b"location")) == (301, f"/below{PREFIX}".encode())
 
 
 def test_handler__caller_gone_before_the_body_was_there__nothing_is_answered(handler: Handler) -> None:

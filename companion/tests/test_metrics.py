@@ -1,4 +1,4 @@
-"""What Prometheus reads."""
+"""/metrics, as Prometheus reads it."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ SCRAPER = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0
 
 @pytest.fixture
 def scrape(user: User, client_of: Callable[[User], APIClient]) -> Callable[[], dict[str, float]]:
-    """Each sample by its name and labels, as Prometheus would show it."""
+    """Reads /metrics; returns samples by name and labels."""
     program = client_of(user)
 
     def read() -> dict[str, float]:

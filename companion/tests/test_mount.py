@@ -1,11 +1,11 @@
-"""An application beside Django."""
+"""An ASGI application mounted beside Django."""
 
 from typing import Any
 
 import pytest
 
 from companion.mount import Mount, is_secure_request, security_headers
-from companion.tests.asking import HOST, Asking, request
+from companion.tests.asgi_client import HOST, AsgiClient, request
 
 
 async def named(send: Any, name: bytes) -> None:
@@ -23,7 +23,7 @@ async def django(scope: Any, receive: Any, send: Any) -> None:
 
 @pytest.fixture(autouse=True)
 def _one_host(settings: Any) -> Any:
-    """These settings are asked once."""
+    """These settings are cached; forget them afterwards."""
     settings.ALLOWED_HOSTS = [HOST]
     yield
     is_secure_request.cache_clear()
@@ -41,7 +41,7 @@ def _one_host(settings: Any) -> Any:
         ("/v1/models", "", "", b"django"),
     ],
 )
-def test_mount__path_and_host__who_answers(ask: Asking, path: str, host: str, root: str, expected: bytes) -> None:
+def test_mount__path_and_host__who_answers(ask: AsgiClient, path: str, host: str, root: str, expected: bytes) -> None:
     headers = [(b"host", host.encode())] if host else []
     assert ask(Mount("/v1/", beside, django), request(path, headers, root_path=root)).body == expected
 
@@ -57,21 +57,21 @@ def test_mount__path_and_host__who_answers(ask: Asking, path: str, host: str, ro
         ("/chat/", b"django"),
     ],
 )
-def test_mount__at_one_address__that_alone(ask: Asking, path: str, expected: bytes) -> None:
+def test_mount__at_one_address__that_alone(ask: AsgiClient, path: str, expected: bytes) -> None:
     root = "/below" if path.startswith("/below") else ""
     scope = request(path, [(b"host", HOST.encode())], root_path=root)
     assert ask(Mount("/chat/completions", beside, django), scope).body == expected
 
 
-def test_mount__https_only__plain_http_is_for_django_to_redirect(ask: Asking, settings: Any) -> None:
+def test_mount__https_only__plain_http_is_for_django_to_redirect(ask: AsgiClient, settings: Any) -> None:
     settings.SECURE_SSL_REDIRECT, settings.SECURE_HSTS_SECONDS = True, 60
     mount, headers = Mount("/v1/", beside, django), [(b"host", HOST.encode())]
     assert ask(mount, request("/v1/models", headers)).body == b"django"
-    said = ask(mount, request("/v1/models", headers, scheme="https"))
-    assert (said.body, said.header(b"strict-transport-security")) == (b"beside", b"max-age=60")
+    answer = ask(mount, request("/v1/models", headers, scheme="https"))
+    assert (answer.body, answer.header(b"strict-transport-security")) == (b"beside", b"max-age=60")
 
 
-def test_mount__answer__has_the_headers_of_the_middleware(ask: Asking) -> None:
-    said = ask(Mount("/v1/", beside, django), request("/v1/models", [(b"host", HOST.encode())]))
-    assert said.header(b"x-content-type-options") == b"nosniff"
-    assert said.header(b"x-frame-options") == b"DENY"
+def test_mount__answer__has_the_headers_of_the_middleware(ask: AsgiClient) -> None:
+    answer = ask(Mount("/v1/", beside, django), request("/v1/models", [(b"host", HOST.encode())]))
+    assert answer.header(b"x-content-type-options") == b"nosniff"
+    assert answer.header(b"x-frame-options") == b"DENY"

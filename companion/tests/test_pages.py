@@ -78,7 +78,7 @@ def test_readyz__all_up__ready() -> None:
 
 @pytest.fixture
 def no_postgresql(settings: Any, transactional_db: None) -> Any:
-    """The connection leads to a port where nobody listens."""
+    """Point the connection at a port where nobody listens."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         connection.close_pool()  # type: ignore[attr-defined]

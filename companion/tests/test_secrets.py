@@ -1,4 +1,4 @@
-"""A planted password and key are looked for in every page, log line and repr that can be provoked."""
+"""No page, log line or repr that can be provoked contains a planted password or key."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ PLANTED = "planted-redis-password"
 
 @pytest.fixture
 def locked_redis(own_redis: SupervisedServer, settings: Any) -> Iterator[redis_py.Redis]:
-    """A Redis that wants a password, and a cache that knows it."""
+    """A Redis that requires a password, and a cache that knows it."""
     client = redis_py.Redis.from_url(settings.REDIS_LOCATION)
     client.config_set("requirepass", PLANTED)
     with_password(settings, PLANTED)

@@ -1,4 +1,4 @@
-"""Limits that no other test knows; a Redis that is told the time; a process that has just begun."""
+"""Subjects of one test each, a script in Redis on the test's clock, and a limiter that has just started."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
@@ -18,7 +18,7 @@ names = map("test:{}".format, count())
 
 
 @pytest.fixture(autouse=True)
-def _begins_now() -> Iterator[None]:
+def _starts_now() -> Iterator[None]:
     local_limiter.reset()
     yield
     local_limiter.reset()
@@ -31,7 +31,7 @@ def subject() -> str:
 
 @pytest.fixture
 def ask_at(redis: Any, settings: Any) -> Callable[..., tuple[bool, list[int]]]:
-    """What Redis says when its clock shows that many seconds."""
+    """Runs the limiter's script as if Redis's clock showed that many seconds."""
     assert TIME in SCRIPT
     script = redis.register_script(SCRIPT.replace(TIME, "{ARGV[#ARGV] / 1000000, 0}"))
 

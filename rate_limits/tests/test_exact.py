@@ -1,4 +1,4 @@
-"""Against a real Redis: exactly the limit, whoever asks at once."""
+"""With a real Redis exactly the limit is admitted, from however many tasks, threads and processes."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -8,32 +8,32 @@ import pytest
 
 from rate_limits.gcra import Limit, Rate
 from rate_limits.limiter import aadmit_all
-from rate_limits.tests.crowd import ask_all, crowd, in_turn, together
+from rate_limits.tests.load import concurrently, in_turn, request_from_all, worker_processes
 from resilience.redis_errors import errors
 
 
 @pytest.fixture(autouse=True)
 def _patient(settings: Any, use_pool: Any) -> None:
-    """A busy machine may take more than 0.1 s, which counts as Redis being away."""
+    """Longer timeouts: on a busy machine Redis may take more than 0.1 s, which would count as being away."""
     use_pool()
 
 
 def test_admit__two_hundred_at_once__exactly_the_limit(subject: str) -> None:
-    verdicts = asyncio.run(together(subject, 200))
+    verdicts = asyncio.run(concurrently(subject, 200))
     assert sorted(verdict.remaining for verdict in verdicts if verdict.allowed) == list(range(30))
     assert not errors
 
 
 def test_admit__loops_in_several_threads__exactly_the_limit(subject: str) -> None:
     with ThreadPoolExecutor(8) as threads:
-        verdicts = list(threads.map(lambda _: asyncio.run(together(subject, 25)), range(8)))
+        verdicts = list(threads.map(lambda _: asyncio.run(concurrently(subject, 25)), range(8)))
     assert sum(verdict.allowed for each in verdicts for verdict in each) == 30
     assert not errors
 
 
 def test_admit__several_processes__exactly_the_limit(subject: str, settings: Any) -> None:
-    with crowd(subject, settings, 4) as processes:
-        assert ask_all(processes) == 30
+    with worker_processes(subject, settings, 4) as processes:
+        assert request_from_all(processes) == 30
 
 
 def test_admit__refused__says_when_and_costs_nothing(subject: str) -> None:

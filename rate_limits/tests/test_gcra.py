@@ -1,4 +1,4 @@
-"""How a rate is written, and whose limits are counted."""
+"""How a rate is written, and which limits apply to a caller."""
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured

@@ -1,4 +1,4 @@
-"""What a caller is told."""
+"""The headers that tell a caller about their limit."""
 
 from rate_limits.gcra import Verdict
 from rate_limits.limiter import headers

@@ -1,4 +1,4 @@
-"""What processes admit by themselves: never more than a fifth above the limit, whatever Redis did before."""
+"""All processes together never admit more than a fifth above the limit, whenever Redis comes and goes."""
 
 from fractions import Fraction
 
@@ -17,7 +17,7 @@ WORKERS = [1, 2, 3, 6, 10]
 
 
 class Service:
-    """Processes, and a Redis that a test takes away from all of them."""
+    """Several processes and one Redis, which a test takes away from all of them at once."""
 
     def __init__(self, ask: Ask, workers: int, rate: Rate = RATE) -> None:
         self.clock = Clock(1_700_000_000)
@@ -35,13 +35,13 @@ class Service:
         return sum(self.request(each) for each in range(size))
 
     def toggle(self) -> None:
-        """Somebody else's request shows it to each process."""
+        """Take Redis away or bring it back; a request for another subject shows it to each process."""
         self.away = not self.away
         for process in self.processes:
             self._request(process, self.other)
 
     def _request(self, process: LocalLimiter, limit: Limit) -> bool:
-        """As the limiter does."""
+        """The decisions of `limiter.aadmit_all`, on the test's clock."""
         limits, workers = [limit], len(self.processes)
         if not process.may_redis_lack_reports(limits, workers):
             allowed = self._by_redis(process, limit)
@@ -64,7 +64,7 @@ class Service:
 
 
 def assert_bounded(admitted: list[float], rate: Rate) -> None:
-    """In every span of time 1.2 times what the rate allows in it: all at once, and one each interval."""
+    """Check that no span of time saw more than 1.2 times what the rate allows in it."""
     for first, start in enumerate(admitted):
         for last in range(first, len(admitted)):
             allowed = rate.limit + Fraction(int((admitted[last] - start) * 1_000_000), rate.interval)
@@ -97,7 +97,7 @@ def test_share__less_than_one_request__refused(ask_at: Ask) -> None:
 @pytest.mark.parametrize("workers", WORKERS)
 @pytest.mark.parametrize("those", [1, 10])
 def test_share__redis_is_back__what_was_admitted_counts(ask_at: Ask, workers: int, those: int) -> None:
-    """Whether all processes ask again, or only one, and the others have not told Redis yet."""
+    """Also while only some processes ask again, and the others have not reported to Redis yet."""
     service = Service(ask_at, workers)
     service.toggle()
     service.clock.now += RATE.window

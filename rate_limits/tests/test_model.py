@@ -1,4 +1,4 @@
-"""Redis decides as a bucket of tokens would, whatever the rates, the limits asked together, and the pauses."""
+"""Redis decides as token buckets would, for any rates, combinations of limits and pauses."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ requests = some.lists(some.tuples(some.sampled_from([(0,), (1,), (0, 1)]), pause
 
 @dataclass
 class Bucket:
-    """As many tokens as the limit; a new one each interval."""
+    """Holds as many tokens as the limit, and gets a new one each interval."""
 
     rate: Rate
     tokens: Fraction

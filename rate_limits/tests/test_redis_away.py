@@ -1,4 +1,4 @@
-"""Redis is killed, frozen, refuses or comes back empty: the share holds, and nobody gets an error."""
+"""With Redis killed, frozen, refusing or back empty, the share still holds and nobody gets an error."""
 
 import asyncio
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rate_limits.tests.crowd import ask_all, crowd, in_turn, together
+from rate_limits.tests.load import concurrently, in_turn, request_from_all, worker_processes
 from resilience.redis_errors import errors
 from resilience.redis_pool import BreakerPool
 from resilience.tests.redis.test_frozen import frozen
@@ -28,13 +28,13 @@ def burst(subject: str, times: int = 40) -> int:
 def test_killed__several_processes__a_fifth_more_at_most_until_it_is_back_empty(
     pool: BreakerPool, own_redis: SupervisedServer, subject: str, settings: Any, tmp_path: Path
 ) -> None:
-    with crowd(subject, settings, 3) as processes:
-        assert ask_all(processes) == 30
+    with worker_processes(subject, settings, 3) as processes:
+        assert request_from_all(processes) == 30
         own_redis.stop()
-        without = ask_all(processes)
+        without = request_from_all(processes)
         assert 0 <= without <= 6
         with again(settings.REDIS_LOCATION, tmp_path / "again"):
-            assert without + ask_all(processes) <= 6
+            assert without + request_from_all(processes) <= 6
 
 
 def test_killed__nothing_used_yet__a_fifth_of_the_share(
@@ -71,9 +71,9 @@ def test_restarted__admitted_without_it__counted_there(
     own_redis.stop()
     alone = burst(subject)
     with again(settings.REDIS_LOCATION, tmp_path / "again"):
-        together = burst(subject)
+        shared = burst(subject)
     assert alone == 6
-    assert alone + together == 30
+    assert alone + shared == 30
 
 
 def test_frozen__the_share_answers_and_the_breaker_opens(
@@ -89,7 +89,7 @@ def test_frozen__asked_in_the_event_loop__it_does_not_wait(
     use_pool: Any, own_redis: SupervisedServer, subject: str
 ) -> None:
     async def longest_pause() -> tuple[int, float]:
-        asking = asyncio.create_task(together(subject, 40))
+        asking = asyncio.create_task(concurrently(subject, 40))
         longest, last = 0.0, monotonic()
         while not asking.done():
             await asyncio.sleep(0)

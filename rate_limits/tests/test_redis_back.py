@@ -1,4 +1,4 @@
-"""Redis is back, and may not know all: it and the share decide together, and none counts what the other refuses."""
+"""Redis is back and may lack reports: it and the share decide together, and neither counts what the other refuses."""
 
 import asyncio
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ import pytest
 from rate_limits.gcra import Limit, Rate
 from rate_limits.limiter import aadmit_all
 from rate_limits.local import local_limiter
-from rate_limits.tests.crowd import RATE, in_turn
+from rate_limits.tests.load import RATE, in_turn
 from resilience.redis_pool import BreakerPool
 from resilience.tests.redis.test_stopped import again
 from tests.waiting import MAX_SECONDS, Clock
@@ -20,7 +20,7 @@ from tooling.processes import SupervisedServer
 
 @contextmanager
 def back(pool: BreakerPool, own_redis: SupervisedServer, url: str, folder: Path, clock: Clock) -> Iterator[None]:
-    """From an outage of some seconds, in which nobody asked but for `somebody`."""
+    """Redis right after an outage of some seconds, in which only the subject `somebody` made a request."""
     pool.breaker.retry_after = (0, 0)  # a probe is always due
     own_redis.stop()
     asyncio.run(in_turn("somebody", 1))

@@ -9,7 +9,7 @@ from companion.body_limits import BodyLimits
 from companion.handler import Handler
 from companion.hot_read import HotReader
 from companion.mount import is_secure_request, security_headers
-from companion.tests.asking import HOST, PREFIX, Asking, Headers, asked_by, request
+from companion.tests.asgi_client import HOST, PREFIX, AsgiClient, Headers, request, with_key
 from personalities.models import Personality
 
 NAMES = ("elara", "nova", "isla", "nobody")
@@ -17,7 +17,7 @@ PATHS = [f"{PREFIX}{name}/{rest}" for name in NAMES for rest in ("", "id/")]
 
 
 class Cast(NamedTuple):
-    """Keys by whose they are: ursula has an elara of her own, otto nothing; the others may not come in."""
+    """API keys by user: ursula owns an elara, otto nothing; the keys of the others are refused."""
 
     ursula: str
     otto: str
@@ -27,7 +27,7 @@ class Cast(NamedTuple):
 
 @pytest.fixture
 def cast(transactional_db: None) -> Cast:
-    """And a global elara, a global nova, and isla, whom nobody is served."""
+    """Also creates a global elara and nova, and isla, who is inactive."""
     users = [User.objects.create_user(name) for name in Cast._fields]
     rows = [ApiKey.objects.issue(user) for user in users]
     User.objects.filter(username="gone").update(is_active=False)
@@ -43,7 +43,7 @@ def cast(transactional_db: None) -> Cast:
 
 @pytest.fixture(autouse=True)
 def _one_host(settings: Any) -> Iterator[None]:
-    """These settings are asked once."""
+    """These settings are cached; forget them afterwards."""
     settings.ALLOWED_HOSTS = [HOST]
     yield
     is_secure_request.cache_clear()
@@ -52,7 +52,7 @@ def _one_host(settings: Any) -> Iterator[None]:
 
 @pytest.fixture
 def deployment(request: pytest.FixtureRequest, settings: Any) -> Headers:
-    """ "https" is production behind a proxy; what that adds to each request."""
+    """ "https" is production behind a proxy. Returns the headers that the proxy adds to each request."""
     if getattr(request, "param", "plain") == "plain":
         return []
     settings.SECURE_SSL_REDIRECT, settings.SECURE_HSTS_SECONDS = True, 31536000
@@ -62,7 +62,7 @@ def deployment(request: pytest.FixtureRequest, settings: Any) -> Headers:
 
 @pytest.fixture
 def django(deployment: Headers) -> Any:
-    """The specification."""
+    """Django alone: the specification."""
     return BodyLimits(Handler())
 
 
@@ -72,8 +72,8 @@ def reader(django: Any) -> HotReader:
 
 
 @pytest.fixture
-def warm(cast: Cast, django: Any, ask: Asking, deployment: Headers) -> None:
-    """All that may be near is."""
+def warm(cast: Cast, django: Any, ask: AsgiClient, deployment: Headers) -> None:
+    """Everything that can be in this process's memory is."""
     for key in cast:
         for path in PATHS:
-            ask(django, request(path, asked_by(key) + deployment))
+            ask(django, request(path, with_key(key) + deployment))

@@ -1,4 +1,4 @@
-"""Whatever is asked for, the hot reader says what Django would have said: status, headers, body."""
+"""Whatever the request, the hot reader answers exactly as Django would: status, headers, body."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as some
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from companion.hot_read import HotReader
-from companion.tests.asking import HOST, PREFIX, Asking, Headers, asked_by, request
+from companion.tests.asgi_client import HOST, PREFIX, AsgiClient, Headers, request, with_key
 from companion.tests.hot_read.conftest import NAMES, Cast
 
 SPELLINGS = [*NAMES, "Elara", " elara", "ｅｌａｒａ", "elara\n", "resolve", "*", "", "..", "a" * 101, "ﬀ", "\x00", "ſ"]
@@ -49,7 +49,7 @@ def credentials(cast: Cast) -> SearchStrategy[bytes]:
 
 
 def parts(cast: Cast) -> dict[str, tuple[Any, SearchStrategy[Any]]]:
-    """Of a request: each as it is in a plain one, and how else it may be."""
+    """The parts of a request: each as in a plain read, and a strategy for other values."""
     names = some.sampled_from(SPELLINGS) | some.text(max_size=8)
     return {
         "method": ("GET", some.sampled_from(["HEAD", "OPTIONS", "POST", "get", "TRACE"])),
@@ -70,7 +70,7 @@ def parts(cast: Cast) -> dict[str, tuple[Any, SearchStrategy[Any]]]:
 
 @some.composite
 def requests(draw: DrawFn, cast: Cast, etags: list[bytes], usual: Headers) -> dict[str, Any]:
-    """A plain one but for some parts: there it is that the two could differ."""
+    """Plain reads with some parts changed: that is where the two could differ."""
     known = parts(cast)
     changed = draw(some.lists(some.sampled_from(sorted(known)), max_size=4, unique=True))
     part = {name: draw(other) if name in changed else plain for name, (plain, other) in known.items()}
@@ -86,7 +86,7 @@ def requests(draw: DrawFn, cast: Cast, etags: list[bytes], usual: Headers) -> di
 
 
 class Counting:
-    """The specification, and how often it was asked."""
+    """Counts the requests that reach the specification."""
 
     def __init__(self, application: Any) -> None:
         self.application, self.asked = application, 0
@@ -97,9 +97,11 @@ class Counting:
 
 
 @pytest.mark.parametrize("deployment", ["plain", "https"], indirect=True)
-def test_reader__any_request__as_django(warm: None, cast: Cast, django: Any, ask: Asking, deployment: Headers) -> None:
+def test_reader__any_request__as_django(
+    warm: None, cast: Cast, django: Any, ask: AsgiClient, deployment: Headers
+) -> None:
     paths = [f"{PREFIX}elara/{end}" for end in ("", "id/")]
-    etags = [ask(django, request(path, asked_by(cast.otto) + deployment)).header(b"etag") for path in paths]
+    etags = [ask(django, request(path, with_key(cast.otto) + deployment)).header(b"etag") for path in paths]
     counting = Counting(django)
     reader, asked = HotReader(counting), 0
 

@@ -1,4 +1,4 @@
-"""Who asks the limiter: many at once in an event loop, also in several processes, as often as they are told to."""
+"""Load on the limiter: many requests at once in an event loop, also in several processes."""
 
 import asyncio
 import os
@@ -22,25 +22,28 @@ settings.CACHES["default"]["OPTIONS"] |= {"SOCKET_TIMEOUT": 20, "SOCKET_CONNECT_
 django.setup()
 import asyncio
 from resilience.redis_pool import pool_of
-from rate_limits.tests.crowd import together
+from rate_limits.tests.load import concurrently
 
 pool_of().breaker.retry_after = (0, 0)  # so that Redis is noticed at once when it is back
 with asyncio.Runner() as loop:
     for size in sys.stdin:
-        print(sum(each.allowed for each in loop.run(together(sys.argv[1], int(size)))), flush=True)
+        print(sum(each.allowed for each in loop.run(concurrently(sys.argv[1], int(size)))), flush=True)
 """
 
 
-async def together(subject: str, times: int, rate: Rate = RATE) -> list[Verdict]:
+async def concurrently(subject: str, times: int, rate: Rate = RATE) -> list[Verdict]:
+    """Make `times` requests at once."""
     return await asyncio.gather(*[aadmit_all([Limit(subject, rate)]) for _ in range(times)])
 
 
 async def in_turn(subject: str, times: int, rate: Rate = RATE) -> list[Verdict]:
+    """Make `times` requests one after the other."""
     return [await aadmit_all([Limit(subject, rate)]) for _ in range(times)]
 
 
 @contextmanager
-def crowd(subject: str, settings: Any, size: int) -> Iterator[Processes]:
+def worker_processes(subject: str, settings: Any, size: int) -> Iterator[Processes]:
+    """Start `size` processes that make requests when `request_from_all` tells them."""
     environment = os.environ | {
         "DJANGO_SETTINGS_MODULE": "companion.settings",
         "REDIS_URL": settings.REDIS_LOCATION,
@@ -51,12 +54,12 @@ def crowd(subject: str, settings: Any, size: int) -> Iterator[Processes]:
     command = [sys.executable, "-c", SCRIPT, subject]
     with ExitStack() as stack:
         processes = [stack.enter_context(subprocess.Popen(command, env=environment, **pipes)) for _ in range(size)]
-        ask_all(processes, 0)  # all have started
+        request_from_all(processes, 0)  # all have started
         yield processes
 
 
-def ask_all(processes: Processes, times: int = 50) -> int:
-    """How many of their requests were admitted, of so many each, all at the same time."""
+def request_from_all(processes: Processes, times: int = 50) -> int:
+    """Let every process make `times` requests, all at the same time. Returns how many were admitted."""
     for process in processes:
         assert process.stdin
         process.stdin.write(f"{times}\n")
