@@ -14,7 +14,7 @@ import msgspec
 from personalities.config import CUSTOM, Behaviors, Frozen, Traits
 
 DATA = Path(__file__).parent / "data"
-Columns = Mapping[str, Any]
+Columns = dict[str, Any]
 
 
 class Archetype(Frozen, frozen=True):
@@ -29,7 +29,7 @@ class Archetype(Frozen, frozen=True):
     traits: Traits
     behaviors: Behaviors
 
-    def columns(self) -> dict[str, Any]:
+    def columns(self) -> Columns:
         """The columns that it fills."""
         return {
             "relationship_type": self.relationship_type,
@@ -40,7 +40,7 @@ class Archetype(Frozen, frozen=True):
         }
 
 
-def _tables(file: str) -> dict[str, dict[str, Any]]:
+def _tables(file: str) -> dict[str, Columns]:
     return tomllib.loads((DATA / file).read_text(encoding="utf-8"))
 
 
@@ -52,7 +52,7 @@ ARCHETYPES: Mapping[str, Archetype] = MappingProxyType(
 )  # fmt: skip
 
 # What a personality without an archetype gets in its place.
-NO_ARCHETYPE: Columns = MappingProxyType(
+NO_ARCHETYPE: Mapping[str, object] = MappingProxyType(
     dict.fromkeys(Traits.__struct_fields__, 5)
     | {"empathy_level": 7, "supportiveness_level": 7}
     | dict.fromkeys(Behaviors.__struct_fields__, True)
@@ -60,33 +60,33 @@ NO_ARCHETYPE: Columns = MappingProxyType(
 )
 
 # What no archetype fills, where the author says nothing.
-EMPTY: Columns = MappingProxyType(
+EMPTY: Mapping[str, object] = MappingProxyType(
     {"display_name": "", "archetype": "", "is_active": True, "model": "", "temperature": None}
     | dict.fromkeys(CUSTOM, "")
 )
 
 
-def columns_of(archetype: str) -> Columns:
+def columns_of(archetype: str) -> Mapping[str, object]:
     """What the archetype named `archetype`, "" for none, fills. Raises KeyError for an unknown one."""
     return ARCHETYPES[archetype].columns() if archetype else NO_ARCHETYPE
 
 
-def complete(given: Columns) -> dict[str, Any]:
+def complete(given: Columns) -> Columns:
     """All columns of a personality of which its author gave some: the archetype fills what was left out."""
     empty = {**EMPTY, "locked_preferences": []}  # a list of its own for each
     return {**empty, **columns_of(given.get("archetype", "")), **given}
 
 
-def refill(current: Columns, given: Columns) -> dict[str, Any]:
+def refill(current: Columns, given: Columns) -> Columns:
     """The columns that follow a change of archetype: those that still hold what the old one had filled in."""
-    archetype = given.get("archetype", current["archetype"])
+    archetype = given["archetype"] if "archetype" in given else current["archetype"]
     if archetype == current["archetype"]:
         return {}
     old = columns_of(current["archetype"])
     return {column: value for column, value in columns_of(archetype).items() if current[column] == old[column]}
 
 
-def global_personalities() -> Iterator[dict[str, Any]]:
+def global_personalities() -> Iterator[Columns]:
     """All columns of each personality that an installation starts with."""
     for name, given in _tables("globals.toml").items():
         yield complete({"personality_name": name, **given})

@@ -44,6 +44,10 @@ class Text(serializers.CharField):
         return super().to_internal_value(data)
 
 
+class AnswerSerializer(serializers.Serializer[Any]):
+    """The JSON of an answer, as the OpenAPI schema documents it. Requests are read by StrictSerializer."""
+
+
 class StrictSerializer(serializers.Serializer[Any]):
     """Refuses unknown keys, and read-only ones unless they are sent back unchanged."""
 

@@ -1,5 +1,6 @@
 """Personalities in the admin: the list, and what happens when a form is shown, saved or deleted."""
 
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
@@ -102,9 +103,9 @@ class PersonalityAdmin(ModelAdmin):
         return row.owner.get_username() if row.owner else "global"
 
     @display(description="cached", boolean=True)
-    def cached(self, row: Any) -> bool:
+    def cached(self, row: Personality) -> bool:
         """Whether Redis has a copy."""
-        return bool(row.is_cached)
+        return bool(getattr(row, "is_cached", False))
 
     def get_urls(self) -> list[URLPattern]:
         """Django's pages, the preview and the rollback."""
@@ -126,17 +127,32 @@ class PersonalityAdmin(ModelAdmin):
             return LocksField(help_text=db_field.help_text)
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
-    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Personality | None = None,
+    ) -> HttpResponse:
         """The form with the preview beside it."""
-        panel = preview.context(self, request, context["adminform"].form, context["original"])
-        return super().render_change_form(request, context | panel, *args, **kwargs)
+        context |= preview.context(self, request, context["adminform"].form, context["original"])
+        return super().render_change_form(request, context, add, change, form_url, obj)
 
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
         """Django's. If the name was taken between the form's check and its save, check and save once more."""
+        show = partial(super().changeform_view, request, object_id, form_url, extra_context)
         try:
-            return super().changeform_view(request, *args, **kwargs)
+            return show()
         except IntegrityError:
-            return super().changeform_view(request, *args, **kwargs)
+            return show()
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Personality | None:
         """The row, locked if it is to be saved: nobody else can save it between the form's check and its save."""

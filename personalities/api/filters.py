@@ -1,4 +1,6 @@
-from collections.abc import Sequence
+"""How the list of personalities is filtered, ordered and searched: a parameter that makes no sense is an error."""
+
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db.models import QuerySet
@@ -8,16 +10,19 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework.exceptions import ValidationError
 from rest_framework.filters import OrderingFilter
 from rest_framework.request import Request
+from rest_framework.views import APIView
 
 from personalities.models import Personality
 from personalities.seeds import ARCHETYPES
-from rest.query_parameters import KnownParameters
+from rest.query_parameters import HasParameters, KnownParameters, Row
 
 BOOLEANS = [("true", "true"), ("false", "false")]
 MAX_SEARCH = 200  # characters; each word of them is looked for in every row
 
 
 class PersonalityFilter(FilterSet):  # type: ignore[misc]  # it is untyped
+    """`?archetype=` and `?is_active=`."""
+
     archetype = ChoiceFilter(choices=[(name, name) for name in sorted(ARCHETYPES)])
     is_active = extend_schema_field(OpenApiTypes.BOOL)(TypedChoiceFilter)(choices=BOOLEANS, coerce="true".__eq__)
 
@@ -32,29 +37,38 @@ class StrictOrdering(OrderingFilter):
     The id comes last, so that pages of rows that are otherwise equal neither repeat nor lose one.
     """
 
-    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
-        """DRF's, with the fields that are known."""
+    def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
+        """Document the parameter as DRF does, and add the fields that are known."""
         (parameter,) = super().get_schema_operation_parameters(view)
-        field = f"-?({'|'.join(view.ordering_fields)})"
+        field = f"-?({'|'.join(_known_fields(view))})"
         parameter["schema"] |= {"pattern": f"^({field}(,{field})*)?$"}
         return [parameter]
 
-    def get_ordering(self, request: Request, queryset: QuerySet[Any], view: Any) -> list[str]:
+    def get_ordering(self, request: Request, queryset: QuerySet[Row], view: APIView) -> list[str]:
+        """The fields as given, else the name; then the id."""
         return [*(super().get_ordering(request, queryset, view) or ("personality_name",)), "id"]
 
-    def remove_invalid_fields(self, queryset: QuerySet[Any], fields: Any, view: Any, request: Request) -> Any:
-        valid = super().remove_invalid_fields(queryset, fields, view, request)
-        if refused := [field for field in fields if field not in valid]:
-            raise ValidationError(
-                {"ordering": f"Not known: {', '.join(refused)}. Known: {', '.join(view.ordering_fields)}."}
-            )
+    def remove_invalid_fields(
+        self, queryset: QuerySet[Row], fields: Iterable[str], view: APIView, request: Request
+    ) -> list[str]:
+        """Return `fields` as they are. Raises ValidationError for an unknown one."""
+        given = list(fields)
+        valid = super().remove_invalid_fields(queryset, given, view, request)
+        if refused := [field for field in given if field not in valid]:
+            known = ", ".join(_known_fields(view))
+            raise ValidationError({"ordering": f"Not known: {', '.join(refused)}. Known: {known}."})
         return valid
+
+
+def _known_fields(view: APIView) -> Sequence[str]:
+    fields: Sequence[str] = getattr(view, "ordering_fields", ())
+    return fields
 
 
 class PersonalityParameters(KnownParameters):
     """Refuses unknown parameters, empty filters and searches that are too long."""
 
-    def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
+    def filter_queryset(self, request: Request, queryset: QuerySet[Row], view: HasParameters) -> QuerySet[Row]:  # type: ignore[override]
         """Return `queryset` as it is. Raises ValidationError."""
         super().filter_queryset(request, queryset, view)
         if empty := {"archetype", "is_active"} & {name for name, value in request.query_params.items() if not value}:

@@ -1,7 +1,5 @@
 """What a language model is told about a personality, and what its author should look at again."""
 
-from typing import Any
-
 import msgspec
 from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema
@@ -17,15 +15,20 @@ from personalities.lint import lint
 from personalities.models import Personality
 from personalities.prompt import assemble
 from rest.conditional import Representation, provenance_headers, respond
+from rest.fields import AnswerSerializer
 
 
-class SectionSerializer(serializers.Serializer[Any]):
+class SectionSerializer(AnswerSerializer):
+    """Lines of a prompt that belong together."""
+
     name = serializers.CharField()
     text = serializers.CharField()
     tokens = serializers.IntegerField(help_text="Estimated.")
 
 
-class LineSerializer(serializers.Serializer[Any]):
+class LineSerializer(AnswerSerializer):
+    """One line of a prompt."""
+
     text = serializers.CharField()
     section = serializers.CharField()
     source = serializers.CharField(  # type: ignore[assignment]  # which is also a name of DRF's
@@ -33,12 +36,16 @@ class LineSerializer(serializers.Serializer[Any]):
     )
 
 
-class OmissionSerializer(serializers.Serializer[Any]):
+class OmissionSerializer(AnswerSerializer):
+    """A field that the prompt does not mention, and why."""
+
     source = serializers.CharField()  # type: ignore[assignment]
     reason = serializers.CharField()
 
 
-class PromptSerializer(serializers.Serializer[Any]):
+class PromptSerializer(AnswerSerializer):
+    """A system prompt. Each field of the personality is the source of a line or of an omission."""
+
     text = serializers.CharField(help_text="The sections, joined by a blank line.")
     tokens = serializers.IntegerField(help_text="Estimated.")
     sections = SectionSerializer(many=True)
@@ -46,24 +53,30 @@ class PromptSerializer(serializers.Serializer[Any]):
     omissions = OmissionSerializer(many=True)
 
 
-class FindingSerializer(serializers.Serializer[Any]):
+class FindingSerializer(AnswerSerializer):
+    """What the author should look at again. The message never quotes the text."""
+
     severity = serializers.ChoiceField(choices=["error", "warning"], help_text="An error keeps it from being saved.")
     rule = serializers.CharField()
     field = serializers.CharField()
     message = serializers.CharField()
 
 
-class LintSerializer(serializers.Serializer[Any]):
+class LintSerializer(AnswerSerializer):
+    """Everything that was found, errors first."""
+
     findings = FindingSerializer(many=True)
 
 
 @extend_schema(parameters=[writes.OWNER])
 class PromptView(APIView):
+    """The prompt of one personality."""
+
     @extend_schema(responses={200: PromptSerializer, 304: None})
     def get(self, request: Request, name: str) -> HttpResponseBase:
         """The system prompt: its text, an estimate of its tokens, the source of each line, and what is left out.
 
-        Of an inactive personality too, for those who may write it: before anybody pays for it.
+        Those who may write an inactive personality also get its prompt, before anybody pays for it.
         """
         answer = Personality.objects.lookup(name, None if "owner" in request.query_params else request.user)
         if "owner" in request.query_params or answer.value is None:
@@ -72,17 +85,21 @@ class PromptView(APIView):
 
 
 class NewLintView(APIView):
+    """The linter, for a personality that does not exist yet."""
+
     @extend_schema(operation_id="personalities_lint_new", request=PersonalitySerializer, responses=LintSerializer)
     def post(self, request: Request) -> Response:
-        """What there is to say of a personality that is not saved yet. Errors would keep it from being saved."""
+        """What the linter finds in a personality that is not saved yet. Errors would keep it from being saved."""
         return _findings(writes.draft(request))
 
 
 @extend_schema(parameters=[writes.OWNER])
 class LintView(APIView):
+    """The linter, for an edit of a personality."""
+
     @extend_schema(request=PersonalitySerializer(partial=True), responses=LintSerializer)
     def post(self, request: Request, name: str) -> Response:
-        """The same of one as PATCH with this body would make it; nothing is saved."""
+        """What the linter would find after a PATCH with this body. Nothing is saved."""
         return _findings(writes.draft(request, writes.visible(request, name)))
 
 

@@ -23,9 +23,9 @@ from personalities.config import (
 )
 from personalities.models import Personality, RelationshipType
 from personalities.names import MAX_LENGTH, InvalidName, canonical
-from personalities.seeds import ARCHETYPES
+from personalities.seeds import ARCHETYPES, Columns
 from rest.conditional import Representation
-from rest.fields import Flag, StrictSerializer, Text, WholeNumber
+from rest.fields import AnswerSerializer, Flag, StrictSerializer, Text, WholeNumber
 
 MAX_NAMES = 100
 GROUPS = ("traits", "behaviors", "custom", "generation")
@@ -78,7 +78,7 @@ class Locks(serializers.ListField):
         child = serializers.ChoiceField(choices=PREFERENCES)
         super().__init__(child=child, max_length=len(PREFERENCES), required=False, **kwargs)
 
-    def to_internal_value(self, data: Any) -> tuple[Preference, ...]:  # type: ignore[override]
+    def to_internal_value(self, data: list[str]) -> tuple[Preference, ...]:  # type: ignore[override]
         """Raises ValidationError."""
         names = super().to_internal_value(data)
         if len(set(names)) < len(names):
@@ -141,7 +141,7 @@ class GenerationSerializer(StrictSerializer):
     temperature = Temperature(help_text="That of a request goes before it.")
 
 
-class MetaSerializer(serializers.Serializer[Any]):
+class MetaSerializer(AnswerSerializer):
     """What the service counts, and whose it is."""
 
     version = serializers.IntegerField(help_text="Counts the changes.")
@@ -181,7 +181,7 @@ class PersonalitySerializer(StrictSerializer):
         return self.to_representation(self.instance) if self.instance else {}
 
 
-def columns(body: Mapping[str, Any]) -> dict[str, Any]:
+def columns(body: Mapping[str, Any]) -> Columns:
     """The columns that a valid body gives: {"traits": {"humor_level": 3}, "archetype": None} becomes
     {"humor_level": 3, "archetype": ""}.
     """
@@ -191,7 +191,7 @@ def columns(body: Mapping[str, Any]) -> dict[str, Any]:
     return null_to_empty(flat)
 
 
-def null_to_empty(flat: Mapping[str, Any]) -> dict[str, Any]:
+def null_to_empty(flat: Columns) -> Columns:
     """Columns in which an absent text is "", as the database has it; `temperature` is the one that may be None."""
     return {name: "" if value is None and name != "temperature" else value for name, value in flat.items()}
 
@@ -212,20 +212,20 @@ class ResolveSerializer(StrictSerializer):
     names = serializers.ListField(child=NameAsGiven(), min_length=1, max_length=MAX_NAMES)
 
 
-class ResolvedSerializer(serializers.Serializer[Any]):
+class ResolvedSerializer(AnswerSerializer):
     """What was found under each name, and which names have nothing."""
 
     personalities = serializers.DictField(child=PersonalitySerializer(), help_text="By name, as given.")
     missing = serializers.ListField(child=serializers.CharField())
 
 
-class IdSerializer(serializers.Serializer[Any]):
+class IdSerializer(AnswerSerializer):
     """Only the id."""
 
     id = serializers.UUIDField()
 
 
-class ArchetypeSerializer(serializers.Serializer[Any]):
+class ArchetypeSerializer(AnswerSerializer):
     """A ready-made character, and what it fills in."""
 
     name = serializers.CharField()

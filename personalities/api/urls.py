@@ -1,3 +1,5 @@
+"""The routes below /api/v1/."""
+
 from django.urls import path
 
 from personalities.api import prompts, versions, views

@@ -1,7 +1,5 @@
 """The history of a personality over HTTP, for those who may write it."""
 
-from typing import Any
-
 import msgspec
 from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
@@ -16,10 +14,13 @@ from personalities.api import writes
 from personalities.api.serializers import PersonalitySerializer, RollbackSerializer, represent
 from personalities.models import Version
 from rest.conditional import IF_MATCH, Representation, respond, written
+from rest.fields import AnswerSerializer
 from rest.query_parameters import KnownParameters
 
 
 class VersionSerializer(serializers.ModelSerializer[Version]):
+    """Who made a version, when and why."""
+
     version = serializers.IntegerField(source="number")
     author = serializers.CharField(help_text="Empty for commands and SQL that did not say.")
     note = serializers.CharField(help_text="Why, in the author's words.")
@@ -30,19 +31,25 @@ class VersionSerializer(serializers.ModelSerializer[Version]):
 
 
 class WholeVersionSerializer(VersionSerializer):
+    """A version, and the personality as it was then."""
+
     personality = PersonalitySerializer()
 
     class Meta(VersionSerializer.Meta):
         fields = (*VersionSerializer.Meta.fields, "personality")  # type: ignore[assignment]
 
 
-class ChangeSerializer(serializers.Serializer[Any]):
+class ChangeSerializer(AnswerSerializer):
+    """One field that differs."""
+
     field = serializers.CharField(help_text="A dotted path in the configuration.")
     before = serializers.JSONField()
     after = serializers.JSONField()
 
 
-class DifferenceSerializer(serializers.Serializer[Any]):
+class DifferenceSerializer(AnswerSerializer):
+    """What differs between two versions."""
+
     before = serializers.IntegerField()
     after = serializers.IntegerField()
     changes = ChangeSerializer(many=True)
@@ -63,6 +70,8 @@ class VersionListView(ListAPIView[Version]):
 
 @extend_schema(parameters=[writes.OWNER])
 class VersionView(APIView):
+    """One version of a personality."""
+
     @extend_schema(responses={200: WholeVersionSerializer, 304: None})
     def get(self, request: Request, name: str, number: int) -> HttpResponseBase:
         """A personality as it was in one version."""
@@ -73,6 +82,8 @@ class VersionView(APIView):
 
 @extend_schema(parameters=[writes.OWNER])
 class DifferenceView(APIView):
+    """Two versions of a personality, compared."""
+
     @extend_schema(responses=DifferenceSerializer)
     def get(self, request: Request, name: str, before: int, after: int) -> HttpResponseBase:
         """What changed from one version to another: the fields, and the prompt that is made of them."""
@@ -83,6 +94,8 @@ class DifferenceView(APIView):
 
 
 class RollbackView(APIView):
+    """The way back to an earlier version."""
+
     @extend_schema(request=RollbackSerializer, responses=PersonalitySerializer, parameters=[IF_MATCH, writes.OWNER])
     def post(self, request: Request, name: str) -> HttpResponseBase:
         """Make it again what it was in `version`. That is a new version: nothing is lost."""

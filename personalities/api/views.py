@@ -74,6 +74,8 @@ class PersonalityDetailView(APIView):
 
 
 class PersonalityIdView(APIView):
+    """The id of one personality, by name in any spelling."""
+
     represent = staticmethod(represent_id)
 
     @extend_schema(responses={200: serializers.IdSerializer, 304: None}, parameters=[IF_NONE_MATCH])
@@ -83,6 +85,8 @@ class PersonalityIdView(APIView):
 
 
 class ResolveView(APIView):
+    """Many personalities at once."""
+
     @extend_schema(request=serializers.ResolveSerializer, responses=serializers.ResolvedSerializer)
     def post(self, request: Request) -> Response:
         """Up to 100 personalities by name, in one round trip."""
@@ -96,6 +100,8 @@ class ResolveView(APIView):
 
 
 class ArchetypeListView(APIView):
+    """The ready-made characters."""
+
     @extend_schema(responses=serializers.ArchetypeSerializer(many=True))
     def get(self, request: Request) -> Response:
         """The archetypes and what each fills in."""

@@ -19,7 +19,7 @@ from personalities.config import PersonalityConfig
 from personalities.managers import PersonalityQuerySet
 from personalities.models import Personality, Version, authored
 from personalities.names import InvalidName, canonical
-from personalities.seeds import complete, refill
+from personalities.seeds import Columns, complete, refill
 from rest.conditional import check_if_match
 
 OWNER = OpenApiParameter(
@@ -135,13 +135,13 @@ def _check_unchanged(request: Request, current: PersonalityConfig, *, required: 
     check_if_match(request, represent(current), reason, required=required)
 
 
-def _valid(request: Request, current: PersonalityConfig | None, *, partial: bool = False) -> dict[str, Any]:
+def _valid(request: Request, current: PersonalityConfig | None, *, partial: bool = False) -> Columns:
     serializer = PersonalitySerializer(current, data=request.data, partial=partial)
     serializer.is_valid(raise_exception=True)
-    return cast(dict[str, Any], serializer.validated_data)
+    return cast(Columns, serializer.validated_data)
 
 
-def _changed(row: Personality, body: dict[str, Any], *, partial: bool) -> Personality:
+def _changed(row: Personality, body: Columns, *, partial: bool) -> Personality:
     """`row` itself, not yet saved. What PATCH leaves out may still follow a change of archetype."""
     given = columns(body)
     changes = {**refill(vars(row), given), **given} if partial else complete(given)

@@ -10,6 +10,7 @@ from rest_framework.serializers import ValidationError
 from personalities.config import PersonalityConfig
 from personalities.files.documents import dump, load
 from personalities.models import Personality
+from personalities.seeds import Columns
 from rest.parsers import MAX_BYTES
 
 PATTERN = "[!.]*.json"
@@ -54,12 +55,12 @@ def unknown_files(directory: Path, names: Collection[str]) -> list[str]:
     return sorted(file.name for file in directory.glob(PATTERN) if file.stem not in names)
 
 
-def read(directory: Path, before: Mapping[str, PersonalityConfig]) -> dict[str, dict[str, Any]]:
+def read(directory: Path, before: Mapping[str, PersonalityConfig]) -> dict[str, Columns]:
     """The columns of each personality, by name. Raises BadFiles.
 
     `before` is what they are now: what the linter refuses does not count where it was so before.
     """
-    documents: dict[str, dict[str, Any]] = {}
+    documents: dict[str, Columns] = {}
     problems: list[Problem] = []
     for file in sorted(directory.glob(PATTERN)):
         try:
@@ -67,7 +68,7 @@ def read(directory: Path, before: Mapping[str, PersonalityConfig]) -> dict[str, 
         except OSError as error:
             problems.append(Problem(file.name, "", error.strerror or str(error)))
         except ValidationError as error:
-            problems += _problems(file.name, cast(dict[str, object], error.detail))
+            problems += _problems(file.name, cast(Mapping[str, Any], error.detail))
         else:
             documents[columns["personality_name"]] = columns
     if problems or not documents:

@@ -19,7 +19,7 @@ from personalities.api.serializers import (
 from personalities.config import PersonalityConfig
 from personalities.lint import new_refusals
 from personalities.models import Personality
-from personalities.seeds import complete
+from personalities.seeds import Columns, complete
 from rest.fields import StrictSerializer
 
 OF_THE_DATABASE = ("id", "meta")
@@ -32,7 +32,7 @@ def dump(personality: Personality) -> bytes:
     return f"{json.dumps(plain, indent=2, ensure_ascii=False)}\n".encode()
 
 
-def load(body: bytes, file: str, before: PersonalityConfig | None = None) -> dict[str, Any]:
+def load(body: bytes, file: str, before: PersonalityConfig | None = None) -> Columns:
     """All columns of the personality in the file called `file`: as with POST, the archetype fills what is left out.
 
     Raises ValidationError with everything that is wrong. What the linter refuses counts unless it was so `before`.

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from django.contrib.auth.models import User
 
@@ -11,11 +10,12 @@ from personalities import comparison, edits
 from personalities.comparison import Change
 from personalities.files.directory import printable
 from personalities.models import Personality
+from personalities.seeds import Columns
 
 NOTE = "Imported from a file."
 WHOLE = 10_000  # characters: longer than any text of a personality, escapes included
 
-Documents = Mapping[str, dict[str, Any]]  # columns by name
+Documents = Mapping[str, Columns]
 Rows = Mapping[str, Personality]
 
 
@@ -61,7 +61,7 @@ def write(drift: Drift, documents: Documents, rows: Rows, owner: User | None) ->
         edits.save(row, before, note=NOTE)
 
 
-def _changes(row: Personality, columns: Mapping[str, Any]) -> list[Change]:
+def _changes(row: Personality, columns: Columns) -> list[Change]:
     """Compared as configurations, in which a display name that was left out is made from the name."""
     return comparison.changes(row.to_config(), Personality(**columns).to_config())
 

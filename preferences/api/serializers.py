@@ -13,16 +13,19 @@ from rest.fields import StrictSerializer, Text
 
 ANY_CASE = "[A-Za-z]{2,3}(-[A-Za-z]{4})?(-([A-Za-z]{2}|[0-9]{3}))?"
 ONE_LINE = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
-NO_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # a name that goes on below would read as more of the prompt
+# A name with another line in it could pass for more of the prompt.
+LINE_BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
-UNSEEN = {"Zs", "Cf"}  # spaces; zero-width signs and marks of direction, which names may have but not be
+# Unicode categories of what cannot be seen: spaces, zero-width characters and direction marks.
+INVISIBLE = {"Zs", "Cf"}
 
 
 @extend_schema_field({"type": "string", "nullable": True, "pattern": f"^({ANY_CASE})?$"})
 class LanguageTag(Text):
     """A BCP 47 tag, in any case."""
 
-    def to_internal_value(self, data: Any) -> str:
+    def to_internal_value(self, data: object) -> str:
+        """Raises ValidationError."""
         try:
             return language_tag(super().to_internal_value(data))
         except ValueError as error:
@@ -31,18 +34,21 @@ class LanguageTag(Text):
 
 @extend_schema_field({"type": "string", "nullable": True, "maxLength": MAX_NAME, "pattern": ONE_LINE})
 class CalledName(Text):
-    """One line, kept to the letter; none that shows nothing."""
+    """A name of one line, kept to the letter; one in which nothing is visible is none."""
 
-    def to_internal_value(self, data: Any) -> str:
+    def to_internal_value(self, data: object) -> str:
+        """Raises ValidationError."""
         text = super().to_internal_value(data)
-        if NO_LINE.search(text):
+        if LINE_BREAKS.search(text):
             raise serializers.ValidationError("One line, without control characters.")
         if errors := refusals_in({"call_me": text}):
             raise serializers.ValidationError(errors["call_me"])
-        return text if any(unicodedata.category(sign) not in UNSEEN for sign in text) else ""
+        return text if any(unicodedata.category(character) not in INVISIBLE for character in text) else ""
 
 
 class Choice(serializers.ChoiceField):
+    """One of the values that the preference `name` may have; null for none."""
+
     def __init__(self, name: str, **kwargs: Any) -> None:
         super().__init__(choices=CHOICES[name], required=False, allow_null=True, **kwargs)
 
@@ -58,5 +64,6 @@ class PreferencesSerializer(StrictSerializer):
     explanation_style = Choice("explanation_style")
     call_me = CalledName(max_length=MAX_NAME, help_text="What the user wants to be called.")
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, attrs: dict[str, str | None]) -> dict[str, str | None]:
+        """Empty texts are no wishes."""
         return {name: value or None for name, value in attrs.items()}

@@ -1,3 +1,5 @@
+"""The routes below /api/v1/."""
+
 from django.urls import path
 
 from preferences.api import views

@@ -33,29 +33,29 @@ IF_MATCH_ONCE = OpenApiParameter(
 
 
 class PreferencesView(APIView):
-    """How the caller wants to be talked to. They always exist: who has said nothing has null everywhere."""
+    """How the caller wants to be talked to. Preferences always exist: at first each is null."""
 
     @extend_schema(responses={200: PreferencesSerializer, 304: None}, parameters=[IF_NONE_MATCH])
     def get(self, request: Request) -> HttpResponseBase:
-        """The caller's own, and nobody else's."""
+        """The caller's own preferences."""
         answer = Preferences.objects.lookup(request.user)
         found = Representation.of(answer.value or NO_WISHES)
         return respond(request._request, found, provenance_headers([answer]))
 
     @extend_schema(request=PreferencesSerializer, responses=PreferencesSerializer, parameters=[IF_MATCH_ONCE])
     def put(self, request: Request) -> HttpResponseBase:
-        """Replaces the whole: what is left out is cleared. The first time nothing can be lost, so it needs no ETag."""
+        """Replace the whole: what is left out is cleared. The first time nothing can be lost, so no ETag is needed."""
         return self._write(request, partial=False)
 
     @extend_schema(request=PreferencesSerializer, responses=PreferencesSerializer, parameters=[IF_MATCH])
     def patch(self, request: Request) -> HttpResponseBase:
-        """Keeps what is left out; null clears."""
+        """Change what is given and keep the rest; null clears."""
         return self._write(request, partial=True)
 
     @extend_schema(responses={204: None}, parameters=[IF_MATCH])
     @transaction.atomic
     def delete(self, request: Request) -> Response:
-        """No wishes any more."""
+        """Clear all preferences."""
         _check(request, _locked(request), required=False)
         Preferences.objects.replace(request.user, NO_WISHES)
         return Response(status=HTTPStatus.NO_CONTENT)
@@ -72,10 +72,14 @@ class PreferencesView(APIView):
 
 
 class PromptView(APIView):
+    """The prompt of a personality, for the caller."""
+
     @extend_schema(responses={200: PromptSerializer, 304: None}, parameters=[IF_NONE_MATCH])
     def get(self, request: Request, name: str) -> HttpResponseBase:
-        """What a language model is told of a personality that talks with the caller: the author's locks go before the
-        caller's preferences, and they before the personality's own ways. Each line and omission names its source.
+        """What a language model is told about a personality that talks with the caller.
+
+        The author's locks overrule the caller's preferences, and these overrule the personality's own ways. Each line
+        and omission names its source.
         """
         found, wishes = Personality.objects.lookup(name, request.user), Preferences.objects.lookup(request.user)
         headers = provenance_headers([found, wishes])
@@ -86,8 +90,9 @@ class PromptView(APIView):
 
 
 def _locked(request: Request) -> Wishes:
-    """What the caller wishes now. No other write of theirs comes before the end of the transaction, the first included:
-    so it is the user who is locked, not the row, which may not exist.
+    """The caller's wishes, locked until the end of the transaction against other writes of theirs.
+
+    It is the user who is locked, for the row may not exist yet.
     """
     lock_caller(request)
     return Preferences.objects.wishes_of(request.user)

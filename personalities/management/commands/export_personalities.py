@@ -1,3 +1,5 @@
+"""Writes personalities to files."""
+
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any

@@ -1,3 +1,5 @@
+"""Makes personalities what files say."""
+
 from argparse import ArgumentParser
 from collections.abc import Mapping
 from pathlib import Path

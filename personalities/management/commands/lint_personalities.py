@@ -1,3 +1,5 @@
+"""Looks for secrets, contradictions and slips in stored personalities."""
+
 from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
 from typing import Any

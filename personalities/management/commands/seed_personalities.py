@@ -1,3 +1,5 @@
+"""Creates the global personalities that are missing."""
+
 from argparse import ArgumentParser
 from typing import Any
 
@@ -6,7 +8,7 @@ from django.db import transaction
 
 from coherence.commands import add_json_option, print_json, print_table
 from personalities.models import Personality
-from personalities.seeds import global_personalities
+from personalities.seeds import Columns, global_personalities
 
 
 class Command(BaseCommand):
@@ -29,6 +31,6 @@ class Command(BaseCommand):
             print_table(self.stdout, "Global personalities", ("name", ""), rows)
 
 
-def _create(columns: dict[str, Any]) -> bool:
+def _create(columns: Columns) -> bool:
     name = columns["personality_name"]
     return Personality.objects.get_or_create(personality_name=name, owner=None, defaults=columns)[1]
