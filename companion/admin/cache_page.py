@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from coherence.commands import warm
 from companion.admin.cache_numbers import numbers
-from personalities.admin.actions import tell_forgotten, tell_warmed
+from personalities.admin.actions import report_forgotten, report_warmed
 from personalities.cache import codec, personalities, redis_copies
 from personalities.models import Personality
 
@@ -66,7 +66,7 @@ def forget_one(request: HttpRequest) -> HttpResponse:
         messages.error(request, "key: this is no key of a personality. Nothing was forgotten.")
     else:
         personalities.invalidate([key])
-        tell_forgotten(request, lambda: redis_copies.purge([[key]]), codec.log_key(key))
+        report_forgotten(request, lambda: redis_copies.purge([[key]]), codec.log_key(key))
     return redirect("admin:cache")
 
 
@@ -76,14 +76,14 @@ def forget_all(request: HttpRequest) -> HttpResponse:
         messages.error(request, f'confirm: must be "{ALL}". Nothing was forgotten.')
     else:
         personalities.invalidate()
-        tell_forgotten(request, lambda: redis_copies.purge(redis_copies.scan()), "all personalities")
+        report_forgotten(request, lambda: redis_copies.purge(redis_copies.scan()), "all personalities")
     return redirect("admin:cache")
 
 
 def warm_all(request: HttpRequest) -> HttpResponse:
     """Copy all active personalities into Redis."""
     keys = Personality.objects.active_keys()
-    tell_warmed(request, lambda: sum(warm(personalities, redis_copies, keys)), "all active personalities")
+    report_warmed(request, lambda: sum(warm(personalities, redis_copies, keys)), "all active personalities")
     return redirect("admin:cache")
 
 

@@ -1,11 +1,11 @@
-"""What can be done to the cached copies of the selected personalities, and what is said of it."""
+"""The actions of the list: forget or warm the cached copies of the selected personalities, and say what came of it."""
 
 from collections.abc import Callable
-from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from unfold.admin import ModelAdmin
 
 from coherence.redis_copies import RedisUnavailable
 from personalities.cache import load, personalities, redis_copies
@@ -13,22 +13,22 @@ from personalities.models import Personality
 
 
 @admin.action(description="Forget cached copies", permissions=["change"])
-def forget_copies(model_admin: Any, request: HttpRequest, rows: QuerySet[Personality]) -> None:
-    """Drop the selected personalities' copies, nobody else's. Every process loads them anew."""
+def forget_copies(model_admin: ModelAdmin, request: HttpRequest, rows: QuerySet[Personality]) -> None:
+    """Forget the copies of the selected personalities only. Every process loads them anew."""
     keys = [row.key for row in rows]
     personalities.invalidate(keys)
-    tell_forgotten(request, lambda: redis_copies.purge([keys]), f"selected: {len(rows)} personalities")
+    report_forgotten(request, lambda: redis_copies.purge([keys]), f"selected: {len(rows)} personalities")
 
 
 @admin.action(description="Warm: copy into the cache", permissions=["change"])
-def warm(model_admin: Any, request: HttpRequest, rows: QuerySet[Personality]) -> None:
-    """Copy the selected active personalities into Redis, so that the first reader finds them there."""
+def warm(model_admin: ModelAdmin, request: HttpRequest, rows: QuerySet[Personality]) -> None:
+    """Copy the selected active personalities into Redis before anybody reads them."""
     number, configs = load([row.key for row in rows])
-    tell_warmed(request, lambda: redis_copies.put(number or 0, configs), f"selected: {len(rows)}")
+    report_warmed(request, lambda: redis_copies.put(number or 0, configs), f"selected: {len(rows)}")
 
 
-def tell_forgotten(request: HttpRequest, delete: Callable[[], int], what: str) -> None:
-    """Delete copies from Redis that are not served any more, and say how many keys that were."""
+def report_forgotten(request: HttpRequest, delete: Callable[[], int], what: str) -> None:
+    """Call `delete`, which returns how many Redis keys it deleted, and tell the user. `what` names whose they were."""
     try:
         count = delete()
     except RedisUnavailable as error:
@@ -37,8 +37,8 @@ def tell_forgotten(request: HttpRequest, delete: Callable[[], int], what: str) -
         messages.success(request, f"{count} keys forgotten ({what}).")
 
 
-def tell_warmed(request: HttpRequest, store: Callable[[], int], what: str) -> None:
-    """Store in Redis, and say how many."""
+def report_warmed(request: HttpRequest, store: Callable[[], int], what: str) -> None:
+    """Call `store`, which returns how many copies it stored, and tell the user. `what` names whose they are."""
     try:
         count = store()
     except RedisUnavailable as error:
