@@ -29,7 +29,8 @@ from tooling import mutation_operators as operators
 FOLDER = Path(__file__).parent
 PYTEST = ["-m", "pytest", "-x", "-q", "--no-header", "--tb=line", "--assert=plain", "--reuse-db", "--timeout=40",
           "-p", "no:cacheprovider", "-p", "tooling.mutation_order"]  # fmt: skip
-LEAST_SECONDS = 45.0  # that a run of tests is given, however quick it is without a mutant
+# What a run of tests is given: at least and, as long as it is not known how long they take, at most.
+LEAST_SECONDS, MOST_SECONDS = 45.0, 240.0
 
 
 class Change(NamedTuple):
@@ -115,13 +116,12 @@ class Run:
         self._tests = tests
         self._equivalents = [*_equivalents(tests)]
         self._seen: set[str] = set()  # texts that two operators make alike are tested once
-        self._seconds: dict[str, float] = {}  # that the tests of a file take without a mutant
+        self._seconds: dict[str, float] = {}  # after which the tests of a file count as hanging
         self._sources = {file: Path(file).read_text() for file in tests}
         init([Path(file) for file in tests], self.session, {})
         self._mutants = self._meaningful()
         self.scores: dict[str, Score] = {file: Score() for file in tests}
         self.survivors: list[str] = []
-        self.broken: dict[str, str] = {}  # what the tests of a file say that fail without a mutant
         _renew_database()
 
     def in_turn(self, seed: int) -> Iterator[tuple[str, MutationSpec]]:
@@ -135,13 +135,13 @@ class Run:
             yield job, mutation
 
     def _meaningful(self) -> dict[str, list[tuple[str, MutationSpec]]]:
-        """By file, of the chosen operators and where they mean something."""
+        """By file, where they mean something."""
         mutants: dict[str, list[tuple[str, MutationSpec]]] = {file: [] for file in self._sources}
         spans = {file: operators.silent_spans(source) for file, source in self._sources.items()}
         for item in sorted(self.session.work_items, key=_position):
             (mutation,) = item.mutations
             file, at = str(mutation.module_path), mutation.start_pos
-            if operators.is_chosen(mutation.operator_name) and not any(start <= at < end for start, end in spans[file]):
+            if not any(start <= at < end for start, end in spans[file]):
                 mutants[file].append((item.job_id, mutation))
         return mutants
 
@@ -153,8 +153,6 @@ class Run:
     def judge(self, job: str, mutation: MutationSpec) -> None:
         """Run the tests against one mutant, unless it is known to be equivalent or no program."""
         file, text = str(mutation.module_path), self._mutated(mutation)
-        if file in self.broken:
-            return
         if text is None or text in self._seen or not _compiles(text):
             self._mutants[file].remove((job, mutation))
             return
@@ -162,8 +160,6 @@ class Run:
         change = _change(self._sources[file], text)
         is_equivalent = any(entry.covers(mutation, change) for entry in self._equivalents)
         outcome, by = ("equivalent", "") if is_equivalent else self._outcome(job, mutation, file)
-        if file in self.broken:
-            return
         self.scores[file].outcomes[outcome] += 1
         place = f"{file}:{mutation.start_pos[0]} {mutation.definition_name or ''} {mutation.operator_name}"
         print(f"{outcome:<10} {place} {by}", flush=True)
@@ -173,29 +169,31 @@ class Run:
 
     def _outcome(self, job: str, mutation: MutationSpec, file: str) -> tuple[str, str]:
         """Also the first test that failed."""
-        if file not in self._seconds and not self._measure(file):
-            return "broken", ""
-        seconds = max(LEAST_SECONDS, 4 * self._seconds[file])
-        result = mutate_and_test([mutation], shlex.join([sys.executable, *PYTEST, *self._tests[file]]), seconds)
+        started = time.monotonic()
+        command = shlex.join([sys.executable, *PYTEST, *self._tests[file]])
+        result = mutate_and_test([mutation], command, self._seconds.get(file, MOST_SECONDS))
         self.session.set_result(job, result)
         if result.test_outcome == TestOutcome.INCOMPETENT:
             sys.exit(f"mutants: {result.output}")
         if result.output == "timeout":
             _renew_database()  # the tests were killed in the middle of something
             return "timeout", ""
-        failed = [line for line in (result.output or "").splitlines() if line.startswith(("FAILED", "ERROR"))]
+        if result.test_outcome == TestOutcome.SURVIVED:
+            self._seconds[file] = max(LEAST_SECONDS, 4 * (time.monotonic() - started))
+        failed = [
+            line for line in (result.output or "").splitlines() if line.startswith(("FAILED", "ERROR")) and "::" in line
+        ]
         return str(result.test_outcome.value), failed[0].split(" - ")[0] if failed else ""
 
-    def _measure(self, file: str) -> bool:
-        """Note how long the tests of `file` take without a mutant. False if they fail twice, whose output is kept."""
-        for _ in range(2):
-            started = time.monotonic()
-            run = subprocess.run([sys.executable, *PYTEST, *self._tests[file]], capture_output=True, text=True)
-            if not run.returncode:
-                self._seconds[file] = time.monotonic() - started
-                return True
-        self.broken[file] = run.stdout
-        return False
+    def _broken(self) -> dict[str, str]:
+        """What the tests of a file say that fail without a mutant, and so prove nothing; a survivor shows they pass."""
+        broken = {}
+        for file, score in self.scores.items():
+            if score.caught and not score.outcomes["survived"]:
+                run = subprocess.run([sys.executable, *PYTEST, *self._tests[file]], capture_output=True, text=True)
+                if run.returncode:
+                    broken[file] = run.stdout
+        return broken
 
     def report(self, bar: float) -> int:
         """Print the table and the survivors; return 1 below the bar or when an entry is of no use any more."""
@@ -209,9 +207,10 @@ class Run:
         stale = [entry for entry in self._equivalents if not _is_there(entry, self._sources)]
         for entry in stale:
             print(f"equivalent_mutants.toml: {entry.file} has no line `{entry.line}` in {entry.function}")
-        for file, said in self.broken.items():
+        broken = self._broken()
+        for file, said in broken.items():
             print(f"The tests of {file} fail as it is:\n{said}")
-        return 1 if stale or self.broken or (total.run and 100 * total.caught / total.run < bar) else 0
+        return 1 if stale or broken or (total.run and 100 * total.caught / total.run < bar) else 0
 
 
 def _equivalents(files: Iterable[str]) -> Iterator[Equivalent]:

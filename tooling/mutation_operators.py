@@ -31,7 +31,8 @@ CHOSEN = {
 }  # fmt: skip
 
 
-SAFEGUARDS = {"strict", "usedforsecurity"}  # arguments that make no difference to correct callers
+# Arguments that make no difference to correct callers, and sizes.
+UNTESTED_ARGUMENTS = {"strict", "usedforsecurity", "capacity", "maxsize"}
 
 
 class _OnePlace(Operator):  # type: ignore[misc]
@@ -140,18 +141,15 @@ OPERATORS = {
 
 
 def register() -> None:
-    """Make OPERATORS known to Cosmic Ray, as an installed plugin would be."""
+    """Make these operators all that Cosmic Ray knows: ours as if by an installed plugin, and CHOSEN of its own."""
+    own = plugins.OPERATOR_PROVIDERS["core"]
+    plugins.OPERATOR_PROVIDERS["core"] = {name: own[name] for name in CHOSEN}
     plugins.OPERATOR_PROVIDERS["companion"] = OPERATORS
 
 
-def is_chosen(name: str) -> bool:
-    """Whether the operator of this name, as "provider/operator", takes part."""
-    provider, _, operator = name.partition("/")
-    return provider == "companion" or operator in CHOSEN
-
-
 def silent_spans(source: str) -> list[Span]:
-    """Return where `source` is no behaviour: annotations, what only type checkers read, and lines for the log.
+    """Return where `source` is no behaviour: annotations, what only type checkers read, lines for the log, and figures
+    that somebody chose, which tests rather read than repeat.
 
     So is the `*` before arguments that are given by name, which Cosmic Ray takes for a product.
     """
@@ -166,11 +164,14 @@ def _silent(tree: ast.AST) -> Iterator[ast.AST]:
             yield node.annotation
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.returns:
             yield node.returns
-        elif isinstance(node, ast.keyword) and node.arg in SAFEGUARDS or _is_for_people_alone(node):
+        elif isinstance(node, ast.keyword) and node.arg in UNTESTED_ARGUMENTS or _is_for_people_alone(node):
             yield node
 
 
 def _is_for_people_alone(node: ast.AST) -> bool:
+    if isinstance(node, ast.Assign):
+        is_figure = all(isinstance(part, ast.Constant | ast.BinOp | ast.operator) for part in ast.walk(node.value))
+        return ast.unparse(node.targets[0]).isupper() and is_figure
     if isinstance(node, ast.If):
         return ast.unparse(node.test) == "TYPE_CHECKING"
     return isinstance(node, ast.Expr) and ast.unparse(node).startswith(("logger.", "logging."))

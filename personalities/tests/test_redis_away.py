@@ -12,6 +12,7 @@ from django_redis import get_redis_connection
 from rest_framework.test import APIClient
 
 from personalities import startup
+from personalities.cache import redis_copies
 from personalities.models import Personality
 from tooling.processes import SupervisedServer
 
@@ -35,6 +36,10 @@ def test_lookups__redis_stopped__from_the_database(elara: Personality, stopped: 
     for _ in range(3):
         assert Personality.objects.get_id("elara") == elara.id
         assert Personality.objects.get_configs(["elara", "nobody"]).keys() == {"elara"}
+
+
+def test_stored__redis_stopped__no_copy_is_known_of(elara: Personality, stopped: None) -> None:
+    assert redis_copies.stored([elara.key]) == set()
 
 
 def test_save__redis_stopped__kept_and_read(elara: Personality, stopped: None) -> None:
