@@ -47,7 +47,7 @@ def bad_request(message: str, param: str | None, code: str | None = None) -> Api
 
 def invalid_key() -> ApiError:
     """401: no API key, or none that is valid."""
-    message = "Send a valid key of Companion's: Authorization: Bearer cpk_…"
+    message = "Send a valid Companion API key, as in: Authorization: Bearer cpk_…"
     headers = {"WWW-Authenticate": 'Bearer realm="companion"'}
     return ApiError(HTTPStatus.UNAUTHORIZED, message, code="invalid_api_key", headers=headers)
 

@@ -30,15 +30,24 @@ class ChatCollector:
         # Imported here because prometheus-client adds 50 ms to the start, and most processes are never scraped.
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-        answers = CounterMetricFamily("companion_chat_answers", "Answers begun.", labels=("endpoint", "status"))
+        answers = CounterMetricFamily(
+            "companion_chat_answers", "Answers that were started.", labels=("endpoint", "status")
+        )
         for (endpoint, status), count in counts.answers.items():
             answers.add_metric((endpoint, str(status)), count)
-        cut = CounterMetricFamily("companion_chat_cut", "Streams that did not end well.", labels=("reason",))
+        cut = CounterMetricFamily(
+            "companion_chat_cut", "Streams that ended with an error or a disconnect.", labels=("reason",)
+        )
         for reason, count in counts.cut.items():
             cut.add_metric((reason,), count)
-        retries = CounterMetricFamily("companion_chat_retries", "Second attempts at the language model.")
+        retries = CounterMetricFamily(
+            "companion_chat_retries", "Requests that were sent to the language model a second time."
+        )
         retries.add_metric((), counts.retries)
-        models = CounterMetricFamily("companion_chat_models_not_offered", "Turns by LLM_MODEL in place of another.")
+        models = CounterMetricFamily(
+            "companion_chat_models_not_offered",
+            "Turns answered by LLM_MODEL because the personality names a model that is not offered.",
+        )
         models.add_metric((), counts.not_offered)
-        streams = GaugeMetricFamily("companion_chat_streams", "Streams under way.", value=counts.streams)
+        streams = GaugeMetricFamily("companion_chat_streams", "Streams in progress.", value=counts.streams)
         return answers, cut, retries, models, streams

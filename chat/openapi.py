@@ -66,9 +66,9 @@ def add(result: Schema, **_: object) -> Schema:
     components["ChatRequest"]["anyOf"] = ONLY_WITH_STREAM
     result["components"]["schemas"] |= COMPONENTS | components
     result["paths"] |= {
-        COMPLETIONS: {"post": _operation("chat", "Talk to a personality.", "ChatCompletion", body=True)},
-        MODELS: {"get": _operation("models", "The personalities that can be talked to.", "ChatModelList")},
-        f"{MODELS}/{{name}}": {"get": _operation("model", "One of them.", "ChatModel") | {"parameters": [NAME]}},
+        COMPLETIONS: {"post": _operation("chat", "Chat with a personality.", "ChatCompletion", body=True)},
+        MODELS: {"get": _operation("models", "List the personalities you can chat with.", "ChatModelList")},
+        f"{MODELS}/{{name}}": {"get": _operation("model", "Get one of them.", "ChatModel") | {"parameters": [NAME]}},
     }
     return result
 

@@ -108,13 +108,13 @@ async def read(body: bytes, content_type: bytes) -> ChatRequest:
 def _read(body: bytes, content_type: bytes) -> ChatRequest:
     parsed = _parse(body, content_type.decode("latin-1"))
     if not isinstance(parsed, dict):
-        raise bad_request("The body is one JSON object.", "body")
+        raise bad_request("The body must be one JSON object.", "body")
     given = {name: value for name, value in parsed.items() if _has_effect(name, value)}
     if isinstance(given.get("messages"), list):
         given["messages"] = [_without_extras(message) for message in given["messages"]]
     request = _convert(given)
     if request.stream_options and not request.stream:
-        raise bad_request("stream_options: only with stream.", "stream_options")
+        raise bad_request("stream_options: allowed only with stream.", "stream_options")
     return request
 
 

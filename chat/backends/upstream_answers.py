@@ -153,7 +153,7 @@ def failed(response: httpx.Response, body: bytes) -> ApiError:
     if status in CALLERS_FAULT:
         return _callers_fault(body)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        message, code = "The language model takes no more requests now.", "rate_limit_exceeded"
+        message, code = "The language model accepts no more requests right now.", "rate_limit_exceeded"
         return ApiError(HTTPStatus(status), message, type="requests", code=code, headers=_retry_after(response))
     passed_on = {503: HTTPStatus.SERVICE_UNAVAILABLE, 504: HTTPStatus.GATEWAY_TIMEOUT}
     message = f"The language model failed ({status})."

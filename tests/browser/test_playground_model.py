@@ -145,7 +145,7 @@ def test_playground__another_chosen_meanwhile__the_model_is_let_go(playground: P
     [
         (
             model_server.status("429 Too Many", more="Retry-After: 7\r\n"),
-            "The language model takes no more requests now. Try again in",
+            "The language model accepts no more requests right now. Try again in",
         ),
         (model_server.status("401 Unauthorized"), "language model"),
         (model_server.streaming(model_server.chunk("Hel"), then=model_server.reset), "answer was broken"),
