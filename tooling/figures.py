@@ -2,6 +2,7 @@
 
 import ast
 import io
+import re
 import subprocess
 import tokenize
 import tomllib
@@ -12,6 +13,7 @@ from pathlib import Path
 from tooling.environment import ROOT
 
 NEW_FIELD, ITS_TWIN = "scenario", "speaking_style"  # a text field like the new one, which exists already
+CACHED_MODEL = "coherence/README.md"
 CONTENT = {"archetypes.toml", "globals.toml"}  # what is written into the fields, not what has to know them
 NOT_PRODUCTION = {"tests", "migrations"}
 Graph = Mapping[str, Collection[str]]
@@ -40,7 +42,15 @@ class Module:
 def figures() -> int:
     """Print all figures; return 0."""
     modules = _modules()
-    for line in (*_sizes(modules), "", *_longest(modules), *_circles(modules), *_anys(modules), *_places()):
+    for line in (
+        *_sizes(modules),
+        "",
+        *_longest(modules),
+        *_circles(modules),
+        *_anys(modules),
+        *_places(),
+        _second_model(),
+    ):
         print(line)
     return 0
 
@@ -164,3 +174,11 @@ def _places() -> Iterator[str]:
 def _names_the_twin(path: Path) -> bool:
     counts = path.parts[0] not in {"tooling", "benchmarks"} and path.name not in CONTENT
     return counts and ITS_TWIN in (ROOT / path).read_text()
+
+
+def _second_model() -> str:
+    """Lines of code of the model that coherence/README.md caches, in memory and in Redis, as a test runs it."""
+    blocks = re.findall(r"^```python\n# (\S+\.py)\n(.*?)^```", (ROOT / CACHED_MODEL).read_text(), re.M | re.S)
+    lines = {name: sum(bool(line.strip()) for line in code.splitlines()) for name, code in blocks}
+    parts = ", ".join(f"{name} {count}" for name, count in lines.items())
+    return f"lines of another cached model, with Redis ({CACHED_MODEL}): {sum(lines.values())} ({parts})"

@@ -1,5 +1,6 @@
 """What `dev.py check --figures` counts, on code of which the figures are known."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -60,3 +61,6 @@ def test_check__figures__printed_without_any_package() -> None:
     assert done.returncode == 0, done.stderr
     assert "import circles: 0" in done.stdout
     assert "files to touch for a text field `scenario`" in done.stdout
+    lines = re.search(r"lines of another cached model, with Redis .*: (\d+) ", done.stdout)
+    assert lines
+    assert 20 < int(lines[1]) <= 40
