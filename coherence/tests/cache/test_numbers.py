@@ -4,11 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
+from coherence import cache as module
 from coherence.cache import Answer, CoherentCache
 from coherence.feed import ChangeFeed
 from coherence.local_cache import Copy
 from coherence.tests.cache.rows import ID, OTHER, forget_near, insert, rename
-from coherence.tests.cache.stand_ins import InRedis
+from coherence.tests.cache.stand_ins import Clock, InRedis
 from coherence.tests.change_log import note
 from tests.database import Count
 
@@ -60,6 +61,13 @@ def test_new_copy__whatever_has_become_known_before__compared(
         assert not names.is_current(Copy(ID, "of a future that was lost", feed.number + 1000))
         note("a")
         tell()
+
+
+def test_new_copy__nothing_is_known_yet__compared(
+    names: CoherentCache[int, str], clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "feed", ChangeFeed(clock))
+    assert not names.is_current(Copy(ID, "of a future that was lost", 1000))
 
 
 def test_edition__whenever_something_has_become_known_and_only_then__another_one(

@@ -31,6 +31,30 @@ def test_catch_up__log_without_a_line__copies_from_it_count(feed: ChangeFeed) ->
     assert not feed.current("a", 0)
 
 
+def test_catch_up__log_without_a_line__no_number_is_believed(feed: ChangeFeed) -> None:
+    sql("DELETE FROM coherence_change")
+    for _ in range(2):
+        feed.catch_up()
+        assert (feed.number, feed.floor) == (0, 0)
+        assert not feed.current("a", 1)
+
+
+def test_catch_up__first_of_all__writes_nothing(feed: ChangeFeed) -> None:
+    """Else each process that starts would void the copies of all others."""
+    number = note("a")
+    feed.catch_up()
+    assert sql("SELECT max(number) FROM coherence_change") == [(number,)]
+
+
+@pytest.mark.usefixtures("_low_limit")
+def test_catch_up__just_as_many_keys_as_are_remembered__each_is(feed: ChangeFeed) -> None:
+    start = note("*")
+    for key in KEYS[:LIMIT]:
+        note(key)
+        feed.catch_up()
+    assert (len(feed.latest), feed.floor) == (LIMIT, start)
+
+
 @pytest.mark.usefixtures("_low_limit")
 @pytest.mark.parametrize("after_everything", [False, True])
 def test_catch_up__more_keys_in_one_commit_than_are_read__none_is_overlooked(

@@ -112,3 +112,20 @@ def test_database_away__for_many_tries__one_line_and_then_in_touch(
         wait_until(lambda: feed.in_touch)
         wait_until(lambda: "followed again" in caplog.text)
     assert [record.levelname for record in caplog.records] == ["ERROR", "INFO"]
+
+
+def test_database_away__asked_again_now_and_then__not_without_a_pause(
+    running: Listener, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tries = []
+
+    def count() -> None:
+        tries.append(monotonic())
+        no_pool()
+
+    monkeypatch.setattr(module, "CONNECT_OPTIONS", module.CONNECT_OPTIONS | {"port": 1})
+    monkeypatch.setattr(module, "_pool", count)
+    monkeypatch.setattr(module, "POLL_SECONDS", 0.1)
+    cut()
+    wait_until(lambda: len(tries) >= 5)
+    assert tries[4] - tries[0] > 0.35

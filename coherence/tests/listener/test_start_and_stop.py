@@ -1,5 +1,6 @@
 """The thread that follows the log starts at the first read, and ends when it is told to."""
 
+import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic, sleep
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from coherence import cache
+from coherence import cache, log
 from coherence import listener as module
 from coherence.cache import CoherentCache
 from coherence.feed import ChangeFeed
@@ -41,8 +42,32 @@ def test_ensure__first_of_all__waits_for_the_first_answer(
     listener: Listener, feed: ChangeFeed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "WAIT_SECONDS", MAX_SECONDS)  # however busy the machine is
+    monkeypatch.setattr(module, "POLL_SECONDS", MAX_SECONDS)
+    started = monotonic()
     listener.ensure()
     assert feed.heard > 0
+    assert monotonic() - started < MAX_SECONDS / 2  # it asks first, and then waits for notifications
+
+
+def test_ensure__first_of_all_and_the_database_is_away__told_so_at_once(
+    listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "CONNECT_OPTIONS", module.CONNECT_OPTIONS | {"port": 1})
+    monkeypatch.setattr(module, "_pool", no_pool)
+    monkeypatch.setattr(module, "WAIT_SECONDS", MAX_SECONDS)
+    started = monotonic()
+    listener.ensure()
+    assert monotonic() - started < MAX_SECONDS / 2
+
+
+def test_start__all_is_well__nothing_logged_and_no_process_is_kept_alive(
+    listener: Listener, feed: ChangeFeed, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "coherence"):
+        listener.ensure()
+        wait_until(lambda: feed.in_touch)
+    assert not caplog.records
+    assert [thread.daemon for thread in threading.enumerate() if thread.name == "change feed"] == [True]
 
 
 def test_ensure__runs_already__one_thread_and_one_connection(running: Listener) -> None:
@@ -116,6 +141,18 @@ def test_start__the_log_is_old__pruned(listener: Listener) -> None:
     note("a")
     listener.ensure()
     wait_until(lambda: not sql("SELECT 1 FROM coherence_change WHERE number = 1"))
+
+
+def test_start__many_looks_at_the_log__pruned_once(
+    listener: Listener, feed: ChangeFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pruned = []
+    monkeypatch.setattr(log, "prune", pruned.append)
+    listener.ensure()
+    for _ in range(5):
+        number = note("a")
+        wait_until(lambda number=number: feed.number >= number)  # type: ignore[misc]
+    assert len(pruned) == 1
 
 
 def test_stop__running__thread_and_connection_end(running: Listener) -> None:
