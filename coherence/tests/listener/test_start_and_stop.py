@@ -146,7 +146,7 @@ def test_start__the_log_is_old__pruned(listener: Listener) -> None:
 def test_start__many_looks_at_the_log__pruned_once(
     listener: Listener, feed: ChangeFeed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pruned = []
+    pruned: list[object] = []
     monkeypatch.setattr(log, "prune", pruned.append)
     listener.ensure()
     for _ in range(5):
