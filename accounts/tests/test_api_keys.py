@@ -114,6 +114,20 @@ def test_key__taken_back_by_this_process__refused_by_it_at_once(user: User, way:
 
 @committing
 @pytest.mark.usefixtures("_nobody_tells")
+def test_verified_from_memory__each_lookup__counted(user: User) -> None:
+    _, text = ApiKey.objects.issue(user)
+    assert verification.verified_from_memory(text.encode()) is None
+    ApiKey.objects.verify(text)
+    before = verification.keys.lookups, verification.users.lookups
+    for _ in range(3):
+        assert verification.verified_from_memory(text.encode()) == user.pk
+    after = verification.keys.lookups, verification.users.lookups
+    assert [now - then for now, then in zip(after, before, strict=True)] == [{("near", True): 3}] * 2
+    assert verification.verified_from_memory(f"{text[:-1]}{'a' if text[-1] != 'a' else 'b'}".encode()) is None
+
+
+@committing
+@pytest.mark.usefixtures("_nobody_tells")
 def test_user__deleted_by_this_process__unknown_to_it_at_once(user: User) -> None:
     id = user.pk
     assert verification.user(id) == user

@@ -103,6 +103,7 @@ DAMAGES: dict[str, Damage] = {
     "not JSON": lambda redis, key: redis.lset(key, 3, "\xff{"),
     "other JSON": lambda redis, key: redis.lset(key, 3, '{"role": "user", "content": "x"}'),
     "position is text": lambda redis, key: redis.lset(key, 3, redis.lindex(key, 3).replace(b'n":', b'n":"')),
+    "a field more": lambda redis, key: redis.lset(key, 3, redis.lindex(key, 3).removesuffix(b"}") + b', "mood": 1}'),
     "another type": lambda redis, key: (redis.delete(key), redis.set(key, "x")),
     "a hash": lambda redis, key: (redis.delete(key), redis.hset(key, "x", "y")),
     "evicted": lambda redis, key: redis.delete(key),

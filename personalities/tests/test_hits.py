@@ -1,6 +1,7 @@
 """Lookups that are answered from memory: by any spelling, for each owner, and never longer than they are true."""
 
 import asyncio
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from coherence.cache import Answer
+from coherence.local_cache import Copy
 from personalities.cache import personalities
 from personalities.models import Personality
 
@@ -74,6 +76,20 @@ def test_hit__more_names_than_are_kept__all_answered_and_bounded(
         }
     assert greetings() == {"old"}
     assert len(personalities.found) <= 2
+
+
+def test_hit__more_names_than_are_kept__nothing_holds_on_to_the_copies_of_others(
+    elara: Personality, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(personalities, "capacity", 2)
+    monkeypatch.setattr(personalities.found, "capacity", 2)
+    Personality.objects.bulk_create([Personality(personality_name=f"n-{number}") for number in range(20)])
+    for number in range(20):
+        for _ in range(2):
+            Personality.objects.get_config(f"n-{number}")
+    gc.collect()
+    held = [each for each in gc.get_objects() if isinstance(each, Copy) and str(each.key[1]).startswith("n-")]
+    assert len(held) <= 6
 
 
 @pytest.mark.parametrize("name", ["", "no name", "nobody", "x" * 401, "\x00", 7, None])

@@ -1,5 +1,8 @@
 """All processes together never admit more than a fifth above the limit, whenever Redis comes and goes."""
 
+import os
+import subprocess
+import sys
 from fractions import Fraction
 
 import pytest
@@ -136,6 +139,25 @@ def test_process__more_subjects_than_fit__the_least_recent_is_forgotten() -> Non
     for limit in (one, two, three):
         assert process.admit([limit], 1, shared=False).allowed
     assert [process.admit([limit], 1, shared=False).allowed for limit in (three, two, one)] == [False, False, True]
+
+
+FORK = """
+import os, signal, sys
+from rate_limits.gcra import Limit, Rate
+from rate_limits.local import local_limiter
+limits = [Limit("alone", Rate(1, 60))]
+assert local_limiter.admit(limits, 1, shared=False).allowed
+with local_limiter._lock:  # as if another thread were in the middle of something
+    child = os.fork()
+    if not child:
+        signal.alarm(20)
+        os._exit(0 if local_limiter.admit(limits, 1, shared=False).allowed else 3)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_fork__while_another_thread_admits__the_child_starts_afresh() -> None:
+    subprocess.run([sys.executable, "-c", FORK], env=os.environ, check=True, timeout=60)
 
 
 step = some.one_of(
