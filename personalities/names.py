@@ -17,7 +17,7 @@ class InvalidName(ValueError):
 def canonical(name: object) -> str:
     """Return the one spelling of `name`: NFKC, case folded, without surrounding spaces. Raises InvalidName."""
     if not isinstance(name, str):
-        raise InvalidName(f"A name is text, not {type(name).__name__}.")
+        raise InvalidName(f"A name must be text, not {type(name).__name__}.")
     if len(name) > MAX_RAW_LENGTH:
         raise InvalidName(f"{len(name)} characters. {RULE}")
     # Only spaces are trimmed: a name with a newline or a tab in it is a mistake that its author should see.

@@ -16,8 +16,12 @@ from rest_framework.request import Request
 from coherence.cache import SOURCES, Answer
 from rest.problems import PreconditionFailed, PreconditionRequired
 
-IF_NONE_MATCH = OpenApiParameter("If-None-Match", location="header", description="The ETag of what you have: 304.")
-IF_MATCH = OpenApiParameter("If-Match", location="header", description="The ETag of what you have read; else 412.")
+IF_NONE_MATCH = OpenApiParameter(
+    "If-None-Match", location="header", description="The ETag that you have; 304 if it is current."
+)
+IF_MATCH = OpenApiParameter(
+    "If-Match", location="header", description="The ETag that you last read; 412 if it is outdated."
+)
 IF_MATCH_ALWAYS = OpenApiParameter("If-Match", location="header", required=True, description=IF_MATCH.description)
 
 

@@ -86,7 +86,7 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
         if UNSTORABLE.search(key):
             raise ValidationError({"body": "NUL and lone surrogates are not text, nor the name of a field."})
         if key in values:
-            raise ValidationError({key: "This key stands twice in one object."})
+            raise ValidationError({key: "This key appears twice in the object."})
         values[key] = value
     return values
 

@@ -25,7 +25,7 @@ class PreconditionRequired(APIException):
     """428: the request must say with If-Match what its author has read."""
 
     status_code = HTTPStatus.PRECONDITION_REQUIRED
-    default_detail = "PUT replaces the whole: send the ETag of what you have read as If-Match."
+    default_detail = "PUT replaces the whole resource: send the ETag that you last read as If-Match."
     errors = {"If-Match": [default_detail]}
 
 

@@ -91,7 +91,10 @@ class PersonalityForm(forms.ModelForm):  # type: ignore[type-arg]
 
     follows: frozenset[str] = frozenset()  # the fields that change with the archetype, without being edited
     note = forms.CharField(
-        max_length=MAX_NOTE_LENGTH, required=False, widget=UnfoldAdminTextInputWidget, help_text="Why: for the history."
+        max_length=MAX_NOTE_LENGTH,
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="The reason, for the history.",
     )
 
     class Meta:
@@ -152,7 +155,7 @@ class ChangeForm(PersonalityForm):
     seen = forms.IntegerField(widget=forms.HiddenInput, label="")  # the version that the person has before them
 
     class Meta(PersonalityForm.Meta):
-        help_texts = {"archetype": "When you choose another, what you never changed follows it."}
+        help_texts = {"archetype": "If you choose another, the fields that you never changed follow it."}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -34,5 +34,5 @@ class VersionNotFound(NotFound):
 class GlobalIsForStaff(PermissionDenied):
     """403: the caller may read this global personality, but neither write it nor see its history."""
 
-    default_detail = "A global personality is written by staff only, who also see its history."
+    default_detail = "Only staff may change a global personality or see its history."
     errors = {"name": [default_detail]}

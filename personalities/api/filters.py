@@ -56,7 +56,7 @@ class StrictOrdering(OrderingFilter):
         valid = super().remove_invalid_fields(queryset, given, view, request)
         if refused := [field for field in given if field not in valid]:
             known = ", ".join(_known_fields(view))
-            raise ValidationError({"ordering": f"Not known: {', '.join(refused)}. Known: {known}."})
+            raise ValidationError({"ordering": f"Unknown: {', '.join(refused)}. Known: {known}."})
         return valid
 
 
@@ -72,7 +72,7 @@ class PersonalityParameters(KnownParameters):
         """Return `queryset` as it is. Raises ValidationError."""
         super().filter_queryset(request, queryset, view)
         if empty := {"archetype", "is_active"} & {name for name, value in request.query_params.items() if not value}:
-            raise ValidationError(dict.fromkeys(empty, "This parameter is empty."))
+            raise ValidationError(dict.fromkeys(empty, "This parameter must not be empty."))
         search = request.query_params.get("search", "")
         if len(search) > MAX_SEARCH or "\x00" in search:
             raise ValidationError({"search": f"At most {MAX_SEARCH} characters, without NUL."})

@@ -32,7 +32,7 @@ class LineSerializer(AnswerSerializer):
     text = serializers.CharField()
     section = serializers.CharField()
     source = serializers.CharField(  # type: ignore[assignment]  # which is also a name of DRF's
-        help_text="The field that it comes from and, of a choice, its value."
+        help_text="The field that it comes from and, for a choice, its value."
     )
 
 
@@ -56,7 +56,7 @@ class PromptSerializer(AnswerSerializer):
 class FindingSerializer(AnswerSerializer):
     """What the author should look at again. The message never quotes the text."""
 
-    severity = serializers.ChoiceField(choices=["error", "warning"], help_text="An error keeps it from being saved.")
+    severity = serializers.ChoiceField(choices=["error", "warning"], help_text="An error prevents saving.")
     rule = serializers.CharField()
     field = serializers.CharField()
     message = serializers.CharField()

@@ -137,14 +137,14 @@ class CustomSerializer(StrictSerializer):
 class GenerationSerializer(StrictSerializer):
     """How the language model is asked; null for the service's own way."""
 
-    model = ModelName(help_text="One that is offered here.")
-    temperature = Temperature(help_text="That of a request goes before it.")
+    model = ModelName(help_text="One of the models on offer.")
+    temperature = Temperature(help_text="A temperature in a request takes precedence.")
 
 
 class MetaSerializer(AnswerSerializer):
     """What the service counts, and whose it is."""
 
-    version = serializers.IntegerField(help_text="Counts the changes.")
+    version = serializers.IntegerField(help_text="The number of changes, from 1.")
     owner = serializers.IntegerField(allow_null=True, help_text="Id of the owning user; null for a global personality.")
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
@@ -168,8 +168,8 @@ class PersonalitySerializer(StrictSerializer):
     behaviors = BehaviorsSerializer(required=False)
     custom = CustomSerializer(required=False)
     generation = GenerationSerializer(required=False)
-    locked_preferences = Locks(help_text="What users may not have otherwise, whatever they prefer.")
-    note = Text(max_length=MAX_NOTE_LENGTH, write_only=True, help_text="Why: for the history.")
+    locked_preferences = Locks(help_text="Preferences that users cannot override.")
+    note = Text(max_length=MAX_NOTE_LENGTH, write_only=True, help_text="The reason, for the history.")
     meta = MetaSerializer(read_only=True)
 
     def to_representation(self, instance: Personality | PersonalityConfig) -> dict[str, Any]:
@@ -203,7 +203,7 @@ class RollbackSerializer(StrictSerializer):
     """The version to go back to."""
 
     version = WholeNumber(min_value=1, max_value=MAX_VERSION)
-    note = Text(max_length=MAX_NOTE_LENGTH, help_text="Why: for the history.")
+    note = Text(max_length=MAX_NOTE_LENGTH, help_text="The reason, for the history.")
 
 
 class ResolveSerializer(StrictSerializer):

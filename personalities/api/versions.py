@@ -22,8 +22,8 @@ class VersionSerializer(serializers.ModelSerializer[Version]):
     """Who made a version, when and why."""
 
     version = serializers.IntegerField(source="number")
-    author = serializers.CharField(help_text="Empty for commands and SQL that did not say.")
-    note = serializers.CharField(help_text="Why, in the author's words.")
+    author = serializers.CharField(help_text="Empty when a command or SQL did not say.")
+    note = serializers.CharField(help_text="The reason, in the author's words.")
 
     class Meta:
         model = Version
@@ -53,7 +53,7 @@ class DifferenceSerializer(AnswerSerializer):
     before = serializers.IntegerField()
     after = serializers.IntegerField()
     changes = ChangeSerializer(many=True)
-    prompt = serializers.CharField(help_text="Of the assembled prompt: a unified diff.")
+    prompt = serializers.CharField(help_text="A unified diff of the assembled prompts.")
 
 
 class VersionListView(ListAPIView[Version]):

@@ -23,7 +23,9 @@ from personalities.seeds import Columns, complete, refill
 from rest.conditional import check_if_match
 
 OWNER = OpenApiParameter(
-    "owner", enum=["me", "global"], description="Whose is meant, where the caller has one of a global one's name."
+    "owner",
+    enum=["me", "global"],
+    description="Which one is meant, if the caller has one with the name of a global one.",
 )
 
 
@@ -69,7 +71,7 @@ def _named(request: Request, name: str) -> PersonalityQuerySet:
 def _scope(request: Request) -> Q:
     scopes = {None: Q(), "me": Q(owner=request.user.pk), "global": Q(owner=None)}
     if (scope := request.query_params.get("owner")) not in scopes:
-        raise ValidationError({"owner": "Known: me, global."})
+        raise ValidationError({"owner": "Must be me or global."})
     return scopes[scope]
 
 

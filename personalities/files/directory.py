@@ -72,7 +72,7 @@ def read(directory: Path, before: Mapping[str, PersonalityConfig]) -> dict[str, 
         else:
             documents[columns["personality_name"]] = columns
     if problems or not documents:
-        raise BadFiles(problems or [Problem(f"{directory}", "", "No *.json is there.")])
+        raise BadFiles(problems or [Problem(f"{directory}", "", "It contains no *.json file.")])
     return documents
 
 
@@ -94,7 +94,7 @@ def _problems(file: str, errors: Mapping[str, Any], path: tuple[str, ...] = ()) 
 
 def _bytes(file: Path) -> bytes:
     if file.is_fifo():  # reading would wait for a writer
-        raise ValidationError({WHOLE: ["It is no regular file."]})
+        raise ValidationError({WHOLE: ["It is not a regular file."]})
     with file.open("rb") as opened:
         body = opened.read(MAX_BYTES + 1)
     if len(body) > MAX_BYTES:

@@ -84,7 +84,7 @@ class Thorough(StrictSerializer):
 
     def _refusals(self, data: Mapping[str, object]) -> dict[str, list[str]]:
         duplicates = data.duplicates if isinstance(data, JSONObject) else []
-        return super()._refusals(data) | {key: ["This key stands twice in one object."] for key in duplicates}
+        return super()._refusals(data) | {key: ["This key appears twice in the object."] for key in duplicates}
 
 
 class DocumentTraits(Thorough, TraitsSerializer):
@@ -117,5 +117,5 @@ class DocumentSerializer(Thorough, PersonalitySerializer):
     def validate_personality_name(self, name: str) -> str:
         """Raises ValidationError when the file is called otherwise."""
         if self.context["file"] != f"{name}.json":
-            raise serializers.ValidationError(f"{name!r} is said in {name}.json and nowhere else.")
+            raise serializers.ValidationError(f"{name!r} belongs in {name}.json.")
         return name

@@ -10,7 +10,7 @@ from personalities.config import Frozen
 
 Severity = Literal["error", "warning"]
 
-TOLD = "All of it is sent to a language model"
+SENT = "The whole text is sent to a language model"
 
 MACRO = r"""
     \{\{ [^{}\n]{1,100} \}\} | \[\[ [^\[\]\n]{1,100} \]\] | \$\{ \w{1,50} \} | %\( \w{1,50} \)s
@@ -38,7 +38,7 @@ ROLE = r"""
     < \| \w{1,30} \| > | < /? (?: system | assistant | human ) > | </user> | << /? SYS >> | \[ /? INST \]
     | ^ (?: \#{2,4} \ ? (?: system | instructions? | assistant | user | human | response ) | system ) \ ? :
 """
-# Only what is made by a machine and has its shape: an innocent text must never be refused.
+# Only what has the exact form of a machine-made key: an innocent text must never be refused.
 KEY = r"""
     (?<! [A-Za-z0-9] ) (?:
         sk [-_] (?= [A-Za-z_-]{0,60} \d ) [A-Za-z0-9_-]{20} | cpk_ [a-z0-9]{8} _ [A-Za-z0-9_-]{20}
@@ -48,7 +48,7 @@ KEY = r"""
     )
     | -----BEGIN\ [A-Z\ ]{0,30} PRIVATE\ KEY
 """
-# What people write as well when they mean no password.
+# People also write this when they mean no password, so it is only a warning.
 CREDENTIAL = r"""
     :// [^\s:/@]{1,64} : [^\s:/@]{1,64} @
     | (?i: password | passwd | pwd | passphrase | secret | api [ _-]? key | token ) ["']? \s{0,3}
@@ -79,15 +79,22 @@ def _pattern(severity: Severity, rule: str, text: str, message: str, flags: int 
 
 
 PATTERNS = (
-    _pattern("error", "secret", KEY, f"What looks like a key. {TOLD}: remove it and replace it.", 0),
-    _pattern("warning", "password", CREDENTIAL, f"What looks like a password. {TOLD}.", 0),
+    _pattern("error", "secret", KEY, f"This looks like a key. {SENT}: remove it, and issue a new one.", 0),
+    _pattern("warning", "password", CREDENTIAL, f"This looks like a password. {SENT}.", 0),
     _pattern(
-        "warning", "unresolved-macro", MACRO, "What looks like a placeholder. None is filled: write what it means."
+        "warning",
+        "unresolved-macro",
+        MACRO,
+        "This looks like a placeholder. None is filled in: write what it stands for.",
     ),
     _pattern(
-        "warning", "email-address", EMAIL, f"What looks like an e-mail address. {TOLD}, which may say it to users."
+        "warning", "email-address", EMAIL, f"This looks like an e-mail address. {SENT}, which may repeat it to users."
     ),
-    _pattern("warning", "phone-number", PHONE, f"What looks like a phone number. {TOLD}, which may say it to users."),
-    _pattern("warning", "instruction-override", OVERRIDE, "Tells a model to drop or to show its other instructions."),
-    _pattern("warning", "role-marker", ROLE, "What a model may take for the end of this text.", re.I | re.M),
+    _pattern(
+        "warning", "phone-number", PHONE, f"This looks like a phone number. {SENT}, which may repeat it to users."
+    ),
+    _pattern(
+        "warning", "instruction-override", OVERRIDE, "This tells a model to drop or to reveal its other instructions."
+    ),
+    _pattern("warning", "role-marker", ROLE, "A model may take this for the end of the text.", re.I | re.M),
 )

@@ -36,7 +36,7 @@ def _found(pattern: Pattern, field: str, start: int) -> Finding:
 def empty_voice(config: PersonalityConfig) -> Iterator[Finding]:
     """None of the author's own texts says anything."""
     if not any((getattr(config.custom, field) or "").strip() for field in CUSTOM):
-        message = "Neither speaking_style nor backstory nor custom_instructions: it sounds like any other."
+        message = "Without speaking_style, backstory and custom_instructions it sounds like any other."
         yield Finding(severity="warning", rule="empty-voice", field="custom.speaking_style", message=message)
 
 
@@ -53,7 +53,7 @@ def not_offered(config: PersonalityConfig) -> Iterator[Finding]:
     """The language model is none that is offered here: chat would ask another one in its place."""
     model, models = config.generation.model, offered()
     if model and models and model not in models:
-        message = f"This language model is not offered here. Offered are: {', '.join(models)}."
+        message = f"This language model is not on offer. On offer: {', '.join(models)}."
         yield Finding(severity="error", rule="model-not-offered", field="generation.model", message=message)
 
 
@@ -93,18 +93,22 @@ def _behavior(name: str, values: Values) -> Setting:
 
 
 CONTRADICTIONS = (
-    (_trait("formality", HIGH), _trait("playfulness", HIGH), "a ceremonious letter is no game"),
+    (_trait("formality", HIGH), _trait("playfulness", HIGH), "ceremonious letters are not playful"),
     (_trait("formality", HIGH), _trait("humor", HIGH), "a ceremonious letter does not joke in every line"),
-    (_trait("empathy", HIGH), _trait("directness", HIGH), "the feeling first, or the blunt truth first"),
-    (_trait("empathy", LOW), _trait("supportiveness", HIGH), "who keeps to the facts encourages nobody at every step"),
-    (_trait("humor", LOW), _trait("playfulness", HIGH), "who makes no jokes makes no game of everything"),
-    (_trait("enthusiasm", LOW), _trait("playfulness", HIGH), "play needs more than a level voice"),
-    (_trait("enthusiasm", LOW), _behavior("celebrates_wins", ON), "nothing is celebrated in a level voice"),
-    (_trait("enthusiasm", HIGH), _behavior("celebrates_wins", OFF), "thrilled by everything but a success"),
-    (_trait("curiosity", HIGH), _behavior("asks_questions", OFF), "who wants to know everything has to ask"),
-    (_trait("curiosity", LOW), _behavior("asks_questions", ON), "who takes things as they are told does not ask back"),
-    (_trait("directness", LOW), _behavior("challenges_user", ON), "a hint does not say that it disagrees"),
-    (_behavior("challenges_user", ON), _behavior("shares_opinions", OFF), "to disagree is to have an opinion"),
+    (_trait("empathy", HIGH), _trait("directness", HIGH), "either feelings come first, or the blunt truth does"),
+    (_trait("empathy", LOW), _trait("supportiveness", HIGH), "keeping strictly to the facts is no encouragement"),
+    (
+        _trait("humor", LOW),
+        _trait("playfulness", HIGH),
+        "somebody who never jokes makes no game of everything",
+    ),
+    (_trait("enthusiasm", LOW), _trait("playfulness", HIGH), "play needs more than a flat voice"),
+    (_trait("enthusiasm", LOW), _behavior("celebrates_wins", ON), "nothing is celebrated in a flat voice"),
+    (_trait("enthusiasm", HIGH), _behavior("celebrates_wins", OFF), "thrilled by everything except success"),
+    (_trait("curiosity", HIGH), _behavior("asks_questions", OFF), "somebody who wants to know everything has to ask"),
+    (_trait("curiosity", LOW), _behavior("asks_questions", ON), "somebody who takes what they are told does not ask"),
+    (_trait("directness", LOW), _behavior("challenges_user", ON), "a hint challenges nobody"),
+    (_behavior("challenges_user", ON), _behavior("shares_opinions", OFF), "disagreeing means having an opinion"),
 )
 
 

@@ -100,13 +100,11 @@ class Personality(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, blank=True, related_name="personalities",
         help_text="Empty: a global personality, for everybody.",
     )  # fmt: skip
-    personality_name = NameField(
-        help_text="How programs call it: a-z, 0-9, - and _. Any spelling of case is understood."
-    )
+    personality_name = NameField(help_text="The name that programs use: a-z, 0-9, - and _. Case does not matter.")
     display_name = models.CharField(
         max_length=LENGTHS["display_name"],
         blank=True,
-        help_text="How people see it. Empty: the name with a capital letter.",
+        help_text="The name that people see. Empty: made from the name above.",
     )
     archetype = models.CharField(
         max_length=50, blank=True, choices=archetype_choices, help_text="Fills what is left empty below."
@@ -122,13 +120,15 @@ class Personality(models.Model):
     directness_level = level(5, "hints and lets you find it", "says it straight out")
     curiosity_level = level(5, "takes what it is told", "wants to know everything")
     supportiveness_level = level(7, "leaves you to it", "always at your side")
-    playfulness_level = level(5, "serious", "turns all into a game")
+    playfulness_level = level(5, "serious", "turns everything into a game")
 
-    asks_questions = models.BooleanField(default=True, help_text="Asks back to understand and to go on.")
+    asks_questions = models.BooleanField(
+        default=True, help_text="Asks questions, to understand and to keep the conversation going."
+    )
     uses_examples = models.BooleanField(default=True, help_text="Explains with examples.")
     shares_opinions = models.BooleanField(default=True, help_text="Says what it thinks.")
     challenges_user = models.BooleanField(default=False, help_text="Questions what the user takes for granted.")
-    celebrates_wins = models.BooleanField(default=True, help_text="Is glad about what went well.")
+    celebrates_wins = models.BooleanField(default=True, help_text="Celebrates what the user has achieved.")
 
     backstory = text("backstory", "Where it comes from.")
     custom_instructions = text("custom_instructions", "What it does and does not do.")
@@ -138,15 +138,15 @@ class Personality(models.Model):
     # The database defaults serve writers that do not know these columns: an earlier release, a script.
     model = models.CharField(
         max_length=LENGTHS["model"], default="", db_default="", blank=True, validators=[RegexValidator(MODEL_PATTERN)],
-        help_text="The language model, by its server's name for it. Empty: the service's own.",
+        help_text="The language model, by its name on the server. Empty: the service's default.",
     )  # fmt: skip
     temperature = models.FloatField(
         null=True, blank=True, validators=[MinValueValidator(0), MaxValueValidator(MAX_TEMPERATURE)],
-        help_text="0: says the likeliest. 2: the wildest. Empty: the service's own.",
+        help_text="0: the most predictable answers. 2: the most varied. Empty: the service's default.",
     )  # fmt: skip
     locked_preferences = ArrayField(
         models.CharField(max_length=50), default=list, db_default=[], blank=True,
-        help_text="What users may not have otherwise, whatever they prefer.",
+        help_text="Preferences that users cannot override.",
     )  # fmt: skip
 
     is_active = models.BooleanField(default=True, help_text="Inactive: kept, but not served to anybody.")

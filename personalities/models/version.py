@@ -31,8 +31,8 @@ class Version(models.Model):
     )
     number = models.PositiveIntegerField(help_text="The version of the personality.")
     event = models.CharField(max_length=10, choices=Event)
-    author = models.CharField(max_length=150, blank=True, help_text="Who it was; empty where nobody said.")
-    note = models.CharField(max_length=MAX_NOTE_LENGTH, blank=True, help_text="Why.")
+    author = models.CharField(max_length=150, blank=True, help_text="Who made the change. Empty: unknown.")
+    note = models.CharField(max_length=MAX_NOTE_LENGTH, blank=True, help_text="The reason for the change.")
     created_at = models.DateTimeField()
     state = models.JSONField(help_text="The row, by column.")
 

@@ -28,7 +28,7 @@ from rest.conditional import (
 )
 
 IF_MATCH_ONCE = OpenApiParameter(
-    "If-Match", location="header", description="The ETag of what you have read; needed as soon as there is a wish."
+    "If-Match", location="header", description="The ETag that you last read; required once a preference is set."
 )
 
 

@@ -16,7 +16,7 @@ class Command(BaseCommand):
 
     help = (
         "Write personalities to DIR, one JSON file each, for version control and `import_personalities`. No file is "
-        "removed; those that are of no personality are named."
+        "removed; files without a personality are listed."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -35,4 +35,4 @@ class Command(BaseCommand):
             self.stdout.write(f"{len(names)} personalities written to {options['dir']}.")
         if unknown := directory.unknown_files(options["dir"], names):
             listed = ", ".join(directory.printable(name) for name in unknown)
-            self.stdout.write(f"Left alone, for there is no such personality: {listed}")
+            self.stdout.write(f"Left as they are, without a personality: {listed}")

@@ -22,8 +22,8 @@ class Command(BaseCommand):
     """Reads all files before it writes; writes all or none."""
 
     help = (
-        "Make personalities what the JSON files in DIR say, all of them or, when one file is wrong, none; and show "
-        "what differed. What a file leaves out, its archetype fills. A personality without a file stays as it is."
+        "Make personalities what the JSON files in DIR say: all of them, or none if a file is wrong. Shows what "
+        "differed. The archetype fills what a file leaves out. A personality without a file stays as it is."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

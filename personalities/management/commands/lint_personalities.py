@@ -18,8 +18,8 @@ class Command(BaseCommand):
     """Runs the linter over stored personalities."""
 
     help = (
-        "Look for secrets, contradictions and slips in personalities, active or not: all, or those named. Fails when "
-        "there is an error; a warning is for the author to judge."
+        "Look for secrets, contradictions and slips in all personalities or those named, active or not. Fails on an "
+        "error; a warning is for the author to judge."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
