@@ -13,7 +13,7 @@ from coherence.local_cache import Copy
 from coherence.log import NumberedQuery
 from coherence.redis_copies import RedisCopies
 from personalities.config import PersonalityConfig
-from personalities.names import InvalidName, canonical
+from personalities.names import NAME_PATTERN, InvalidName, canonical
 
 Key = tuple[int | None, str]  # the owner's id, None for a global personality; the canonical name
 TRIGGER_KEY = "'personality:' || coalesce({row}.owner_id::text, 'global') || ':' || {row}.personality_name"
@@ -22,7 +22,7 @@ TRIGGER_KEY = "'personality:' || coalesce({row}.owner_id::text, 'global') || ':'
 class PersonalityCodec(Codec[Key, PersonalityConfig]):
     """`personality:{owner or global}:{name}:config`, which lookups read, and `…:id`, for people and other programs."""
 
-    _name = re.compile(r"personality:(global|[0-9]{1,19}):([a-z0-9][a-z0-9_-]{0,99}):(?:id|config)")
+    _name = re.compile(rf"personality:(global|[0-9]{{1,19}}):({NAME_PATTERN.pattern}):(?:id|config)")
 
     def log_key(self, key: Key) -> str:
         """As TRIGGER_KEY spells it in SQL."""

@@ -25,6 +25,7 @@ from personalities.config import (
     MAX_TEMPERATURE,
     PREFERENCES,
     TRAITS,
+    PersonalityConfig,
 )
 from personalities.lint import new_refusals
 from personalities.models import Personality
@@ -89,6 +90,7 @@ class LocksField(forms.MultipleChoiceField):
 class PersonalityForm(forms.ModelForm):  # type: ignore[type-arg]
     """What both forms share: fields that take texts to the letter, and the rules of the linter."""
 
+    before: PersonalityConfig | None = None  # what is stored, if anything is
     follows: frozenset[str] = frozenset()  # the fields that change with the archetype, without being edited
     note = forms.CharField(
         max_length=MAX_NOTE_LENGTH,
@@ -121,10 +123,10 @@ class PersonalityForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def _post_clean(self) -> None:
         """Fill the instance as Django does; then say at its field what the linter refuses."""
-        before = None if self.instance._state.adding else self.instance.to_config()
+        self.before = None if self.instance._state.adding else self.instance.to_config()
         super()._post_clean()  # type: ignore[misc]  # its stubs leave it out
         if not self.errors:
-            for path, messages in new_refusals(before, self.instance.to_config()).items():
+            for path, messages in new_refusals(self.before, self.instance.to_config()).items():
                 self.add_error(path.rpartition(".")[2], messages)
 
 

@@ -4,7 +4,7 @@ from functools import partial
 from typing import Any
 
 from django.contrib import admin
-from django.db import IntegrityError, connection, models
+from django.db import connection
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern
@@ -12,6 +12,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.views import ChangeList
 
+from personalities import edits
 from personalities.admin import history, preview
 from personalities.admin.actions import forget_copies, warm
 from personalities.admin.forms import TEXTS, AddForm, ChangeForm, LocksField
@@ -151,7 +152,7 @@ class PersonalityAdmin(ModelAdmin):
         show = partial(super().changeform_view, request, object_id, form_url, extra_context)
         try:
             return show()
-        except IntegrityError:
+        except edits.NameInUse:
             return show()
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Personality | None:
@@ -161,12 +162,11 @@ class PersonalityAdmin(ModelAdmin):
             return Personality.objects.select_for_update(of=("self",)).filter(pk=row.pk).first()
         return row
 
-    def save_model(self, request: HttpRequest, obj: models.Model, form: Any, change: bool) -> None:
-        """Save under the user's name, with the note of the form."""
-        with authored(request.user.get_username(), form.cleaned_data.get("note", "")):
-            super().save_model(request, obj, form, change)
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Save what the form has checked, under the user's name and with the form's note."""
+        edits.save(obj, form.before, author=request.user.get_username(), note=form.cleaned_data.get("note", ""))
 
-    def delete_model(self, request: HttpRequest, obj: models.Model) -> None:
+    def delete_model(self, request: HttpRequest, obj: Personality) -> None:
         """Delete under the user's name."""
         with authored(request.user.get_username()):
             super().delete_model(request, obj)

@@ -24,7 +24,7 @@ class Command(BaseCommand):
         parser.add_argument("dir", type=Path, metavar="DIR", help="made when missing")
         add_owner_option(parser)
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: Any) -> None:
         """Raises CommandError when a file cannot be written."""
         rows = Personality.objects.filter(owner=owner(options["owner"])).order_by("personality_name")
         try:
@@ -35,4 +35,4 @@ class Command(BaseCommand):
             self.stdout.write(f"{len(names)} personalities written to {options['dir']}.")
         if unknown := directory.unknown_files(options["dir"], names):
             listed = ", ".join(directory.printable(name) for name in unknown)
-            self.stdout.write(f"Left as they are, without a personality: {listed}")
+            self.stdout.write(f"Left alone; there is no such personality: {listed}")

@@ -36,7 +36,7 @@ class Command(BaseCommand):
         add_owner_option(parser)
         add_json_option(parser)
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: Any) -> None:
         """Raises CommandError for bad files, for drift that --dry-run finds, and if somebody else writes meanwhile."""
         whose = owner(options["owner"])
         documents = self._read(options, whose)

@@ -27,7 +27,7 @@ class Command(BaseCommand):
         parser.add_argument("name", nargs="*", help="personality names, in any spelling")
         add_json_option(parser)
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: Any) -> None:
         """Raises CommandError when there is an error, or no personality of a given name."""
         rows = _rows(canonical_names(options["name"]))
         found = [(row, finding) for row in rows for finding in lint(row.to_config())]

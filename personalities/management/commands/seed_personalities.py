@@ -21,7 +21,7 @@ class Command(BaseCommand):
         add_json_option(parser)
 
     @transaction.atomic
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: Any) -> None:
         """Print which ones were created."""
         created = {columns["personality_name"]: _create(columns) for columns in global_personalities()}
         if options["json"]:
