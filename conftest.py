@@ -17,7 +17,7 @@ from coherence.feed import feed
 from coherence.listener import listener
 from companion.environment import OPTIONAL_APPS
 from resilience.clock import clock
-from tests.distribution import distribute
+from tests.distribution import GroupScheduling, rank
 from tests.fast_database import drop_template, empty_tables_quickly, use_template
 from tests.redis_use import RedisRecorder, keep_recorded
 from tooling.processes import SupervisedServer
@@ -39,13 +39,18 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(RedisRecorder(Path(file)))
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep only tests that use Redis, if that is wanted, and spread tests over processes, if there are several."""
     if file := os.environ.get("COMPANION_ONLY_REDIS_TESTS"):
         items[:] = keep_recorded(Path(file), items)
     if "PYTEST_XDIST_WORKER" in os.environ:
-        distribute(items)
+        items.sort(key=rank)
+
+
+@pytest.hookimpl(optionalhook=True)  # nothing is to be done where pytest-xdist is not loaded
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> GroupScheduling:
+    """Keep tests together that share something costly."""
+    return GroupScheduling(config, log)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -1,13 +1,19 @@
-"""How tests are spread over processes: what shares a costly fixture stays together, and what waits most goes first."""
+"""How tests are spread over processes: what shares a costly fixture stays together, and what takes longest goes first.
 
-from pathlib import PurePath
+pytest-xdist's own groups do not work with pytest 9.2, which has no place for the group in the name of a test.
+"""
+
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 # Files that share a session's fixture; every other file is a group of its own.
 INSTANCE = ("chat", "foreground", "hot_read", "manage", "no_lost_edit", "redis_contract", "root", "run", "second_run")
+FAULTS_ALONE = ("chat", "history", "machine", "transactions")
 SHARED = {
     **{f"tests/e2e/test_{name}.py": "instance" for name in (*INSTANCE, "urls_given")},
+    **{f"tests/faults/test_{name}.py": f"{name} alone" for name in FAULTS_ALONE},
     **{f"tests/faults/test_{name}.py": "chat service" for name in ("chat_again", "chat_callers")},
 }
 # Groups that take longest go first in their folder, so that none is left over at the end.
@@ -16,23 +22,24 @@ FIRST = {"chat service", "faults", "instance", "tests/e2e/test_documentation.py"
 ORDER = ("tests/faults", "accounts", "chat", "coherence", "companion", "tests/e2e")
 
 
-def distribute(items: list[pytest.Item]) -> None:
-    """Sort `items`, and mark each with the group that one process runs (pytest --dist=loadgroup)."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
-    items.sort(key=_rank)
+class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist is untyped
+    """Gives each group of tests to one process, in the order in which they were collected."""
+
+    def __init__(self, config: pytest.Config, log: Any) -> None:
+        config.option.loadscopereorder = False
+        super().__init__(config, log)
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group(nodeid)
 
 
-def _group(item: pytest.Item) -> str:
-    if "environment" in getattr(item, "fixturenames", ()) and _file(item).startswith("tests/faults"):
-        return "faults"
-    return SHARED.get(_file(item), _file(item))
+def group(nodeid: str) -> str:
+    """Return what a test shares a process with: the tests of its file, and perhaps of others."""
+    file = nodeid.partition("::")[0]
+    return SHARED.get(file, "faults" if file.startswith("tests/faults/") else file)
 
 
-def _rank(item: pytest.Item) -> tuple[int, bool]:
-    places = [place for place, folder in enumerate(ORDER) if _file(item).startswith(f"{folder}/")]
-    return (*places, len(ORDER))[0], _group(item) not in FIRST
-
-
-def _file(item: pytest.Item) -> str:
-    return PurePath(item.nodeid.partition("::")[0]).as_posix()
+def rank(item: pytest.Item) -> tuple[int, bool]:
+    """Return a key by which to sort tests, those that shall begin first before others."""
+    places = [place for place, folder in enumerate(ORDER) if item.nodeid.startswith(f"{folder}/")]
+    return (*places, len(ORDER))[0], group(item.nodeid) not in FIRST

@@ -49,10 +49,10 @@ def empty_tables_quickly() -> None:
 
 def _empty_tables() -> bool:
     """Whether that was possible: a role that is no superuser cannot switch triggers and foreign keys off."""
+    connection.close_if_unusable_or_obsolete()  # a test may have had it closed
     names = sorted(set(connection.introspection.django_table_names(only_existing=True, include_views=False)) - KEPT)
     tables = [connection.ops.quote_name(name) for name in names]
     filled = " UNION ALL ".join(f"SELECT '{table}' WHERE EXISTS (SELECT FROM {table})" for table in tables)
-    connection.ensure_connection()
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_setting('is_superuser')::bool")
         if not cursor.fetchone()[0]:

@@ -44,20 +44,14 @@ class RedisRecorder:
         """Record the test before its keys are deleted, which is a use of Redis by every test."""
         if self._used:
             with self._file.open("a") as file:
-                file.write(f"{_name(item)}\n")
+                file.write(f"{item.nodeid}\n")
         return (yield)
 
 
 def keep_recorded(file: Path, items: list[pytest.Item]) -> list[pytest.Item]:
     """Return those of `items` that were recorded in `file`; raise pytest.UsageError if these are too few to be true."""
     recorded = set(file.read_text().splitlines())
-    kept = [item for item in items if _name(item) in recorded]
+    kept = [item for item in items if item.nodeid in recorded]
     if len(recorded) < LEAST:
         raise pytest.UsageError(f"{file} names {len(recorded)} tests, which cannot be all that use Redis")
     return kept
-
-
-def _name(item: pytest.Item) -> str:
-    """Without the group that pytest-xdist appends."""
-    name, at, group = item.nodeid.rpartition("@")
-    return name if at and "]" not in group else item.nodeid

