@@ -4,7 +4,7 @@ Each bound is stated here and nowhere else. The model, the API, the forms and th
 """
 
 import hashlib
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from datetime import datetime
 from functools import cached_property
 from types import MappingProxyType
@@ -155,34 +155,20 @@ LENGTHS: Mapping[str, int] = MappingProxyType(dict(_lengths(PersonalityConfig, C
 class PersonalityColumns(Protocol):
     """The columns of a personality, each under its name; those of traits, behaviors and texts are read by name."""
 
-    @property
-    def id(self) -> UUID: ...
-    @property
-    def owner_id(self) -> int | None: ...
-    @property
-    def personality_name(self) -> str: ...
-    @property
-    def display_name(self) -> str: ...
-    @property
-    def archetype(self) -> str: ...
-    @property
-    def relationship_type(self) -> str: ...
-    @property
-    def greeting(self) -> str: ...
-    @property
-    def is_active(self) -> bool: ...
-    @property
-    def model(self) -> str: ...
-    @property
-    def temperature(self) -> float | None: ...
-    @property
-    def locked_preferences(self) -> Collection[str]: ...
-    @property
-    def version(self) -> int: ...
-    @property
-    def created_at(self) -> datetime: ...
-    @property
-    def updated_at(self) -> datetime: ...
+    id: UUID
+    owner_id: int | None
+    personality_name: str
+    display_name: str
+    archetype: str
+    relationship_type: str
+    greeting: str
+    is_active: bool
+    model: str
+    temperature: float | None
+    locked_preferences: list[str]
+    version: int
+    created_at: datetime
+    updated_at: datetime
 
 
 def config_of(row: PersonalityColumns) -> PersonalityConfig:

@@ -19,6 +19,7 @@ ONE_LINE = r"^[^\x01-\x1f\x7f-\x9f\u2028\u2029]*$"
 
 
 def choice(name: str) -> "models.CharField[str, str]":
+    """A column for one of the values that the preference `name` may have; "" for none."""
     return models.CharField(max_length=20, blank=True, choices=[(value, value.capitalize()) for value in CHOICES[name]])
 
 
@@ -89,4 +90,5 @@ class Preferences(models.Model):
         return f"preferences of user {self.user_id}"
 
     def to_wishes(self) -> Wishes:
+        """The row as programs see it; empty columns become None."""
         return Wishes(**{name: getattr(self, name) or None for name in PREFERENCES})

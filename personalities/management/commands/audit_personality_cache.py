@@ -1,3 +1,5 @@
+"""Compares copies in Redis with their rows."""
+
 from coherence.commands import AuditCommand
 from personalities.cache import Key
 from personalities.config import PersonalityConfig

@@ -1,3 +1,5 @@
+"""Forgets copies."""
+
 from coherence.commands import ClearCommand
 from personalities.cache import Key
 from personalities.config import PersonalityConfig

@@ -1,3 +1,5 @@
+"""Shows copies in Redis."""
+
 from coherence.commands import ShowCommand
 from personalities.cache import Key
 from personalities.config import PersonalityConfig

@@ -1,3 +1,5 @@
+"""Copies rows into Redis."""
+
 from collections.abc import Collection, Sequence
 
 from django.core.management.base import CommandError

@@ -1,3 +1,5 @@
+"""Compares copies in Redis with their rows."""
+
 from coherence.commands import AuditCommand
 from personalities.prompt import Wishes
 from preferences.management.cache_command import PreferencesCacheCommand

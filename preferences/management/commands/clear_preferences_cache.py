@@ -1,3 +1,5 @@
+"""Forgets copies."""
+
 from coherence.commands import ClearCommand
 from personalities.prompt import Wishes
 from preferences.management.cache_command import PreferencesCacheCommand
