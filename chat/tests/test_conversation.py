@@ -9,11 +9,13 @@ import openai
 import pytest
 from django.contrib.auth.models import User
 
+from chat.conversation import Turn, store_turn
+from chat.errors import ApiError
 from chat.tests import model_server
 from chat.tests.conftest import Client
 from chat.tests.model_server import ModelServer
 from conversations import pinning, turns
-from conversations.models import Conversation, Role
+from conversations.models import MAX_BYTES, Conversation, Role
 from conversations.turns import Draft
 from personalities.models import Personality
 from personalities.prompt import Wishes, assemble
@@ -182,6 +184,54 @@ def test_turn__the_last_choice_has_no_text__what_came_before_is_kept(
     )
     list(say("One.", stream=True))
     assert stored(conversation) == [("user", "One."), ("assistant", "Hello there.")]
+
+
+def test_turn__several_choices__the_first_is_stored(say: Say, model: ModelServer, conversation: Conversation) -> None:
+    choices = [{"index": 0, "delta": {"content": "Hello."}}, {"index": 1, "delta": {"content": "Go away."}}]
+    chunk = json.dumps({"object": "chat.completion.chunk", "choices": choices})
+    model.behaviour = model_server.streaming(
+        f"data: {chunk}\n\n".encode(), model_server.chunk("", "stop"), b"data: [DONE]\n\n"
+    )
+    list(say("One.", stream=True))
+    assert stored(conversation)[1] == ("assistant", "Hello.")
+
+
+def test_turn__answer_is_too_long_to_be_stored__502_and_nothing_is(
+    say: Say, model: ModelServer, conversation: Conversation
+) -> None:
+    model.behaviour = model_server.status("200 OK", model_server.completion("x" * (MAX_BYTES + 1)))
+    with pytest.raises(openai.InternalServerError, match="The answer cannot be stored") as raised:
+        say("One.")
+    assert (raised.value.status_code, raised.value.type) == (502, "api_error")
+    assert stored(conversation) == []
+
+
+def test_turn__conversation_deleted_meanwhile__404(say: Say, model: ModelServer, conversation: Conversation) -> None:
+    model.behaviour = model_server.answer_each_differently
+    with ThreadPoolExecutor() as pool:
+        told = pool.submit(say, "One.")
+        wait_until(lambda: model.counts["waiting"] == 1)
+        conversation.delete()
+        model.release_all()
+        error = told.exception()
+    assert isinstance(error, openai.NotFoundError)
+    assert error.code == "conversation_not_found"
+
+
+def test_store_turn__stored_by_another_request_and_deleted_since__not_found(
+    conversation: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a request finds whose key was used between its look at the key and its own append."""
+
+    def reused(*_: object) -> None:
+        raise turns.KeyReused
+
+    monkeypatch.setattr(turns, "append", reused)
+    config = pinning.config_of(conversation)
+    turn = Turn(conversation, config, [], [Draft(Role.USER, "One.")], "turn-1", None)
+    with pytest.raises(ApiError) as raised:
+        store_turn(turn, "Hello.")
+    assert (raised.value.status, raised.value.code) == (404, "conversation_not_found")
 
 
 def test_turn__edited_meanwhile__still_the_version_that_it_began_with(

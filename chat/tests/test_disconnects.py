@@ -101,6 +101,16 @@ def test_client__two_hundred_reset_at_once__nothing_stays(url: str, key: str, mo
         raw_client.read_until(connection, b"[DONE]")
 
 
+def test_client__two_streams_at_once__both_counted_while_they_last(url: str, key: str, model: ModelServer) -> None:
+    model.behaviour = model_server.wait_for_release
+    with raw_client.call(url, key) as one, raw_client.call(url, key) as other:
+        wait_until(lambda: counts.streams == 2)
+        model.release_all()
+        for connection in (one, other):
+            raw_client.read_until(connection, b"[DONE]")
+    wait_until(lambda: counts.streams == 0)
+
+
 def test_client__five_hundred_streams_at_once__no_connection_to_the_database(
     url: str, key: str, model: ModelServer
 ) -> None:

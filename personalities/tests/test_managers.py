@@ -271,6 +271,12 @@ def test_get_id__id_of_another_row__not_believed(redis: Any, forget_near: Callab
     assert Personality.objects.get_id("elara") == elara.id
 
 
+def test_served_first__several_of_a_name__active_ones_and_of_these_the_owners_before_the_global(user: User) -> None:
+    rows = [make(), make(owner=user), make("nova"), make("nova", owner=user, is_active=False)]
+    of_one_name = [Personality.objects.filter(personality_name=name).served_first() for name in ("elara", "nova")]
+    assert [list(found) for found in of_one_name] == [[rows[1], rows[0]], [rows[2], rows[3]]]
+
+
 def test_bulk_create__rows__returned_as_they_are_stored(user: User) -> None:
     rows = [Personality(personality_name="elara"), Personality(personality_name="nova", owner=user)]
     created = Personality.objects.bulk_create(rows)
