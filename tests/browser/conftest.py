@@ -1,4 +1,4 @@
-"""A service of its own, and somebody who is signed in to its admin. Needs Chromium on PATH."""
+"""An instance of each file, and a browser that is signed in to its admin. Needs Chromium on PATH."""
 
 import shutil
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"
 
 @pytest.fixture(scope="module")
 def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
-    """Run an instance for all tests of the session."""
+    """Run an instance for the tests of one file."""
     running = Instance(Path(tmp_path_factory.mktemp("browser")) / "var")
     try:
         yield running.wait_for_block()

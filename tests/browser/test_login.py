@@ -20,7 +20,7 @@ def _ursula(instance: Instance) -> None:
 
 @pytest.fixture
 def visitor(page: Page) -> Page:
-    """Not signed in any more."""
+    """A page that is no longer signed in."""
     page.wait_for_url("/admin/")
     page.context.clear_cookies()
     return page

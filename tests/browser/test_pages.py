@@ -28,7 +28,7 @@ def address_of_elara(page: Page) -> str:
 
 @pytest.fixture(scope="module")
 def history(instance: Instance) -> None:
-    """Something to compare."""
+    """Versions to compare."""
     instance.elara(traits={"humor_level": 9}, note="She laughs more.")
     instance.elara(
         custom={"backstory": "Grew up above a cinema, and still talks in scenes."}, note="Where she is from."
@@ -63,7 +63,7 @@ def test_page__either_scheme__nothing_sideways_and_accessible(page: Page, name: 
 
 
 def keep(page: Page, name: str, scheme: Scheme) -> None:
-    """What is seen now, if somebody asked for it."""
+    """Save a picture of what is seen now, if pictures are wanted."""
     if SHOTS and page.viewport_size:
         page.screenshot(path=Path(SHOTS) / f"{name}-{scheme}-{page.viewport_size['width']}.png")
 

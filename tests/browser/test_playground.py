@@ -22,7 +22,7 @@ def playground(page: Page) -> Page:
 
 @pytest.fixture
 def mira(instance: Instance) -> Iterator[str]:
-    """A global one, whose texts are nasty."""
+    """A global personality whose texts are full of markup."""
     with instance.http() as client:
         mira = {"personality_name": "mira", "display_name": f"Mira {NASTY}", "greeting": NASTY}
         client.post("/api/v1/personalities/", json=mira | {"custom": {"backstory": NASTY}}).raise_for_status()
@@ -32,7 +32,7 @@ def mira(instance: Instance) -> Iterator[str]:
 
 @pytest.fixture
 def wishes(instance: Instance) -> Iterator[None]:
-    """Of whoever is signed in."""
+    """The preferences of the user who is signed in."""
     with instance.http() as client:
         client.patch("/api/v1/preferences/", json={"formality": "casual", "call_me": "Sam"}).raise_for_status()
         yield

@@ -14,7 +14,7 @@ Start = Callable[..., Instance]
 
 @pytest.fixture(scope="session")
 def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
-    """A running instance, to be left as it is found. Its folder lies where an unprivileged user cannot go."""
+    """A running instance; tests leave it as they find it. Its folder is where an unprivileged user cannot go."""
     outer = tmp_path_factory.mktemp("outer")
     (outer / "inner").mkdir()
     outer.chmod(0o700)
@@ -28,7 +28,7 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
 
 @pytest.fixture(scope="session")
 def idle_var(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder on which nothing runs. A test must do with what the one before it left there, as a person must."""
+    """A folder on which nothing runs. Tests must cope with what the one before left there, as people must."""
     return tmp_path_factory.mktemp("idle") / "var"
 
 

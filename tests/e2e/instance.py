@@ -43,7 +43,7 @@ def dev(*arguments: str, var: Path | None, **extra: str) -> "subprocess.Complete
 
 
 class Instance:
-    """A `dev.py run` on `var`."""
+    """A running `dev.py run` with its data in `var`."""
 
     def __init__(self, var: Path, port: int = 0, extra: dict[str, str] | None = None) -> None:
         self.var = var
@@ -67,12 +67,12 @@ class Instance:
         return processes.descendants(self._supervisor.process.pid)
 
     def end_by(self, number: signal.Signals) -> int:
-        """Send dev.py the signal; return its exit code, as shells say it."""
+        """Send dev.py the signal; return its exit code, by the convention of shells."""
         os.kill(self.pid, number)
         return self._supervisor.process.wait(20)
 
     def stop(self) -> None:
-        """End it for certain: SIGINT, then SIGKILL."""
+        """End it in any case: by SIGINT, then by SIGKILL."""
         self._supervisor.stop()
 
     @property

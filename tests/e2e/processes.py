@@ -51,7 +51,7 @@ def uids_of(program: str, pids: set[int]) -> set[int]:
 
 
 def _runs(process: Process, program: str) -> bool:
-    """By its first word; PostgreSQL's children write `postgres: checkpointer` there."""
+    """Judged by the first word: PostgreSQL's children write `postgres: checkpointer` there."""
     return Path(process.command.partition(" ")[0].rstrip(":")).name == program
 
 

@@ -36,7 +36,7 @@ def model() -> Iterator[ModelServer]:
 
 @pytest.fixture(scope="module")
 def talking(tmp_path_factory: pytest.TempPathFactory, model: ModelServer) -> Iterator[Instance]:
-    """An instance before `model`, that has one connection to its database."""
+    """An instance in front of `model`, with one connection to its database."""
     extra = {
         "LLM_BASE_URL": model.url,
         "LLM_MODEL": "big-model",
@@ -125,7 +125,7 @@ def test_run__two_hundred_reset_at_once__healthy(talking: Instance, model: Model
 
 
 def test_run__five_hundred_streams__database_untouched(talking: Instance, model: ModelServer) -> None:
-    """While they last, others get the one connection that there is, besides the one that follows the change log."""
+    """Meanwhile others get the only connection there is, besides the one that follows the change log."""
     model.behaviour = model_server.wait_for_release
     model.counts.clear()
 
@@ -149,7 +149,7 @@ def streams_of(instance: Instance) -> int:
 
 
 def connections_of(instance: Instance) -> int:
-    """As PostgreSQL counts them, without this one."""
+    """Connections as PostgreSQL counts them, without this one."""
     with psycopg.connect(instance.database_url) as connection:
         query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
         row = connection.execute(query).fetchone()

@@ -77,7 +77,7 @@ def test_dotenv__malformed__dev_py_says_so_in_one_line(tmp_path: Path) -> None:
 
 
 def test_dotenv__names_binaries_and_var__obeyed(tmp_path: Path) -> None:
-    """The variables of dev.py itself are read from there too."""
+    """Variables of dev.py itself may be set there as well."""
     (tmp_path / ".env").write_text(f"PG_BINDIR=/no/such/place\nCOMPANION_VAR_DIR={tmp_path / 'elsewhere'}\n")
     refused = dev("run", "--port", "0", var=None, COMPANION_ENV_FILE=str(tmp_path / ".env"))
     assert refused.returncode == 1

@@ -100,7 +100,7 @@ def test_find__installed_without_programs__not_found(tmp_path: Path) -> None:
 def test_redis__another_is_quicker_to_the_port__not_mistaken_for_ours(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The port is free when we look, and taken when the server looks. Only that look is staged."""
+    """The port is free when dev.py looks and taken when the server binds. Only the look is faked."""
     monkeypatch.undo()
     other, others_url = redis.start(tmp_path / "other", durable=False)
     ports = iter([int(others_url.rpartition(":")[2].partition("/")[0])])

@@ -1,4 +1,4 @@
-"""Verbs that hand the terminal to a program: it gets the signals, they pass on its code, and nothing is left."""
+"""Commands that give the terminal to a program: it gets the signals, its exit code is passed on, nothing is left."""
 
 import os
 import signal
@@ -28,7 +28,7 @@ except KeyboardInterrupt:
 
 @pytest.fixture
 def waiting(idle_var: Path, tmp_path: Path) -> Iterator[SupervisedServer]:
-    """`dev.py manage shell` in the middle of something."""
+    """`dev.py manage shell` while it executes something long."""
     command = [*DEV, "manage", "shell", "-v", "0", "-c", PATIENT]
     log = tmp_path / "log"
     verb = SupervisedServer(ServerSpec("manage", command, log, cwd=ROOT, environment=environment(idle_var)))
@@ -49,7 +49,7 @@ def test_foreground__sigterm__command_and_servers_end(waiting: SupervisedServer,
 
 
 def test_foreground__ctrl_c__the_command_decides(waiting: SupervisedServer, tmp_path: Path) -> None:
-    """At a prompt of `manage shell` it must not take the servers away."""
+    """Ctrl-C at the prompt of `manage shell` must not stop the servers."""
     for pid in processes.descendants(waiting.process.pid):
         if os.getpgid(pid) == waiting.process.pid:  # a terminal sends it to the whole group: dev.py and the command
             os.kill(pid, signal.SIGINT)

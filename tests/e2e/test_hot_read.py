@@ -21,7 +21,7 @@ def connection(instance: Instance) -> Iterator[socket.socket]:
 
 
 def said(connection: socket.socket, key: str, method: str, path: str, more: str) -> tuple[int, Headers, bytes]:
-    """What an ordinary client makes of it, over a connection that stays. Without the date."""
+    """The answer as an ordinary client sees it over a kept connection, without its date."""
     lines = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {key}\r\n{more}\r\n"
     connection.sendall(lines.encode())
     response = HTTPResponse(connection, method=method)

@@ -21,7 +21,7 @@ def _as_it_was(instance: Instance) -> Iterator[None]:
 
 
 def count_up(instance: Instance, times: int) -> int:
-    """Adds one to the number in the greeting, `times` times; returns how often somebody else was faster."""
+    """Add one to the number in the greeting, `times` times; return how often somebody else was faster."""
     refused = 0
     with instance.http() as client:
         read = client.get(MIRA)

@@ -36,7 +36,7 @@ def test_root__var_below_private_folders__runs_as_nobody_and_they_stay_private(i
 
 @pytest.fixture
 def private_wheel(tmp_path: Path, readable_tmp: Path) -> dict[str, str]:
-    """The usual case for root, a clone in /root: nobody else can go where the wheel lies."""
+    """The usual case for root is a clone in /root, where nobody else can reach the wheel."""
     bindir = postgres.find()
     if "site-packages" not in bindir.parts:
         pytest.skip("the wheel is not installed, for PG_BINDIR is set")

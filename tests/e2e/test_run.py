@@ -18,7 +18,7 @@ from tooling.environment import ROOT
 
 
 def shell(line: str) -> Any:
-    """Run a printed line as it stands."""
+    """Run a printed line unchanged."""
     if not shutil.which("curl"):
         pytest.skip("curl is not on PATH")
     ran = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=True, timeout=10)
@@ -26,7 +26,7 @@ def shell(line: str) -> Any:
 
 
 def log_in(url: str, username: str, password: str) -> int:
-    """The status of /admin/ after the login form was sent; 302 when it leads back to the form."""
+    """Return the status of /admin/ after the login form was sent; 302 means back to the form."""
     with httpx.Client(base_url=url, trust_env=False) as browser:
         form = browser.get("/admin/login/")
         token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', form.text)
@@ -83,7 +83,7 @@ def test_run__file_with_secrets__for_its_owner_only(instance: Instance, name: st
 
 
 def test_run__without_warning__servers_are_set_to_lose_nothing(instance: Instance) -> None:
-    """What a power cut would do cannot be tried here; what the servers say of it can be read."""
+    """A power cut cannot be tried here, but the servers can be asked what they would do."""
     with psycopg.connect(instance.database_url) as database:
         said = [database.execute(f"SHOW {name}").fetchone() for name in ("fsync", "synchronous_commit")]
     with Redis.from_url(instance.redis_url, decode_responses=True) as redis:

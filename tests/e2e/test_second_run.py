@@ -46,7 +46,7 @@ def test_second_run__port_taken__one_line_names_it_and_nothing_started(taken_por
 
 
 def test_second_run__port_of_one_that_is_still_starting__refused(launch: Start, tmp_path: Path) -> None:
-    """The first start takes minutes where a venv must be made: the port is taken all that time."""
+    """The first start takes minutes where a venv must be made, and the port is reserved all the time."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     first = launch(tmp_path / "first", port=port)

@@ -26,7 +26,7 @@ def listens(url: str) -> bool:
 
 
 def redis_run_id(instance: Instance) -> str | None:
-    """Which Redis answers there: another may take the port as soon as ours is gone."""
+    """Return which Redis answers there, for another may take the port as soon as ours is gone."""
     try:
         with Redis.from_url(instance.redis_url) as client:
             return str(client.info("server")["run_id"])

@@ -29,7 +29,7 @@ signal.pause()
 
 @pytest.fixture
 def supervise(tmp_path: Path) -> Iterator[Supervise]:
-    """Run Python code under a supervisor; `up` waits until it has printed so."""
+    """Run Python code under a supervisor; with `up`, wait until it has printed that word."""
     started = []
 
     def make(code: str, *, up: bool = True, signal: str = "SIGTERM", remove: Path | None = None) -> SupervisedServer:
@@ -48,7 +48,7 @@ def supervise(tmp_path: Path) -> Iterator[Supervise]:
 
 
 def stopped(server: SupervisedServer) -> int:
-    """What `SupervisedServer.stop` does, with a deadline; the supervisor's exit code."""
+    """Do what `SupervisedServer.stop` does, with a deadline; return the supervisor's exit code."""
     assert server.process.stdin
     server.process.stdin.close()
     return server.process.wait(10)

@@ -61,7 +61,7 @@ def test_venv__fresh_clone__made_and_filled_once(calls: Calls) -> None:
 
 
 def test_venv__half_built__made_again(calls: Calls) -> None:
-    """bin/python is there, the stamp is not: the making was interrupted, or it is somebody's own."""
+    """bin/python without the stamp: an interrupted build, or somebody's own venv."""
     (calls.folder / "bin").mkdir(parents=True)
     (calls.folder / "bin" / "python").touch()
     assert calls.of(NAME) == ["make", "install"]

@@ -58,7 +58,7 @@ class BackgroundLoad:
     def _run(self) -> None:
         body = {"model": "elara", "messages": [{"role": "user", "content": WELL}]}
         while not self._over.is_set():
-            # A connection of its own each time: whoever comes anew must get in.
+            # A new connection each time: new clients must get in.
             with self._service.instance.http() as client:
                 self._ask(client, "GET", ELARA)
                 self._ask(client, "GET", "/api/v1/personalities/")
@@ -77,7 +77,7 @@ class BackgroundLoad:
             self.refused.append(f"{method} {path}: {status}")
 
 
-MAX_SECONDS = 50.0  # seconds; whoever is not cut off by then never will be
+MAX_SECONDS = 50.0  # a client that is not cut off by then never will be
 
 
 class End(NamedTuple):
@@ -138,7 +138,7 @@ async def _hear(reader: asyncio.StreamReader) -> bytes:
 
 async def drippers(service: ChatService, numbers: dict[str, int]) -> dict[str, list[End]]:
     """Run `numbers` of slow clients by kind, all at the same time; return how each ended."""
-    limit = asyncio.Semaphore(50)  # more at one instant and the kernel drops some, who come again seconds later
+    limit = asyncio.Semaphore(50)  # with more at once the kernel drops some, which try again seconds later
 
     async def of(kind: str) -> list[End]:
         return await asyncio.gather(*(drip(service, BEGINNINGS[kind](service), limit) for _ in range(numbers[kind])))

@@ -68,13 +68,13 @@ class ChatService:
 
     def state_after(self, before: State, seconds: float = 2) -> State:
         """Return the state as soon as nothing is left behind, or after `seconds` in any case."""
-        with suppress(AssertionError):  # the state says it
+        with suppress(AssertionError):  # the caller sees it in the state
             wait_until(lambda: not self.state().left_behind(before), seconds)
         return self.state()
 
 
 def _is_worker(parent: psutil.Process | None, process: psutil.Process) -> bool:
-    """granian has a process that serves below one that does not."""
+    """Whether it is the process of granian that serves, which is the child of one that does not."""
     return parent is not None and SERVER in process.cmdline() and SERVER in parent.cmdline()
 
 
@@ -89,7 +89,7 @@ def chat_service(folder: Path, **environment: str) -> Iterator[ChatService]:
         instance = Instance(folder / "var", extra={**extra, "CHAT_RATE": "100000/second", **environment})
         try:
             running = ChatService(instance.wait_for_block(), model)
-            running.streams(50)  # so that what is made once and kept is there
+            running.streams(50)  # so that everything made once and kept exists
             yield running
         finally:
             instance.stop()

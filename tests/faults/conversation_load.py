@@ -145,7 +145,7 @@ def _is_at(key: str, places: set[int], rows: list[Row]) -> bool:
 
 
 def _is_true(read: Seen, rows: list[Row]) -> bool:
-    """Not older than what was known when it was begun, and the tail that it says it is."""
+    """Whether it is not older than what was known when it began, and exactly the messages up to its last one."""
     _, known, last, found = read
     tail = rows[max(last - LIMIT, 0) : last]
     return last >= known and found == digest((row[0], row[1], row[2]) for row in tail)

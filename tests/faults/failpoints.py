@@ -45,7 +45,7 @@ class Held:
         return self._rows[0]
 
 
-held: list[Held] = []  # these stop at the gate,
+held: list[Held] = []  # these stop at the failpoint,
 joined: list[Held] = []  # these do not
 load = CoherentCache._query
 

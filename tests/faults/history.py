@@ -116,7 +116,7 @@ class Read(NamedTuple):
 class Commit(NamedTuple):
     """`certain` is False where the writer died before it could tell: such a version may be read, and none is owed.
 
-    A write that was rolled back is no commit: leave it out, and whoever reads it has read what never was.
+    Leave out a write that was rolled back: a read of it is then a read of what never was.
     """
 
     started: int

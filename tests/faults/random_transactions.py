@@ -19,7 +19,7 @@ NOTHING: View = dict.fromkeys(NAMES)
 
 
 class Leak(AssertionError):
-    """Somebody has seen what they must not see, or has not seen what they must."""
+    """Something was seen that must not be, or not seen that must be."""
 
 
 def look() -> View:
@@ -72,7 +72,7 @@ class Onlooker:
         self.see()
 
     def see(self) -> None:
-        """Wait until it has looked once more, from begin to end. Raise Leak if it has ever seen something wrong."""
+        """Wait until it has looked once more, from beginning to end. Raise Leak if it has ever seen something wrong."""
         rounds = self.rounds
         wait(lambda: self.rounds > rounds + 1 or not self._thread.is_alive(), GIVEN_UP)
         if self.leaks or not self._thread.is_alive():
@@ -140,7 +140,7 @@ class History:
         self._settle()
 
     def _settle(self) -> None:
-        """It is committed, or rolled back: from now on nothing else may be seen, by nobody."""
+        """After the commit, or the rollback, nothing else may be seen by anybody."""
         if self.ways & UNHEARD:
             hear()
         self.past.append(self.view)
@@ -201,7 +201,7 @@ class History:
             raise Leak(f"{name} was taken, and IntegrityError not raised")
 
     def _check(self) -> None:
-        """Inside the own writes are seen, elsewhere what is committed, and in Redis what ever was."""
+        """Inside the transaction its own writes are seen, elsewhere what is committed, in Redis what ever was."""
         if (seen := look()) != self.view:
             raise Leak(f"inside is seen {seen} instead of {self.view}")
         self.onlooker.see()

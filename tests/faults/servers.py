@@ -1,4 +1,4 @@
-"""Servers to which faults are done. A signal goes to the server itself, never to its supervisor."""
+"""Servers that tests break. A signal goes to the server itself, never to its supervisor."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ class Server:
 
     @property
     def process(self) -> psutil.Process:
-        """The real one: the only child of the supervisor."""
+        """The server itself, the only child of its supervisor."""
         (child,) = psutil.Process(self.guarded.process.pid).children()
         return child
 
@@ -47,7 +47,7 @@ class Server:
             process.send_signal(number)
 
     def _family(self) -> list[psutil.Process]:
-        """A child may end while we count: PostgreSQL's autovacuum workers do."""
+        """The server and its descendants. A child may end meanwhile, as autovacuum workers of PostgreSQL do."""
         return [self.process, *(each for each in self.process.children(recursive=True) if each.is_running())]
 
 
@@ -106,7 +106,7 @@ class PostgresServer(Server):
     def restart(self) -> None:
         """Start it again after `halt`, with the same data on the same port."""
         url = self.url
-        with mock.patch.object(postgres, "free_port", return_value=self._port):  # it takes no wish
+        with mock.patch.object(postgres, "free_port", return_value=self._port):  # it cannot be asked for a port
             self.guarded, self.url = postgres.start(*self._again, durable=False)
         assert self.url == url
 

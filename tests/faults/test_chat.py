@@ -22,7 +22,7 @@ CUT = BROKEN.index("ü".encode()) + 1
 
 
 async def crawl(server: ModelServer, writer: model_server.Writer, request: dict[str, Any]) -> None:
-    """A byte a second, of what would be a good answer."""
+    """Send what would be a good answer, a byte a second."""
     await model_server.start_response(writer, model_server.SSE)
     for byte in model_server.chunk("Hello"):
         await model_server.write(writer, bytes([byte]))

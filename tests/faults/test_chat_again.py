@@ -1,4 +1,4 @@
-"""Promise 20: a turn that is sent again under its key, for its answer was late, is kept once and answered as kept."""
+"""Promise 20: a turn that is sent again under its key because its answer was late is kept once and answered as kept."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -56,7 +56,7 @@ def judge(figure: Figure, what: str, turn: Turn, told: list[str], asked: int) ->
 def test_again__while_the_first_is_under_way__both_told_what_is_kept(
     service: ChatService, client: httpx.Client, figure: Figure
 ) -> None:
-    """As where a proxy between has given up, and not hung up."""
+    """As when a proxy in between gives up without hanging up."""
     turn, counted = Turn(client), service.model.counts
     with ThreadPoolExecutor() as pool:
         first = pool.submit(turn.send)

@@ -1,4 +1,4 @@
-"""Promise 19: bad callers get what they asked for or are cut off, nothing of them stays, and others are served."""
+"""Promise 19: clients that misbehave are answered or cut off, nothing is left of them, and others are served."""
 
 import asyncio
 import socket
@@ -25,7 +25,7 @@ GROWTH = 125  # MiB
 
 
 class SlowClients:
-    """All who hold on to the service, at the same time, until the last is cut off."""
+    """All slow clients at the same time, until the last is cut off."""
 
     ends: dict[str, list[End]]
     deaf_seconds: float
@@ -69,7 +69,7 @@ def test_callers__byte_a_second__cut_off_in_time(slow_clients: SlowClients, kind
 
 
 def test_callers__read_nothing__let_go_of_in_time(slow_clients: SlowClients, figure: Figure) -> None:
-    """The kernel may keep the connection itself for as long as they do."""
+    """The kernel may keep the connection itself for as long as the client does."""
     growth, left = slow_clients.background.peak - slow_clients.before.mebibytes, slow_clients.deaf_left
     figure(
         PROMISE,

@@ -14,7 +14,7 @@ NOTICED, NOTICED_BY_THE_BUSY = 0.02, 0.1
 def test_commit__readers_elsewhere__notice_within_milliseconds(
     environment: Environment, workers: Workers, name: str, figure: Figure
 ) -> None:
-    """Waiting for a processor is no fault of ours: the figure is that of a machine with little else to do."""
+    """Time spent waiting for a processor is not the service's: the bar is for a machine with little else to do."""
     writes = 1000 if LONG else 200
     (load, *_), (writer,) = os.getloadavg(), workers(1)
     bar = NOTICED if LONG and load < len(os.sched_getaffinity(0)) else NOTICED_BY_THE_BUSY

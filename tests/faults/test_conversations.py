@@ -19,7 +19,7 @@ A_TIME = -(-TURNS // (len(REDIS_FAULTS) * 2 * SPEAKERS * THREADS))  # by each th
 
 
 class Talk:
-    """Workers that talk in the same conversations, and the ledger of it."""
+    """Workers that talk in the same conversations, and the ledger of what they say."""
 
     def __init__(self, environment: Environment, speakers: Sequence[Worker], name: str, conversations: int) -> None:
         self._stage, self._speakers, self._numbers = environment, speakers, count()
@@ -39,7 +39,7 @@ class Talk:
         return all(answer["from_redis"] for answer in answers)
 
     def until_redis_is_used(self) -> None:
-        """By time, not by turns, of which a quiet machine does hundreds within a breaker's pause of up to 5 s."""
+        """Counted in time, not in turns: a quiet machine does hundreds within the breaker's pause of up to 5 s."""
         wait_until(self._reads_from_redis)
 
     def _reads_from_redis(self) -> bool:
@@ -47,7 +47,7 @@ class Talk:
         return self.end()
 
     def lists(self) -> dict[str, bytes]:
-        """What lies in Redis, as it lies there."""
+        """Return the lists in Redis, as DUMP serializes them."""
         found = {f"conversation:{id}": self._stage.redis.client.dump(f"conversation:{id}") for id in self.ids}
         return {key: value for key, value in found.items() if value}
 

@@ -44,7 +44,7 @@ def crowd(environment: Environment, name: str) -> Iterator[list[str]]:
 def test_paths__one_commit_of_very_many_rows__each_seen_elsewhere(
     environment: Environment, workers: Workers, crowd: list[str], figure: Figure
 ) -> None:
-    """Again and again, for what was remembered of the commit before must not hide what is lost of the next one."""
+    """Repeated, for what is remembered of one commit must not hide what is lost of the next."""
     (reader,) = workers(1)
     environment.sql("SELECT coherence_note('*')")  # as after clear_personality_cache: nothing else is remembered
     prefix = crowd[0].removesuffix("00001")

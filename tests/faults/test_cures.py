@@ -1,4 +1,4 @@
-"""Each cure, taken away: the judge must object, or the other tests prove nothing."""
+"""Each cure, switched off: the judge must object, or the other tests prove nothing."""
 
 from tests.faults.conftest import Figure, Workers
 from tests.faults.environment import Environment

@@ -17,7 +17,7 @@ CUT = f"SELECT pg_terminate_backend(pid) FROM ({FEEDS}) feeds"
 def test_feed__connections_cut__noticed_within_the_bound(
     environment: Environment, workers: Workers, name: str, figure: Figure
 ) -> None:
-    """As by a proxy, an administrator or a failover. Seldom writes: whoever reads the database has other news of it."""
+    """As by a proxy, an administrator or a failover. Writes are rare, as a read of the database brings news as well."""
     writes = 30 if LONG else 10
     readers, before = workers(3), environment.create(name)
     with cut_again_and_again(environment, 0.5) as cut:

@@ -55,7 +55,7 @@ def test_judge__outdated_reads__age_of_the_worst() -> None:
 
 @pytest.mark.parametrize("version", [3, 2])
 def test_judge__version_that_was_never_committed_or_not_yet__impossible(version: int) -> None:
-    """A rolled-back write stands in no history; the second one here begins only after the read."""
+    """A rolled-back write is in no history; the second one here begins only after the read."""
     verdict = judged([FIRST, SECOND], [read(3, 3.1, version)])
     assert (len(verdict.impossible), verdict.holds) == (1, False)
 

@@ -1,4 +1,4 @@
-"""Promise 11: who invents names, or API keys, fills nobody's memory."""
+"""Promise 11: invented names and invented API keys fill no memory."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -48,7 +48,7 @@ def invent_keys(worker: Worker, count: int) -> None:
 def around(
     environment: Environment, names: list[str], invent: Callable[[Worker], None], *, without: Sequence[str] = ()
 ) -> Change:
-    """Before: the process has served every real name and met 200 strangers, so that all code has run once."""
+    """Measure before and after. Before, the process has served every real name and 200 invented ones."""
     with environment.workers() as new:
         worker = new(without=without)
         for name in names:

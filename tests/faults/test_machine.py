@@ -74,7 +74,7 @@ def test_service__numbers_not_compared__machine_finds_a_difference(
 
 
 def play(world: World, how: hypothesis_settings) -> str:
-    """The difference that was found, and the steps that lead to it."""
+    """Return the difference that was found, with the steps that lead to it."""
     Machine.world = world
     try:
         run_state_machine_as_test(Machine, settings=how)

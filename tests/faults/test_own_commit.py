@@ -55,7 +55,7 @@ def deletions(writer: Worker, fresh: Fresh) -> Iterator[tuple[Commit, Read, Read
 
 
 def renames(writer: Worker, fresh: Fresh) -> Iterator[tuple[Commit, Read, Read]]:
-    """To a name that was known to be absent. The old one is judged once as well."""
+    """To a name known to be absent; the old name is judged as well."""
     for path in RENAMING:
         old, new = fresh(), fresh()
         yield writer.write_and_read("create", old, 1)

@@ -18,7 +18,7 @@ Fresh = Callable[[], str]
 
 
 def noticed(reader: Worker, commit: Commit, expected: dict[str, int | None]) -> float:
-    """Seconds from the return of COMMIT until the reader shows of each name what is expected; at most 5."""
+    """Return the seconds from the return of COMMIT until the reader sees what is expected of each name; at most 5."""
     while True:
         reads = [reader.read(name) for name in expected]
         seconds = (time.monotonic_ns() - commit.returned) / 1e9

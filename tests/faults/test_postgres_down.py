@@ -81,7 +81,7 @@ class Outage:
         self.worker.watch(self.warm, threads=4, pause=(0, 0.01))
 
     def happen(self, fault: Fault, seconds: float) -> None:
-        """For so long at least."""
+        """Let it happen for `seconds` at least."""
         with fault(self.environment):
             since = time.monotonic()
             wait_until(lambda: self.worker.read(self.warm[0]).unverified, 5)
@@ -93,7 +93,7 @@ class Outage:
         self._recover()
 
     def _suffer(self) -> None:
-        """All at the same time: who waits for PostgreSQL must not keep the others from what is known."""
+        """All at the same time: those that wait for PostgreSQL must not keep others from what is known."""
         with ThreadPoolExecutor() as pool:
             unknown_answers = pool.submit(self.service.personalities, self.cold)
             unknown = pool.submit(at_once, [self.worker], self.cold)
@@ -114,7 +114,7 @@ class Outage:
         self.too_late = self.old.read(self.warm[0])
 
     def _recover(self) -> None:
-        """Nobody is restarted; and for `old` it stays as late as it is."""
+        """No process is restarted, and the clock of `old` stays forward."""
         since = time.monotonic()
         wait_until(lambda: all(map(self._is_well, (self.worker, self.old, self.newborn))), 60)
         self.recovered = time.monotonic() - since
@@ -141,7 +141,7 @@ LAST = 14.4 * 60  # seconds: the age up to which the test looks, at least
 
 @pytest.fixture(scope="module")
 def running(environment: Environment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """One for all outages."""
+    """One service for all outages."""
     with (
         environment.workers() as new,
         production_service(environment, new().ask("issue", count=1)[0], tmp_path_factory.mktemp("service")) as running,
@@ -168,7 +168,7 @@ def slowest(reads: Sequence[Read]) -> float:
 
 
 def outcomes(reads: Sequence[Read]) -> str:
-    """2 OperationalError, 3 near."""
+    """Return how reads ended: `2 OperationalError, 3 near`."""
     found = Counter(read.error.partition(":")[0] or read.source for read in reads)
     return ", ".join(f"{count} {what}" for what, count in sorted(found.items()))
 

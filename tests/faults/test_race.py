@@ -1,4 +1,4 @@
-"""Promise 5: who read the old row and was slow to keep it harms nobody."""
+"""Promise 5: a reader that is slow to keep the old row does no harm."""
 
 from tests.faults.conftest import Figure, Workers
 from tests.faults.environment import Environment
@@ -21,7 +21,7 @@ def test_race__fill_after_the_commit__not_believed(
 def test_race__frozen_redis_executes_the_fill_late__not_believed(
     environment: Environment, workers: Workers, name: str, figure: Figure
 ) -> None:
-    """The reader gave up its SET after 0.1 s. Redis does it all the same, after the commit."""
+    """The reader gives up its SET after 0.1 s; Redis executes it all the same, after the commit."""
     holder, other, newcomer = workers(3)
     history = History(commits=environment.create(name))
     other.read(name)
@@ -37,7 +37,7 @@ def test_race__frozen_redis_executes_the_fill_late__not_believed(
 def test_race__read_joins_one_that_is_older_than_the_bound__not_served_the_old_row(
     environment: Environment, workers: Workers, name: str, figure: Figure
 ) -> None:
-    """Many ask for one name, one goes. Who asks long after a commit must not be handed what was read before it."""
+    """Concurrent reads share one load. One that begins long after a commit must not get what was read before it."""
     (holder,) = workers(1)
     holder.read("nobody")  # so that its feed runs
     history = History(commits=environment.create(name))

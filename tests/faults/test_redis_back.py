@@ -21,7 +21,7 @@ def hit_ratio(window: Window) -> float:
 
 
 def opened(environment: Environment, ours: Load, fault: Fault) -> int:
-    """Do that to Redis until the breaker has opened; the moment at which Redis is well again."""
+    """Break Redis until the breaker has opened; return the moment (monotonic, ns) at which Redis is well again."""
     with fault(environment.redis):
         ours.run(0.4)
         assert ours.breaker == "open"
@@ -30,7 +30,7 @@ def opened(environment: Environment, ours: Load, fault: Fault) -> int:
 
 
 def back(ours: Load, since: int) -> float:
-    """Seconds from then to the end of the first window with enough hits."""
+    """Return the seconds from `since` to the end of the first window with enough hits."""
     ours.windows.clear()
     while (took := (time.monotonic_ns() - since) / 1e9) < GIVEN_UP:
         ours.run(WINDOW)

@@ -38,7 +38,7 @@ def test_redis__fault_during_a_commit__old_copy_never_believed(
 
 
 def copies(environment: Environment, name: str) -> dict[str, bytes]:
-    """What Redis holds of a personality, as it stands there."""
+    """Return the raw copy that Redis holds of a personality."""
     found = {key: environment.redis.client.get(key) for key in environment.keys(name)}
     assert all(found.values())
     return found

@@ -81,7 +81,7 @@ def test_lookups__redis_frozen__nearly_as_fast_as_the_database(found: Outcome, f
 
 
 def test_lookups__redis_frozen__far_ahead_of_a_timeout_alone(found: Outcome, figure: Figure) -> None:
-    """How far, PostgreSQL decides: the peer is held up by its timeouts, we by what a lookup costs without Redis."""
+    """How far depends on PostgreSQL: the peer waits for its timeouts, the service for a lookup without Redis."""
     figure(
         8.1,
         "the same, against django-redis with that timeout and no breaker",
@@ -96,7 +96,7 @@ def test_lookups__redis_frozen__far_ahead_of_a_timeout_alone(found: Outcome, fig
 def test_lookups__redis_freezes_while_no_database_connection_is_open__slowest(
     environment: Environment, names: list[str], figure: Figure
 ) -> None:
-    """A process that Redis has served for long has none, and all its threads need one at the same moment."""
+    """A process that has long been served by Redis has none, and all its threads need one at the same moment."""
     with environment.workers() as new:
         for name in names:
             environment.writer.read(name)  # now Redis has them

@@ -1,4 +1,4 @@
-"""Promise 15: whose key is revoked, or who is deactivated, is refused within the bound, whatever befalls Redis."""
+"""Promise 15: a revoked key, or that of a deactivated user, is refused within the bound, whatever befalls Redis."""
 
 from collections.abc import Iterable
 from contextlib import ExitStack
@@ -46,17 +46,17 @@ class Withdrawn(NamedTuple):
     returned: int  # when it was done, monotonic, ns
 
     def lag(self, verdicts: Iterable[Verdict]) -> float:
-        """Seconds from then to the last time the key was let in."""
+        """Return the seconds from then to the last time the key was let in."""
         wrong = [verdict.start for verdict in verdicts if verdict.let_in and verdict.key == self.key]
         return max(max(wrong, default=0) - self.returned, 0) / 1e9
 
     def is_refused(self, verdicts: Iterable[Verdict]) -> bool:
-        """In the end."""
+        """Whether it was refused in the end."""
         return not [verdict for verdict in verdicts if verdict.key == self.key][-1].let_in
 
 
 def withdraw(environment: Environment, revoker: Worker, keys: list[str]) -> list[Withdrawn]:
-    """Each in another way, one process by the ORM, and another one that has not heard of Django."""
+    """Withdraw each key in another way: by the ORM in one process, by SQL without Django."""
     first, others = keys[: len(BY_ORM)], keys[len(BY_ORM) :]
     pairs = zip(BY_ORM, first, strict=True)
     done = [Withdrawn(way, key, revoker.ask("withdraw", way=way, text=key)) for way, key in pairs]
@@ -69,7 +69,7 @@ def withdraw(environment: Environment, revoker: Worker, keys: list[str]) -> list
 def watched(
     environment: Environment, verifier: Worker, revoker: Worker, fault: Fault | None, notified: bool
 ) -> list[tuple[str, float]]:
-    """Each way, and how long the verifier still let somebody in."""
+    """Return each way, and for how many seconds the verifier still let somebody in."""
     keys = revoker.ask("issue", count=WAYS)
     with ExitStack() as circumstances:
         if fault:

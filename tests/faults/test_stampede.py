@@ -1,4 +1,4 @@
-"""Promise 10: a name that nobody has a copy of costs PostgreSQL one question a process, however many ask for it."""
+"""Promise 10: a name without any copy costs PostgreSQL one query a process, however many ask for it."""
 
 from collections.abc import Callable, Sequence
 
