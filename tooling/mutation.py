@@ -235,7 +235,7 @@ def _change(before: str, after: str) -> Change:
         del old[0], new[0]
     while old and new and old[-1] == new[-1]:
         del old[-1], new[-1]
-    return Change(*("\n".join(line.strip() for line in lines) for lines in (old, new)))
+    return Change(*("\n".join(line.strip() for line in lines).strip() for lines in (old, new)))
 
 
 def _position(item: WorkItem) -> tuple[str, tuple[int, int], str, int]:

@@ -63,6 +63,18 @@ def test_breaker_of__asked__without_connecting(pool: BreakerPool, own_redis: Sup
     assert errors == {}
 
 
+def test_outage__over__idle_connections_are_closed_and_those_in_use_are_not(pool: BreakerPool) -> None:
+    in_use, idle = pool.get_connection(), pool.get_connection()
+    pool.release(idle)
+    pool.breaker.retry_after = (0, 0)
+    pool.breaker.refused()
+    again = pool.get_connection()
+    assert in_use.is_connected
+    assert again is idle  # connected anew
+    for connection in (in_use, again):
+        pool.release(connection)
+
+
 def test_is_away__no_redis_or_an_open_breaker__told(pool: BreakerPool, settings: Any) -> None:
     dummy = {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}
     settings.CACHES = settings.CACHES | {"dummy": dummy}
