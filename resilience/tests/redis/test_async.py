@@ -105,6 +105,18 @@ def test_cancelled__an_answer_is_due__nobody_else_gets_it(
     assert not errors
 
 
+def test_outage__over__commands_on_their_way_are_not_cut(pool: BreakerPool, run: Run) -> None:
+    async def wait_through_an_outage() -> Any:
+        waiting = asyncio.ensure_future(execute(pool, "BLPOP", "no such list", 0.5))
+        await asyncio.sleep(0.1)
+        pool.breaker.retry_after = (0, 0)
+        pool.breaker.refused()
+        assert await execute(pool, "PING") == b"PONG"
+        return await waiting
+
+    assert run(wait_through_an_outage()) is None
+
+
 def test_fork__while_a_loop_has_connections__the_child_makes_its_own(
     own_redis: SupervisedServer, settings: Any
 ) -> None:
