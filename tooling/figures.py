@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tooling.environment import ROOT
 
-NEW_FIELD, ITS_TWIN = "scenario", "speaking_style"  # a text field like the new one, which exists already
+NEW_FIELD, TWINS = "scenario", ("backstory", "custom_instructions", "speaking_style")  # the texts that there are
 CACHED_MODEL = "coherence/README.md"
 CONTENT = {"archetypes.toml", "globals.toml"}  # what is written into the fields, not what has to know them
 NOT_PRODUCTION = {"tests", "migrations"}
@@ -165,15 +165,15 @@ def circles(graph: Graph) -> list[set[str]]:
 
 
 def _places() -> Iterator[str]:
-    """Every file that names the twin has to name the new field as well; a migration and tests come on top."""
-    naming = [path for path in _files("*.py", "*.toml", "*.html", "*.js") if _names_the_twin(path)]
-    yield f"files to touch for a text field `{NEW_FIELD}` (they name `{ITS_TWIN}`): {len(naming)}"
+    """Every file that names all text fields has to name a new one as well; a migration and tests come on top."""
+    naming = [path for path in _files("*.py", "*.toml", "*.html", "*.js") if _names_the_twins(path)]
+    yield f"files to touch for a text field `{NEW_FIELD}` (they name {', '.join(TWINS)}): {len(naming)}"
     yield from (f"  {path}" for path in naming)
 
 
-def _names_the_twin(path: Path) -> bool:
+def _names_the_twins(path: Path) -> bool:
     counts = path.parts[0] not in {"tooling", "benchmarks"} and path.name not in CONTENT
-    return counts and ITS_TWIN in (ROOT / path).read_text()
+    return counts and all(twin in (ROOT / path).read_text() for twin in TWINS)
 
 
 def _second_model() -> str:
