@@ -12,11 +12,9 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from cosmic_ray.commands.init import init
 from cosmic_ray.mutating import mutate_and_test, mutate_code
@@ -25,60 +23,13 @@ from cosmic_ray.work_db import WorkDB
 from cosmic_ray.work_item import MutationSpec, TestOutcome, WorkItem
 
 from tooling import mutation_operators as operators
+from tooling.mutation_report import Change, Score, changed_lines, equivalents, table, total
 
 FOLDER = Path(__file__).parent
 PYTEST = ["-m", "pytest", "-x", "-q", "--no-header", "--tb=line", "--assert=plain", "--reuse-db", "--timeout=40",
           "-p", "no:cacheprovider", "-p", "tooling.mutation_order"]  # fmt: skip
 # What a run of tests is given: at least and, as long as it is not known how long they take, at most.
 LEAST_SECONDS, MOST_SECONDS = 45.0, 240.0
-
-
-class Change(NamedTuple):
-    """What a mutation does to the text of its file: the lines before and after, stripped."""
-
-    before: str
-    after: str
-
-
-@dataclass(frozen=True)
-class Equivalent:
-    """Mutants that no test can or need catch, with the reason; one entry of equivalent_mutants.toml."""
-
-    file: str
-    function: str
-    line: str
-    reason: str
-    mutants: tuple[str, ...] = ()
-    operators: tuple[str, ...] = ()
-
-    def covers(self, mutation: MutationSpec, change: Change) -> bool:
-        """Whether the entry speaks of this mutation."""
-        place = (str(mutation.module_path), mutation.definition_name or "", change.before)
-        is_named = change.after in self.mutants or mutation.operator_name.partition("/")[2] in self.operators
-        return place == (self.file, self.function, self.line) and is_named
-
-
-@dataclass
-class Score:
-    """The outcomes of one file, or of all."""
-
-    outcomes: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def caught(self) -> int:
-        """Mutants that a test failed for, or that ran out of time."""
-        return self.outcomes["killed"] + self.outcomes["timeout"]
-
-    @property
-    def run(self) -> int:
-        """Mutants that tests were run against."""
-        return self.caught + self.outcomes["survived"]
-
-    def row(self, name: str, mutants: int) -> str:
-        """Return a line of the table."""
-        percent = f"{100 * self.caught / self.run:.0f} %" if self.run else "-"
-        cells = (mutants, self.outcomes["equivalent"], self.run, self.caught, self.outcomes["survived"], percent)
-        return f"{name:<44}" + "".join(f"{cell:>11}" for cell in cells)
 
 
 def main() -> int:
@@ -114,14 +65,14 @@ class Run:
         session.unlink(missing_ok=True)
         self.session = WorkDB(session, WorkDB.Mode.create)
         self._tests = tests
-        self._equivalents = [*_equivalents(tests)]
+        self._equivalents = [*equivalents(tests)]
         self._seen: set[str] = set()  # texts that two operators make alike are tested once
         self._seconds: dict[str, float] = {}  # after which the tests of a file count as hanging
         self._sources = {file: Path(file).read_text() for file in tests}
         init([Path(file) for file in tests], self.session, {})
         self._mutants = self._meaningful()
         self.scores: dict[str, Score] = {file: Score() for file in tests}
-        self.survivors: list[str] = []
+        self._survivors: list[str] = []
         _renew_database()
 
     def in_turn(self, seed: int) -> Iterator[tuple[str, MutationSpec]]:
@@ -157,15 +108,18 @@ class Run:
             self._mutants[file].remove((job, mutation))
             return
         self._seen.add(text)
-        change = _change(self._sources[file], text)
-        is_equivalent = any(entry.covers(mutation, change) for entry in self._equivalents)
+        operator = mutation.operator_name.partition("/")[2]
+        change = Change(file, mutation.definition_name or "", operator, *changed_lines(self._sources[file], text))
+        is_equivalent = any(entry.covers(change) for entry in self._equivalents)
         outcome, by = ("equivalent", "") if is_equivalent else self._outcome(job, mutation, file)
-        self.scores[file].outcomes[outcome] += 1
-        place = f"{file}:{mutation.start_pos[0]} {mutation.definition_name or ''} {mutation.operator_name}"
+        self._note(outcome, change, mutation.start_pos[0], by)
+
+    def _note(self, outcome: str, change: Change, line: int, by: str) -> None:
+        self.scores[change.file].outcomes[outcome] += 1
+        place = f"{change.file}:{line} {change.function} {change.operator}"
         print(f"{outcome:<10} {place} {by}", flush=True)
         if outcome == "survived":
-            self.survivors.append(f"{place}\n  - {change.before}\n  + {change.after}")
-            print(f"  - {change.before}\n  + {change.after}", flush=True)
+            self._survivors.append(f"{place}\n  - {change.before}\n  + {change.after}")
 
     def _outcome(self, job: str, mutation: MutationSpec, file: str) -> tuple[str, str]:
         """Also the first test that failed."""
@@ -197,45 +151,13 @@ class Run:
 
     def report(self, bar: float) -> int:
         """Print the table and the survivors; return 1 below the bar or when an entry is of no use any more."""
-        heads = ("mutants", "equivalent", "run", "caught", "survived", "score")
-        print(f"\n{'':<44}" + "".join(f"{head:>11}" for head in heads))
-        for file, score in self.scores.items():
-            print(score.row(file, len(self._mutants[file])))
-        total = Score(sum((score.outcomes for score in self.scores.values()), Counter()))
-        print(total.row("all", sum(map(len, self._mutants.values()))))
-        print(*["", *self.survivors], sep="\n")
-        stale = [entry for entry in self._equivalents if not _is_there(entry, self._sources)]
-        for entry in stale:
-            print(f"equivalent_mutants.toml: {entry.file} has no line `{entry.line}` in {entry.function}")
+        stale = [entry for entry in self._equivalents if not entry.is_there(self._sources[entry.file])]
         broken = self._broken()
-        for file, said in broken.items():
-            print(f"The tests of {file} fail as it is:\n{said}")
-        return 1 if stale or broken or (total.run and 100 * total.caught / total.run < bar) else 0
-
-
-def _equivalents(files: Iterable[str]) -> Iterator[Equivalent]:
-    for entry in tomllib.loads((FOLDER / "equivalent_mutants.toml").read_text())["equivalent"]:
-        if entry["file"] in files:
-            yield Equivalent(**{name: _frozen(value) for name, value in entry.items()})
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _is_there(entry: Equivalent, sources: dict[str, str]) -> bool:
-    lines = {line.strip() for line in sources[entry.file].splitlines()}
-    return all(line in lines for line in entry.line.split("\n"))
-
-
-def _change(before: str, after: str) -> Change:
-    """The lines that differ: what the texts have in common at either end is left out."""
-    old, new = before.splitlines(), after.splitlines()
-    while old and new and old[0] == new[0]:
-        del old[0], new[0]
-    while old and new and old[-1] == new[-1]:
-        del old[-1], new[-1]
-    return Change(*("\n".join(line.strip() for line in lines).strip() for lines in (old, new)))
+        print("", table(self.scores, {file: len(mutants) for file, mutants in self._mutants.items()}), "", sep="\n")
+        print(*self._survivors, sep="\n")
+        print(*(f"equivalent_mutants.toml: {entry.file} has no `{entry.line}` any more" for entry in stale), sep="\n")
+        print(*(f"The tests of {file} fail as it is:\n{said}" for file, said in broken.items()), sep="\n")
+        return 1 if stale or broken or not total(self.scores.values()).reaches(bar) else 0
 
 
 def _position(item: WorkItem) -> tuple[str, tuple[int, int], str, int]:

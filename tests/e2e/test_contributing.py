@@ -1,7 +1,6 @@
 """What a contributor's tools are told agrees with what `dev.py check` and `.ci/run` do."""
 
 import re
-import tomllib
 from typing import Any
 
 import pytest
@@ -46,11 +45,3 @@ def test_workflow__runs_what_ci_runs() -> None:
 def test_issue_template__has_what_github_asks_for(name: str) -> None:
     _, front, _ = (ROOT / f".github/ISSUE_TEMPLATE/{name}.md").read_text().split("---\n", 2)
     assert yaml.safe_load(front).keys() >= {"name", "about"}
-
-
-def test_mutants__files_and_their_tests__are_where_they_are_said_to_be() -> None:
-    config = tomllib.loads((ROOT / "tooling/mutants.toml").read_text())
-    equivalents = tomllib.loads((ROOT / "tooling/equivalent_mutants.toml").read_text())["equivalent"]
-    paths = {path for file, tests in config["tests"].items() for path in (file, *tests)}
-    assert [path for path in paths if not (ROOT / path).exists()] == []
-    assert {entry["file"] for entry in equivalents} <= config["tests"].keys()

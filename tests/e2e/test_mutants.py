@@ -1,0 +1,71 @@
+"""What the run of mutants says of them: which are equivalent, and the score."""
+
+import tomllib
+from collections import Counter
+
+import pytest
+
+from tooling.environment import ROOT
+from tooling.mutation_report import EQUIVALENTS, Change, Equivalent, Score, changed_lines, equivalents, table
+
+OLD = "def f(a):\n    if a:\n        return 1\n    return 2\n"
+LINE = "if a:"
+ENTRY = Equivalent("m.py", "f", LINE, "a reason", mutants=("if not a:",), operators=("ReturnNone",))
+
+
+@pytest.mark.parametrize(
+    ("new", "lines"),
+    [
+        (OLD.replace("if a", "if not a"), (LINE, "if not a:")),
+        (OLD.replace("    return 2\n", ""), ("return 2", "")),
+        (OLD.replace("1", "3").replace("2", "4"), ("return 1\nreturn 2", "return 3\nreturn 4")),
+    ],
+)
+def test_changed_lines__of_a_mutant__what_differs(new: str, lines: tuple[str, str]) -> None:
+    assert changed_lines(OLD, new) == lines
+
+
+@pytest.mark.parametrize(
+    ("change", "covered"),
+    [
+        (Change("m.py", "f", "AddNot", LINE, "if not a:"), True),
+        (Change("m.py", "f", "ReturnNone", LINE, "whatever"), True),
+        (Change("m.py", "f", "AddNot", LINE, "if b:"), False),
+        (Change("m.py", "g", "AddNot", LINE, "if not a:"), False),
+        (Change("n.py", "f", "AddNot", LINE, "if not a:"), False),
+        (Change("m.py", "f", "AddNot", "if b:", "if not a:"), False),
+    ],
+)
+def test_equivalent__another_file_function_line_or_mutant__not_covered(change: Change, covered: bool) -> None:
+    assert ENTRY.covers(change) is covered
+
+
+def test_equivalent__its_line_was_changed__noticed() -> None:
+    assert ENTRY.is_there(OLD)
+    assert not ENTRY.is_there(OLD.replace("if a", "if b"))
+
+
+def test_score__caught_are_killed_and_hanging_ones_and_equivalents_do_not_count() -> None:
+    score = Score(Counter(killed=96, timeout=2, survived=2, equivalent=50))
+    assert (score.caught, score.run) == (98, 100)
+    assert (score.reaches(98), score.reaches(98.1)) == (True, False)
+    assert Score().reaches(98)
+    assert table({"m.py": score}, {"m.py": 200}).splitlines()[-1].split() == [
+        "all",
+        "200",
+        "50",
+        "100",
+        "98",
+        "2",
+        "98",
+        "%",
+    ]
+
+
+def test_config__files_and_tests__are_where_they_are_said_to_be() -> None:
+    config = tomllib.loads((ROOT / "tooling/mutants.toml").read_text())
+    paths = {path for file, tests in config["tests"].items() for path in (file, *tests)}
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+    entries = tomllib.loads(EQUIVALENTS.read_text())["equivalent"]
+    assert len(list(equivalents(config["tests"].keys()))) == len(entries)
+    assert all(entry["reason"] for entry in entries)
