@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from redis import Redis
 from rest_framework.test import APIClient
 
@@ -34,6 +36,9 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = f"test_companion_{RUN}"
     settings.REDIS_KEY_PREFIX = settings.CACHES["default"]["KEY_PREFIX"] = f"test:{RUN}:{worker}:"
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one takes half a second
+    # What is generated must hold however busy the machine is: no test of ours asserts how long an example takes.
+    hypothesis_settings.register_profile("companion", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    hypothesis_settings.load_profile("companion")
     empty_tables_quickly()
     if file := os.environ.get("COMPANION_RECORD_REDIS_TESTS"):
         config.pluginmanager.register(RedisRecorder(Path(file)))

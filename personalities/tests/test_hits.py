@@ -88,7 +88,7 @@ def test_hit__more_names_than_are_kept__nothing_holds_on_to_the_copies_of_others
         for _ in range(2):
             Personality.objects.get_config(f"n-{number}")
     gc.collect()
-    held = [each for each in gc.get_objects() if isinstance(each, Copy) and str(each.key[1]).startswith("n-")]
+    held = [each for each in gc.get_objects() if type(each) is Copy and str(each.key[1]).startswith("n-")]
     assert len(held) <= 6
 
 
