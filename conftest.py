@@ -96,21 +96,21 @@ def django_db_setup(django_db_setup: None) -> Iterator[None]:
 
 
 @pytest.fixture
-def forget_near() -> Callable[[], None]:
-    """Makes this process one that has just started: it keeps no copy near."""
+def clear_memory() -> Callable[[], None]:
+    """Return a function that makes this process like one that has just started: no copy is in its memory."""
 
-    def forget() -> None:
+    def clear() -> None:
         for cache in CoherentCache.by_kind.values():
             cache.clear_memory()
 
-    return forget
+    return clear
 
 
 @pytest.fixture(autouse=True)
-def _no_leftovers(redis: Any, forget_near: Callable[[], None]) -> Iterator[None]:
-    """Every test finds no copies. Never FLUSHDB: the server may be somebody's own."""
+def _no_leftovers(redis: Any, clear_memory: Callable[[], None]) -> Iterator[None]:
+    """Start every test without copies. Never FLUSHDB: the server may be somebody's own."""
     prefix = settings.REDIS_KEY_PREFIX
-    forget_near()
+    clear_memory()
     yield
     for key in redis.scan_iter(f"{prefix}*", count=1000):
         redis.delete(key)
@@ -118,7 +118,7 @@ def _no_leftovers(redis: Any, forget_near: Callable[[], None]) -> Iterator[None]
 
 @pytest.fixture
 def out_of_touch() -> Iterator[Callable[[float], None]]:
-    """Makes it so many seconds since PostgreSQL was heard of last."""
+    """Return a function that makes the last answer of PostgreSQL that many seconds old."""
     listener.stop()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(listener, "ensure", lambda: None)

@@ -132,7 +132,7 @@ def growth(client: Client, before: dict[str, tuple[int, int]]) -> dict[str, tupl
 
 @committing
 def test_numbers__known_lookups__counted_by_source_found_and_absent(
-    admin_client: Client, rows: dict[str, Personality], forget_near: Callable[[], None]
+    admin_client: Client, rows: dict[str, Personality], clear_memory: Callable[[], None]
 ) -> None:
     before = counts(admin_client)
     Personality.objects.lookup_many(["mira", "nova"])
@@ -140,7 +140,7 @@ def test_numbers__known_lookups__counted_by_source_found_and_absent(
         Personality.objects.lookup("mira")
     Personality.objects.lookup("nobody")
     Personality.objects.lookup("nobody")
-    forget_near()
+    clear_memory()
     Personality.objects.lookup("nova")
     assert growth(admin_client, before) == {"near": (3, 1), "redis": (1, 0), "database": (2, 1)}
 
@@ -319,12 +319,12 @@ def test_forget_all__not_confirmed__is_said_and_nothing_goes(
 
 @committing
 def test_warm_all__active_ones__are_copied(
-    admin_client: Client, rows: dict[str, Personality], forget_near: Callable[[], None]
+    admin_client: Client, rows: dict[str, Personality], clear_memory: Callable[[], None]
 ) -> None:
     Personality.objects.create(personality_name="asleep", is_active=False)
     (said,) = press(admin_client, "warm-all/")
     assert said.startswith("Warmed: 2 (all active personalities).")
-    forget_near()
+    clear_memory()
     assert {source_of(name) for name in rows} == {"redis"}
 
 

@@ -31,14 +31,14 @@ def scrape(user: User, client_of: Callable[[User], APIClient]) -> Callable[[], d
 
 
 def test_metrics__lookups__counted_by_kind_source_and_result(
-    scrape: Callable[[], dict[str, float]], forget_near: Callable[[], None]
+    scrape: Callable[[], dict[str, float]], clear_memory: Callable[[], None]
 ) -> None:
     Personality.objects.create(personality_name="elara")
     before = scrape()
     Personality.objects.lookup("elara")
     for _ in range(3):
         Personality.objects.lookup("elara")
-    forget_near()
+    clear_memory()
     Personality.objects.lookup("elara")
     Personality.objects.lookup("nobody")
     after = scrape()

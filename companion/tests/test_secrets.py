@@ -51,12 +51,12 @@ def log(caplog: pytest.LogCaptureFixture) -> Callable[[], str]:
 def test_redis_password__right_one__works_and_is_said_nowhere(
     locked_redis: redis_py.Redis,
     log: Callable[[], str],
-    forget_near: Callable[[], None],
+    clear_memory: Callable[[], None],
     django_assert_num_queries: Any,
 ) -> None:
     Personality.objects.create(personality_name="elara")
     Personality.objects.get_id("elara")
-    forget_near()
+    clear_memory()
     with django_assert_num_queries(0):
         Personality.objects.get_id("elara")
     startup.announce()

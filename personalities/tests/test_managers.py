@@ -118,40 +118,40 @@ GARBAGE = [b"", b"{", b"1_0", b"null", b"[]", b'"x"', b"5", b"\x80\x04K\x01.", b
 
 @pytest.mark.parametrize("garbage", GARBAGE)
 def test_get_config__foreign_value_in_redis__read_from_the_row_and_mended(
-    redis: Any, garbage: bytes, forget_near: Callable[[], None], django_assert_num_queries: Queries
+    redis: Any, garbage: bytes, clear_memory: Callable[[], None], django_assert_num_queries: Queries
 ) -> None:
     elara, nova = make(), make("nova")
     Personality.objects.get_configs(["elara", "nova"])
     redis.set(f"{settings.REDIS_KEY_PREFIX}personality:global:elara:config", garbage)
-    forget_near()
+    clear_memory()
     with django_assert_num_queries(1):
         configs = Personality.objects.get_configs(["elara", "nova"])
     assert (configs["elara"].id, configs["nova"].id) == (elara.id, nova.id)
-    forget_near()
+    clear_memory()
     with django_assert_num_queries(0):
         assert Personality.objects.get_id("elara") == elara.id
 
 
 @pytest.mark.parametrize("garbage", [*GARBAGE, None])
 def test_get_id__foreign_id_in_redis__not_asked(
-    redis: Any, garbage: bytes | None, forget_near: Callable[[], None], django_assert_num_queries: Queries
+    redis: Any, garbage: bytes | None, clear_memory: Callable[[], None], django_assert_num_queries: Queries
 ) -> None:
     elara = make()
     Personality.objects.get_id("elara")
     key = f"{settings.REDIS_KEY_PREFIX}personality:global:elara:id"
     redis.delete(key) if garbage is None else redis.set(key, garbage)
-    forget_near()
+    clear_memory()
     with django_assert_num_queries(0):
         assert Personality.objects.get_id("elara") == elara.id
 
 
-def test_get_config__a_list_under_our_key__read_from_the_row(redis: Any, forget_near: Callable[[], None]) -> None:
+def test_get_config__a_list_under_our_key__read_from_the_row(redis: Any, clear_memory: Callable[[], None]) -> None:
     elara = make()
     Personality.objects.get_config("elara")
     key = f"{settings.REDIS_KEY_PREFIX}personality:global:elara:config"
     redis.delete(key)
     redis.rpush(key, "x")
-    forget_near()
+    clear_memory()
     assert Personality.objects.lookup("elara")[:2] == (elara.to_config(), "database")
 
 
@@ -182,7 +182,7 @@ def test_get_config__own_made_active_by_update__own(user: User) -> None:
 
 @pytest.mark.parametrize("foreign", ["nova", "own"])
 def test_get_config__copies_of_another_under_our_keys__not_believed(
-    redis: Any, user: User, foreign: str, forget_near: Callable[[], None]
+    redis: Any, user: User, foreign: str, clear_memory: Callable[[], None]
 ) -> None:
     elara = make()
     other = make("nova") if foreign == "nova" else make(owner=user)
@@ -192,7 +192,7 @@ def test_get_config__copies_of_another_under_our_keys__not_believed(
     for part in ("id", "config"):
         value = redis.get(f"{settings.REDIS_KEY_PREFIX}{source}:{part}")
         redis.set(f"{settings.REDIS_KEY_PREFIX}personality:global:elara:{part}", value)
-    forget_near()
+    clear_memory()
     answer = Personality.objects.lookup("elara")
     assert (answer.value, answer.source) == (elara.to_config(), "database") != (other.to_config(), "database")
 
@@ -222,7 +222,7 @@ def test_get_config__copies_of_another_under_our_keys__not_believed(
     ],
 )
 def test_get_config__another_shape_in_redis__read_from_the_row(
-    redis: Any, forget_near: Callable[[], None], change: dict[str, Any]
+    redis: Any, clear_memory: Callable[[], None], change: dict[str, Any]
 ) -> None:
     elara = make(humor_level=8)
     Personality.objects.get_config("elara")
@@ -230,14 +230,14 @@ def test_get_config__another_shape_in_redis__read_from_the_row(
     stored = cached(redis, key)
     altered = stored | change | {"meta": stored["meta"] | change.get("meta", {})}
     redis.set(settings.REDIS_KEY_PREFIX + key, json.dumps(altered))
-    forget_near()
+    clear_memory()
     assert Personality.objects.lookup("elara")[:2] == (elara.to_config(), "database")
-    forget_near()
+    clear_memory()
     assert Personality.objects.lookup("elara")[:2] == (elara.to_config(), "redis")  # mended
 
 
 def test_get_config__number_in_redis_is_no_integer__read_from_the_row(
-    redis: Any, forget_near: Callable[[], None]
+    redis: Any, clear_memory: Callable[[], None]
 ) -> None:
     make()
     Personality.objects.get_config("elara")
@@ -245,13 +245,13 @@ def test_get_config__number_in_redis_is_no_integer__read_from_the_row(
     stored = cached(redis, key)
     stored["meta"]["number"] = float(stored["meta"]["number"])
     redis.set(settings.REDIS_KEY_PREFIX + key, json.dumps(stored))
-    forget_near()
+    clear_memory()
     assert Personality.objects.lookup("elara").source == "database"
 
 
 @pytest.mark.parametrize("part", ["number", "shape", "version", "owner"])
 def test_get_config__copy_in_redis_lacks_a_part_of_its_meta__read_from_the_row(
-    redis: Any, forget_near: Callable[[], None], part: str
+    redis: Any, clear_memory: Callable[[], None], part: str
 ) -> None:
     elara = make()
     Personality.objects.get_config("elara")
@@ -259,15 +259,15 @@ def test_get_config__copy_in_redis_lacks_a_part_of_its_meta__read_from_the_row(
     stored = cached(redis, key)
     del stored["meta"][part]
     redis.set(settings.REDIS_KEY_PREFIX + key, json.dumps(stored))
-    forget_near()
+    clear_memory()
     assert Personality.objects.lookup("elara")[:2] == (elara.to_config(), "database")
 
 
-def test_get_id__id_of_another_row__not_believed(redis: Any, forget_near: Callable[[], None]) -> None:
+def test_get_id__id_of_another_row__not_believed(redis: Any, clear_memory: Callable[[], None]) -> None:
     elara = make()
     Personality.objects.get_id("elara")
     redis.set(f"{settings.REDIS_KEY_PREFIX}personality:global:elara:id", '"85c872cd-68db-42d5-9164-a78a7f51a611"')
-    forget_near()
+    clear_memory()
     assert Personality.objects.get_id("elara") == elara.id
 
 

@@ -25,11 +25,11 @@ def elara() -> Personality:
 
 
 @pytest.fixture
-def stopped(elara: Personality, own_redis: SupervisedServer, forget_near: Callable[[], None]) -> None:
+def stopped(elara: Personality, own_redis: SupervisedServer, clear_memory: Callable[[], None]) -> None:
     """A copy lay in Redis when it went, and nowhere else."""
     Personality.objects.get_config("elara")
     own_redis.stop()
-    forget_near()
+    clear_memory()
 
 
 def test_lookups__redis_stopped__from_the_database(elara: Personality, stopped: None) -> None:
@@ -60,10 +60,10 @@ def test_save__the_cache_is_broken_altogether__kept_and_logged(
 
 
 def test_lookups__redis_stopped__it_is_logged_once(
-    elara: Personality, stopped: None, forget_near: Callable[[], None], caplog: pytest.LogCaptureFixture
+    elara: Personality, stopped: None, clear_memory: Callable[[], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(100):
-        forget_near()
+        clear_memory()
         Personality.objects.get_id("elara")
     assert [record.name for record in caplog.records] == ["resilience.redis"]
 
@@ -140,14 +140,14 @@ def test_start__each_state__one_line_says_it(
 
 
 def test_lookups__many_names__one_round_trip_to_read_and_one_to_store(
-    own_redis: SupervisedServer, forget_near: Callable[[], None]
+    own_redis: SupervisedServer, clear_memory: Callable[[], None]
 ) -> None:
     for name in ("elara", "nova", "isla"):
         Personality.objects.create(personality_name=name)
     client = get_redis_connection("default")
     client.config_resetstat()
     for _ in range(2):  # cold, then warm
-        forget_near()
+        clear_memory()
         assert len(Personality.objects.get_configs(["elara", "nova", "isla", "nobody"])) == 3
     calls = {name: stats["calls"] for name, stats in client.info("commandstats").items()}
     assert calls["cmdstat_mget"] == 2
@@ -156,11 +156,11 @@ def test_lookups__many_names__one_round_trip_to_read_and_one_to_store(
 
 
 def test_lookups__at_debug__hit_miss_stored_are_logged(
-    elara: Personality, forget_near: Callable[[], None], caplog: pytest.LogCaptureFixture
+    elara: Personality, clear_memory: Callable[[], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.DEBUG, "coherence"):
         Personality.objects.get_id("elara")
-        forget_near()
+        clear_memory()
         Personality.objects.get_id("elara")
     said = [record.getMessage() for record in caplog.records]
     key = "personality:global:elara"

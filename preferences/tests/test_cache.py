@@ -56,12 +56,12 @@ def test_get__warm_without_wishes__no_query(reader: APIClient, django_assert_num
 
 
 def test_lookup__cold_then_another_process__database_then_redis(
-    calm: User, forget_near: Callable[[], None], django_assert_num_queries: Queries
+    calm: User, clear_memory: Callable[[], None], django_assert_num_queries: Queries
 ) -> None:
     with django_assert_num_queries(1):
         assert source(calm) == "database"
     assert source(calm) == "near"
-    forget_near()
+    clear_memory()
     with django_assert_num_queries(0):
         assert source(calm) == "redis"
         assert Preferences.objects.wishes_of(calm) == Preferences.objects.wishes_of(calm.pk) == CALM
@@ -153,11 +153,11 @@ GARBAGE = [b"", b"{", b"null", b"[]", b"5", b"\x80\x04K\x01.", b"{}", b'{"meta":
 
 @pytest.mark.parametrize("garbage", GARBAGE)
 def test_redis__foreign_value__read_from_the_row_and_mended(
-    calm: User, redis: Any, forget_near: Callable[[], None], garbage: bytes
+    calm: User, redis: Any, clear_memory: Callable[[], None], garbage: bytes
 ) -> None:
     redis.set(key(calm), garbage)
     assert Preferences.objects.lookup(calm)[:2] == (CALM, "database")
-    forget_near()
+    clear_memory()
     assert Preferences.objects.lookup(calm)[:2] == (CALM, "redis")
 
 
@@ -168,44 +168,44 @@ def test_redis__foreign_value__read_from_the_row_and_mended(
      {"meta": {"number": 0}}, {"meta": {"number": 10**18}}, {"meta": {"number": "7"}}, {"meta": {"number": None}}],
 )  # fmt: skip
 def test_redis__another_shape_owner_or_time__not_believed(
-    calm: User, redis: Any, forget_near: Callable[[], None], change: dict[str, Any]
+    calm: User, redis: Any, clear_memory: Callable[[], None], change: dict[str, Any]
 ) -> None:
     Preferences.objects.wishes_of(calm)
     stored = json.loads(redis.get(key(calm)))
     meta = stored["meta"] | change.pop("meta", {})
     redis.set(key(calm), json.dumps({**stored, **change, "meta": meta}))
-    forget_near()
+    clear_memory()
     assert Preferences.objects.lookup(calm)[:2] == (CALM, "database")
 
 
-def test_redis__number_is_no_integer__not_believed(calm: User, redis: Any, forget_near: Callable[[], None]) -> None:
+def test_redis__number_is_no_integer__not_believed(calm: User, redis: Any, clear_memory: Callable[[], None]) -> None:
     Preferences.objects.wishes_of(calm)
     stored = json.loads(redis.get(key(calm)))
     stored["meta"]["number"] = float(stored["meta"]["number"])
     redis.set(key(calm), json.dumps(stored))
-    forget_near()
+    clear_memory()
     assert Preferences.objects.lookup(calm)[:2] == (CALM, "database")
 
 
 @pytest.mark.parametrize("part", ["number", "shape", "user"])
 def test_redis__lacks_a_part_of_its_meta__not_believed(
-    calm: User, redis: Any, forget_near: Callable[[], None], part: str
+    calm: User, redis: Any, clear_memory: Callable[[], None], part: str
 ) -> None:
     Preferences.objects.wishes_of(calm)
     stored = json.loads(redis.get(key(calm)))
     del stored["meta"][part]
     redis.set(key(calm), json.dumps(stored))
-    forget_near()
+    clear_memory()
     assert Preferences.objects.lookup(calm)[:2] == (CALM, "database")
 
 
 def test_redis__copy_of_another_user__not_believed(
-    calm: User, staff: User, redis: Any, forget_near: Callable[[], None]
+    calm: User, staff: User, redis: Any, clear_memory: Callable[[], None]
 ) -> None:
     Preferences.objects.create(user=staff, tone="friendly")
     Preferences.objects.wishes_of(calm), Preferences.objects.wishes_of(staff)  # noqa: B018
     redis.set(key(calm), redis.get(key(staff)))
-    forget_near()
+    clear_memory()
     assert Preferences.objects.lookup(calm)[:2] == (CALM, "database")
 
 

@@ -50,10 +50,10 @@ def test_clear__named__theirs_alone(cached: User, other_cached: User, redis: Any
 
 
 def test_clear__redis_and_memory_are_wrong__the_row_counts(
-    plant: Callable[..., None], cached: User, forget_near: Callable[[], None]
+    plant: Callable[..., None], cached: User, clear_memory: Callable[[], None]
 ) -> None:
     plant(tone="neutral")
-    forget_near()
+    clear_memory()
     assert Preferences.objects.wishes_of(cached).tone == "neutral"
     run(CLEAR, "ursula")
     assert Preferences.objects.wishes_of(cached) == CALM

@@ -38,8 +38,8 @@ class World:
     Lasts longer than one history: begin each with `renew`.
     """
 
-    def __init__(self, redis: RedisServer, users: Sequence[int], prefix: str, forget_near: Callable[[], None]) -> None:
-        self.redis, self.owners, self.forget_near = redis, (None, *users), forget_near
+    def __init__(self, redis: RedisServer, users: Sequence[int], prefix: str, clear_memory: Callable[[], None]) -> None:
+        self.redis, self.owners, self.clear_memory = redis, (None, *users), clear_memory
         self.keys: list[Key] = [(owner, name) for owner in self.owners for name in NAMES]
         self._prefix, self._names = prefix, [prefix + name for key in self.keys for name in codec.names(key)]
         self.is_up = True
@@ -59,7 +59,7 @@ class World:
         row_writes.wipe()
         feed.catch_up()
         self.redis.client.delete(*self._names)
-        self.forget_near()
+        self.clear_memory()
         self.histories += 1
 
     def compare(self) -> None:
@@ -224,12 +224,12 @@ class Machine(RuleBasedStateMachine):
     def plant_for_newcomer(self, ago: int, ends: Sequence[str]) -> None:
         """Put back what Redis held at an earlier step, for a process that has just started."""
         self.plant(ago, ends)
-        self.world.forget_near()
+        self.world.clear_memory()
 
     @rule()
-    def forget_near(self) -> None:
+    def clear_memory(self) -> None:
         """Forget all copies in memory, as a process that has just started."""
-        self.world.forget_near()
+        self.world.clear_memory()
 
     def _new(self, owner: int | None, name: str) -> Personality:
         return Personality(owner_id=owner, personality_name=name, greeting=self._greeting())

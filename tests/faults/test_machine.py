@@ -35,7 +35,7 @@ BRIEFLY = hypothesis_settings(PLAY, derandomize=True, max_examples=50)
 
 @pytest.fixture
 def world(
-    settings: Any, tmp_path: Path, forget_near: Callable[[], None], caplog: pytest.LogCaptureFixture
+    settings: Any, tmp_path: Path, clear_memory: Callable[[], None], caplog: pytest.LogCaptureFixture
 ) -> Iterator[World]:
     caplog.set_level(logging.CRITICAL, "resilience.redis")  # a line each time that Redis goes and comes
     server = RedisServer(tmp_path / "redis")
@@ -43,7 +43,7 @@ def world(
     settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": server.url}}
     users = [User.objects.create_user(name).pk for name in ("una", "ulf")]
     try:
-        yield World(server, users, settings.REDIS_KEY_PREFIX, forget_near)
+        yield World(server, users, settings.REDIS_KEY_PREFIX, clear_memory)
     finally:
         server.client.close()
         server.stop()

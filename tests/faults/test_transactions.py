@@ -35,11 +35,11 @@ def kept(redis: Any) -> Kept:
 
 
 @pytest.fixture
-def cool(redis: Any, forget_near: Callable[[], None]) -> Cool:
+def cool(redis: Any, clear_memory: Callable[[], None]) -> Cool:
     """Forgets the copies of this process, and of Redis if so wished."""
 
     def forget(everything: bool) -> None:
-        forget_near()
+        clear_memory()
         if everything:
             redis.delete(*redis.keys(f"{settings.REDIS_KEY_PREFIX}*"), "-")
 

@@ -19,5 +19,5 @@ def rename(name: str, id: int = ID) -> None:
     sql("UPDATE auth_user SET username = %s WHERE id = %s", name, id)
 
 
-def forget_near(names: CoherentCache[int, str]) -> None:
+def clear_memory(names: CoherentCache[int, str]) -> None:
     names.clear_memory()

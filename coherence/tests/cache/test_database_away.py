@@ -10,7 +10,7 @@ from django.db import OperationalError, connection
 
 from coherence import cache as module
 from coherence.cache import Answer, CoherentCache
-from coherence.tests.cache.rows import ID, NOBODY, forget_near, rename
+from coherence.tests.cache.rows import ID, NOBODY, clear_memory, rename
 from coherence.tests.cache.stand_ins import InRedis
 from tests.waiting import MAX_SECONDS
 
@@ -28,7 +28,7 @@ def table_locked() -> Iterator[None]:
 def test_database__does_not_answer__the_error_in_time_and_nothing_is_kept(
     names: CoherentCache[int, str], known: None, shared: InRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    forget_near(names)
+    clear_memory(names)
     shared.clear()
     monkeypatch.setattr(module, "LOOKUP_SECONDS", 0.3)
     started = monotonic()

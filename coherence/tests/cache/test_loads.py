@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 
 from coherence.cache import Answer, CoherentCache
-from coherence.tests.cache.rows import ID, OTHER, forget_near, insert, rename
+from coherence.tests.cache.rows import ID, OTHER, clear_memory, insert, rename
 from coherence.tests.cache.stand_ins import Gate, InRedis
 from tests.waiting import MAX_SECONDS, wait_until
 
@@ -41,7 +41,7 @@ def test_load__a_commit_comes_between_its_read_and_its_keeping__the_next_lookup_
     tell: Callable[[], None],
     threads: ThreadPoolExecutor,
 ) -> None:
-    forget_near(names)
+    clear_memory(names)
     shared.clear()
     with gate.closed():
         slow = in_thread(threads, names)
@@ -51,7 +51,7 @@ def test_load__a_commit_comes_between_its_read_and_its_keeping__the_next_lookup_
     slow.result(MAX_SECONDS)
     assert shared.get_many([ID])[ID][1] in ("old", "new")
     assert names.get(ID).value == "new"
-    forget_near(names)
+    clear_memory(names)
     assert names.get(ID).value == "new"
 
 
@@ -65,7 +65,7 @@ def test_get_many__one_is_outdated_while_they_load__asked_for_again_and_the_othe
 ) -> None:
     insert(OTHER, "other")
     tell()
-    forget_near(names)
+    clear_memory(names)
     shared.clear()
 
     def get_both() -> dict[int, Answer[str]]:
@@ -90,7 +90,7 @@ def test_joiner__knows_of_a_commit_after_the_load_began__asks_again(
     tell: Callable[[], None],
     threads: ThreadPoolExecutor,
 ) -> None:
-    forget_near(names)
+    clear_memory(names)
     shared.clear()
     with gate.closed():
         in_thread(threads, names)
@@ -105,7 +105,7 @@ def test_joiner__knows_of_a_commit_after_the_load_began__asks_again(
 def test_many_threads__a_cold_name__one_query(
     names: CoherentCache[int, str], known: None, shared: InRedis, gate: Gate, threads: ThreadPoolExecutor
 ) -> None:
-    forget_near(names)
+    clear_memory(names)
     shared.clear()
     loads, read = list[object](), names.load
 

@@ -8,7 +8,7 @@ from coherence import cache as module
 from coherence.cache import Answer, CoherentCache
 from coherence.feed import ChangeFeed
 from coherence.local_cache import Copy
-from coherence.tests.cache.rows import ID, OTHER, forget_near, insert, rename
+from coherence.tests.cache.rows import ID, OTHER, clear_memory, insert, rename
 from coherence.tests.cache.stand_ins import Clock, InRedis
 from coherence.tests.change_log import note
 from tests.database import Count
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def test_copy__its_number_is_above_the_feeds__not_believed(
     names: CoherentCache[int, str], known: None, feed: ChangeFeed, shared: InRedis, near: bool
 ) -> None:
-    forget_near(names)
+    clear_memory(names)
     shared.store(feed.number + 1000, {ID: "of a future that was lost"})
     if near:
         names._keep(ID, feed.number + 1000, "of a future that was lost")
@@ -37,7 +37,7 @@ def test_copy_in_redis__stored_again_too_late__not_believed(
     assert names.get(ID) == Answer("new", "database")
     shared.store(before, {ID: "old"})
     assert names.get(ID) == Answer("new", "near")
-    forget_near(names)
+    clear_memory(names)
     assert names.get(ID) == Answer("new", "database")
 
 

@@ -8,7 +8,7 @@ from coherence import cache as module
 from coherence.cache import Answer, CoherentCache, Source
 from coherence.feed import IN_TOUCH_SECONDS, ChangeFeed
 from coherence.tests.cache.conftest import STALE_SECONDS
-from coherence.tests.cache.rows import ID, forget_near, rename
+from coherence.tests.cache.rows import ID, clear_memory, rename
 from coherence.tests.cache.stand_ins import Clock
 from tests.database import Count
 from tests.waiting import MAX_SECONDS
@@ -25,7 +25,7 @@ def test_out_of_touch__not_for_long__unverified_with_its_age(
     django_assert_num_queries: Count,
 ) -> None:
     if source == "redis":
-        forget_near(names)
+        clear_memory(names)
     clock.ahead = IN_TOUCH_SECONDS + 100
     with django_assert_num_queries(0):
         answer = names.get(ID)

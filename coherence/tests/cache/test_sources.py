@@ -6,7 +6,7 @@ import pytest
 
 from coherence import log
 from coherence.cache import Answer, CoherentCache
-from coherence.tests.cache.rows import ID, NOBODY, OTHER, forget_near, insert, rename
+from coherence.tests.cache.rows import ID, NOBODY, OTHER, clear_memory, insert, rename
 from tests.database import Count
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -17,7 +17,7 @@ def test_get__a_row__from_the_database_then_near_then_redis(
 ) -> None:
     with django_assert_num_queries(0):
         assert names.get(ID) == Answer("old", "near")
-        forget_near(names)
+        clear_memory(names)
         assert names.get(ID) == Answer("old", "redis")
         assert names.get(ID) == Answer("old", "near")
     assert names.lookups == {("database", True): 1, ("near", True): 2, ("redis", True): 1}
@@ -46,7 +46,7 @@ def test_get_many__one_near_and_one_in_redis__no_query(
     insert(OTHER, "other")
     tell()
     names.get(OTHER)
-    forget_near(names)
+    clear_memory(names)
     names.get(ID)
     with django_assert_num_queries(0):
         assert names.get_many([ID, OTHER]) == {ID: Answer("old", "near"), OTHER: Answer("other", "redis")}
@@ -76,7 +76,7 @@ def test_get__changed__as_soon_as_the_feed_knows(
     with django_assert_num_queries(1):
         assert names.get(ID) == Answer("new", "database")
         assert names.get(ID) == Answer("new", "near")
-        forget_near(names)
+        clear_memory(names)
         assert names.get(ID) == Answer("new", "redis")
 
 
@@ -86,7 +86,7 @@ def test_get__another_row_changed__the_copy_counts(
     insert(OTHER, "other")
     tell()
     assert names.get(ID) == Answer("old", "near")
-    forget_near(names)
+    clear_memory(names)
     assert names.get(ID) == Answer("old", "redis")
 
 

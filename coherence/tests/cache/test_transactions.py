@@ -9,7 +9,7 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.transaction import TransactionManagementError
 
 from coherence.cache import Answer, CoherentCache
-from coherence.tests.cache.rows import ID, NOBODY, OTHER, forget_near, insert, rename
+from coherence.tests.cache.rows import ID, NOBODY, OTHER, clear_memory, insert, rename
 from coherence.tests.cache.stand_ins import InRedis
 from tests.database import Count, sql
 
@@ -63,7 +63,7 @@ def test_transaction__it_has_written__reads_its_own_and_nobody_else_does(
         assert names.get(ID) == Answer("mine", "database")
     assert shared.get_many([ID])[ID][1] == "old"
     assert names.get(ID) == Answer("old", "near")
-    forget_near(names)
+    clear_memory(names)
     assert names.get(ID) == Answer("old", "redis")
 
 
@@ -71,7 +71,7 @@ def test_transaction__it_has_written__reads_its_own_and_nobody_else_does(
 def test_transaction__nothing_is_kept_yet__nothing_is_kept(
     names: CoherentCache[int, str], known: None, shared: InRedis, in_transaction: Callable[[], Any]
 ) -> None:
-    forget_near(names)
+    clear_memory(names)
     shared.clear()
     with in_transaction():
         rename("mine")

@@ -21,12 +21,12 @@ def said(response: Any) -> tuple[str, str]:
 
 @pytest.mark.parametrize("path", [ELARA, f"{ELARA}id/"])
 def test_detail__cold_shared_near__names_the_source(
-    reader: APIClient, user: User, elara: Personality, forget_near: Forget, path: str
+    reader: APIClient, user: User, elara: Personality, clear_memory: Forget, path: str
 ) -> None:
     Personality.objects.create(personality_name="elara", owner=user)
     assert said(reader.get(path)) == ('lookup;desc="database"', "0")
     assert said(reader.get(path)) == ('lookup;desc="near"', "0")
-    forget_near()
+    clear_memory()
     assert said(reader.get(path)) == ('lookup;desc="redis"', "0")
 
 
