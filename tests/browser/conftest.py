@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, StorageState, ViewportSize, sync_playwright
 
 from tests.e2e.instance import Instance
 
@@ -24,25 +24,50 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
         running.stop()
 
 
+@pytest.fixture(scope="module")
+def chromium(instance: Instance) -> Iterator[Browser]:
+    """Run one Chromium for the tests of one file. The instance comes first: Playwright keeps the event loop busy."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    assert program, "apt install chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def cookies(chromium: Browser, instance: Instance) -> StorageState:
+    """Return what the browser keeps of somebody who has signed in: to verify a password takes half a second."""
+    with chromium.new_page(base_url=instance.url) as page:
+        sign_in(page, instance)
+        return page.context.storage_state()
+
+
 @pytest.fixture(params=[1280, 390], ids=["desktop", "phone"])
-def page(request: pytest.FixtureRequest, instance: Instance) -> Iterator[Page]:
-    """A signed-in page. Whatever it writes to its console as an error fails the test."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    assert chromium, "apt install chromium"
+def page(
+    request: pytest.FixtureRequest, chromium: Browser, instance: Instance, cookies: StorageState
+) -> Iterator[Page]:
+    """A signed-in page in a window of its own. Whatever it writes to its console as an error fails the test."""
     errors: list[str] = []
 
     def note(message: ConsoleMessage) -> None:
         if message.type == "error":
             errors.append(message.text)
 
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        page = browser.new_page(viewport={"width": request.param, "height": 900}, base_url=instance.url)
+    viewport: ViewportSize = {"width": request.param, "height": 900}
+    with chromium.new_context(viewport=viewport, base_url=instance.url, storage_state=cookies) as context:
+        page = context.new_page()
         page.on("console", note)
         page.goto("/admin/")
-        page.fill("[name=username]", "admin")
-        page.fill("[name=password]", instance.password)
-        page.click("button[type=submit], input[type=submit]")
+        if "/login/" in page.url:  # a test has signed out, which ends the session everywhere
+            sign_in(page, instance)
         yield page
-        browser.close()
     assert not errors
+
+
+def sign_in(page: Page, instance: Instance) -> None:
+    """Sign in to the admin as its demo administrator."""
+    page.goto("/admin/")
+    page.fill("[name=username]", "admin")
+    page.fill("[name=password]", instance.password)
+    page.click("button[type=submit], input[type=submit]")
