@@ -37,6 +37,12 @@ def test_hit__any_spelling_twice__the_same_object_without_a_query(
     assert len(found) == 1
 
 
+def test_hit__memory_cleared__asked_anew_by_each_spelling(elara: Personality, forget_near: Callable[[], None]) -> None:
+    greetings()
+    forget_near()
+    assert Personality.objects.lookup(SPELLINGS[-1]).source == "redis"
+
+
 def test_hit__edited_and_edited_again__each_spelling_knows(elara: Personality) -> None:
     assert greetings() == {"old"}
     for greeting in ("new", "newer"):

@@ -110,3 +110,11 @@ def test_holds__made_room_for__not_any_more(names: Names, number: int) -> None:
         names.found.keep(Copy(id, "other", copy.number))
     assert not names.is_current(copy)
     assert names.from_memory(ID) is None
+
+
+def test_clear_memory__copies_that_somebody_holds__current_no_more(names: Names) -> None:
+    names.get(NOBODY)
+    held = [names.from_memory(ID), names.from_memory(NOBODY)]
+    names.clear_memory()
+    assert [copy is not None and names.is_current(copy) for copy in held] == [False, False]
+    assert [names.get(ID).source, names.get(NOBODY).source] == ["redis", "database"]
