@@ -37,9 +37,9 @@ def test_hit__any_spelling_twice__the_same_object_without_a_query(
     assert len(found) == 1
 
 
-def test_hit__memory_cleared__asked_anew_by_each_spelling(elara: Personality, forget_near: Callable[[], None]) -> None:
+def test_hit__memory_cleared__asked_anew_by_each_spelling(elara: Personality, clear_memory: Callable[[], None]) -> None:
     greetings()
-    forget_near()
+    clear_memory()
     assert Personality.objects.lookup(SPELLINGS[-1]).source == "redis"
 
 
