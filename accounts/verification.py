@@ -63,10 +63,10 @@ def verified_from_memory(text: bytes) -> int | None:
 
     For a caller that has checked `coherence.cache.memory_may_answer`.
     """
-    key = keys.in_memory(text[PREFIX].decode("latin-1"))
+    key = keys.current_copy(text[PREFIX].decode("latin-1"))
     if key is None or key.value is None or not key.value.fits(text):
         return None
-    holder = users.in_memory(key.value.user_id)
+    holder = users.current_copy(key.value.user_id)
     if holder is None or holder.value is None:
         return None
     key.read()

@@ -6,7 +6,7 @@ from typing import TypedDict
 from chat.callers import Caller
 from chat.errors import no_such_model
 from chat.threads import in_thread
-from personalities.cache import from_memory
+from personalities.cache import config_from_memory
 from personalities.config import PersonalityConfig
 from personalities.models import Personality
 from resilience.database import answer_within
@@ -28,7 +28,7 @@ async def personality(name: str, caller: Caller) -> tuple[PersonalityConfig, str
 
     Raises ApiError if there is neither.
     """
-    if config := from_memory(name, caller.user_id):
+    if config := config_from_memory(name, caller.user_id):
         return config, "near"
     answer = await in_thread(lambda: Personality.objects.lookup(name, caller.user_id))
     if answer.value is None:

@@ -20,7 +20,7 @@ from conversations.turns import IDEMPOTENCY_KEY, IDEMPOTENCY_KEY_RULE
 from personalities.config import PersonalityConfig
 from personalities.language_models import offered
 from personalities.prompt import Wishes, assemble
-from preferences.cache import preferences
+from preferences.cache import wishes as wishes_cache
 from preferences.models import NO_WISHES, Preferences
 
 logger = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ async def _turn(exchange: Exchange, request: ChatRequest, caller: Caller) -> Tur
 
 async def _wishes(caller: Caller) -> Wishes:
     """How the caller wants to be talked to."""
-    if copy := preferences.from_memory(caller.user_id):
+    if copy := wishes_cache.copy_from_memory(caller.user_id):
         return copy.read() or NO_WISHES
     return await in_thread(lambda: Preferences.objects.wishes_of(caller.user_id))
 

@@ -57,6 +57,6 @@ def _verdict(cache: CoherentCache[K, V], key: K, copy: tuple[int, V] | None, row
     if copy is None or copy[0] > feed.number:
         return Verdict.FOREIGN
     number, value = copy
-    if not feed.current(cache.log_key(key), number):
+    if not feed.is_current(cache.log_key(key), number):
         return Verdict.OUTDATED
     return Verdict.SOUND if value == row else Verdict.WRONG

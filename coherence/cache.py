@@ -1,4 +1,4 @@
-"""Lookups in this process's memory, then in a cache that processes share, then in PostgreSQL, never outdated."""
+"""Lookups in this process's memory, then in a cache that processes share, then in PostgreSQL."""
 
 import os
 from collections import Counter
@@ -40,7 +40,7 @@ class Answer(NamedTuple, Generic[V]):
 
     @property
     def unverified(self) -> bool:
-        """Whether PostgreSQL is out of reach, so that the row may have changed since."""
+        """Whether this process is out of touch with the change log, so that the row may have changed since."""
         return self.age > 0
 
 
@@ -83,8 +83,10 @@ def memory_may_answer() -> bool:
     if feed.clock() - feed.heard > IN_TOUCH_SECONDS:
         return False
     django = this_thread.connection
-    if django is None or django.in_atomic_block:
-        return django is None
+    if django is None:
+        return True
+    if django.in_atomic_block:
+        return False
     return django.connection is None or django.connection.pgconn.transaction_status in IDLE
 
 
@@ -113,7 +115,7 @@ class CoherentCache(Generic[K, V]):
         self.kind, self.load, self.log_key, self.stale_seconds = kind, load, log_key, stale_seconds
         self.shared: Shared[K, V] = shared or NotShared()
         self.capacity = capacity
-        self.unverified = 0  # answers given while PostgreSQL was out of reach
+        self.unverified = 0  # answers given while out of touch with the change log
         self._counted: Counter[tuple[Source, bool]] = Counter()
         self._new_memory()
         self.by_kind[kind] = self
@@ -136,11 +138,11 @@ class CoherentCache(Generic[K, V]):
 
     # ── In memory ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def from_memory(self, key: K) -> Copy[K, V] | None:
+    def copy_from_memory(self, key: K) -> Copy[K, V] | None:
         """The copy that answers a lookup of `key` without asking anybody, if there is one; read it by `Copy.read`."""
-        return self.in_memory(key) if memory_may_answer() else None
+        return self.current_copy(key) if memory_may_answer() else None
 
-    def in_memory(self, key: K) -> Copy[K, V] | None:
+    def current_copy(self, key: K) -> Copy[K, V] | None:
         """The copy of `key` in memory if it is current. For a caller that has checked `memory_may_answer`."""
         copy = self.found.get(key) or self.absent.get(key)
         return copy if copy is not None and self.is_current(copy) else None
@@ -150,9 +152,9 @@ class CoherentCache(Generic[K, V]):
         return copy.edition == feed.edition or self._compare(copy)
 
     def _compare(self, copy: Copy[K, V]) -> bool:
-        """Compare numbers, once until something changes."""
+        """Compare with the feed, and remember the result for this edition of it."""
         edition = feed.edition  # read first: whatever becomes known meanwhile forces another comparison
-        is_current = feed.current(self.log_key(copy.key), copy.number)
+        is_current = feed.is_current(self.log_key(copy.key), copy.number)
         copy.edition = edition if is_current else NO_EDITION
         return is_current
 
@@ -160,14 +162,14 @@ class CoherentCache(Generic[K, V]):
 
     def get(self, key: K) -> Answer[V]:
         """The answer for `key`, counted. Raises OperationalError when PostgreSQL is needed and out of reach."""
-        if copy := self.from_memory(key):
+        if copy := self.copy_from_memory(key):
             return Answer(copy.read(), "near")
         answer = self.get_many([key])[key]
         self.count(answer)
         return answer
 
     def get_many(self, keys: Collection[K]) -> dict[K, Answer[V]]:
-        """An answer for each of `keys`; pass to `count` what is used of it. Raises OperationalError as `get` does."""
+        """An answer for each of `keys`. Not counted: call `count` for each answer you use. Raises as `get` does."""
         if not keys:
             return {}
         return self._read_own_rows(keys) if in_transaction() else self._look_up(keys)
@@ -189,16 +191,19 @@ class CoherentCache(Generic[K, V]):
 
     def _look_up(self, keys: Collection[K]) -> dict[K, Answer[V]]:
         answers: dict[K, Answer[V]] = {}
-        if (age := self._age()) is not None:
-            answers = {key: Answer(copy.value, "near", age) for key in keys if (copy := self.in_memory(key))}
+        if (age := self._catch_up_and_age()) is not None:
+            answers = {key: Answer(copy.value, "near", age) for key in keys if (copy := self.current_copy(key))}
             if missing := _missing(keys, answers):
                 answers |= self._from_shared(missing, age)
         if missing := _missing(keys, answers):
             answers |= self._from_database(missing)
         return answers
 
-    def _age(self) -> float | None:
-        """Seconds since this process knew every change: 0 while in touch, None when too many to serve copies."""
+    def _catch_up_and_age(self) -> float | None:
+        """Seconds since this process knew every change: 0 while in touch, None if longer than `stale_seconds`.
+
+        May start the listener, and wait for its next answer.
+        """
         if not feed.in_touch:
             listener.ensure()
             age = feed.age
@@ -209,27 +214,27 @@ class CoherentCache(Generic[K, V]):
     def _from_shared(self, keys: Collection[K], age: float) -> dict[K, Answer[V]]:
         answers: dict[K, Answer[V]] = {}
         for key, (number, value) in self.shared.get_many(keys).items():
-            if feed.current(self.log_key(key), number):
+            if feed.is_current(self.log_key(key), number):
                 self._keep(key, number, value)
                 answers[key] = Answer(value, "redis", age)
         return answers
 
     def _from_database(self, keys: Collection[K]) -> dict[K, Answer[V]]:
-        """One load per key at a time. A caller that joined a load older than a commit it knows of loads again."""
+        """One load per key at a time. If a joined load predates a change that this process knows, load again."""
         answers: dict[K, Answer[V]] = {}
         for _ in range(ATTEMPTS):
             if not keys:
                 break
             loaded = self.loads.get_many(keys)
             answers |= {key: Answer(value, "database") for key, (_, value) in loaded.items()}
-            keys = [key for key, (number, _) in loaded.items() if feed.outdated(self.log_key(key), number)]
+            keys = [key for key, (number, _) in loaded.items() if feed.is_outdated(self.log_key(key), number)]
         return answers
 
     def _load(self, keys: Collection[K]) -> dict[K, tuple[int, V | None]]:
         """Look in memory again first: another load may have finished since."""
         loaded: dict[K, tuple[int, V | None]] = {}
         if feed.in_touch:
-            loaded = {key: (copy.number, copy.value) for key in keys if (copy := self.in_memory(key))}
+            loaded = {key: (copy.number, copy.value) for key in keys if (copy := self.current_copy(key))}
         if missing := _missing(keys, loaded):
             number, values = self._query(missing)
             for key in missing:
@@ -244,7 +249,7 @@ class CoherentCache(Generic[K, V]):
         try:
             with answer_within(LOOKUP_SECONDS):
                 number, values = self.load(keys)
-                number = known if number is None else number  # what was known before is never too high
+                number = known if number is None else number  # known before the query: a safe lower bound
                 if number > feed.number:  # ahead of the feed, which would not let these copies count yet
                     feed.catch_up()
         except Error:
@@ -260,17 +265,18 @@ class CoherentCache(Generic[K, V]):
     # ── Invalidation ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def invalidate(self, keys: Collection[K] | None = None) -> None:
-        """Make every process read `keys` anew, wherever a copy lies; None: everything, of other kinds too.
+        """Make every process read `keys` again; None invalidates every cache, of other kinds too.
 
-        Works without Redis: it notes a change in the change log.
+        Works without Redis, because it notes a change in the change log. Call it outside long transactions: other
+        writers' commits wait for the log until this one commits.
         """
         log.note() if keys is None else log.note(map(self.log_key, keys))
         catch_up_on_commit()
 
-    def invalidate_on_commit(self, keys: Collection[K], *, using: str = DEFAULT_DB_ALIAS) -> None:
-        """After the commit, let this process know the change at once and drop the shared copies of `keys`.
+    def drop_on_commit(self, keys: Collection[K], *, using: str = DEFAULT_DB_ALIAS) -> None:
+        """After the commit, let this process know the change at once, and drop the shared copies of `keys`.
 
-        No promise rests on it: triggers have noted the change, and numbers void the copies.
+        It only speeds things up: correctness comes from the triggers and the numbers.
         """
         catch_up_on_commit(using)
         after_commit(self.shared.delete, keys, using=using)
@@ -279,7 +285,7 @@ class CoherentCache(Generic[K, V]):
         """Invalidate `keys(instance)` after each save and deletion of an instance of `model`."""
 
         def invalidate(sender: type[M], instance: M, using: str, **kwargs: object) -> None:
-            self.invalidate_on_commit(keys(instance), using=using)
+            self.drop_on_commit(keys(instance), using=using)
 
         post_save.connect(invalidate, sender=model, weak=False, dispatch_uid=f"coherence: {self.kind}")
         post_delete.connect(invalidate, sender=model, weak=False, dispatch_uid=f"coherence: {self.kind}")

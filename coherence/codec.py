@@ -39,7 +39,7 @@ class Codec(Generic[K, V]):
         return (self.name(key),)
 
     def key(self, name: str) -> K | None:
-        """Whose copy lies under the Redis key `name`; None when it is none of this kind."""
+        """The key that is stored as the Redis key `name`, or None if the name is not of this kind."""
         match = re.fullmatch(rf"{re.escape(self.prefix)}:([1-9][0-9]{{0,18}})", name)
         return int(match[1]) if match else None  # type: ignore[return-value]  # keys of this class are integers
 

@@ -48,7 +48,8 @@ class ChangeFeed:
 
     `number` is the newest number of the change log that this process knows; `heard` is when, in seconds of
     `resilience.clock`, it last knew every change. `edition` increases whenever something becomes known.
-    Readers take no lock: what they read is replaced whole, except `latest`, which may be ahead of `number` meanwhile.
+    Readers take no lock: state is replaced as a whole, except `latest`, which is updated in place, so that it may
+    briefly be newer than `number`.
     """
 
     def __init__(self, clock: Callable[[], float] = clock) -> None:
@@ -74,7 +75,7 @@ class ChangeFeed:
         """The number of the latest change by key, of keys that changed above the floor."""
         return self._known.latest
 
-    def current(self, key: str, number: int) -> bool:
+    def is_current(self, key: str, number: int) -> bool:
         """Whether a copy of `key` read at `number` of the change log is current, as far as is known.
 
         A number above ours does not count: this database may be an older backup than the copy.
@@ -82,7 +83,7 @@ class ChangeFeed:
         floor, latest, newest = self._known
         return latest.get(key, floor) <= number <= newest
 
-    def outdated(self, key: str, number: int) -> bool:
+    def is_outdated(self, key: str, number: int) -> bool:
         """Whether a change of `key` after `number` is known."""
         floor, latest, _ = self._known
         return number < latest.get(key, floor)
@@ -115,7 +116,7 @@ class ChangeFeed:
     def _poll(self, cursor: Cursor) -> bool:
         asked, known = self.clock(), self.number
         lines = log.since(cursor, known)
-        if known and not _is_anchored(lines, known):  # an older backup? Copies from the lost future may exist
+        if known and not _is_anchored(lines, known):  # restored backup, or pruned: copies may have numbers it never had
             log.note_everything(cursor)
             lines = log.since(cursor, known)
         with self._lock:

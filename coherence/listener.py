@@ -17,7 +17,8 @@ from resilience.database import DeadlineConnection, answer_within
 
 logger = logging.getLogger(__name__)
 
-# The poll interval when no notification comes. Plus ANSWER_SECONDS it stays below feed.IN_TOUCH_SECONDS.
+# The poll interval when no notification comes. With ANSWER_SECONDS it stays below feed.IN_TOUCH_SECONDS, except when
+# pruning times out too: then readers find the feed out of touch, and wait for it.
 POLL_SECONDS = 0.75
 ANSWER_SECONDS = 0.35  # how long PostgreSQL may take to answer
 PRUNE_SECONDS = 10.0  # between two prunings of the log
@@ -35,7 +36,7 @@ class Listener:
         os.register_at_fork(after_in_child=self._start_anew)
 
     def _start_anew(self) -> None:
-        """Run again in a forked child, which has neither the thread nor a right to its connection."""
+        """Initial state. A forked child resets to it, because the thread and its connection are the parent's."""
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
         self._told = threading.Event()
@@ -131,7 +132,7 @@ def _pool() -> "ConnectionPool[Any]":
 
 
 def _mend_pool() -> None:
-    """Check the idle connections of the pool: what cut ours cut them too, and each would cost a request a second."""
+    """Check the pool's idle connections: the same failure probably broke them, and each would delay a request."""
     with answer_within(ANSWER_SECONDS), suppress(psycopg.OperationalError):
         _pool().check()
 

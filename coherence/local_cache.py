@@ -29,7 +29,7 @@ class Copy(Generic[K, V]):
         return self.value
 
     def retire(self) -> None:
-        """Mark as dropped, so that whoever still holds it looks for another."""
+        """Mark as dropped, so that code that still holds it looks for another."""
         self.number = self.edition = NO_EDITION
 
 

@@ -174,7 +174,7 @@ class RedisCopies(Shared[K, V]):
         return [self._full_name(name) for name in self._names(keys)]
 
     def key_of(self, full_name: str) -> K | None:
-        """Whose copy lies under the Redis key `full_name`, prefix included; None when it is none of this kind."""
+        """The key stored as the Redis key `full_name`, prefix included, or None if the name is not of this kind."""
         prefix = self._full_name("")
         return self.codec.key(full_name.removeprefix(prefix)) if full_name.startswith(prefix) else None
 
@@ -193,7 +193,7 @@ class RedisCopies(Shared[K, V]):
             yield [name for name in names if self.key_of(name) is not None]
 
     def _exists(self, client: Any, key: K, values: Mapping[str, object]) -> bool:
-        """Whether something lies there. A value that MGET shows as nothing may be of another type, which is damage."""
+        """Whether anything is stored. MGET shows values that are no strings as missing; they count as damaged."""
         names = self.codec.names(key)
         if not values.keys().isdisjoint(names):
             return True

@@ -30,8 +30,10 @@ def _remember(connection: BaseDatabaseWrapper, **kwargs: object) -> None:
 def in_transaction() -> bool:
     """Whether this thread may read what only it has written; true after a plain BEGIN as well. Asks nobody."""
     django = this_thread.connection
-    if django is None or django.in_atomic_block or django.connection is None:
-        return django is not None and django.in_atomic_block
+    if django is None:
+        return False
+    if django.in_atomic_block or django.connection is None:
+        return django.in_atomic_block
     return django.connection.pgconn.transaction_status not in IDLE
 
 

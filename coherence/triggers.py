@@ -26,7 +26,7 @@ def note_changes(key: str, *columns: str) -> list[pgtrigger.Trigger]:
 
 
 def _note(key: str) -> str:
-    """An update notes both keys, because the old name of a row is no longer true either. The schema is named because
+    """An update notes both keys, because copies under the old key are outdated too. The schema is named because
     pg_restore writes with an empty search_path.
     """
     old, new = key.format(row="OLD"), key.format(row="NEW")

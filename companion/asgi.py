@@ -12,8 +12,8 @@ from companion.body_limits import BodyLimits  # noqa: E402
 from companion.handler import Handler  # noqa: E402
 from companion.hot_read import HotReader  # noqa: E402
 from companion.optional_apps import mount_chat  # noqa: E402
-from personalities.startup import announce  # noqa: E402
+from personalities.startup import start  # noqa: E402
 
 django_application = Handler()
 application = HotReader(mount_chat(otherwise=BodyLimits(django_application)))
-announce()
+start()

@@ -16,7 +16,7 @@ from coherence.cache import Answer as Lookup
 from coherence.cache import memory_may_answer
 from companion.mount import Headers, encoded, is_secure_request, security_headers
 from personalities.api.views import PersonalityDetailView, PersonalityIdView
-from personalities.cache import current
+from personalities.cache import current_config
 from personalities.config import PersonalityConfig
 from rest.conditional import provenance_headers
 
@@ -70,7 +70,7 @@ class HotReader:
         if response is None:
             await self.application(scope, receive, send)
             return
-        # A list of its own for each request: whoever wraps `send` may append to it.
+        # A new list for each request: middleware that wraps `send` may append to it.
         headers = [*response.headers]
         await send({"type": "http.response.start", "status": response.status, "headers": headers, "trailers": False})
         await send({"type": "http.response.body", "body": response.body, "more_body": False})
@@ -81,7 +81,7 @@ class HotReader:
         if read is None or not memory_may_answer():
             return None
         user = verified_from_memory(read.key)
-        config = current(read.name, user) if user is not None else None
+        config = current_config(read.name, user) if user is not None else None
         return _respond(config, read) if config else None
 
 

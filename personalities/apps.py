@@ -10,7 +10,7 @@ class PersonalitiesConfig(AppConfig):
 
     def ready(self) -> None:
         """Invalidate the keys of a personality after each save and deletion."""
-        from personalities.cache import changed_keys, personalities
+        from personalities.cache import configs, take_changed_keys
         from personalities.models import Personality
 
-        personalities.watch(Personality, changed_keys)
+        configs.watch(Personality, take_changed_keys)

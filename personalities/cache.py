@@ -38,7 +38,7 @@ class PersonalityCodec(Codec[Key, PersonalityConfig]):
         return f"{self.log_key(key)}:id", self.name(key)
 
     def key(self, name: str) -> Key | None:
-        """Whose copy lies under the Redis key `name`; None when it is no personality's."""
+        """The key that is stored as the Redis key `name`, or None if it is no personality's."""
         match = self._name.fullmatch(name)
         return (None if match[1] == "global" else int(match[1]), match[2]) if match else None
 
@@ -87,7 +87,7 @@ def load(keys: Collection[Key]) -> tuple[int | None, dict[Key, PersonalityConfig
 
 codec = PersonalityCodec("personality", PersonalityConfig)
 redis_copies = RedisCopies(codec, ttl=settings.COPY_TTL_SECONDS)
-personalities = CoherentCache(
+configs = CoherentCache(
     "personality",
     load,
     codec.log_key,
@@ -102,18 +102,18 @@ Pair = tuple[Copy[Key, PersonalityConfig], Copy[Key, PersonalityConfig]]
 _pairs: dict[tuple[str, int | None], Pair] = {}
 
 
-def from_memory(name: str, owner: int | None) -> PersonalityConfig | None:
+def config_from_memory(name: str, owner: int | None) -> PersonalityConfig | None:
     """The configuration that answers a lookup without asking anybody, counted as a read: the owner's, else the global.
 
     None when PostgreSQL or Redis must be asked, and when it is known that there is no such personality.
     """
-    return current(name, owner) if memory_may_answer() else None
+    return current_config(name, owner) if memory_may_answer() else None
 
 
-def current(name: str, owner: int | None) -> PersonalityConfig | None:
-    """As `from_memory`, for a caller that has checked `coherence.cache.memory_may_answer`."""
+def current_config(name: str, owner: int | None) -> PersonalityConfig | None:
+    """As `config_from_memory`, for a caller that has checked `coherence.cache.memory_may_answer`."""
     pair = _pairs.get((name, owner))
-    if pair is None or not (personalities.is_current(pair[0]) and personalities.is_current(pair[1])):
+    if pair is None or not (configs.is_current(pair[0]) and configs.is_current(pair[1])):
         pair = _find_pair(name, owner)
         if pair is None:
             return None
@@ -130,18 +130,18 @@ def _find_pair(name: str, owner: int | None) -> Pair | None:
         spelling = _canonical(name)
     except InvalidName:
         return None
-    own = personalities.in_memory((owner, spelling))
-    served = personalities.in_memory((None, spelling)) if own is not None and own.value is None else own
+    own = configs.current_copy((owner, spelling))
+    served = configs.current_copy((None, spelling)) if own is not None and own.value is None else own
     if own is None or served is None or served.value is None:
         return None
-    if len(_pairs) >= personalities.capacity:
+    if len(_pairs) >= configs.capacity:
         _pairs.clear()
     _pairs[name, owner] = own, served
     return own, served
 
 
-def changed_keys(row: Row) -> set[Key]:
-    """The keys that a save or deletion of a Personality outdates: after a rename, the old one too."""
+def take_changed_keys(row: Row) -> set[Key]:
+    """The keys that a save or deletion outdates, after a rename the old one too; remembers the new one in the row."""
     keys = {row.key, row.stored_key or row.key}
     row.stored_key = row.key
     return keys

@@ -118,7 +118,7 @@ class PersonalityConfig(Frozen, frozen=True, dict=True):
 
     @cached_property
     def memo(self) -> dict[Hashable, Any]:
-        """What was computed from this configuration, by a key of whoever computed it. It lives as long as this does."""
+        """Values computed from this configuration, by a key of the code that computed them. They live as long as it."""
         return {}
 
     def memoized(self, make: Callable[["PersonalityConfig"], Made]) -> Made:

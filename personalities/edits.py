@@ -1,4 +1,4 @@
-"""How an edit is saved, whoever makes it: refused by the same rules, under its author's name, in one transaction."""
+"""How every edit is saved, by API, admin or import: under the same rules, with its author, in one transaction."""
 
 import msgspec
 from django.db import IntegrityError
@@ -9,7 +9,7 @@ from personalities.models import NAME_CONSTRAINT, Personality, authored
 
 
 class Refused(Exception):
-    """The linter lets this not be saved. `errors` are messages by path in the configuration."""
+    """The linter refused this edit. `errors` are messages by path in the configuration."""
 
     def __init__(self, errors: dict[str, list[str]]) -> None:
         super().__init__(" ".join(f"{field}: {' '.join(messages)}" for field, messages in errors.items()))
@@ -17,7 +17,7 @@ class Refused(Exception):
 
 
 class NameInUse(Exception):
-    """The owner has another personality of the name that this says. The transaction has failed, and must be left."""
+    """The owner has another personality with this exception's name. The transaction is broken: roll it back."""
 
 
 def save(row: Personality, before: PersonalityConfig | None, *, author: str = "", note: str = "") -> PersonalityConfig:

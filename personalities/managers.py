@@ -8,7 +8,8 @@ from django.db import models, transaction
 from django.db.models import Q
 
 from coherence.cache import SOURCES, Answer
-from personalities.cache import Key, from_memory, personalities
+from coherence.feed import catch_up_on_commit
+from personalities.cache import Key, config_from_memory, configs
 from personalities.config import PersonalityConfig
 from personalities.names import InvalidName, canonical
 
@@ -55,7 +56,7 @@ class PersonalityQuerySet(models.QuerySet["Personality"]):
             before = self._keys_by_id()
             count = super().update(**values)
             after = self._stored_keys(before) if KEY_FIELDS & values.keys() else set()
-            personalities.invalidate_on_commit(after.union(before.values()), using=self.db)
+            configs.drop_on_commit(after.union(before.values()), using=self.db)
         return count
 
     update.alters_data = True  # type: ignore[attr-defined]
@@ -64,12 +65,12 @@ class PersonalityQuerySet(models.QuerySet["Personality"]):
         """As Django's."""
         with transaction.atomic(using=self.db):
             created = super().bulk_create(objs, *args, **kwargs)
-            personalities.invalidate_on_commit({row.key for row in created}, using=self.db)
+            configs.drop_on_commit({row.key for row in created}, using=self.db)
         return created
 
     def _raw_delete(self, using: str | None) -> int:
         count = super()._raw_delete(using)
-        personalities.invalidate_on_commit((), using=using or self.db)
+        catch_up_on_commit(using or self.db)
         return int(count)
 
     def _keys_by_id(self) -> dict[UUID, Key]:
@@ -91,18 +92,18 @@ class PersonalityManager(_FromQuerySet["Personality"]):
     """
 
     def contribute_to_class(self, cls: type[models.Model], name: str) -> None:
-        """Django's descriptor between the class and its manager would be half of what a lookup costs."""
+        """Put the manager itself on the class: Django's descriptor would be half the cost of a lookup."""
         super().contribute_to_class(cls, name)
         setattr(cls, name, self)
 
     def get_id(self, name: str, owner: "Owner" = None) -> UUID:
-        """The id of the personality. Raises Personality.DoesNotExist."""
-        config = from_memory(name, None if owner is None else _id_of(owner)) or self._look(name, owner).value
+        """The id of the personality. Raises Personality.DoesNotExist, and OperationalError as `lookup` does."""
+        config = config_from_memory(name, None if owner is None else _id_of(owner)) or self._look(name, owner).value
         return config.id if config else self._none(name)
 
     def get_config(self, name: str, owner: "Owner" = None) -> PersonalityConfig:
-        """The configuration of the personality. Raises Personality.DoesNotExist."""
-        config = from_memory(name, None if owner is None else _id_of(owner)) or self._look(name, owner).value
+        """The configuration of the personality. Raises as `get_id` does; `lookup` also says if it is unverified."""
+        config = config_from_memory(name, None if owner is None else _id_of(owner)) or self._look(name, owner).value
         return config or self._none(name)
 
     def _none(self, name: str) -> NoReturn:
@@ -117,7 +118,7 @@ class PersonalityManager(_FromQuerySet["Personality"]):
         """The configuration, or None, and where the answer came from. Raises django.db.OperationalError when PostgreSQL
         is needed and out of reach.
         """
-        if config := from_memory(name, _id_of(owner)):
+        if config := config_from_memory(name, _id_of(owner)):
             return Answer(config, "near")
         return self._look(name, owner)
 
@@ -129,10 +130,10 @@ class PersonalityManager(_FromQuerySet["Personality"]):
         """An answer for each of `names` that is a valid name. Raises django.db.OperationalError as `lookup` does."""
         spellings = {name: spelling for name in names if (spelling := _spelling(name))}
         owner_id = _id_of(owner)
-        found = personalities.get_many({(scope, name) for name in spellings.values() for scope in (owner_id, None)})
+        found = configs.get_many({(scope, name) for name in spellings.values() for scope in (owner_id, None)})
         answers = {given: _own_first(found[owner_id, name], found[None, name]) for given, name in spellings.items()}
         for answer in answers.values():
-            personalities.count(answer)
+            configs.count(answer)
         return answers
 
 

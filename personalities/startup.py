@@ -1,4 +1,4 @@
-"""One line when a server starts: do lookups have Redis?"""
+"""What a server does first: follow the change log, and log whether lookups have Redis."""
 
 import logging
 
@@ -10,13 +10,13 @@ from coherence.redis_copies import state
 logger = logging.getLogger(__name__)
 
 
-def announce() -> None:
+def start() -> None:
     """Start following the change log, and log whether lookups have Redis."""
     listener.ensure()  # so that the copies in Redis count for the first request
     match state():
         case "ok":
             seconds = settings.COPY_TTL_SECONDS
-            logger.info("Personality lookups run with Redis at %s, kept for %d s.", settings.REDIS_LOCATION, seconds)
+            logger.info("Personality lookups run with Redis at %s, copies live %d s.", settings.REDIS_LOCATION, seconds)
         case "off":
             logger.info("Personality lookups run without Redis (REDIS_ENABLED=false).")
         case _:

@@ -10,7 +10,7 @@ class PreferencesConfig(AppConfig):
 
     def ready(self) -> None:
         """Invalidate the key of a user's preferences after each save and deletion."""
-        from preferences.cache import preferences
+        from preferences.cache import wishes
         from preferences.models import Preferences
 
-        preferences.watch(Preferences, lambda row: [row.user_id])
+        wishes.watch(Preferences, lambda row: [row.user_id])

@@ -34,7 +34,7 @@ def load(users: Collection[int]) -> tuple[int | None, dict[int, Wishes]]:
 
 codec = Codec[int, Wishes]("prefs", Wishes, key_field="user")
 redis_copies = RedisCopies(codec, ttl=settings.COPY_TTL_SECONDS)
-preferences = CoherentCache(
+wishes = CoherentCache(
     "preferences",
     load,
     codec.log_key,

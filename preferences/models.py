@@ -12,7 +12,7 @@ from coherence.triggers import note_changes
 from personalities.config import PREFERENCES
 from personalities.prompt import Wishes
 from personalities.prompt.wishes import CHOICES, MAX_NAME, MAX_TAG, TAG
-from preferences.cache import TRIGGER_KEY, preferences
+from preferences.cache import TRIGGER_KEY, wishes
 
 # As PostgreSQL reads it. A name that goes on below would read as more of the prompt.
 ONE_LINE = r"^[^\x01-\x1f\x7f-\x9f\u2028\u2029]*$"
@@ -44,7 +44,7 @@ class PreferencesManager(models.Manager["Preferences"]):
 
     def lookup(self, user: Any) -> Answer[Wishes]:
         """As `wishes_of`, with the source. Raises django.db.OperationalError when PostgreSQL is needed and away."""
-        answer = preferences.get(_id_of(user))
+        answer = wishes.get(_id_of(user))
         return answer._replace(value=answer.value or NO_WISHES)
 
     def replace(self, user: Any, wishes: Wishes) -> None:

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from coherence.commands import warm
 from companion.admin.cache_numbers import numbers
 from personalities.admin.actions import report_forgotten, report_warmed
-from personalities.cache import codec, personalities, redis_copies
+from personalities.cache import codec, configs, redis_copies
 from personalities.models import Personality
 
 View = Callable[[HttpRequest], HttpResponse]
@@ -65,7 +65,7 @@ def forget_one(request: HttpRequest) -> HttpResponse:
     if key is None:
         messages.error(request, "key: this is no key of a personality. Nothing was forgotten.")
     else:
-        personalities.invalidate([key])
+        configs.invalidate([key])
         report_forgotten(request, lambda: redis_copies.purge([[key]]), codec.log_key(key))
     return redirect("admin:cache")
 
@@ -75,7 +75,7 @@ def forget_all(request: HttpRequest) -> HttpResponse:
     if request.POST.get("confirm") != ALL:
         messages.error(request, f'confirm: must be "{ALL}". Nothing was forgotten.')
     else:
-        personalities.invalidate()
+        configs.invalidate()
         report_forgotten(request, lambda: redis_copies.purge(redis_copies.scan()), "all personalities")
     return redirect("admin:cache")
 
@@ -83,7 +83,7 @@ def forget_all(request: HttpRequest) -> HttpResponse:
 def warm_all(request: HttpRequest) -> HttpResponse:
     """Copy all active personalities into Redis."""
     keys = Personality.objects.active_keys()
-    report_warmed(request, lambda: sum(warm(personalities, redis_copies, keys)), "all active personalities")
+    report_warmed(request, lambda: sum(warm(configs, redis_copies, keys)), "all active personalities")
     return redirect("admin:cache")
 
 

@@ -59,7 +59,7 @@ def test_redis_password__right_one__works_and_is_said_nowhere(
     clear_memory()
     with django_assert_num_queries(0):
         Personality.objects.get_id("elara")
-    startup.announce()
+    startup.start()
     assert "hit" in log()
     assert PLANTED not in log()
     client = caches["default"].client.get_client()  # type: ignore[attr-defined]
@@ -76,7 +76,7 @@ def test_redis_password__redis_refuses__logged_without_it(
         with_password(settings, f"not-{PLANTED}")
     Personality.objects.create(personality_name="elara")
     assert Personality.objects.get_config("elara").personality_name == "elara"
-    startup.announce()
+    startup.start()
     with pytest.raises(RedisUnavailable) as error:
         redis_copies.entries(redis_copies.scan())
     assert "Circuit breaker open" in log()

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 from coherence.redis_copies import RedisUnavailable
-from personalities.cache import load, personalities, redis_copies
+from personalities.cache import configs, load, redis_copies
 from personalities.models import Personality
 
 
@@ -16,7 +16,7 @@ from personalities.models import Personality
 def forget_copies(model_admin: ModelAdmin, request: HttpRequest, rows: QuerySet[Personality]) -> None:
     """Forget the copies of the selected personalities only. Every process loads them anew."""
     keys = [row.key for row in rows]
-    personalities.invalidate(keys)
+    configs.invalidate(keys)
     report_forgotten(request, lambda: redis_copies.purge([keys]), f"selected: {len(rows)} personalities")
 
 

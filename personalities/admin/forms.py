@@ -154,7 +154,7 @@ class AddForm(PersonalityForm):
 class ChangeForm(PersonalityForm):
     """When the archetype changes, the fields that still hold what the old one had filled in follow it."""
 
-    seen = forms.IntegerField(widget=forms.HiddenInput, label="")  # the version that the person has before them
+    seen = forms.IntegerField(widget=forms.HiddenInput, label="")  # the version that the form was opened with
 
     class Meta(PersonalityForm.Meta):
         help_texts = {"archetype": "If you choose another, the fields that you never changed follow it."}

@@ -25,7 +25,7 @@ ROLLBACK = "personalities_personality_rollback"
 
 
 def urls(model_admin: ModelAdmin) -> list[URLPattern]:
-    """The button that rolls back."""
+    """The URL of the rollback."""
     view = model_admin.admin_site.admin_view(require_POST(partial(roll_back, model_admin)))
     return [path("<uuid:pk>/rollback/", view, name=ROLLBACK)]
 

@@ -88,7 +88,7 @@ class Thorough(StrictSerializer):
 
 
 class DocumentTraits(Thorough, TraitsSerializer):
-    """The API's traits, thoroughly."""
+    """The API's traits, reporting all errors at once."""
 
 
 class DocumentBehaviors(Thorough, BehaviorsSerializer):

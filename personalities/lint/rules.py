@@ -21,7 +21,7 @@ def patterns(config: PersonalityConfig) -> Iterator[Finding]:
 
 
 def patterns_in(texts: Mapping[str, str]) -> Iterator[Finding]:
-    """What looks so in any `texts`, by field: at most one finding a pattern and text, at its first place."""
+    """What matches in any of `texts`, by field: at most one finding a pattern and text, at its first place."""
     for field, text in texts.items():
         for pattern in PATTERNS:
             if match := pattern.regex.search(text):
@@ -50,7 +50,7 @@ def over_budget(config: PersonalityConfig) -> Iterator[Finding]:
 
 
 def not_offered(config: PersonalityConfig) -> Iterator[Finding]:
-    """The language model is none that is offered here: chat would ask another one in its place."""
+    """The language model is not on offer here: chat would ask another one in its place."""
     model, models = config.generation.model, offered()
     if model and models and model not in models:
         message = f"This language model is not on offer. On offer: {', '.join(models)}."

@@ -7,7 +7,7 @@ from itertools import chain
 from django.core.management.base import CommandError
 
 from coherence.commands import CacheCommand
-from personalities.cache import Key, personalities, redis_copies
+from personalities.cache import Key, configs, redis_copies
 from personalities.config import PersonalityConfig
 from personalities.models import Personality
 from personalities.names import InvalidName, canonical
@@ -16,7 +16,7 @@ from personalities.names import InvalidName, canonical
 class PersonalityCacheCommand(CacheCommand[Key, PersonalityConfig]):
     """Selects all personalities, or every owner's of the given names."""
 
-    cache = personalities
+    cache = configs
     copies = redis_copies
 
     def add_selection(self, parser: ArgumentParser) -> None:

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 
 from coherence.cache import Answer
 from coherence.local_cache import Copy
-from personalities.cache import personalities
+from personalities.cache import configs
 from personalities.models import Personality
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -71,8 +71,8 @@ def test_hit__an_owner_has_one_of_that_name__each_gets_theirs(elara: Personality
 def test_hit__more_names_than_are_kept__all_answered_and_bounded(
     elara: Personality, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(personalities, "capacity", 2)
-    monkeypatch.setattr(personalities.found, "capacity", 2)
+    monkeypatch.setattr(configs, "capacity", 2)
+    monkeypatch.setattr(configs.found, "capacity", 2)
     for _ in range(2):
         assert greetings() == {"old"}
     Personality.objects.bulk_create([Personality(personality_name=f"n-{number}") for number in range(5)])
@@ -81,14 +81,14 @@ def test_hit__more_names_than_are_kept__all_answered_and_bounded(
             f"n-{number}" for number in range(5)
         }
     assert greetings() == {"old"}
-    assert len(personalities.found) <= 2
+    assert len(configs.found) <= 2
 
 
 def test_hit__more_names_than_are_kept__nothing_holds_on_to_the_copies_of_others(
     elara: Personality, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(personalities, "capacity", 2)
-    monkeypatch.setattr(personalities.found, "capacity", 2)
+    monkeypatch.setattr(configs, "capacity", 2)
+    monkeypatch.setattr(configs.found, "capacity", 2)
     keys = [(None, f"one-of-many-{number}") for number in range(20)]
     Personality.objects.bulk_create([Personality(personality_name=name) for _, name in keys])
     for _, name in keys:
@@ -115,8 +115,8 @@ def test_hit__in_a_coroutine__answered_though_the_database_may_not_be_asked(elar
 
 def test_lookups__hits__each_counted_once(elara: Personality, user: User) -> None:
     Personality.objects.get_id("elara", user)
-    before = personalities.lookups
+    before = configs.lookups
     Personality.objects.get_id("elara")
     Personality.objects.get_config("Elara")
     Personality.objects.lookup("elara", user)
-    assert personalities.lookups - before == {("near", True): 3}
+    assert configs.lookups - before == {("near", True): 3}

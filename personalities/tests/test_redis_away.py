@@ -133,7 +133,7 @@ def test_start__each_state__one_line_says_it(
 ) -> None:
     prepare(settings, own_redis)
     with caplog.at_level(logging.INFO, "personalities"):
-        startup.announce()
+        startup.start()
     assert [line in record.getMessage() for record in caplog.records if record.name == "personalities.startup"] == [
         True
     ]

@@ -8,13 +8,13 @@ from django.core.management.base import CommandError
 
 from coherence.commands import CacheCommand
 from personalities.prompt import Wishes
-from preferences.cache import preferences, redis_copies
+from preferences.cache import redis_copies, wishes
 
 
 class PreferencesCacheCommand(CacheCommand[int, Wishes]):
     """Selects everybody's preferences, or those of the given users."""
 
-    cache = preferences
+    cache = wishes
     copies = redis_copies
 
     def add_selection(self, parser: ArgumentParser) -> None:

@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 
 from coherence.feed import IN_TOUCH_SECONDS
 from personalities.prompt import Wishes
-from preferences.cache import codec, preferences
+from preferences.cache import codec, wishes
 from preferences.models import NO_WISHES, Preferences
 from preferences.tests.conftest import URL
 from tooling.processes import SupervisedServer
@@ -226,4 +226,4 @@ def test_postgres__away__served_unverified(calm: User, out_of_touch: Callable[[f
 
 
 def test_copies__kept__bounded() -> None:
-    assert preferences.capacity == 10_000
+    assert wishes.capacity == 10_000

@@ -11,7 +11,7 @@ import psutil
 
 from accounts import verification
 from coherence.feed import feed
-from personalities.cache import personalities
+from personalities.cache import configs
 from personalities.models import Personality
 from resilience.clock import clock
 from resilience.redis_pool import breaker_of
@@ -81,7 +81,7 @@ def invent(prefix: str, first: int, count: int, batch: int) -> int:
 def memory() -> dict[str, int]:
     """Answer what this process holds: bytes of resident memory, and numbers of copies."""
     gc.collect()
-    kept = {"found": len(personalities.found), "absent": len(personalities.absent)}
+    kept = {"found": len(configs.found), "absent": len(configs.absent)}
     kept["keys"] = len(verification.keys.absent)
     return {"bytes": psutil.Process().memory_info().rss, **kept}
 

@@ -19,14 +19,14 @@ Names = CoherentCache[int, str]
 
 
 def values(names: Names, id: int = ID) -> str | None:
-    copy = names.from_memory(id)
+    copy = names.copy_from_memory(id)
     assert copy
     return copy.value
 
 
 def test_hit__known__the_same_copy_each_time_and_no_query(names: Names, django_assert_num_queries: Count) -> None:
     with django_assert_num_queries(0):
-        assert names.from_memory(ID) is names.from_memory(ID) is not None
+        assert names.copy_from_memory(ID) is names.copy_from_memory(ID) is not None
         assert values(names) == "old"
 
 
@@ -37,12 +37,12 @@ def test_hit__another_row_has_changed__still_holds(names: Names, tell: Callable[
 
 
 def test_hit__its_row_has_changed__none_from_the_moment_it_is_known(names: Names, tell: Callable[[], None]) -> None:
-    copy = names.from_memory(ID)
+    copy = names.copy_from_memory(ID)
     assert copy
     rename("new")
-    assert names.from_memory(ID) is copy
+    assert names.copy_from_memory(ID) is copy
     tell()
-    assert names.from_memory(ID) is None
+    assert names.copy_from_memory(ID) is None
     assert not names.is_current(copy)
     assert names.get(ID).value == "new"
     assert values(names) == "new"
@@ -62,21 +62,21 @@ def test_hit__deleted_and_asked_for__absence_is_one(names: Names, tell: Callable
 
 def test_hit__out_of_touch__none_until_in_touch_again(names: Names, clock: Clock, tell: Callable[[], None]) -> None:
     clock.ahead = IN_TOUCH_SECONDS + 0.01
-    assert names.from_memory(ID) is None
+    assert names.copy_from_memory(ID) is None
     tell()
     assert values(names) == "old"
 
 
 def test_hit__inside_a_transaction__none_in_this_thread_alone(names: Names) -> None:
     with transaction.atomic(), ThreadPoolExecutor(1) as elsewhere:
-        assert names.from_memory(ID) is None
+        assert names.copy_from_memory(ID) is None
         assert elsewhere.submit(values, names).result() == "old"
     assert values(names) == "old"
 
 
 def test_hit__after_begin_by_hand__none_until_it_ends(names: Names) -> None:
     sql("BEGIN")
-    assert names.from_memory(ID) is None
+    assert names.copy_from_memory(ID) is None
     sql("ROLLBACK")
     assert values(names) == "old"
 
@@ -96,25 +96,25 @@ def test_hit__in_a_coroutine__holds(names: Names) -> None:
 
 
 def test_hit__nobody_asked_yet__none(names: Names) -> None:
-    assert names.from_memory(NOBODY) is None
+    assert names.copy_from_memory(NOBODY) is None
 
 
 @pytest.mark.parametrize("number", [0, 1])
 def test_holds__made_room_for__not_any_more(names: Names, number: int) -> None:
     """Who holds a copy by another name must not serve it for ever: it is counted and bounded no more."""
-    copy = names.from_memory(ID)
+    copy = names.copy_from_memory(ID)
     assert copy
     names.found.capacity = 1
     for id in (OTHER, OTHER + 1)[: number + 1]:
         copy.used = False
         names.found.keep(Copy(id, "other", copy.number))
     assert not names.is_current(copy)
-    assert names.from_memory(ID) is None
+    assert names.copy_from_memory(ID) is None
 
 
 def test_clear_memory__copies_that_somebody_holds__current_no_more(names: Names) -> None:
     names.get(NOBODY)
-    held = [names.from_memory(ID), names.from_memory(NOBODY)]
+    held = [names.copy_from_memory(ID), names.copy_from_memory(NOBODY)]
     names.clear_memory()
     assert [copy is not None and names.is_current(copy) for copy in held] == [False, False]
     assert [names.get(ID).source, names.get(NOBODY).source] == ["redis", "database"]

@@ -55,7 +55,7 @@ class History:
         for key in KEYS:
             changed = max(number for number, keys in self.commits if keys & {key, "*"})
             for number in [*self.lost, *(number for number, _ in self.commits)]:
-                if self.feed.current(key, number):
+                if self.feed.is_current(key, number):
                     assert number >= changed
                     assert number not in self.lost
 

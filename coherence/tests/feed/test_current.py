@@ -26,7 +26,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 
 def test_current__before_the_first_answer__nothing_is(feed: ChangeFeed) -> None:
-    assert not feed.current("a", note("a"))
+    assert not feed.is_current("a", note("a"))
     assert not feed.in_touch
     assert feed.age == float("inf")
 
@@ -36,18 +36,18 @@ def test_current__changed_since__not(feed: ChangeFeed) -> None:
     feed.catch_up()
     after = note("a")
     feed.catch_up()
-    assert [feed.current("a", number) for number in (before, after - 1, after)] == [False, False, True]
-    assert [feed.outdated("a", number) for number in (before, after - 1, after)] == [True, True, False]
-    assert feed.current("b", before)
-    assert not feed.outdated("b", before)
+    assert [feed.is_current("a", number) for number in (before, after - 1, after)] == [False, False, True]
+    assert [feed.is_outdated("a", number) for number in (before, after - 1, after)] == [True, True, False]
+    assert feed.is_current("b", before)
+    assert not feed.is_outdated("b", before)
 
 
 def test_current__a_number_above_ours__neither_believed_nor_outdated(feed: ChangeFeed) -> None:
     note("b")
     feed.catch_up()
     number = note("a")
-    assert not feed.current("a", number)
-    assert not feed.outdated("a", number)
+    assert not feed.is_current("a", number)
+    assert not feed.is_outdated("a", number)
 
 
 def test_current__everything_changed__nothing_from_before(feed: ChangeFeed) -> None:
@@ -55,9 +55,9 @@ def test_current__everything_changed__nothing_from_before(feed: ChangeFeed) -> N
     feed.catch_up()
     log.note()
     feed.catch_up()
-    assert not feed.current("a", before)
-    assert not feed.current("of which no line tells", before)
-    assert feed.current("a", feed.number)
+    assert not feed.is_current("a", before)
+    assert not feed.is_current("of which no line tells", before)
+    assert feed.is_current("a", feed.number)
     assert not feed.latest
 
 

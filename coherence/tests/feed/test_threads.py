@@ -63,8 +63,8 @@ def test_current__asked_while_lines_are_taken__never_of_a_copy_known_as_outdated
         while monotonic() < over:
             for key in KEYS:
                 number = known[key]
-                assert not feed.current(key, number - 1)
-                assert feed.outdated(key, number - 1)
+                assert not feed.is_current(key, number - 1)
+                assert feed.is_outdated(key, number - 1)
                 asked += 1
         return asked
 

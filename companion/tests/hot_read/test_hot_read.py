@@ -11,7 +11,7 @@ from accounts.models import ApiKey
 from companion.hot_read import HotReader
 from companion.tests.asgi_client import PREFIX, AsgiClient, request, with_key
 from companion.tests.hot_read.conftest import Cast
-from personalities.cache import personalities
+from personalities.cache import configs
 from personalities.models import Personality
 
 pytestmark = pytest.mark.usefixtures("warm")
@@ -93,7 +93,7 @@ def test_reader__out_of_touch_with_postgresql__handed_on_to_be_marked(
 
 
 def test_reader__answers__are_counted(alone: HotReader, cast: Cast, ask: AsgiClient) -> None:
-    kinds = personalities, verification.keys, verification.users
+    kinds = configs, verification.keys, verification.users
     before = [kind.lookups["near", True] for kind in kinds]
     for _ in range(3):
         ask(alone, request(ELARA, with_key(cast.otto)))
