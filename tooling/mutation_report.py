@@ -1,5 +1,6 @@
 """What became of mutants: which are known to be equivalent, the score of each file, and what is printed in the end."""
 
+import re
 import tomllib
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -50,9 +51,10 @@ class Equivalent:
         return change.after in self.mutants or change.operator in self.operators
 
     def is_there(self, source: str) -> bool:
-        """Whether `source` still has the line."""
+        """Whether `source` still has the function and the line."""
         lines = {line.strip() for line in source.splitlines()}
-        return lines.issuperset(self.line.split("\n"))
+        is_defined = not self.function or re.search(rf"(def|class) {self.function}\b", source)
+        return bool(is_defined) and lines.issuperset(self.line.split("\n"))
 
 
 def equivalents(files: Collection[str]) -> Iterator[Equivalent]:

@@ -313,6 +313,20 @@ def test_turn__that_does_not_fit__400_names_the_parameter(say: Say, options: dic
     assert raised.value.param == param
 
 
+@pytest.mark.parametrize(
+    ("text", "param"),
+    [("a\0b", "messages.0.content"), ("x" * (MAX_BYTES + 1), "messages"), ("ü" * MAX_BYTES, "messages")],
+)
+def test_turn__message_that_cannot_be_stored__400_before_the_model_is_asked(
+    say: Say, model: ModelServer, conversation: Conversation, text: str, param: str
+) -> None:
+    with pytest.raises(openai.BadRequestError) as raised:
+        say(text)
+    assert raised.value.param == param
+    assert not model.requests
+    assert stored(conversation) == []
+
+
 def test_turn__malformed_key__400(say: Say) -> None:
     with pytest.raises(openai.BadRequestError) as raised:
         say("One.", "k" * 256)

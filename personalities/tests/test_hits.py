@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 
 from coherence.cache import Answer
 from coherence.local_cache import Copy
-from personalities.cache import configs
+from personalities.cache import config_from_memory, configs
 from personalities.models import Personality
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -120,3 +120,22 @@ def test_lookups__hits__each_counted_once(elara: Personality, user: User) -> Non
     Personality.objects.get_config("Elara")
     Personality.objects.lookup("elara", user)
     assert configs.lookups - before == {("near", True): 3}
+
+
+def test_lookups__not_from_memory__each_answer_counted(elara: Personality, clear_memory: Callable[[], None]) -> None:
+    clear_memory()
+    before = configs.lookups
+    answers = Personality.objects.lookup_many(["elara", "nobody", "no name"])
+    assert {name: answer.source for name, answer in answers.items()} == {"elara": "redis", "nobody": "database"}
+    assert configs.lookups - before == {("redis", True): 1, ("database", False): 1}
+
+
+def test_from_memory__known_unknown_and_not_asked_for_yet__the_object_itself_or_none(
+    elara: Personality, user: User
+) -> None:
+    assert config_from_memory("Elara", None) is Personality.objects.get_config("elara")
+    assert config_from_memory("elara", user.pk) is None  # whether they have one of their own is not known yet
+    Personality.objects.get_config("elara", user)
+    assert config_from_memory("elara", user.pk) is config_from_memory("elara", None) is not None
+    assert Personality.objects.lookup("nobody").value is None
+    assert config_from_memory("nobody", None) is None

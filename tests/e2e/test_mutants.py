@@ -40,8 +40,9 @@ def test_equivalent__another_file_function_line_or_mutant__not_covered(change: C
     assert ENTRY.covers(change) is covered
 
 
-def test_equivalent__its_line_was_changed__noticed() -> None:
+def test_equivalent__its_line_or_function_was_changed__noticed() -> None:
     assert ENTRY.is_there(OLD)
+    assert not ENTRY.is_there(OLD.replace("def f", "def g"))
     assert not ENTRY.is_there(OLD.replace("if a", "if b"))
 
 
