@@ -75,6 +75,13 @@ def test_outage__over__idle_connections_are_closed_and_those_in_use_are_not(pool
         pool.release(connection)
 
 
+def test_repr__ends_up_in_logs__shows_neither_the_password_nor_the_breaker() -> None:
+    pool = BreakerPool.from_url("redis://somebody:right-secret@127.0.0.1:1/0")
+    assert "127.0.0.1" in repr(pool)
+    assert "right-secret" not in repr(pool)
+    assert "breaker" not in repr(pool).lower().replace("breakerpool", "")
+
+
 def test_is_away__no_redis_or_an_open_breaker__told(pool: BreakerPool, settings: Any) -> None:
     dummy = {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}
     settings.CACHES = settings.CACHES | {"dummy": dummy}
