@@ -67,7 +67,7 @@ def test_service__numbers_not_compared__machine_finds_a_difference(
     world: World, monkeypatch: pytest.MonkeyPatch, keeps_near: bool
 ) -> None:
     """With copies in the process, and with those in Redis alone."""
-    monkeypatch.setattr(ChangeFeed, "current", lambda *_: True)
+    monkeypatch.setattr(ChangeFeed, "is_current", lambda *_: True)
     if not keeps_near:
         monkeypatch.setattr(LocalCache, "keep", lambda *_: None)
     assert play(world, BRIEFLY), f"{world.steps} steps have shown none"
