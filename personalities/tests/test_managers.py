@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 
 from coherence.codec import plain_key
+from personalities.cache import codec
 from personalities.models import Personality
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -66,6 +67,23 @@ def test_get_config__stored__keys_and_values_as_published(redis: Any) -> None:
 
 def test_keys__default_settings__without_any_prefix() -> None:
     assert plain_key("personality:global:elara:id", "", 1) == "personality:global:elara:id"
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("personality:global:elara:config", (None, "elara")),
+        ("personality:global:elara:id", (None, "elara")),
+        ("personality:7:mira:config", (7, "mira")),
+        ("personality:global:global:config", (None, "global")),
+        ("personality:mira:7:config", None),
+        ("personality:7:mira:other", None),
+        ("prefs:7", None),
+    ],
+)
+def test_codec__a_name_in_redis__whose_copy_lies_there(name: str, key: Any) -> None:
+    assert codec.key(name) == key
+    assert key is None or name in codec.names(key)
 
 
 @pytest.mark.parametrize("name", ["nobody", "*", "a:id", "el\nara", "x" * 100_000, ""])
@@ -269,6 +287,22 @@ def test_get_id__id_of_another_row__not_believed(redis: Any, clear_memory: Calla
     redis.set(f"{settings.REDIS_KEY_PREFIX}personality:global:elara:id", '"85c872cd-68db-42d5-9164-a78a7f51a611"')
     clear_memory()
     assert Personality.objects.get_id("elara") == elara.id
+
+
+def test_visible_to__each_user__their_own_and_the_global_ones_that_are_for_them(user: User, staff: User) -> None:
+    rows = {
+        "global": make(),
+        "inactive": make("nova", is_active=False),
+        "own": make("mira", owner=user, is_active=False),
+        "another's": make("isla", owner=staff),
+    }
+
+    def seen_by(who: User) -> set[str]:
+        found = set(Personality.objects.visible_to(who))
+        return {name for name, row in rows.items() if row in found}
+
+    assert seen_by(user) == {"global", "own"}
+    assert seen_by(staff) == {"global", "inactive", "another's"}
 
 
 def test_served_first__several_of_a_name__active_ones_and_of_these_the_owners_before_the_global(user: User) -> None:
