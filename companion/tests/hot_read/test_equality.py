@@ -96,8 +96,6 @@ class Counting:
         await self.application(*arguments)
 
 
-# The threads of psycopg's pool draw random numbers of their own for the lifetimes of connections.
-@pytest.mark.filterwarnings("ignore:Do not use the `random` module:hypothesis.errors.HypothesisDeprecationWarning")
 @pytest.mark.parametrize("deployment", ["plain", "https"], indirect=True)
 def test_reader__any_request__as_django(
     warm: None, cast: Cast, django: Any, ask: AsgiClient, deployment: Headers
