@@ -57,10 +57,15 @@ def use_pool(settings: Any, own_redis: SupervisedServer) -> Iterator[Callable[..
         pool.breaker.retry_after = (MAX_SECONDS, MAX_SECONDS)
         return pool
 
+    # Pools outlive their caches: an earlier test's server may have had this port, and a later one's may get it.
+    _forget_pool(settings.REDIS_LOCATION)
     yield use
-    # Pools outlive their caches, and a later test's server may get this port.
+    _forget_pool(settings.REDIS_LOCATION)
+
+
+def _forget_pool(location: str) -> None:
     find_pool.cache_clear()
-    if pool := cast(Any, ConnectionFactory)._pools.pop(settings.REDIS_LOCATION, None):
+    if pool := cast(Any, ConnectionFactory)._pools.pop(location, None):
         pool.disconnect()
 
 
