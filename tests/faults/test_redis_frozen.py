@@ -81,14 +81,15 @@ def test_lookups__redis_frozen__nearly_as_fast_as_the_database(found: Outcome, f
 
 
 def test_lookups__redis_frozen__far_ahead_of_a_timeout_alone(found: Outcome, figure: Figure) -> None:
-    """How far depends on PostgreSQL: the peer waits for its timeouts, the service for a lookup without Redis."""
+    """The peer waits for its timeouts. Where PostgreSQL is slow, nothing can be so far ahead: then as for promise 8."""
+    bar = min(PEER_BAR * found.peer, BAR * found.database)
     figure(
         8.1,
         "the same, against django-redis with that timeout and no breaker",
-        f">= {PEER_BAR} x",
+        f">= {PEER_BAR} x, or {BAR} x database-only",
         measured=f"{found.ours / found.peer:.0f} x ({found.ours:.0f}/s against {found.peer:.0f}/s; "
         f"the database alone {found.database / found.peer:.0f} x)",
-        met=found.ours >= PEER_BAR * found.peer,
+        met=found.ours >= bar,
     )
 
 
