@@ -25,6 +25,7 @@ from tests.redis_use import RedisRecorder, keep_recorded
 from tooling.processes import SupervisedServer
 from tooling.redis import start as start_redis
 
+pytest_plugins = ["tests.promises"]
 RUN = os.environ.setdefault("COMPANION_TEST_RUN", secrets.token_hex(4))  # xdist's workers inherit it
 TEMPLATE = f"test_companion_{RUN}_template"
 collect_ignore = [app for app in OPTIONAL_APPS if app not in settings.COMPANION_APPS]

@@ -1,4 +1,4 @@
-"""Fixtures for tests that break something: servers and worker processes of their own, and the table of promises.
+"""Fixtures for tests that break something: servers and worker processes of their own.
 
 The quick form belongs to the suite. The long one is `dev.py test --faults`, or COMPANION_FAULTS=long.
 """
@@ -6,7 +6,7 @@ The quick form belongs to the suite. The long one is `dev.py test --faults`, or 
 import os
 import secrets
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -17,15 +17,6 @@ from tests.faults.environment import Environment
 from tests.faults.workers import Worker
 
 LONG = os.environ.get("COMPANION_FAULTS") == "long"
-PROPERTY = "promise"
-HEAD = ("", "promise", "bar", "measured", "met")
-Row = tuple[float, str, str, str, bool]  # number, promise, bar, measured, met
-
-
-class Figure(Protocol):
-    """See the fixture `figure`."""
-
-    def __call__(self, number: float, promise: str, bar: str, *, measured: str, met: bool, why: str = "") -> None: ...
 
 
 class Workers(Protocol):
@@ -72,38 +63,3 @@ def fresh() -> Callable[[], str]:
 def name(fresh: Callable[[], str]) -> str:
     """Return one name that no other test knows."""
     return fresh()
-
-
-@pytest.fixture
-def figure(request: pytest.FixtureRequest) -> Figure:
-    """Record what was measured for a promise: a line of the table, and the end of the test when it was not met.
-
-    `figure(1, "notice after COMMIT, idle", "p99 <= 20 ms", measured="0.4 ms (1,000 writes)", met=True)`; `why` is
-    evidence for the person who finds the test red.
-    """
-
-    def record(number: float, promise: str, bar: str, *, measured: str, met: bool, why: str = "") -> None:
-        request.node.user_properties.append((PROPERTY, (number, promise, bar, measured, met)))
-        assert met, f"promise {number:g}, {promise}: {bar}; measured {measured}\n{why}"
-
-    return record
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the table of promises at the end of the run."""
-    if rows := _rows(report for found in terminalreporter.stats.values() for report in found):
-        terminalreporter.section("promises")
-        for line in _lines(rows):
-            terminalreporter.write_line(line)
-
-
-def _rows(reports: Iterable[object]) -> list[Row]:
-    """Those of all tests, in number order, the failed ones and other processes of pytest-xdist included."""
-    called = (report for report in reports if isinstance(report, pytest.TestReport) and report.when == "call")
-    return sorted(value for report in called for name, value in report.user_properties if name == PROPERTY)  # type: ignore[misc]
-
-
-def _lines(rows: Iterable[Row]) -> list[str]:
-    cells = [HEAD, *((f"{number:g}", what, bar, got, "yes" if met else "NO") for number, what, bar, got, met in rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return [" │ ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]

@@ -10,7 +10,8 @@ from chat.tests import model_server
 from chat.tests.model_server import Behaviour, ModelServer
 from tests.faults.chat_load import BackgroundLoad, except_background_load
 from tests.faults.chat_service import ChatService, chat_service
-from tests.faults.conftest import LONG, Figure
+from tests.faults.conftest import LONG
+from tests.promises import Figure
 
 PROMISE = 18
 AT_ONCE = 20

@@ -9,7 +9,7 @@ import pytest
 
 from chat.tests import model_server
 from tests.faults.chat_service import ChatService
-from tests.faults.conftest import Figure
+from tests.promises import Figure
 from tests.waiting import wait_until
 
 PROMISE = 20

@@ -11,8 +11,8 @@ import pytest
 from chat.tests import model_server, raw_client
 from tests.faults.chat_load import BackgroundLoad, End, drippers, except_background_load
 from tests.faults.chat_service import ChatService
-from tests.faults.conftest import Figure
 from tests.faults.history import pretty
+from tests.promises import Figure
 from tests.waiting import wait_until
 
 PROMISE = 19

@@ -3,10 +3,11 @@
 import os
 from collections.abc import Callable
 
-from tests.faults.conftest import LONG, Figure, Workers
+from tests.faults.conftest import LONG, Workers
 from tests.faults.environment import Environment
 from tests.faults.history import pretty
 from tests.faults.scenarios import BOUND, watched
+from tests.promises import Figure
 
 NOTICED, NOTICED_BY_THE_BUSY = 0.02, 0.1
 

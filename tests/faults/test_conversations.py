@@ -5,11 +5,12 @@ from itertools import count
 
 import pytest
 
-from tests.faults.conftest import LONG, Figure, Workers
+from tests.faults.conftest import LONG, Workers
 from tests.faults.conversation_load import THREADS, Ledger, Row
 from tests.faults.environment import Environment
 from tests.faults.redis_faults import REDIS_FAULTS
 from tests.faults.workers import Worker
+from tests.promises import Figure
 from tests.waiting import wait_until
 
 PROMISE = 17

@@ -2,10 +2,11 @@
 
 import time
 
-from tests.faults.conftest import Figure, Workers
+from tests.faults.conftest import Workers
 from tests.faults.environment import Environment
 from tests.faults.history import Commit, History
 from tests.faults.scenarios import BOUND, Aftermath
+from tests.promises import Figure
 
 STORED = "SELECT greeting FROM personalities_personality WHERE personality_name = %s"
 

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from tests.faults.conftest import LONG, Figure, Workers
+from tests.faults.conftest import LONG, Workers
 from tests.faults.environment import Environment
 from tests.faults.history import pretty
 from tests.faults.scenarios import BOUND
 from tests.faults.test_paths import noticed
+from tests.promises import Figure
 
 MANY = 10_500
 ROUNDS = 3 if LONG else 1

@@ -1,8 +1,9 @@
 """Each cure, switched off: the judge must object, or the other tests prove nothing."""
 
-from tests.faults.conftest import Figure, Workers
+from tests.faults.conftest import Workers
 from tests.faults.environment import Environment
 from tests.faults.scenarios import race, unheard
+from tests.promises import Figure
 
 
 def test_cures__one_taken_away__judge_objects(

@@ -6,10 +6,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.faults.conftest import LONG, Figure, Workers
+from tests.faults.conftest import LONG, Workers
 from tests.faults.environment import FEEDS, Environment
 from tests.faults.history import Commit
 from tests.faults.scenarios import BOUND, watched
+from tests.promises import Figure
 
 CUT = f"SELECT pg_terminate_backend(pid) FROM ({FEEDS}) feeds"
 

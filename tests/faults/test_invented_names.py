@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.faults.conftest import LONG, Figure
+from tests.faults.conftest import LONG
 from tests.faults.environment import Environment
 from tests.faults.workers import Worker
+from tests.promises import Figure
 
 NAMES = 100_000 if LONG else 25_000
 KEYS = 100_000 if LONG else 11_000

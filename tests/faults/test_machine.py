@@ -14,9 +14,10 @@ from hypothesis.stateful import run_state_machine_as_test
 from coherence.cache import SOURCES
 from coherence.feed import ChangeFeed
 from coherence.local_cache import LocalCache
-from tests.faults.conftest import LONG, Figure
+from tests.faults.conftest import LONG
 from tests.faults.servers import RedisServer
 from tests.faults.state_machine import Difference, Machine, World
+from tests.promises import Figure
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(900)]
 HISTORIES, STEPS = (40, 50) if LONG else (24, 30)

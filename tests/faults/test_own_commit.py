@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator
 
-from tests.faults.conftest import LONG, Figure, Workers
+from tests.faults.conftest import LONG, Workers
 from tests.faults.environment import Environment
 from tests.faults.history import Commit, History, Read
 from tests.faults.workers import Worker
+from tests.promises import Figure
 
 CHANGING = ("save", "save_in_transaction", "update_or_create", "upsert", "update", "bulk_update")
 MAKING = ("create", "bulk_create")

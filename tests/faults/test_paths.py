@@ -3,11 +3,12 @@
 import time
 from collections.abc import Callable
 
-from tests.faults.conftest import Figure, Workers
+from tests.faults.conftest import Workers
 from tests.faults.environment import Environment
 from tests.faults.history import Commit, pretty
 from tests.faults.scenarios import BOUND
 from tests.faults.workers import Worker
+from tests.promises import Figure
 
 CHANGING = ("save", "update_or_create", "upsert", "update", "bulk_update", "raw_sql")
 MAKING = ("create", "bulk_create")

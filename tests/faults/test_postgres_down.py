@@ -11,10 +11,11 @@ from uuid import UUID
 
 import pytest
 
-from tests.faults.conftest import LONG, Figure
+from tests.faults.conftest import LONG
 from tests.faults.environment import Answer, Environment, NewWorker, Service, at_once, production_service
 from tests.faults.history import Read, pretty
 from tests.faults.workers import Watched, Worker
+from tests.promises import Figure
 from tests.waiting import wait_until
 
 Fault = Callable[[Environment], AbstractContextManager[None]]

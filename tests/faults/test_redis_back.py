@@ -5,11 +5,12 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults.conftest import LONG, Figure
+from tests.faults.conftest import LONG
 from tests.faults.environment import Environment
 from tests.faults.history import pretty
 from tests.faults.lookup_load import THREADS, Load, Window, load
 from tests.faults.redis_faults import Fault, frozen, killed
+from tests.promises import Figure
 
 BAR, SECONDS, WINDOW = 0.9, 6.0, 0.2
 GIVEN_UP = 15.0

@@ -2,11 +2,12 @@
 
 import pytest
 
-from tests.faults.conftest import Figure, Workers
+from tests.faults.conftest import Workers
 from tests.faults.environment import Environment
 from tests.faults.history import History
 from tests.faults.redis_faults import REDIS_FAULTS
 from tests.faults.scenarios import BOUND, Aftermath
+from tests.promises import Figure
 
 
 @pytest.mark.parametrize("fault", REDIS_FAULTS)

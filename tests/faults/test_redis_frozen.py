@@ -5,10 +5,11 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.faults.conftest import LONG, Figure
+from tests.faults.conftest import LONG
 from tests.faults.environment import Environment
 from tests.faults.history import pretty
 from tests.faults.lookup_load import THREADS, Load, load, take_turns
+from tests.promises import Figure
 
 OPENING = 0.6  # seconds of lookups into which the fault falls
 # So long that the first timeouts, which fall into it, are not most of what is measured.

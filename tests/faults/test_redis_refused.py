@@ -5,10 +5,11 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from tests.faults.conftest import LONG, Figure
+from tests.faults.conftest import LONG
 from tests.faults.environment import Environment
 from tests.faults.lookup_load import THREADS, load, take_turns
 from tests.faults.redis_faults import killed
+from tests.promises import Figure
 
 PAIRS = 5  # of processes: two that do the same differ by some hundredths for as long as they live
 ROUNDS, SECONDS = 25, 0.2  # so many that a busy machine's bad seconds are not the median

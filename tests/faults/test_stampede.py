@@ -4,10 +4,11 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from tests.faults.conftest import LONG, Figure
+from tests.faults.conftest import LONG
 from tests.faults.environment import Environment, at_once
 from tests.faults.history import Read, pretty
 from tests.faults.workers import Worker
+from tests.promises import Figure
 
 PROCESSES, THREADS, ROUNDS = 4, 50, 8 if LONG else 2
 BAR = PROCESSES

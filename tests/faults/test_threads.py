@@ -3,11 +3,12 @@
 import time
 from collections.abc import Callable
 
-from tests.faults.conftest import LONG, Figure, Workers
+from tests.faults.conftest import LONG, Workers
 from tests.faults.environment import Environment
 from tests.faults.history import Commit, History
 from tests.faults.scenarios import BOUND
 from tests.faults.workers import Worker
+from tests.promises import Figure
 
 SECONDS = 60 if LONG else 3
 THREADS = 8

@@ -12,8 +12,9 @@ from coherence.transactions import ThisThread
 from personalities.cache import codec
 from personalities.models import Personality
 from tests.faults import writes
-from tests.faults.conftest import LONG, Figure
+from tests.faults.conftest import LONG
 from tests.faults.random_transactions import NAMES, NOTHING, History, Leak, Onlooker, View, hear, look
+from tests.promises import Figure
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(900)]
 HISTORIES = 2_000 if LONG else 100
