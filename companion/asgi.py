@@ -10,10 +10,11 @@ django.setup(set_prefix=False)
 # What follows needs the applications to be loaded.
 from companion.body_limits import BodyLimits  # noqa: E402
 from companion.handler import Handler  # noqa: E402
+from companion.header_limits import HeaderLimits  # noqa: E402
 from companion.hot_read import HotReader  # noqa: E402
 from companion.optional_apps import mount_chat  # noqa: E402
 from personalities.startup import start  # noqa: E402
 
 django_application = Handler()
-application = HotReader(mount_chat(otherwise=BodyLimits(django_application)))
+application = HotReader(HeaderLimits(mount_chat(otherwise=BodyLimits(django_application))))
 start()

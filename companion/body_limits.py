@@ -1,6 +1,6 @@
 """Refuses bodies that are too large, or of unknown length, before a byte of them is read, let alone stored."""
 
-import json
+import re
 from functools import lru_cache
 from http import HTTPStatus
 
@@ -9,11 +9,12 @@ from django.conf import settings
 from django.urls import Resolver404, resolve
 
 from companion.mount import path_below_root
+from companion.refusals import Refusal, refuse
 from rest.parsers import MAX_BYTES
-from rest.problems import problem_body
 
 MAX_DIGITS = 9  # of a Content-Length; anything longer is too much, and need not become a number
 MAX_ROUTE = 500  # characters; no route that takes a larger body than JSON has a longer path
+NUL = re.compile(rb"\x00|%00")  # no text to PostgreSQL
 
 
 class BodyLimits:
@@ -25,39 +26,43 @@ class BodyLimits:
 
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         """Hand the request on, or answer it with a problem and close the connection."""
-        refusal = _refusal(scope) if scope["type"] == "http" else None
-        if refusal is None:
-            await self.application(scope, receive, send)
+        if scope["type"] == "http" and (refusal := _refusal(scope)):
+            await refuse(scope, send, refusal)
         else:
-            await _send_problem(send, *refusal)
+            await self.application(scope, receive, send)
+
+
+def body_limit(path: str) -> int:
+    """How many bytes the view at `path` reads: a REST view its `max_bytes`, a page with a form Django's limit for them.
+
+    Anywhere else, and where `path` is longer than any route, it is the limit of the JSON parser.
+    """
+    return _view_limit(path) if len(path) <= MAX_ROUTE else MAX_BYTES
 
 
 @lru_cache(maxsize=1000)
-def body_limit(path: str) -> int:
-    """How many bytes the view at `path` reads: a REST view its `max_bytes`, or that of the JSON parser; else Django's
-    limit for forms. Where there is no view, or `path` is longer than any route, the limit is that of the parser.
-    """
+def _view_limit(path: str) -> int:
     try:
-        callback = resolve(path).func if len(path) <= MAX_ROUTE else None
+        match = resolve(path)
     except Resolver404:
-        callback = None
-    view = getattr(callback, "cls", None)  # set by DRF
-    if callback is not None and view is None:
+        return MAX_BYTES
+    if "admin" in match.app_names or match.url_name == "login":
         return int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
-    return getattr(view, "max_bytes", MAX_BYTES)
+    return getattr(getattr(match.func, "cls", None), "max_bytes", MAX_BYTES)  # `cls` is set by DRF
 
 
-def _refusal(scope: HTTPScope) -> tuple[HTTPStatus, str] | None:
-    if not _is_utf8(scope["query_string"]):
-        return HTTPStatus.BAD_REQUEST, "The query is not text in UTF-8."
+def _refusal(scope: HTTPScope) -> Refusal | None:
+    query = scope.get("query_string", b"")
+    if not _is_utf8(query) or NUL.search(query):
+        return Refusal(HTTPStatus.BAD_REQUEST, "query", "The query is not text in UTF-8 without NUL.")
     if any(name == b"transfer-encoding" for name, _ in scope["headers"]):
-        return HTTPStatus.LENGTH_REQUIRED, "Send Content-Length; chunked bodies are not read."
+        return Refusal(HTTPStatus.LENGTH_REQUIRED, "body", "Send Content-Length; chunked bodies are not read.")
     length = b",".join(value for name, value in scope["headers"] if name == b"content-length") or b"0"
     if not length.isdigit():
-        return HTTPStatus.BAD_REQUEST, "Content-Length is not one whole number."
+        return Refusal(HTTPStatus.BAD_REQUEST, "body", "Content-Length is not one whole number.")
     limit = _limit_for(scope, length)
     if len(length) > MAX_DIGITS or int(length) > limit:
-        return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"At most {limit} bytes are read."
+        return Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body", f"At most {limit} bytes are read.")
     return None
 
 
@@ -65,6 +70,8 @@ def _limit_for(scope: HTTPScope, length: bytes) -> int:
     """Nearly all bodies are small: only for a large one is the route looked up."""
     if len(length) <= MAX_DIGITS and int(length) <= MAX_BYTES:
         return MAX_BYTES
+    if dict(scope["headers"]).get(b"content-type", b"").strip().lower().startswith(b"multipart/"):
+        return MAX_BYTES  # each of its parts has headers of its own, which take long to parse
     return body_limit(path_below_root(scope["path"], scope.get("root_path")))
 
 
@@ -74,14 +81,3 @@ def _is_utf8(text: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-async def _send_problem(send: ASGISendCallable, status: HTTPStatus, detail: str) -> None:
-    body = json.dumps(problem_body(status, detail, errors={"body": [detail]})).encode()
-    headers = [
-        (b"content-type", b"application/problem+json"),
-        (b"content-length", str(len(body)).encode()),
-        (b"connection", b"close"),
-    ]
-    await send({"type": "http.response.start", "status": status, "headers": headers, "trailers": False})
-    await send({"type": "http.response.body", "body": body, "more_body": False})

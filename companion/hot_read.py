@@ -24,6 +24,7 @@ View = type[PersonalityDetailView] | type[PersonalityIdView]
 VIEWS: dict[str, View] = {"": PersonalityDetailView, "id/": PersonalityIdView}  # by what follows the name in the path
 METHODS = {"GET", "HEAD"}
 MAX_PATH = 500  # characters; a longer path is left to Django, and not remembered here
+MAX_HEADERS = 4096  # bytes of all values; with more of them others decide, see header_limits.py
 ACCEPTED = {b"*/*", b"application/json", b"application/json, text/plain, */*"}  # what HTTP clients send
 # Each of these may change the answer: a session, a condition, a body that is refused.
 DECIDING_HEADERS = frozenset(
@@ -95,6 +96,8 @@ def plain_read(scope: HTTPScope, prefix: str) -> PlainRead | None:
     pairs = [*scope["headers"]]
     headers = dict(pairs)
     if len(headers) < len(pairs) or not DECIDING_HEADERS.isdisjoint(headers):  # some header stands there twice
+        return None
+    if len(b"".join(headers.values())) > MAX_HEADERS:
         return None
     is_secure = is_secure_request(scope.get("scheme", "http"), headers.get(b"host"), headers.get(b"x-forwarded-proto"))
     authorization = headers.get(b"authorization", b"")

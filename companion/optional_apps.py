@@ -4,6 +4,7 @@ The store of personalities works without them. Nothing of an app that is left ou
 """
 
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from asgiref.typing import ASGI3Application
@@ -42,6 +43,18 @@ def mount_chat(otherwise: ASGI3Application) -> ASGI3Application:
 
     chat = Chat(choose_backend(), admit=admit_by_rate)
     return Mount("/v1/", chat, otherwise=Mount(PAGE_COMPLETIONS, chat, otherwise))
+
+
+def openai_error(path: str, status: HTTPStatus, message: str, param: str) -> dict[str, dict[str, str | None]] | None:
+    """An error in the shape of OpenAI's API, if `path` is an address of it; else None."""
+    if not is_installed("chat"):
+        return None
+    from chat.application import PAGE_COMPLETIONS
+    from chat.errors import ApiError
+
+    if not path.startswith("/v1/") and path != PAGE_COMPLETIONS:
+        return None
+    return ApiError(status, message, param=param).body()
 
 
 def collectors() -> "Iterator[Collector]":

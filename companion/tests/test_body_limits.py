@@ -1,10 +1,13 @@
 """How large a body may be is asked of the routes, not guessed from addresses."""
 
+from typing import Any
 from uuid import UUID
 
 import pytest
+from django.conf import settings
 
-from companion.body_limits import MAX_ROUTE, body_limit
+from companion.body_limits import MAX_ROUTE, BodyLimits, _view_limit, body_limit
+from companion.tests.asgi_client import AsgiClient, request
 
 MESSAGES = f"/api/v1/conversations/{UUID(int=1)}/messages/"
 JSON, MESSAGE, FORM = 64 * 1024, 1024 * 1024, 2_621_440
@@ -19,7 +22,14 @@ JSON, MESSAGE, FORM = 64 * 1024, 1024 * 1024, 2_621_440
         ("/api/v1/personalities/messages/", JSON),  # ends alike
         (f"/api/v1/nothing{MESSAGES}", JSON),
         ("/admin/personalities/personality/1/change/", FORM),
+        ("/admin/login/", FORM),
         ("/accounts/login/", FORM),
+        ("/accounts/logout/", JSON),
+        ("/", JSON),
+        ("/livez", JSON),
+        ("/readyz", JSON),
+        ("/api/docs/", JSON),
+        pytest.param("/chat/", JSON, marks=pytest.mark.apps("chat")),
         ("/nothing", JSON),
         ("", JSON),
         ("/\x00/\n", JSON),
@@ -28,3 +38,37 @@ JSON, MESSAGE, FORM = 64 * 1024, 1024 * 1024, 2_621_440
 )
 def test_body_limit__path__that_of_its_view(path: str, expected: int) -> None:
     assert body_limit(path) == expected
+
+
+def test_body_limit__many_long_paths__none_remembered() -> None:
+    before = _view_limit.cache_info().currsize
+    for number in range(20):
+        body_limit(f"/{number}" + "x" * MAX_ROUTE)
+    assert _view_limit.cache_info().currsize == before
+
+
+@pytest.mark.parametrize(("path", "kind", "status"), [
+    ("/admin/login/", b"application/x-www-form-urlencoded", 200),
+    ("/admin/login/", b"multipart/form-data; boundary=x", 413),
+    ("/admin/login/", b" Multipart/Form-Data; boundary=x", 413),
+    ("/livez", b"application/x-www-form-urlencoded", 413),
+])  # fmt: skip
+def test_form__more_than_64_kib__let_in_where_there_is_one(
+    ask: AsgiClient, path: str, kind: bytes, status: int
+) -> None:
+    headers = [(b"content-length", b"%d" % settings.DATA_UPLOAD_MAX_MEMORY_SIZE), (b"content-type", kind)]
+    assert ask(BodyLimits(answer_200), request(path, headers, "POST")).status == status
+
+
+@pytest.mark.parametrize("query", [b"a=%00", b"a=\x00", b"a=\xff"])
+@pytest.mark.parametrize(
+    ("path", "kind"), [("/api/", b"application/problem+json"), ("/admin/", b"text/plain; charset=utf-8")]
+)
+def test_query__that_is_no_text__400(ask: AsgiClient, path: str, kind: bytes, query: bytes) -> None:
+    answer = ask(BodyLimits(answer_200), request(path, [], query_string=query))
+    assert (answer.status, answer.header(b"content-type")) == (400, kind)
+
+
+async def answer_200(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b""})

@@ -1,0 +1,81 @@
+"""Refuses what stands above a body and is too long, before anybody parses it: a parser of headers may take a time that
+grows with the square of their length, and some run in the event loop.
+"""
+
+import re
+from http import HTTPStatus
+
+from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
+
+from companion.refusals import Refusal, refuse
+
+# Bytes, unless it says otherwise.
+MAX_ADDRESS = 8 * 1024  # of path and query together
+MAX_HEADERS, MAX_ALL_HEADERS = 100, 32 * 1024  # in number, and names and values together
+MAX_NAME, MAX_VALUE = 256, 8 * 1024
+MAX_LIST = 1024  # of what lists alternatives or hops
+SHORTER = {
+    b"host": 255,
+    b"content-type": 255,
+    b"content-length": 255,
+    **dict.fromkeys((b"accept", b"accept-charset", b"accept-encoding", b"accept-language", b"range"), MAX_LIST),
+    **dict.fromkeys((b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto"), MAX_LIST),
+}
+# Python remembers each name of a charset that it was ever asked for, known or not; so it is asked for these alone.
+CHARSETS = {"utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin-1", "windows-1252"}
+CHARSET = re.compile(r"""charset\s*=[\s"]*([^\s";,]*)""", re.IGNORECASE)
+ENCODED_PARAMETER = re.compile(r"\*[\d*]*\s*=")  # name*=charset''value, by RFC 2231
+
+
+class HeaderLimits:
+    """Wraps an ASGI application."""
+
+    def __init__(self, application: ASGI3Application) -> None:
+        """`application` gets only what is within bounds."""
+        self.application = application
+
+    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        """Hand the request on, or refuse it with the name of the header at fault."""
+        if scope["type"] == "http" and (refusal := _refusal(scope)):
+            await refuse(scope, send, refusal)
+        else:
+            await self.application(scope, receive, send)
+
+
+def _refusal(scope: HTTPScope) -> Refusal | None:
+    if len(scope["path"]) + len(scope.get("query_string", b"")) > MAX_ADDRESS:
+        return Refusal(HTTPStatus.REQUEST_URI_TOO_LONG, "path", f"An address has at most {MAX_ADDRESS} bytes.")
+    total, headers = 0, [*scope["headers"]]
+    for name, value in headers:
+        total += len(name) + len(value)
+        if len(value) > SHORTER.get(name, MAX_VALUE) or len(name) > MAX_NAME:
+            return _too_long(name)
+        if name in PARSED and (refusal := PARSED[name](value.decode("latin-1"))):
+            return refusal
+    if total > MAX_ALL_HEADERS or len(headers) > MAX_HEADERS:
+        detail = f"At most {MAX_HEADERS} headers of {MAX_ALL_HEADERS} bytes in all are read."
+        return Refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers", detail)
+    return None
+
+
+def _too_long(name: bytes) -> Refusal:
+    field = name[:MAX_NAME].decode("latin-1").title()
+    detail = f"{field}: at most {SHORTER.get(name, MAX_VALUE)} bytes are read."
+    if len(name) > MAX_NAME:
+        detail = f"The name of a header has at most {MAX_NAME} bytes."
+    return Refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, field, detail)
+
+
+def _refused_accept(value: str) -> Refusal | None:
+    if ENCODED_PARAMETER.search(value):
+        return Refusal(HTTPStatus.BAD_REQUEST, "Accept", "Accept: encoded parameters are not read.")
+    return None
+
+
+def _refused_content_type(value: str) -> Refusal | None:
+    if ENCODED_PARAMETER.search(value) or not {found.lower() for found in CHARSET.findall(value)} <= CHARSETS:
+        return Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Content-Type", "Content-Type: the charset is unknown.")
+    return None
+
+
+PARSED = {b"accept": _refused_accept, b"content-type": _refused_content_type}
