@@ -4,8 +4,11 @@ import os
 
 import django
 
+from companion.environment import exit_if_misconfigured
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "companion.settings")
-django.setup(set_prefix=False)
+with exit_if_misconfigured():
+    django.setup(set_prefix=False)
 
 # What follows needs the applications to be loaded.
 from companion.body_limits import BodyLimits  # noqa: E402

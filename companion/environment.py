@@ -4,25 +4,113 @@ Every function raises ImproperlyConfigured, which names the variable and never q
 """
 
 import re
-from contextlib import suppress
+import sys
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from pathlib import Path
 from socket import inet_aton
+from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
 
+import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
+from environs import EnvError
 
+from companion.env_files import EnvFileError, load_env_file
+from companion.env_files import secret as read_secret
 from personalities.config import LENGTHS, MODEL_PATTERN
 
 REDIS_SCHEMES = {"redis", "rediss", "unix"}
 REDIS_RULE = "not an address of Redis. In a password # / ? and @ are written %23 %2F %3F and %40."
+DATABASE_RULE = (
+    "not postgresql://USER:PASSWORD@HOST:PORT/NAME. In a password # / ? @ [ and ] are written %23 and so on."
+)
 LLM_RULE = "https://HOST/PATH, or http:// and 127.0.0.1, [::1] or localhost; no user, no query, no fragment"
 OPTIONAL_APPS = {"preferences": (), "conversations": (), "chat": ("preferences", "conversations")}  # by what each needs
 IPV4_IN_IPV6 = [ip_network(text) for text in ("::ffff:0:0/96", "::/96", "64:ff9b::/96")]
 
 
-def checked_apps(names: list[str]) -> list[str]:
+@contextmanager
+def exit_if_misconfigured() -> Iterator[None]:
+    """Exit with code 1 and one line on standard error, instead of a traceback, if a setting is missing or wrong."""
+    try:
+        yield
+    except (ImproperlyConfigured, EnvError) as error:
+        sys.exit(f"companion: {error}")
+
+
+def load_dotenv(file: Path) -> None:
+    """Add the variables of `file`, or of COMPANION_ENV_FILE, to the environment, which wins."""
+    try:
+        load_env_file(file)
+    except EnvFileError as error:
+        raise ImproperlyConfigured(str(error)) from None
+
+
+def secret(name: str, default: str | None = None) -> str:
+    """A secret from the variable `name` or the file that NAME_FILE names. Without a `default` it is required."""
+    try:
+        value = read_secret(name)
+    except EnvFileError as error:
+        raise ImproperlyConfigured(str(error)) from None
+    if value:
+        return value
+    if default is None:
+        raise ImproperlyConfigured(f"{name}: not set")
+    return default
+
+
+def require_secrets(*names: str) -> None:
+    """Refuse the absence of some of these, all that are missing at once."""
+    if missing := [name for name in names if not secret(name, "")]:
+        raise ImproperlyConfigured(f"{', '.join(missing)}: required, but not set")
+
+
+def names_by_commas(value: str) -> list[str]:
+    """The names in a list that is separated by commas, without the blanks around them and without empty ones."""
+    return [name.strip() for name in value.split(",") if name.strip()]
+
+
+def checked_hosts(value: str) -> list[str]:
+    """ALLOWED_HOSTS. Refuses addresses, which would never match: a host is named without scheme and path."""
+    hosts = names_by_commas(value)
+    if wrong := [host for host in hosts if re.search(r"[/\s]", host)]:
+        raise ImproperlyConfigured(f"ALLOWED_HOSTS: not the name of a host: {wrong[0]!r}")
+    return hosts
+
+
+def checked_origins(value: str) -> list[str]:
+    """CSRF_TRUSTED_ORIGINS. Refuses what no browser sends as an origin."""
+    origins = names_by_commas(value)
+    if wrong := [origin for origin in origins if not re.fullmatch(r"https?://[^/\s]+", origin)]:
+        raise ImproperlyConfigured(f"CSRF_TRUSTED_ORIGINS: not http:// or https:// and a host: {wrong[0]!r}")
+    return origins
+
+
+def checked_database_url(url: str) -> dict[str, Any]:
+    """DATABASE_URL as Django's setting of a database."""
+    try:
+        database: dict[str, Any] = {**dj_database_url.parse(url, conn_health_checks=True)}
+    except ValueError:  # whose message may contain the password
+        raise ImproperlyConfigured(f"DATABASE_URL: {DATABASE_RULE}") from None
+    if database["ENGINE"] != "django.db.backends.postgresql":
+        raise ImproperlyConfigured("DATABASE_URL: PostgreSQL is the only database supported")
+    if not (database["NAME"] or "service" in database.get("OPTIONS", {})):
+        raise ImproperlyConfigured("DATABASE_URL: names no database after the host")
+    return database
+
+
+def checked_key(name: str, key: str) -> str:
+    """A key that goes into a header. Refuses what no header takes, without showing it."""
+    if not re.fullmatch(r"[!-~]*", key):
+        raise ImproperlyConfigured(f"{name}: contains a blank, a line end or another character that no key has")
+    return key
+
+
+def checked_apps(names: Collection[str]) -> list[str]:
     """COMPANION_APPS, each app once and below what needs it. Refuses unknown names and apps without what they need."""
-    apps = {name.strip() for name in names if name.strip()}
+    apps = {*names}
     if unknown := apps - OPTIONAL_APPS.keys():
         known = ", ".join(OPTIONAL_APPS)
         raise ImproperlyConfigured(f"COMPANION_APPS: unknown: {', '.join(sorted(unknown))}; known: {known}")
@@ -37,8 +125,12 @@ def split_redis_url(url: str) -> tuple[str, str | None, str | None]:
 
     Taken apart so that the password never stands where error pages and logs would show it.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in REDIS_SCHEMES or parts.fragment or not _has_valid_port(parts):
+    try:
+        parts = urlsplit(url)
+        is_valid = parts.scheme in REDIS_SCHEMES and not parts.fragment and (parts.port is None or parts.port > 0)
+    except ValueError:  # a port or an address that is none
+        is_valid = False
+    if not is_valid:
         raise ImproperlyConfigured(f"REDIS_URL: {REDIS_RULE}")
     credentials, _, host = parts.netloc.rpartition("@")
     username, _, password = credentials.partition(":")
@@ -48,9 +140,8 @@ def split_redis_url(url: str) -> tuple[str, str | None, str | None]:
     return f"{address}?{urlencode(query)}" if query else address, username or None, password or None
 
 
-def checked_llm_models(names: list[str], default: str) -> list[str]:
-    """LLM_MODELS, stripped and without empty names: what authors may choose besides LLM_MODEL, the `default`."""
-    models = [name.strip() for name in names if name.strip()]
+def checked_llm_models(models: list[str], default: str) -> list[str]:
+    """LLM_MODELS: what authors may choose besides LLM_MODEL, the `default`."""
     if not all(re.search(MODEL_PATTERN, name) and len(name) <= LENGTHS["model"] for name in models):
         raise ImproperlyConfigured(f"LLM_MODELS: names of at most {LENGTHS['model']} letters, digits or . _ : / @ + -")
     if models and not default:
@@ -71,14 +162,6 @@ def checked_llm_url(url: str) -> str:
     if not is_valid:
         raise ImproperlyConfigured(f"LLM_BASE_URL: {LLM_RULE}")
     return url
-
-
-def _has_valid_port(parts: SplitResult) -> bool:
-    try:
-        _ = parts.port
-    except ValueError:
-        return False
-    return True
 
 
 def _is_plain(url: str, parts: SplitResult) -> bool:

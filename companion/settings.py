@@ -15,20 +15,38 @@ from django.templatetags.static import static
 from environs import Env, validate
 
 from companion import __version__
-from companion.environment import OPTIONAL_APPS, checked_apps, checked_llm_models, checked_llm_url, split_redis_url
+from companion.environment import (
+    OPTIONAL_APPS,
+    checked_apps,
+    checked_database_url,
+    checked_hosts,
+    checked_key,
+    checked_llm_models,
+    checked_llm_url,
+    checked_origins,
+    load_dotenv,
+    names_by_commas,
+    require_secrets,
+    secret,
+    split_redis_url,
+)
 from rate_limits.gcra import parse_rate
 from resilience.database import DeadlineConnection
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+load_dotenv(BASE_DIR / ".env")
 env = Env()
 
-SECRET_KEY = env.str("SECRET_KEY")
+require_secrets("SECRET_KEY", "DATABASE_URL")
+SECRET_KEY = secret("SECRET_KEY")
 DEBUG = env.bool("DEBUG", False)
-ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", [])
-CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
+ALLOWED_HOSTS = checked_hosts(env.str("ALLOWED_HOSTS", ""))
+CSRF_TRUSTED_ORIGINS = checked_origins(env.str("CSRF_TRUSTED_ORIGINS", ""))
 
 # ── Applications ──────────────────────────────────────────────────────────────────────────────────────────────────────
-COMPANION_APPS = checked_apps(env.list("COMPANION_APPS", [*OPTIONAL_APPS]))  # what is built on personalities
+COMPANION_APPS = checked_apps(
+    names_by_commas(env.str("COMPANION_APPS", ",".join(OPTIONAL_APPS)))
+)  # what is built on personalities
 INSTALLED_APPS = [
     "unfold",
     "django.contrib.admin",
@@ -88,9 +106,7 @@ USE_I18N = False
 USE_TZ = True
 
 # ── PostgreSQL: the truth ─────────────────────────────────────────────────────────────────────────────────────────────
-DATABASES: dict[str, Any] = {"default": env.dj_db_url("DATABASE_URL", conn_health_checks=True)}
-if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
-    raise ImproperlyConfigured("DATABASE_URL: PostgreSQL is the only database supported")
+DATABASES = {"default": checked_database_url(secret("DATABASE_URL"))}
 POOL_SIZE = env.int("DATABASE_POOL_SIZE", 10, validate=validate.Range(1))
 DATABASES["default"]["OPTIONS"] = DATABASES["default"].get("OPTIONS", {}) | {
     # Under ASGI any thread may answer the next request, so connections are pooled instead of kept by threads.
@@ -108,7 +124,7 @@ DATABASE_ADMIN_SECONDS = env.float("DATABASE_ADMIN_SECONDS", 30.0, validate=vali
 
 # ── Redis: copies of the truth ────────────────────────────────────────────────────────────────────────────────────────
 REDIS_ENABLED = env.bool("REDIS_ENABLED", True)
-REDIS_LOCATION, REDIS_USERNAME, REDIS_PASSWORD = split_redis_url(env.str("REDIS_URL", "redis://127.0.0.1:6379/0"))
+REDIS_LOCATION, REDIS_USERNAME, REDIS_PASSWORD = split_redis_url(secret("REDIS_URL", "redis://127.0.0.1:6379/0"))
 REDIS_KEY_PREFIX = env.str("REDIS_KEY_PREFIX", "")
 COPY_TTL_SECONDS = env.int("PERSONALITY_CACHE_SECONDS", 86400, validate=validate.Range(1, 10**9))
 LOCAL_CACHE_ENTRIES = env.int("PERSONALITY_NEAR_ENTRIES", 10_000, validate=validate.Range(0))
@@ -145,11 +161,11 @@ WEB_WORKERS = env.int("WEB_WORKERS", os.cpu_count() or 1, validate=validate.Rang
 # ── The language model that chat talks to ─────────────────────────────────────────────────────────────────────────────
 CHAT_BACKEND = env.str("CHAT_BACKEND", "upstream", validate=validate.OneOf(["upstream", "console"]))
 LLM_BASE_URL = checked_llm_url(env.str("LLM_BASE_URL", ""))
-LLM_API_KEY = env.str("LLM_API_KEY", "")
+LLM_API_KEY = checked_key("LLM_API_KEY", secret("LLM_API_KEY", ""))
 LLM_MODEL = env.str("LLM_MODEL", "")
 if LLM_BASE_URL and not LLM_MODEL:
     raise ImproperlyConfigured("LLM_MODEL: required with LLM_BASE_URL")
-LLM_MODELS = checked_llm_models(env.list("LLM_MODELS", []), LLM_MODEL)
+LLM_MODELS = checked_llm_models(names_by_commas(env.str("LLM_MODELS", "")), LLM_MODEL)
 LLM_CONNECT_SECONDS = env.float("LLM_CONNECT_SECONDS", 5.0, validate=validate.Range(0.01, 3600))
 LLM_FIRST_BYTE_SECONDS = env.float("LLM_FIRST_BYTE_SECONDS", 30.0, validate=validate.Range(0.01, 3600))
 LLM_IDLE_SECONDS = env.float("LLM_IDLE_SECONDS", 30.0, validate=validate.Range(0.01, 3600))
@@ -217,8 +233,11 @@ LOGIN_REDIRECT_URL = "admin:index"  # after the admin's own login; urls.py has t
 HTTPS_ONLY = env.bool("HTTPS_ONLY", True)
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS_ONLY
 SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]  # probes use plain HTTP on the machine itself
-SECURE_HSTS_SECONDS = 31536000 if HTTPS_ONLY else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS_ONLY
+# Browsers remember it for so long, and nobody can take it back: it begins at an hour, for this host alone.
+SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", 3600, validate=validate.Range(0, 10**9)) if HTTPS_ONLY else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("HSTS_INCLUDE_SUBDOMAINS", False)
+SECURE_HSTS_PRELOAD = env.bool("HSTS_PRELOAD", False)
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]  # advise the two above to everybody
 if env.bool("BEHIND_HTTPS_PROXY", False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 X_FRAME_OPTIONS = "DENY"

@@ -5,8 +5,10 @@ import os
 import secrets
 from pathlib import Path
 
+from companion.env_files import ENV_FILE, EnvFileError, load_env_file, resolve_secret_files
 from tooling import Refusal
 
+NO_ENV_FILE = {ENV_FILE: os.devnull}  # for what dev.py starts: `.env` has been read, and tests must not see it
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -16,38 +18,28 @@ def var_dir() -> Path:
 
 
 def load_dotenv(file: Path) -> None:
-    """Export the variables of `file`, or of COMPANION_ENV_FILE if that is set. What the shell exports wins."""
-    for name, value in read_dotenv(Path(os.environ.get("COMPANION_ENV_FILE") or file)).items():
-        os.environ.setdefault(name, value)
+    """Export the variables of `file`, or of COMPANION_ENV_FILE if that is set. What the shell exports wins.
 
-
-def read_dotenv(file: Path) -> dict[str, str]:
-    """Return the variables of a file of NAME=value lines, or none if there is no such file.
-
-    Raises Refusal for any other line that is neither empty nor a comment.
+    Raises Refusal if that cannot be read.
     """
-    lines = [line.strip() for line in file.read_text().splitlines()] if file.exists() else []
-    numbered = enumerate(lines, start=1)
-    return dict(_assignment(number, line) for number, line in numbered if line and not line.startswith("#"))
-
-
-def _assignment(number: int, line: str) -> tuple[str, str]:
-    name, equals, value = line.removeprefix("export ").partition("=")
-    name = name.strip()
-    if not (equals and name.isidentifier()):
-        raise Refusal(f".env: line {number} is not NAME=value")  # the line itself is not shown: it may hold a secret
-    return name, _unquoted(value.strip())
-
-
-def _unquoted(value: str) -> str:
-    """Strip one pair of matching quotes."""
-    return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'" else value
+    try:
+        load_env_file(file)
+    except EnvFileError as error:
+        raise Refusal(str(error)) from None
 
 
 def read() -> dict[str, str]:
-    """Return the process environment, into which dev.py has already loaded `.env`."""
+    """Return the process environment, into which dev.py has already loaded `.env`, with every secret in its variable.
+
+    Raises Refusal if the file of a secret cannot be read.
+    """
     # Bytecode is always written, whatever the shell exports: it halves every start but the first.
-    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    try:
+        resolve_secret_files(env)
+    except EnvFileError as error:
+        raise Refusal(str(error)) from None
+    return env | NO_ENV_FILE
 
 
 def for_development(env: dict[str, str], host: str = "127.0.0.1") -> dict[str, str]:
@@ -64,7 +56,8 @@ def for_tests(env: dict[str, str]) -> dict[str, str]:
     settings = {line.lstrip("# ").partition("=")[0] for line in (ROOT / ".env.example").read_text().splitlines()}
     foreign = settings - {"DATABASE_URL", "REDIS_URL", "PG_BINDIR", "REDIS_SERVER"}
     kept = {name: value for name, value in env.items() if name not in foreign}
-    return kept | {"SECRET_KEY": secrets.token_urlsafe(50), "ALLOWED_HOSTS": "*", "HTTPS_ONLY": "false"}
+    chosen = {"SECRET_KEY": secrets.token_urlsafe(50), "ALLOWED_HOSTS": "*", "HTTPS_ONLY": "false"}
+    return kept | chosen | NO_ENV_FILE
 
 
 def local_secrets() -> dict[str, str]:

@@ -11,6 +11,8 @@ import django
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from companion.environment import exit_if_misconfigured
+
 # Clients that hold a connection and send nothing, or a byte at a time, must not keep others out: by default granian
 # accepts 1,024 connections, each for 30 seconds, and buffers up to 400 KB of headers for each.
 BOUNDS = ("--backpressure", "4096", "--http1-header-read-timeout", "10000", "--http1-buffer-size", "65536")
@@ -29,7 +31,8 @@ def main() -> None:
     parser.add_argument("--demo", help="file for the demo admin's password and API key")
     options = parser.parse_args()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "companion.settings")
-    django.setup()
+    with exit_if_misconfigured():
+        django.setup()
     with _one_at_a_time():
         call_command("migrate", verbosity=0)
         call_command("seed_personalities", verbosity=0)

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 
-from companion.environment import split_redis_url
+from companion.env_files import ENV_FILE, SECRETS
+from companion.environment import checked_database_url, checked_key, secret, split_redis_url
 
 REQUIRED = {
+    "COMPANION_ENV_FILE": os.devnull,
     "SECRET_KEY": "x" * 50,
     "DATABASE_URL": "postgresql://app:pg-password@db.example/companion",
     "PATH": os.environ["PATH"],
@@ -45,6 +48,12 @@ def test_settings__required_only__production_defaults() -> None:
         ("CHAT_KEY_RATE", "often"),
         ("WEB_WORKERS", "0"),
         ("LOG_LEVEL", "CHATTY"),
+        ("HSTS_SECONDS", "-1"),
+        ("HSTS_PRELOAD", "later"),
+        ("ALLOWED_HOSTS", "https://companion.example"),
+        ("ALLOWED_HOSTS", "a.example b.example"),
+        ("CSRF_TRUSTED_ORIGINS", "companion.example"),
+        ("CSRF_TRUSTED_ORIGINS", "https://companion.example/chat"),
     ],
 )
 def test_settings__value_of_a_wrong_type__refused_by_name(name: str, value: str) -> None:
@@ -60,15 +69,104 @@ def test_settings__rate_of_a_key__that_of_a_user_unless_set() -> None:
     assert start(show, CHAT_RATE="5/hour", CHAT_KEY_RATE="2/hour").stdout == "5 3600 2 3600\n"
 
 
-@pytest.mark.parametrize("name", ["SECRET_KEY", "DATABASE_URL"])
-def test_settings__required_one_missing__refused_by_name(name: str) -> None:
-    env = {key: value for key, value in REQUIRED.items() if key != name}
-    result = subprocess.run(
-        [sys.executable, "-c", "import companion.settings"],
-        env=env, cwd=settings.BASE_DIR, capture_output=True, text=True,
-    )  # fmt: skip
+@pytest.mark.parametrize("missing", [["SECRET_KEY"], ["DATABASE_URL"], ["SECRET_KEY", "DATABASE_URL"]])
+def test_settings__required_ones_missing__all_refused_by_name(missing: list[str]) -> None:
+    result = start(**dict.fromkeys(missing, ""))
     assert result.returncode
-    assert name in result.stderr.splitlines()[-1]
+    assert f"{', '.join(missing)}: required, but not set" in result.stderr.splitlines()[-1]
+
+
+def test_settings__lists_with_blanks__names_without() -> None:
+    result = start(
+        "print(settings.ALLOWED_HOSTS, settings.CSRF_TRUSTED_ORIGINS, settings.COMPANION_APPS)",
+        ALLOWED_HOSTS=" a.example, [::1] ,,.b.example,",
+        CSRF_TRUSTED_ORIGINS="https://a.example, https://*.b.example",
+        COMPANION_APPS=" preferences ,",
+    )
+    assert result.stdout == (
+        "['a.example', '[::1]', '.b.example'] ['https://a.example', 'https://*.b.example'] ['preferences']\n"
+    )
+
+
+def test_settings__hsts__an_hour_for_this_host_unless_told_otherwise() -> None:
+    show = "print(*(getattr(settings, f'SECURE_HSTS_{n}') for n in ('SECONDS', 'INCLUDE_SUBDOMAINS', 'PRELOAD')))"
+    assert start(show).stdout == "3600 False False\n"
+    assert start(show, HTTPS_ONLY="false").stdout == "0 False False\n"
+    chosen = {"HSTS_SECONDS": "31536000", "HSTS_INCLUDE_SUBDOMAINS": "true", "HSTS_PRELOAD": "true"}
+    assert start(show, **chosen).stdout == "31536000 True True\n"
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_settings__secrets_in_files__read_without_their_line_end(tmp_path: Path, end: str) -> None:
+    values = {
+        "SECRET_KEY": "hidden-key",
+        "DATABASE_URL": "postgresql://a:hidden-password@b/c",
+        "REDIS_URL": "redis://:hidden-password@d",
+        "LLM_API_KEY": "sk-hidden",
+    }
+    assert values.keys() == {*SECRETS}
+    for name, value in values.items():
+        (tmp_path / name).write_bytes(f"{value}{end}".encode())
+    files = {f"{name}_FILE": str(tmp_path / name) for name in SECRETS}
+    show = (
+        "settings.SECRET_KEY, settings.DATABASES['default']['PASSWORD'], settings.REDIS_PASSWORD, settings.LLM_API_KEY"
+    )
+    result = start(f"print([{show}])", **dict.fromkeys(SECRETS, ""), **files)
+    assert result.stdout == "['hidden-key', 'hidden-password', 'hidden-password', 'sk-hidden']\n", result.stderr
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_settings__secret_twice_or_in_no_file__refused_by_name(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "secret").write_text("hidden-one")
+    monkeypatch.setenv(name, "hidden-two")
+    monkeypatch.setenv(f"{name}_FILE", str(tmp_path / "secret"))
+    with pytest.raises(ImproperlyConfigured, match=f"^{name}, {name}_FILE: only one of them may be set$"):
+        secret(name)
+    monkeypatch.setenv(name, "")
+    monkeypatch.setenv(f"{name}_FILE", "/no/such/file")
+    with pytest.raises(ImproperlyConfigured, match=f"^{name}_FILE: /no/such/file cannot be read"):
+        secret(name)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\t", " ", "\x7f", "é", "\0"])
+def test_key__what_no_header_takes__refused_without_showing_it(end: str) -> None:
+    for key in (f"sk-hidden{end}", f"sk-hid{end}den", f"{end}sk-hidden"):
+        with pytest.raises(ImproperlyConfigured, match="^LLM_API_KEY: ") as refusal:
+            checked_key("LLM_API_KEY", key)
+        assert "hid" not in str(refusal.value)
+
+
+def test_settings__key_with_a_line_end__refused_without_showing_it() -> None:
+    result = start(LLM_API_KEY="sk-hidden\n")
+    assert "LLM_API_KEY: " in result.stderr.splitlines()[-1]
+    assert "hidden" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    "command", ["manage.py check", "-m granian --interface asginl --port 0 companion.asgi:application"]
+)
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        ({"SECRET_KEY": "", "DATABASE_URL": ""}, "SECRET_KEY, DATABASE_URL: required, but not set"),
+        ({"REDIS_URL": "redis://[::1/0"}, "REDIS_URL: not an address of Redis"),
+        ({"DEBUG": "perhaps"}, '"DEBUG" invalid: Not a valid boolean.'),
+        ({"COMPANION_ENV_FILE": "/no/such/file"}, "COMPANION_ENV_FILE: /no/such/file cannot be read"),
+    ],
+)
+def test_start__wrong_variables__one_sentence_and_no_traceback(
+    command: str, variables: dict[str, str], sentence: str
+) -> None:
+    refused = subprocess.run(
+        [sys.executable, *command.split()],
+        env=REQUIRED | variables, cwd=settings.BASE_DIR, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert refused.returncode == 1
+    (line,) = refused.stderr.splitlines()
+    assert line.startswith("companion: ")
+    assert sentence in line
 
 
 @pytest.mark.parametrize("url", ["sqlite:///x.db", "mysql://a:b@c/d"])
@@ -76,10 +174,24 @@ def test_settings__another_database__refused(url: str) -> None:
     assert "PostgreSQL is the only database supported" in start(DATABASE_URL=url).stderr
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["postgresql://a:hidden#@b/c", "postgresql://a:hid[den@b/c", "hidden", "hidden://a@b/c", "postgresql://a:hidden@b"],
+)
+def test_database_url__unclear__refused_without_showing_it(url: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="^DATABASE_URL: ") as refusal:
+        checked_database_url(url)
+    assert "hid" not in str(refusal.value)
+
+
 def test_env_example__every_variable_that_is_read__stands_in_it() -> None:
-    read = set()
+    read = {ENV_FILE, *(f"{name}_FILE" for name in SECRETS)}
     for file in [settings.BASE_DIR / "companion" / "settings.py", *(settings.BASE_DIR / "tooling").glob("*.py")]:
-        read |= set(re.findall(r"""(?:\benv(?:\.\w+)?\(|env\.get\(|environ\.get\()\s*"([A-Z_]+)\"""", file.read_text()))
+        read |= set(
+            re.findall(
+                r"""(?:\benv(?:\.\w+)?\(|\bsecret\(|env\.get\(|environ\.get\()\s*"([A-Z_]+)\"""", file.read_text()
+            )
+        )
     documented = set(re.findall(r"^(?:# )?([A-Z_]+)=", (settings.BASE_DIR / ".env.example").read_text(), re.MULTILINE))
     compose = set(re.findall(r"\$\{([A-Z_]+)", (settings.BASE_DIR / "docker-compose.dev.yml").read_text()))
     assert {"SECRET_KEY", "REDIS_URL", "PG_BINDIR", "COMPANION_VAR_DIR"} <= read
@@ -104,7 +216,14 @@ def test_redis_url__credentials__taken_out(url: str, expected: tuple[str, str | 
 
 
 @pytest.mark.parametrize(
-    "url", ["redis://:hidden#pw@host/0", "redis://:hidden/pw@host/0", "http://:hidden@host", "hidden"]
+    "url",
+    [
+        "redis://:hidden#pw@host/0",
+        "redis://:hidden/pw@host/0",
+        "redis://:hidden@[::1/0",
+        "http://:hidden@host",
+        "hidden",
+    ],
 )
 def test_settings__unclear_redis_url__refused_without_showing_it(url: str) -> None:
     result = start(REDIS_URL=url)

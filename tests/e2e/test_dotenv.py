@@ -1,17 +1,22 @@
 """`.env`: NAME=value lines under what the shell says."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from dotenv import dotenv_values
 
+from companion.env_files import EnvFileError, read_env_file
 from tests.e2e.instance import dev
-from tooling import Refusal, environment
+from tooling import environment
+from tooling.environment import ROOT
 
 
 def read(folder: Path, text: str) -> dict[str, str]:
-    (folder / ".env").write_text(text)
-    return environment.read_dotenv(folder / ".env")
+    (folder / ".env").write_bytes(text.encode())
+    return read_env_file(folder / ".env")
 
 
 @pytest.mark.parametrize(
@@ -23,35 +28,63 @@ def read(folder: Path, text: str) -> dict[str, str]:
         ('A="b c"', "b c"),
         ("A='b c'", "b c"),
         ("A='b\"'", 'b"'),
-        ("A='it''s'", "it''s"),
-        ("A=\"b'", "\"b'"),
-        ('A="', '"'),
         ("A=", ""),
         ("A=b=c", "b=c"),
         ("A=b#c", "b#c"),
+        ("A=b # a comment", "b"),
+        ("A='b # c' # a comment", "b # c"),
+        ('A="b # c"# a comment', "b # c"),
+        ("export\tA='b'\t", "b"),
+        ("A=#b", "#b"),
+        ("A=b c", "b c"),
+        ("A=b'c\"d", "b'c\"d"),
+        ('A="b\\nc\\"d\\\\e\\$"', 'b\nc"d\\e\\$'),
+        (r"A='b\nc\'d\\e'", r"b\nc'd\e"),
+        ("A='b\nc'", "b\nc"),
+        ("A=${HOME}", "${HOME}"),
     ],
 )
-def test_dotenv__assignment__value(tmp_path: Path, line: str, value: str) -> None:
-    assert read(tmp_path, f"{line}\n") == {"A": value}
+@pytest.mark.parametrize("end", ["\n", "\r\n", ""])
+def test_dotenv__assignment__value(tmp_path: Path, line: str, value: str, end: str) -> None:
+    assert read(tmp_path, f"\ufeff{line}{end}") == {"A": value}
+    assert dotenv_values(tmp_path / ".env", interpolate=False) == {"A": value}
+
+
+@pytest.mark.parametrize("line", ["A= # not set yet", "A=   "])
+def test_dotenv__nothing_but_a_comment__empty(tmp_path: Path, line: str) -> None:
+    """As in a shell; python-dotenv takes the comment for the value."""
+    assert read(tmp_path, f"{line}\nB=c\n") == {"A": "", "B": "c"}
 
 
 def test_dotenv__comments_and_empty_lines__skipped(tmp_path: Path) -> None:
     assert read(tmp_path, "# A=1\n\n   \n  # B=2\nC=3\n#\n") == {"C": "3"}
 
 
-def test_dotenv__no_file__nothing(tmp_path: Path) -> None:
-    assert environment.read_dotenv(tmp_path / ".env") == {}
+def test_dotenv__no_file__nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COMPANION_ENV_FILE", raising=False)
+    environment.load_dotenv(tmp_path / ".env")
 
 
-@pytest.mark.parametrize("line", ["NONSENSE", "SOME WORDS=1", "=1", "1A=1"])
+@pytest.mark.parametrize("content", [None, b"A=\xff"])
+def test_dotenv__named_file_is_not_readable__said_in_one_line(tmp_path: Path, content: bytes | None) -> None:
+    named = tmp_path / "companion.env"
+    if content:
+        named.write_bytes(content)
+    refused = dev("manage", "check", var=tmp_path / "var", COMPANION_ENV_FILE=str(named))
+    reason = "not UTF-8" if content else "No such file or directory"
+    assert refused.stderr == f"dev.py: COMPANION_ENV_FILE: {named} cannot be read ({reason})\n"
+    assert refused.returncode == 1
+
+
+@pytest.mark.parametrize("line", ["NONSENSE", "SOME WORDS=1", "=1", "1A=1", 'A="b', "A='b'c", "A=\"b'"])
 def test_dotenv__malformed_line__numbered(tmp_path: Path, line: str) -> None:
-    with pytest.raises(Refusal, match="line 2 is not NAME=value"):
+    with pytest.raises(EnvFileError, match="line 2 is not NAME=value"):
         read(tmp_path, f"A=1\n{line}\n")
 
 
 @pytest.mark.parametrize("line", ["SECRET KEY=hunter2", "hunter2", "my hunter2 line"])
 def test_dotenv__malformed_line__not_shown(tmp_path: Path, line: str) -> None:
-    with pytest.raises(Refusal) as refusal:
+    with pytest.raises(EnvFileError) as refusal:
         read(tmp_path, f"{line}\n")
     assert "hunter2" not in str(refusal.value)
 
@@ -83,3 +116,26 @@ def test_dotenv__names_binaries_and_var__obeyed(tmp_path: Path) -> None:
     assert refused.returncode == 1
     assert "PG_BINDIR=/no/such/place" in refused.stderr
     assert (tmp_path / "elsewhere" / "secrets.json").exists()
+
+
+def test_dotenv__secret_in_a_file__for_dev_py_too(tmp_path: Path) -> None:
+    (tmp_path / "url").write_text("redis://127.0.0.1:1/0\n")
+    (tmp_path / ".env").write_text(f"REDIS_URL_FILE={tmp_path / 'url'}\nREDIS_URL=redis://127.0.0.1:2/0\n")
+    refused = dev("manage", "check", var=tmp_path / "var", COMPANION_ENV_FILE=str(tmp_path / ".env"))
+    assert refused.stderr == "dev.py: REDIS_URL, REDIS_URL_FILE: only one of them may be set\n"
+    assert refused.returncode == 1
+
+
+@pytest.mark.parametrize("exported", [{}, {"LOG_LEVEL": "ERROR"}])
+def test_dotenv__manage_py__reads_the_same_file_and_the_environment_wins(
+    tmp_path: Path, exported: dict[str, str]
+) -> None:
+    url = "postgresql://a:b@127.0.0.1:1/c"
+    (tmp_path / ".env").write_text(
+        f"export SECRET_KEY='{'x' * 50}' # a comment\r\nDATABASE_URL={url}\r\nLOG_LEVEL=DEBUG\r\n"
+    )
+    env = {"PATH": os.environ["PATH"], "COMPANION_ENV_FILE": str(tmp_path / ".env")} | exported
+    show = "from django.conf import settings; print(settings.LOG_LEVEL, len(settings.SECRET_KEY))"
+    command = [sys.executable, "manage.py", "shell", "-v", "0", "-c", show]
+    ran = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60)
+    assert ran.stdout == ("40 50\n" if exported else "10 50\n"), ran.stderr

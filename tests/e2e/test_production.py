@@ -25,7 +25,7 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     program, *arguments = request.param.split()
     command = (Path(sys.executable).with_name(program), *arguments, "--port", str(port))
     env = {name: os.environ[name] for name in ("PATH", "DATABASE_URL", "REDIS_URL", "SECRET_KEY")}
-    env |= {"ALLOWED_HOSTS": "companion.example"}
+    env |= {"ALLOWED_HOSTS": "companion.example", "COMPANION_ENV_FILE": os.devnull}
     running = SupervisedServer(ServerSpec(program, command, log, cwd=ROOT, environment=env))
     try:
         wait_until(lambda: "Started" in log.read_text() or running.process.poll() is not None, 30)

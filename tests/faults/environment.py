@@ -140,6 +140,7 @@ class Environment:
         """What a server is given, and no more: the suite's own settings must not get in."""
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
         return kept | {
+            "COMPANION_ENV_FILE": os.devnull,
             "DJANGO_SETTINGS_MODULE": "companion.settings",
             "SECRET_KEY": secrets.token_urlsafe(50),
             "ALLOWED_HOSTS": "*",

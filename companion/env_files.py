@@ -1,0 +1,112 @@
+"""Environment variables that stand in files: `.env`, and NAME_FILE instead of NAME for a secret.
+
+Standard library only: dev.py reads them before any package is installed. The syntax of `.env` is python-dotenv's.
+"""
+
+import os
+import re
+from collections.abc import MutableMapping
+from pathlib import Path
+
+SECRETS = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "LLM_API_KEY")  # NAME_FILE may name a file that holds each
+ENV_FILE = "COMPANION_ENV_FILE"
+
+Environment = MutableMapping[str, str]
+_BLANK = re.compile(r"[^\S\n]*(?:#[^\n]*)?(?:\n|\Z)")
+_ASSIGNMENT = re.compile(
+    r"""
+    [^\S\n]* (?:export[^\S\n]+)? (?P<name>[A-Za-z_][A-Za-z0-9_]*) [^\S\n]* =
+    (?: [^\S\n]* (?: '(?P<single>(?:\\.|[^'\\])*)' | "(?P<double>(?:\\.|[^"\\])*)" ) [^\S\n]* (?:\#[^\n]*)?
+      | (?P<plain>(?![^\S\n]*['"])[^\n]*) )
+    (?:\n|\Z)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_COMMENT = re.compile(r"\s+#.*")  # a `#` inside a word belongs to it
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_CONTROL = {"n": "\n", "r": "\r", "t": "\t"}
+
+
+class EnvFileError(ValueError):
+    """A file that cannot be used. The message is one sentence that names the variable or line, and shows no value."""
+
+
+def load_env_file(default: Path, environ: Environment = os.environ) -> None:
+    """Add the variables of the file `default`, if it exists, or of the one that COMPANION_ENV_FILE names.
+
+    What `environ` has already wins, also under NAME_FILE for NAME. Raises EnvFileError.
+    """
+    named = environ.get(ENV_FILE)
+    found = read_env_file(Path(named), ENV_FILE) if named else read_env_file(default) if default.exists() else {}
+    given = {*environ}
+    for name, value in found.items():
+        if given.isdisjoint({name, _other_name(name)}):
+            environ[name] = value
+
+
+def read_env_file(file: Path, variable: str = "") -> dict[str, str]:
+    """Return the variables of a file of NAME=value lines.
+
+    Raises EnvFileError for any other line that is neither empty nor a comment, and, with the name of the `variable`
+    that names the file, if it cannot be read.
+    """
+    text, position, found = _read(file, variable), 0, dict[str, str]()
+    while position < len(text):
+        if blank := _BLANK.match(text, position):
+            position = blank.end()
+        elif assignment := _ASSIGNMENT.match(text, position):
+            position = assignment.end()
+            found[assignment["name"]] = _value(assignment)
+        else:  # the line itself is not shown: it may hold a secret
+            raise EnvFileError(f"{file.name}: line {text.count(chr(10), 0, position) + 1} is not NAME=value")
+    return found
+
+
+def resolve_secret_files(environ: Environment) -> None:
+    """Replace NAME_FILE by NAME for every secret. Raises EnvFileError if both are set, or the file cannot be read."""
+    for name in SECRETS:
+        if (value := secret(name, environ)) is not None:
+            environ[name] = value
+        environ.pop(f"{name}_FILE", None)
+
+
+def secret(name: str, environ: Environment = os.environ) -> str | None:
+    """Return the variable `name`, or what is in the file that NAME_FILE names, without the line end after it.
+
+    None if neither is set; an empty NAME_FILE counts as not set. Raises EnvFileError as `resolve_secret_files` does.
+    """
+    variable = f"{name}_FILE"
+    if not (named := environ.get(variable)):
+        return environ.get(name)
+    if environ.get(name):
+        raise EnvFileError(f"{name}, {variable}: only one of them may be set")
+    return _read(Path(named), variable).removesuffix("\n")
+
+
+def _read(file: Path, variable: str) -> str:
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise EnvFileError(f"{variable or file.name}: {file} cannot be read ({reason})") from None
+
+
+def _value(assignment: "re.Match[str]") -> str:
+    if (plain := assignment["plain"]) is not None:
+        return _COMMENT.sub("", plain).strip()
+    if (single := assignment["single"]) is not None:
+        return re.sub(r"\\(['\\])", r"\1", single)
+    return _ESCAPE.sub(_unescaped, assignment["double"])
+
+
+def _unescaped(escape: "re.Match[str]") -> str:
+    character = escape[1]
+    return _CONTROL.get(character, character if character in "\\\"'" else escape[0])
+
+
+def _other_name(name: str) -> str:
+    """NAME for NAME_FILE and the reverse, where there are both."""
+    plain = name.removesuffix("_FILE")
+    if plain not in SECRETS:
+        return name
+    return plain if plain != name else f"{name}_FILE"
