@@ -185,10 +185,10 @@ class RedisCopies(Shared[K, V]):
     def _rounds(self, client: Any, pattern: str | None = None) -> Iterator[list[str]]:
         """Our Redis keys of each round trip, if any. SCAN may return a key twice, and a glob matches others' keys."""
         literal_prefix = re.sub(r"([*?\[\]\\])", r"\\\1", self._full_name(""))
-        cursor = -1
+        glob = literal_prefix + (pattern or self.codec.pattern)
+        cursor = None
         while cursor != 0:
-            glob = literal_prefix + (pattern or self.codec.pattern)
-            cursor, found = client.scan(max(cursor, 0), match=glob, count=SCAN_COUNT)
+            cursor, found = client.scan(cursor or 0, match=glob, count=SCAN_COUNT)
             names = {raw.decode(errors="replace") for raw in found}
             yield [name for name in names if self.key_of(name) is not None]
 

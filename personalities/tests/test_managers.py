@@ -305,6 +305,16 @@ def test_visible_to__each_user__their_own_and_the_global_ones_that_are_for_them(
     assert seen_by(staff) == {"global", "inactive", "another's"}
 
 
+def test_served_to__each_user__one_of_each_name_their_own_before_the_global(user: User, staff: User) -> None:
+    for name, owner, is_active in [
+        ("nova", None, True), ("elara", None, True), ("elara", user, True), ("lyra", None, True), ("lyra", user, False),
+        ("aria", None, False), ("zoe", staff, True),
+    ]:  # fmt: skip
+        make(name, owner=owner, is_active=is_active)
+    served = Personality.objects.served_to(user.pk).values_list("personality_name", "owner")
+    assert [*served] == [("elara", user.pk), ("lyra", None), ("nova", None)]
+
+
 def test_served_first__several_of_a_name__active_ones_and_of_these_the_owners_before_the_global(user: User) -> None:
     rows = [make(), make(owner=user), make("nova"), make("nova", owner=user, is_active=False)]
     of_one_name = [Personality.objects.filter(personality_name=name).served_first() for name in ("elara", "nova")]
