@@ -254,12 +254,16 @@ OUR_PACKAGES = ("resilience", "coherence", "rest", "rate_limits", "accounts", "p
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {
+        "line": {"()": "companion.logs.LineFormatter", "format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}
+    },
+    "filters": {"callers_fault": {"()": "companion.logs.CallersFault"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["callers_fault"]}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
         "django.server": {"handlers": [], "propagate": True},
         "httpx": {"level": "WARNING"},  # at INFO it logs each request to the language model
+        "_granian": {"handlers": ["stderr"], "propagate": False},  # the server's own, for what our application raises
         **{name: {"level": LOG_LEVEL} for name in (*OUR_PACKAGES, *COMPANION_APPS)},
     },
 }

@@ -1,0 +1,88 @@
+"""Whatever a stranger sends costs one bounded line of log, and cannot pretend to be another one."""
+
+import logging
+from collections.abc import Callable, Iterator
+from io import StringIO
+from typing import Any
+
+import pytest
+
+from companion.handler import Handler
+from companion.logs import MAX_LINE, MAX_MESSAGE, LineFormatter, one_line
+from companion.tests.asgi_client import HOST, PREFIX, AsgiClient, request, with_key
+
+FORGED = "x\n2026-01-01 00:00:00,000 ERROR companion: all is lost\r\x1b[2J\x85\x9b\u2028\u2029\u202e\x00\x7f\ud800"
+NAMES = ("companion", "django.request", "asyncio", "_granian")
+
+
+@pytest.fixture
+def logged() -> Iterator[Callable[[], list[str]]]:
+    """Return a function that returns the lines written since, by the handler that settings.LOGGING made."""
+    (handler,) = [found for found in logging.getLogger().handlers if isinstance(found.formatter, LineFormatter)]
+    assert isinstance(handler, logging.StreamHandler)
+    stream = StringIO()
+    before = handler.setStream(stream)
+    yield lambda: stream.getvalue().removesuffix("\n").split("\n")
+    handler.setStream(before)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_log__control_characters_in_a_message__one_line_without_them(
+    logged: Callable[[], list[str]], name: str
+) -> None:
+    logging.getLogger(name).error("Got %s.", FORGED)
+    (line,) = logged()
+    assert line.isprintable()
+    assert r"Got x\n2026-01-01" in line
+    assert r"\r\x1b[2J\x85\x9b\u2028\u2029\u202e\x00\x7f\ud800." in line
+
+
+def test_log__long_message__cut_with_both_ends(logged: Callable[[], list[str]]) -> None:
+    logging.getLogger("companion").error("Begun %s ended.", "\x1b" * 100_000)
+    (line,) = logged()
+    assert len(line) <= MAX_MESSAGE
+    assert "Begun" in line
+    assert line.endswith(" ended.")
+
+
+def test_log__exception__one_line_with_its_traceback(logged: Callable[[], list[str]]) -> None:
+    try:
+        raise ValueError(FORGED * 10_000 + "the end")
+    except ValueError:
+        logging.getLogger("companion").exception("Something broke.")
+    (line,) = logged()
+    assert len(line) <= MAX_LINE
+    assert line.isprintable()
+    assert "Something broke." in line
+    assert "Traceback" in line
+    assert line.endswith("the end")
+
+
+@pytest.mark.parametrize("host", [b"evil.example", b"x" * 255, b"a\x1b[2Jb", b"a\xc2\x85b"])
+def test_log__host_that_is_not_served__one_warning_without_traceback(
+    logged: Callable[[], list[str]], ask: AsgiClient, settings: Any, host: bytes
+) -> None:
+    settings.ALLOWED_HOSTS = [HOST]
+    assert ask(Handler(), request(PREFIX, with_key("", host=host))).status == 400
+    (line,) = logged()
+    assert len(line) <= 700
+    assert line.isprintable()
+    assert "WARNING" in line
+    assert "Traceback" not in line
+
+
+@pytest.mark.django_db(transaction=True)
+def test_log__too_many_fields__one_warning_without_traceback(
+    logged: Callable[[], list[str]], ask: AsgiClient, settings: Any
+) -> None:
+    settings.ALLOWED_HOSTS = [HOST]
+    scope = request("/accounts/login/", [(b"host", HOST.encode())], query_string=b"a&" * 2000)
+    assert ask(Handler(), scope).status == 400
+    (line,) = logged()
+    assert "WARNING" in line
+    assert "Traceback" not in line
+
+
+@pytest.mark.parametrize("length", [10, 100, 101, 5_000])
+def test_one_line__any_length__within_the_bound(length: int) -> None:
+    assert len(one_line("\n" * length, 100)) <= 100
