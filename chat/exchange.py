@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from http import HTTPStatus
 from time import perf_counter
-from uuid import uuid4
 
 import msgspec
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, HTTPScope
@@ -34,7 +33,6 @@ class Exchange:
         self.path = scope["path"].removeprefix(scope.get("root_path") or "")
         self.headers = dict(scope["headers"])
         self.timing = Timing()
-        self.id = uuid4().hex
         self.extra_headers: dict[str, str] = {}
         self.status: int | None = None
         self._receive, self._send = receive, send
@@ -91,7 +89,7 @@ class Exchange:
 
     async def start(self, status: int, content_type: str, headers: Mapping[str, str] | None = None) -> None:
         """Sends the status and the headers. Raises ClientDisconnected."""
-        all_headers = {"Content-Type": content_type, "Cache-Control": "no-store", "X-Request-Id": self.id}
+        all_headers = {"Content-Type": content_type, "Cache-Control": "no-store"}
         all_headers |= {"Server-Timing": self.timing.header(), **self.extra_headers, **(headers or {})}
         raw = [(name.lower().encode(), UNSAFE.sub("", value).encode()) for name, value in all_headers.items()]
         self.status = status

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -19,11 +20,11 @@ THREADS = ThreadPoolExecutor(100, thread_name_prefix="chat")
 
 
 async def in_thread(work: Callable[[], T]) -> T:
-    """Runs `work` in a thread, whose database connection is returned to the pool when it ends.
+    """Runs `work` in a thread, in the caller's context. Its database connection is returned to the pool at the end.
 
     Raises ApiError (503) if PostgreSQL does not answer within DATABASE_SECONDS or accepts no writes.
     """
-    return await asyncio.get_running_loop().run_in_executor(THREADS, _run, work)
+    return await asyncio.get_running_loop().run_in_executor(THREADS, copy_context().run, _run, work)
 
 
 def _run(work: Callable[[], T]) -> T:

@@ -18,6 +18,7 @@ from companion.mount import Headers, encoded, is_secure_request, security_header
 from personalities.api.views import PersonalityDetailView, PersonalityIdView
 from personalities.cache import current_config
 from personalities.config import PersonalityConfig
+from rest import request_id
 from rest.conditional import provenance_headers
 
 View = type[PersonalityDetailView] | type[PersonalityIdView]
@@ -39,6 +40,7 @@ class PlainRead(NamedTuple):
     key: bytes  # the API key, as given
     etag: bytes | None  # of what the caller has
     form: tuple[View, bool]  # which view, and whether the request came by HTTPS
+    request_id: bytes | None  # the caller's, to give back
 
 
 class Response(NamedTuple):
@@ -83,7 +85,10 @@ class HotReader:
             return None
         user = verified_from_memory(read.key)
         config = current_config(read.name, user) if user is not None else None
-        return _respond(config, read) if config else None
+        response = _respond(config, read) if config else None
+        if response and read.request_id:
+            return response._replace(headers=(*response.headers, (request_id.HEADER, read.request_id)))
+        return response
 
 
 def plain_read(scope: HTTPScope, prefix: str) -> PlainRead | None:
@@ -104,7 +109,9 @@ def plain_read(scope: HTTPScope, prefix: str) -> PlainRead | None:
     if is_secure is None or authorization[:7] != b"Bearer " or headers.get(b"accept", b"*/*") not in ACCEPTED:
         return None
     name, view = target
-    return PlainRead(name, authorization[7:], headers.get(b"if-none-match"), (view, is_secure))
+    has_id = request_id.HEADER in headers or request_id.TRACE in headers
+    given_id = request_id.given_id(headers) if has_id else None
+    return PlainRead(name, authorization[7:], headers.get(b"if-none-match"), (view, is_secure), given_id)
 
 
 @lru_cache(maxsize=1000)

@@ -1,0 +1,52 @@
+"""The id of the request that is being answered: it stands in log lines, and is given back to the caller."""
+
+import re
+from collections.abc import Mapping
+from contextvars import ContextVar
+from uuid import uuid4
+
+from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
+
+HEADER, TRACE = b"x-request-id", b"traceparent"
+SAFE = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
+TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")  # W3C's
+
+current: ContextVar[str] = ContextVar("request_id", default="")  # empty outside a request
+
+
+def given_id(headers: Mapping[bytes, bytes]) -> bytes | None:
+    """The caller's id: X-Request-ID if it is safe to repeat, else the id of the trace; None if there is neither."""
+    given = headers.get(HEADER)
+    if given is not None and SAFE.fullmatch(given):
+        return given
+    trace = TRACEPARENT.fullmatch(headers.get(TRACE, b""))
+    return trace[1] if trace else None
+
+
+class RequestIds:
+    """Wraps an ASGI application: each request has an id, which its response says as X-Request-ID."""
+
+    def __init__(self, application: ASGI3Application) -> None:
+        """`application` finds the id in `current`, as do the tasks and threads that inherit its context."""
+        self.application = application
+
+    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        """Answer one request under the id that the caller gave, or under a new one."""
+        if scope["type"] != "http":
+            await self.application(scope, receive, send)
+            return
+        request_id = given_id(dict(scope["headers"])) or uuid4().hex.encode()
+        token = current.set(request_id.decode())
+        try:
+            await self.application(scope, receive, _with_id(request_id, send))
+        finally:
+            current.reset(token)
+
+
+def _with_id(request_id: bytes, send: ASGISendCallable) -> ASGISendCallable:
+    async def send_with_id(event: ASGISendEvent) -> None:
+        if event["type"] == "http.response.start":
+            event = {**event, "headers": [*event["headers"], (HEADER, request_id)]}
+        await send(event)
+
+    return send_with_id
