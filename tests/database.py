@@ -1,10 +1,15 @@
 """What tests ask PostgreSQL directly."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
+import psycopg
 from django.db import connection
+from psycopg import sql as composed
 
 Count = Callable[[int], AbstractContextManager[Any]]  # the type of the fixture django_assert_num_queries
 
@@ -23,3 +28,13 @@ def somebody_waits() -> bool:
     sees only one snapshot of it.
     """
     return bool(sql("SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"))
+
+
+@contextmanager
+def empty_database() -> Iterator[str]:
+    """Make a database without a table, on the server that tests use; yield its URL, and drop it afterwards."""
+    url, name = urlsplit(os.environ["DATABASE_URL"]), f"empty_{secrets.token_hex(6)}"
+    with psycopg.connect(url.geturl(), autocommit=True) as server:
+        server.execute(composed.SQL("CREATE DATABASE {}").format(composed.Identifier(name)))
+        yield urlunsplit(url._replace(path=f"/{name}"))
+        server.execute(composed.SQL("DROP DATABASE {} WITH (FORCE)").format(composed.Identifier(name)))

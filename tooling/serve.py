@@ -4,14 +4,13 @@ import argparse
 import os
 import resource
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 import django
 from django.core.management import CommandError, call_command
-from django.db import connection
 
 from companion.environment import exit_if_misconfigured
+from resilience.advisory_lock import exclusively
 
 # Clients that hold a connection and send nothing, or a byte at a time, must not keep others out: by default granian
 # accepts 1,024 connections, each for 30 seconds, and buffers up to 400 KB of headers for each.
@@ -33,7 +32,7 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "companion.settings")
     with exit_if_misconfigured():
         django.setup()
-    with _one_at_a_time():
+    with exclusively(PREPARING):  # runs that share a database prepare it one after the other
         call_command("migrate", verbosity=0)
         call_command("seed_personalities", verbosity=0)
         call_command("create_demo_admin", options.demo)
@@ -50,15 +49,6 @@ def _allow_files() -> None:
     wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-@contextmanager
-def _one_at_a_time() -> Iterator[None]:
-    """Let runs that share a database prepare it one after the other."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [PREPARING])
-        yield
-        cursor.execute("SELECT pg_advisory_unlock(%s)", [PREPARING])
 
 
 if __name__ == "__main__":

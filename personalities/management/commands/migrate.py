@@ -1,0 +1,21 @@
+"""Django's migrate, one at a time: pods and machines that start together all migrate first."""
+
+from typing import Any
+
+from django.core.management.commands import migrate
+
+from resilience.advisory_lock import exclusively
+
+MIGRATING = 0x636F6D71  # PostgreSQL's advisory locks are numbers; any that nobody else uses
+
+
+class Command(migrate.Command):
+    """Waits for whoever is migrating the same database; then there may be nothing left to do."""
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """As Django. What only looks, as --plan and --check do, does not wait."""
+        if options["plan"] or options["check_unapplied"]:
+            super().handle(*args, **options)
+            return
+        with exclusively(MIGRATING, options["database"]):
+            super().handle(*args, **options)
