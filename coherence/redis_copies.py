@@ -6,6 +6,7 @@ people ask for (commands, the admin) goes to Redis directly and raises RedisUnav
 
 import logging
 import re
+import secrets
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from django.conf import settings
 from django.core.cache import caches
 from django_redis import get_redis_connection
 from django_redis.exceptions import ConnectionInterrupted
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from coherence.cache import Shared
 from coherence.codec import Codec
@@ -28,6 +29,7 @@ V = TypeVar("V")
 logger = logging.getLogger(__name__)
 
 SCAN_COUNT = 1000  # keys per round trip; SCAN's default of 10 makes a hundred times as many
+PROBE_TTL = 10  # seconds, should the process end before it deletes what it has written
 SURVEY_ROUNDS = 20  # round trips of a survey: some 20,000 keys of the server, 10 ms of its time
 
 
@@ -143,6 +145,17 @@ class RedisCopies(Shared[K, V]):
         except RedisUnavailable:
             return set()
 
+    def state(self) -> str:
+        """Whether copies are kept: "ok" if two could be written and read back as lookups do it, "unusable" if Redis
+        answers but does not do that (a node of a cluster, a Sentinel, a replica), "unreachable", or "off".
+        """
+        if not is_redis(self.alias):
+            return "off"
+        try:
+            return "ok" if self._keeps_copies() else "unusable"
+        except RedisUnavailable as error:
+            return "unusable" if _is_refusal(error) else "unreachable"
+
     # ── Names and values ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def _values(self, names: Collection[str]) -> dict[str, object]:
@@ -158,6 +171,16 @@ class RedisCopies(Shared[K, V]):
             for key, value in values.items()
             for name, stored in self.codec.encode(key, number, value).items()
         }
+
+    def _keeps_copies(self) -> bool:
+        """Two keys that no lookup asks for and no other process writes: in a cluster they belong to different nodes."""
+        token = secrets.token_hex(4)
+        entries = {self.codec.pattern.replace("*", f"probe:{token}:{number}"): number for number in range(2)}
+        with connected(self.alias) as client:
+            self._client().set_many(entries, PROBE_TTL, client=client)
+            found = self._client().get_many(entries, client=client)
+            client.unlink(*map(self._full_name, entries))
+        return bool(found == entries)
 
     def _client(self) -> Any:
         """The layer of django-redis below Django's cache, which is untyped."""
@@ -212,16 +235,10 @@ def connected(alias: str = "default") -> Iterator[Any]:
         raise RedisUnavailable(f"Redis at {location} did not answer: {error}") from error
 
 
-def state(alias: str = "default") -> str:
-    """ "ok", "unreachable", or "off" when the Django cache `alias` is not Redis."""
-    if not is_redis(alias):
-        return "off"
-    try:
-        with connected(alias) as client:
-            client.ping()
-    except RedisUnavailable:
-        return "unreachable"
-    return "ok"
+def _is_refusal(error: RedisUnavailable) -> bool:
+    """Whether Redis answered with an error; django-redis may have wrapped it once more."""
+    cause = error.__cause__
+    return isinstance(cause, ResponseError) or isinstance(cause and cause.__cause__, ResponseError)
 
 
 def hit_rate(alias: str = "default") -> float | None:

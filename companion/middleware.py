@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponsePermanentRedirect
 from django.http.response import HttpResponseBase
 from django.middleware.common import CommonMiddleware
 from django.utils.deprecation import MiddlewareMixin
@@ -28,8 +28,15 @@ class DatabaseDeadlineMiddleware:
             return self.get_response(request)
 
 
+PROBES = {"/livez", "/readyz", "/metrics"}  # asked by IP address; their answers depend on no host
+
+
 class SlashMiddleware(CommonMiddleware):
     """Redirects reads alone to the address with a slash: a redirected POST would arrive as a GET."""
+
+    def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
+        """As Django, which checks the Host header here, but for probes."""
+        return None if request.path_info in PROBES else super().process_request(request)
 
     def should_redirect_with_slash(self, request: HttpRequest) -> bool:
         """As Django decides, for GET and HEAD."""

@@ -4,6 +4,7 @@ from typing import TypedDict
 
 from django.conf import settings
 from django.db import Error, connection
+from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from drf_spectacular.utils import extend_schema
@@ -11,10 +12,10 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from coherence import redis_copies
 from coherence.feed import feed
 from coherence.listener import listener
 from companion import __version__, optional_apps
+from personalities.cache import redis_copies
 from resilience.database import answer_within
 
 PROBE_SECONDS = 2  # how long /readyz waits for PostgreSQL
@@ -24,9 +25,25 @@ class Status(TypedDict):
     """The body of /readyz."""
 
     status: str  # ready, degraded or not ready
-    postgresql: str  # ok or unreachable
-    redis: str  # ok, off or unreachable
+    postgresql: str  # ok, not migrated or unreachable
+    redis: str  # ok, off, unreachable, or unusable: it answers, but copies cannot be written and read back
     changes: str  # followed, or not followed: then copies are served unverified
+
+
+class Schema:
+    """Whether the database has all migrations of this release: asked until it has, then remembered."""
+
+    was_migrated = False
+
+    def is_migrated(self) -> bool:
+        """Raises django.db.Error."""
+        if not self.was_migrated:
+            executor = MigrationExecutor(connection)
+            self.was_migrated = not executor.migration_plan(executor.loader.graph.leaf_nodes())
+        return self.was_migrated
+
+
+schema = Schema()
 
 
 @never_cache
@@ -37,7 +54,7 @@ def livez(request: HttpRequest) -> JsonResponse:
 
 @never_cache
 def readyz(request: HttpRequest) -> JsonResponse:
-    """200 while lookups are answered, else 503; open to everybody, and names no hosts.
+    """200 while lookups are answered, else 503; open to everybody, so it says a few words, and names no hosts.
 
     "degraded" is 200 too: without PostgreSQL copies are still served, and no load balancer should take that away. Redis
     is reported but not required.
@@ -50,7 +67,9 @@ def status() -> Status:
     """How this process is doing. Asks PostgreSQL and Redis, each for at most a few seconds."""
     postgresql = _postgresql()
     listener.ensure()
-    word = "ready" if postgresql == "ok" else "degraded" if _serves_copies() else "not ready"
+    word = "ready" if postgresql == "ok" else "not ready"
+    if postgresql == "unreachable" and _serves_copies():
+        word = "degraded"
     changes = "followed" if feed.in_touch else "not followed"
     return {"status": word, "postgresql": postgresql, "redis": redis_copies.state(), "changes": changes}
 
@@ -84,11 +103,12 @@ class MetricsView(APIView):
 
 def _postgresql() -> str:
     try:
-        with answer_within(PROBE_SECONDS), connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
+        with answer_within(PROBE_SECONDS):
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+            return "ok" if schema.is_migrated() else "not migrated"
     except Error:
         return "unreachable"
-    return "ok"
 
 
 def _serves_copies() -> bool:

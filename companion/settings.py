@@ -232,7 +232,7 @@ LOGIN_REDIRECT_URL = "admin:index"  # after the admin's own login; urls.py has t
 # ── Browsers ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 HTTPS_ONLY = env.bool("HTTPS_ONLY", True)
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS_ONLY
-SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]  # probes use plain HTTP on the machine itself
+SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^metrics$"]  # probes use plain HTTP, behind the proxy
 # Browsers remember it for so long, and nobody can take it back: it begins at an hour, for this host alone.
 SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", 3600, validate=validate.Range(0, 10**9)) if HTTPS_ONLY else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("HSTS_INCLUDE_SUBDOMAINS", False)

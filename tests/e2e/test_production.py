@@ -2,6 +2,7 @@
 
 import os
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.database import empty_database
 from tests.waiting import wait_until
 from tooling.environment import ROOT
 from tooling.processes import ServerSpec, SupervisedServer, free_port
@@ -19,13 +21,23 @@ RUN = " ".join(GRANIAN)  # in docs/operations.md
 ANOTHER = "uvicorn --lifespan off companion.asgi:application"  # any ASGI server will do
 
 
+@pytest.fixture(scope="module")
+def database() -> Iterator[str]:
+    """The URL of a migrated one."""
+    with empty_database() as url:
+        command, env = (sys.executable, "manage.py", "migrate"), os.environ | {"DATABASE_URL": url}
+        subprocess.run(command, cwd=ROOT, env=env, check=True, capture_output=True)
+        yield url
+
+
 @pytest.fixture(params=[RUN, ANOTHER])
-def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def server(request: pytest.FixtureRequest, database: str, tmp_path: Path) -> Iterator[str]:
     port, log = free_port(), tmp_path / "log"
     program, *arguments = request.param.split()
     command = (Path(sys.executable).with_name(program), *arguments, "--port", str(port))
-    env = {name: os.environ[name] for name in ("PATH", "DATABASE_URL", "REDIS_URL", "SECRET_KEY")}
-    env |= {"ALLOWED_HOSTS": "companion.example", "COMPANION_ENV_FILE": os.devnull}
+    env = {name: os.environ[name] for name in ("PATH", "REDIS_URL", "SECRET_KEY")}
+    env |= {"DATABASE_URL": database, "ALLOWED_HOSTS": "companion.example"}
+    env |= {"COMPANION_ENV_FILE": os.devnull}
     running = SupervisedServer(ServerSpec(program, command, log, cwd=ROOT, environment=env))
     try:
         wait_until(lambda: "Started" in log.read_text() or running.process.poll() is not None, 30)
@@ -52,8 +64,16 @@ def test_production__server__https_only_but_for_probes(server: str) -> None:
         assert client.get("/readyz").json()["status"] == "ready"
         moved = client.get("/api/v1/archetypes/")
         assert (moved.status_code, moved.headers["Location"]) == (301, "https://companion.example/api/v1/archetypes/")
-        assert client.get("/livez", headers={"Host": "evil.example"}).status_code == 400
+        assert client.get("/", headers={"Host": "evil.example"}).status_code == 400
         assert client.get("/static/favicon.svg").status_code == 301
+
+
+def test_production__probes__by_address_over_http(server: str) -> None:
+    """As Kubernetes and Prometheus ask, who know an address and no name."""
+    with httpx.Client(base_url=server, headers={"Host": "10.1.2.3:8000"}, trust_env=False) as client:
+        assert client.get("/livez").json() == {"status": "alive"}
+        assert client.get("/readyz").json()["redis"] == "ok"
+        assert client.get("/metrics").status_code == 401
 
 
 def test_production__body_of_unknown_or_excessive_length__refused_unread(server: str) -> None:
