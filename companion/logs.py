@@ -1,7 +1,11 @@
 """Log lines: each record is one line, of bounded length and without control characters, whatever it repeats."""
 
+import json
 import logging
 import re
+from datetime import UTC, datetime
+
+from rest.request_id import current
 
 MAX_MESSAGE, MAX_LINE = 1_000, 8_000  # characters, of a message and of a line with its traceback
 # What begins another line, moves a terminal's cursor or turns text around, and what cannot be encoded.
@@ -23,6 +27,25 @@ class LineFormatter(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # logging's name
         """The line without a traceback, of at most MAX_MESSAGE characters."""
         return one_line(super().formatMessage(record), MAX_MESSAGE)
+
+
+class JsonFormatter(logging.Formatter):
+    """Formats a record as a JSON object, with the id of the request in whose context it was logged."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The object in one line. Its strings are bounded as those of a LineFormatter are."""
+        entry = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": one_line(record.getMessage(), MAX_MESSAGE),
+        }
+        if request_id := current.get():
+            entry["request_id"] = request_id
+        if record.exc_info:
+            lines = self.formatException(record.exc_info).split("\n")
+            entry["exception"] = _cut("\n".join(one_line(line, MAX_MESSAGE) for line in lines), MAX_LINE)
+        return json.dumps(entry, ensure_ascii=False)
 
 
 class CallersFault(logging.Filter):

@@ -249,16 +249,18 @@ CONTENT_SECURITY_POLICY = (
 SESSION_ENGINE = "accounts.login"
 
 # ── Logs ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+LOG_FORMAT = env.str("LOG_FORMAT", "text", validate=validate.OneOf(["text", "json"]))
 LOG_LEVEL = env.log_level("LOG_LEVEL", logging.INFO)
 OUR_PACKAGES = ("resilience", "coherence", "rest", "rate_limits", "accounts", "personalities", "companion")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "line": {"()": "companion.logs.LineFormatter", "format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}
+        "json": {"()": "companion.logs.JsonFormatter"},
+        "text": {"()": "companion.logs.LineFormatter", "format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
     },
     "filters": {"callers_fault": {"()": "companion.logs.CallersFault"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["callers_fault"]}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["callers_fault"]}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
         "django.server": {"handlers": [], "propagate": True},

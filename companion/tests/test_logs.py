@@ -1,6 +1,8 @@
 """Whatever a stranger sends costs one bounded line of log, and cannot pretend to be another one."""
 
+import json
 import logging
+import sys
 from collections.abc import Callable, Iterator
 from io import StringIO
 from typing import Any
@@ -8,8 +10,9 @@ from typing import Any
 import pytest
 
 from companion.handler import Handler
-from companion.logs import MAX_LINE, MAX_MESSAGE, LineFormatter, one_line
+from companion.logs import MAX_LINE, MAX_MESSAGE, JsonFormatter, LineFormatter, one_line
 from companion.tests.asgi_client import HOST, PREFIX, AsgiClient, request, with_key
+from rest.request_id import current
 
 FORGED = "x\n2026-01-01 00:00:00,000 ERROR companion: all is lost\r\x1b[2J\x85\x9b\u2028\u2029\u202e\x00\x7f\ud800"
 NAMES = ("companion", "django.request", "asyncio", "_granian")
@@ -86,3 +89,31 @@ def test_log__too_many_fields__one_warning_without_traceback(
 @pytest.mark.parametrize("length", [10, 100, 101, 5_000])
 def test_one_line__any_length__within_the_bound(length: int) -> None:
     assert len(one_line("\n" * length, 100)) <= 100
+
+
+def test_json__record_of_a_request__one_object_with_its_id() -> None:
+    record = logging.LogRecord("companion", logging.WARNING, "", 0, "Got %s.", (FORGED,), None)
+    record.created = 1e9
+    token = current.set("mine-1")
+    line = JsonFormatter().format(record)
+    current.reset(token)
+    entry = json.loads(line)
+    assert line.isprintable()
+    assert entry.pop("message").startswith(r"Got x\n2026-01-01 00:00:00,000 ERROR")
+    expected = {"time": "2001-09-09T01:46:40.000+00:00", "level": "WARNING", "logger": "companion"}
+    assert entry == expected | {"request_id": "mine-1"}
+
+
+def test_json__exception_outside_a_request__its_traceback_within_bounds() -> None:
+    try:
+        raise ValueError(FORGED * 10_000 + "the end")
+    except ValueError:
+        record = logging.LogRecord("companion", logging.ERROR, "", 0, "x" * 100_000, (), sys.exc_info())
+    line = JsonFormatter().format(record)
+    entry = json.loads(line)
+    assert line.isprintable()
+    assert len(line) < 2 * MAX_LINE
+    assert len(entry["message"]) <= MAX_MESSAGE
+    assert entry["exception"].startswith("Traceback (most recent call last):\n")
+    assert entry["exception"].endswith("the end")
+    assert "request_id" not in entry

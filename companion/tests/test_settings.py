@@ -48,6 +48,7 @@ def test_settings__required_only__production_defaults() -> None:
         ("CHAT_KEY_RATE", "often"),
         ("WEB_WORKERS", "0"),
         ("LOG_LEVEL", "CHATTY"),
+        ("LOG_FORMAT", "xml"),
         ("HSTS_SECONDS", "-1"),
         ("HSTS_PRELOAD", "later"),
         ("ALLOWED_HOSTS", "https://companion.example"),

@@ -1,10 +1,12 @@
 """The service as docs/operations.md runs it in production: settings by default, no dev.py in front."""
 
+import json
 import os
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -37,7 +39,7 @@ def server(request: pytest.FixtureRequest, database: str, tmp_path: Path) -> Ite
     command = (Path(sys.executable).with_name(program), *arguments, "--port", str(port))
     env = {name: os.environ[name] for name in ("PATH", "REDIS_URL", "SECRET_KEY")}
     env |= {"DATABASE_URL": database, "ALLOWED_HOSTS": "companion.example"}
-    env |= {"COMPANION_ENV_FILE": os.devnull}
+    env |= {"BEHIND_HTTPS_PROXY": "true", "LOG_FORMAT": "json", "COMPANION_ENV_FILE": os.devnull}
     running = SupervisedServer(ServerSpec(program, command, log, cwd=ROOT, environment=env))
     try:
         wait_until(lambda: "Started" in log.read_text() or running.process.poll() is not None, 30)
@@ -74,6 +76,24 @@ def test_production__probes__by_address_over_http(server: str) -> None:
         assert client.get("/livez").json() == {"status": "alive"}
         assert client.get("/readyz").json()["redis"] == "ok"
         assert client.get("/metrics").status_code == 401
+
+
+def test_production__json_logs__each_line_has_the_id_of_its_request(server: str, tmp_path: Path) -> None:
+    def ask(number: int) -> httpx.Response:
+        headers = HOST | {"X-Request-ID": f"mine-{number}", "X-Forwarded-Proto": "https"}
+        return httpx.get(f"{server}/livez/{number}", headers=headers, trust_env=False, follow_redirects=False)
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(ask, range(32)))
+    assert [answer.headers["X-Request-ID"] for answer in answers] == [f"mine-{number}" for number in range(32)]
+    wait_until(lambda: len(logged(tmp_path / "log")) >= 32)
+    assert logged(tmp_path / "log") == {f"Not Found: /livez/{number}": f"mine-{number}" for number in range(32)}
+
+
+def logged(log: Path) -> dict[str, str]:
+    """The ids by message."""
+    entries = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
+    return {entry["message"]: entry["request_id"] for entry in entries if entry["logger"] == "django.request"}
 
 
 def test_production__body_of_unknown_or_excessive_length__refused_unread(server: str) -> None:
