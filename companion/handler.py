@@ -5,22 +5,29 @@ costs several times as much as answering. See docs/decisions/0006.
 """
 
 import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from asgiref.typing import ASGIReceiveCallable, ASGIReceiveEvent
 from django.conf import settings
 from django.core import signals
 from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest, get_script_prefix
-from django.db import close_old_connections
-from django.http.response import HttpResponseBase
+from django.db import OperationalError, close_old_connections
+from django.http.response import HttpResponseBase, StreamingHttpResponse
 from django.middleware.security import SecurityMiddleware
 from django.urls import set_script_prefix
 from servestatic.middleware import ServeStaticMiddleware
 
 from companion.pages import body_timeout, unknown_charset
+from resilience.database import answer_within
+from rest.streaming import Interrupted
+
+logger = logging.getLogger(__name__)
+Result = TypeVar("Result")
 
 BODY_SECONDS = 30.0  # servers do not end a body that arrives one byte at a time
 THREADS = 200  # more than can wait for a silent PostgreSQL at once, each for a few seconds
@@ -77,7 +84,7 @@ class Handler(ASGIHandler):
             request, refusal = self.create_request(scope, body)
             response = refusal or await self._answer(request)
             try:
-                await self.send_response(response, send)
+                await self._send(response, receive, send)
             finally:
                 if response.streaming:
                     response.close()
@@ -88,8 +95,11 @@ class Handler(ASGIHandler):
         return await self._in_thread(request)
 
     async def _in_thread(self, request: ASGIRequest) -> HttpResponseBase:
+        return await self._run(self._respond, request)
+
+    async def _run(self, function: Callable[..., Result], argument: object) -> Result:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, copy_context().run, self._respond, request)
+        return await loop.run_in_executor(self._threads, copy_context().run, function, argument)
 
     def _respond(self, request: ASGIRequest) -> HttpResponseBase:
         """Signals are sent here too: they return the thread's database connection to the pool."""
@@ -101,3 +111,38 @@ class Handler(ASGIHandler):
         else:
             response.close()
         return response
+
+    async def _send(self, response: HttpResponseBase, receive: Any, send: Any) -> None:
+        """What is streamed may have to end in the middle. Then the server cuts the connection, as nothing says it is
+        complete.
+        """
+        if isinstance(response, StreamingHttpResponse) and not response.is_async:
+            batches = cast(Iterator[bytes], response.streaming_content)
+            response.streaming_content = self._pieces(batches, receive)
+        try:
+            await self.send_response(response, send)
+        except (Interrupted, OperationalError) as error:
+            logger.error("A streamed answer was cut off: %s", error)
+        except RequestAborted:
+            pass  # the caller has gone
+
+    async def _pieces(self, batches: Iterator[bytes], receive: Any) -> AsyncIterator[bytes]:
+        """The next batch is made when the one before it has been taken. Raises RequestAborted once the caller has gone,
+        which sending does not tell."""
+        gone = asyncio.ensure_future(receive())  # the body was read, so nothing else can come
+        try:
+            while batch := await self._run(self._next, batches):
+                for piece, _ in self.chunk_bytes(batch):
+                    if gone.done():
+                        raise RequestAborted
+                    yield bytes(piece)
+        finally:
+            gone.cancel()
+
+    def _next(self, batches: Iterator[bytes]) -> bytes:
+        """Empty at the end. No database connection is kept while the caller reads."""
+        try:
+            with answer_within(settings.DATABASE_SECONDS):
+                return next(batches, b"")
+        finally:
+            close_old_connections()

@@ -1,13 +1,14 @@
 """The tables: conversations, and their messages with the triggers that keep them in order."""
 
 import uuid
-from typing import Self
+from datetime import datetime
+from typing import Self, TypedDict
 
 import pgtrigger
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
-from django.db.models import F, Func, Q
+from django.db.models import F, Func, Q, Sum, Window
 from django.db.models.lookups import LessThanOrEqual
 
 from conversations.redis_list import RecentMessage
@@ -18,6 +19,8 @@ MAX_BYTES = 128 * 1024  # of a message in UTF-8: longer than language models ans
 MAX_TITLE = 200  # characters
 MAX_IDEMPOTENCY_KEY = 255  # characters
 MAX_JSON_BYTES = 8 * MAX_BYTES  # of a request body, in which every character of a message may be escaped
+
+OCTETS = Func(F("content"), function="octet_length", output_field=models.IntegerField())
 
 # Checked at COMMIT, because PostgreSQL deletes the messages of a conversation before the conversation.
 UNBROKEN = """
@@ -84,6 +87,29 @@ class Role(models.TextChoices):
     SYSTEM = "system"
 
 
+class MessageRow(TypedDict):
+    """A message as the API shows it."""
+
+    id: uuid.UUID
+    position: int
+    role: str
+    content: str
+    created_at: datetime
+
+
+class MessageQuerySet(models.QuerySet["Message"]):
+    """Queries for messages."""
+
+    def read_from(self, first: int, most: int, most_bytes: int) -> list[MessageRow]:
+        """Up to `most` messages of one conversation from position `first` on, in order, as the API shows them.
+
+        They end before they have more than `most_bytes` of text together, which must be MAX_BYTES or more.
+        """
+        rows = self.filter(position__range=(first, first + most - 1)).order_by("position")
+        bounded = rows.annotate(read=Window(Sum(OCTETS), order_by="position")).filter(read__lte=most_bytes)
+        return list(bounded.values(*MessageRow.__annotations__))
+
+
 class Message(models.Model):
     """A message. It never changes, and is deleted only with its conversation: triggers see to both.
 
@@ -100,6 +126,8 @@ class Message(models.Model):
     )
     part = models.PositiveSmallIntegerField(default=0, help_text="Its place in that append, from 0.")
     created_at = models.DateTimeField()
+
+    objects = MessageQuerySet.as_manager()
 
     class Meta:
         ordering = ("conversation_id", "position")
@@ -122,10 +150,7 @@ class Message(models.Model):
             models.CheckConstraint(name="message_position_from_1", condition=Q(position__gte=1)),
             models.CheckConstraint(name="message_role_known", condition=Q(role__in=Role.values)),
             models.CheckConstraint(
-                name="message_content_bounded",
-                condition=LessThanOrEqual(
-                    Func(F("content"), function="octet_length", output_field=models.IntegerField()), MAX_BYTES
-                ),
+                name="message_content_bounded", condition=LessThanOrEqual(OCTETS, MAX_BYTES)
             ),
         ]  # fmt: skip
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.signals import request_finished, request_started
-from django.db import connection, connections
+from django.db import OperationalError, connection, connections
+from django.http import StreamingHttpResponse
 from psycopg_pool import ConnectionPool
 
 import companion.handler
@@ -16,6 +17,7 @@ from accounts.models import ApiKey
 from companion.handler import Handler
 from companion.settings import BASE_DIR
 from companion.tests.asgi_client import PREFIX, AsgiClient, request, with_key
+from rest.streaming import Interrupted
 from tests.waiting import wait_until
 
 
@@ -119,3 +121,89 @@ def test_handler__caller_gone_before_the_body_was_there__nothing_is_answered(han
         raise AssertionError(event)
 
     asyncio.run(handler(request(PREFIX, []), gone, send))
+
+
+class Streaming(Handler):
+    """Answers every request with a stream of these batches."""
+
+    def __init__(self, batches: Iterator[bytes]) -> None:
+        super().__init__()
+        self.response = StreamingHttpResponse(batches)
+
+    def _respond(self, request: Any) -> StreamingHttpResponse:
+        return self.response
+
+
+def test_handler__a_stream__each_batch_when_the_one_before_was_taken_and_no_connection_kept(
+    runner: asyncio.Runner, transactional_db: None, pool: ConnectionPool[Any]
+) -> None:
+    made, before = [], in_use(pool)
+
+    def batches() -> Iterator[bytes]:
+        for number in range(3):
+            User.objects.count()
+            made.append(threading.get_ident())
+            yield b"%d" % number * 100_000
+
+    taken, events = [], []
+
+    async def send(event: dict[str, Any]) -> None:
+        events.append(event)
+        taken.append((sum(len(event.get("body", b"")) for event in events), len(made), in_use(pool) - before))
+
+    runner.run(Streaming(batches())(request("/", []), receiver(b""), send))
+    assert taken[1:-1] == [
+        (65_536, 1, 0),
+        (100_000, 1, 0),
+        (165_536, 2, 0),
+        (200_000, 2, 0),
+        (265_536, 3, 0),
+        (300_000, 3, 0),
+    ]
+    assert threading.get_ident() not in made
+    assert not events[-1].get("more_body")
+
+
+@pytest.mark.parametrize("error", [OperationalError("away"), Interrupted("deleted")])
+def test_handler__a_stream_that_cannot_go_on__cut_off_and_logged(
+    runner: asyncio.Runner, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    def batches() -> Iterator[bytes]:
+        yield b"begun"
+        raise error
+
+    events: list[dict[str, Any]] = []
+
+    async def send(event: dict[str, Any]) -> None:
+        events.append(event)
+
+    runner.run(Streaming(batches())(request("/", []), receiver(b""), send))
+    assert [event.get("body") for event in events] == [None, b"begun"]  # and no event that would complete it
+    assert str(error) in caplog.text
+
+
+def test_handler__caller_of_a_stream_gone__no_further_batch_and_closed(runner: asyncio.Runner) -> None:
+    made: list[int] = []
+
+    def batches() -> Iterator[bytes]:
+        for number in range(1000):
+            made.append(number)
+            yield b"x"
+
+    async def send(event: dict[str, Any]) -> None:
+        await asyncio.sleep(0)
+
+    handler = Streaming(batches())
+    runner.run(handler(request("/", []), receiver(b"", gone=True), send))
+    assert len(made) == 1
+    assert handler.response.closed
+
+
+def receiver(body: bytes, *, gone: bool = False) -> Callable[[], Any]:
+    """A `receive` that gives the body, and then that the caller is gone, or nothing any more."""
+    events = [{"type": "http.disconnect"}] * gone + [{"type": "http.request", "body": body}]
+
+    async def receive() -> Any:
+        return events.pop() if events else await asyncio.get_running_loop().create_future()
+
+    return receive

@@ -5,8 +5,7 @@ from http import HTTPStatus
 from uuid import UUID
 
 import msgspec
-from django.db.models import QuerySet
-from django.http import HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
@@ -15,6 +14,7 @@ from rest_framework.views import APIView
 
 from conversations import turns
 from conversations.api import rows
+from conversations.api.pages import MessagePages
 from conversations.api.serializers import (
     ConversationNotFound,
     ExportSerializer,
@@ -22,26 +22,34 @@ from conversations.api.serializers import (
     MessageSerializer,
     NewMessageSerializer,
 )
-from conversations.models import MAX_JSON_BYTES, Conversation, Message, Role
-from conversations.recent import head
+from conversations.models import MAX_BYTES, MAX_JSON_BYTES, Conversation, Message, MessageQuerySet, Role
+from conversations.recent import Head, head
 from conversations.turns import Appended, Draft
 from rest.query_parameters import KnownParameters
+from rest.streaming import Interrupted, stream
 
 EXPORT_BATCH = 500  # messages read by a query
-EXPORT_FIELDS = ("id", "position", "role", "content", "created_at")  # MessageSerializer's; it takes ten times as long
+EXPORT_BYTES = 2 * MAX_BYTES  # of their text; escaped in JSON it may be six times as long
 
 
 class MessageListView(ListAPIView[Message]):
-    """All messages, in order."""
+    """All messages, in order. A page of long ones ends early; `next` goes on behind it."""
 
     serializer_class = MessageSerializer
     max_bytes = MAX_JSON_BYTES
     filter_backends = (KnownParameters,)
-    parameters = frozenset({"page", "page_size"})
+    pagination_class = MessagePages
+    parameters = frozenset({"page", "page_size", "after"})
 
-    def get_queryset(self) -> QuerySet[Message]:
+    def get_queryset(self) -> MessageQuerySet:
         """The messages of the caller's conversation."""
-        return rows.owned(self.request, self.kwargs["id"]).messages.order_by("position")
+        return rows.owned(self.request, self.kwargs["id"]).messages.all()
+
+    def list(self, request: Request, *args: object, **kwargs: object) -> HttpResponse:  # type: ignore[override]
+        """As DRF's, encoded by msgspec: of long messages DRF would make four copies."""
+        pages = MessagePages()
+        pages.paginate_queryset(self.filter_queryset(self.get_queryset()), request, self)  # type: ignore[arg-type]
+        return HttpResponse(msgspec.json.encode(pages.body()), content_type="application/json")
 
     @extend_schema(
         request=NewMessageSerializer,
@@ -75,20 +83,23 @@ class ExportView(APIView):
     """A conversation as a file, for its owner to take away."""
 
     @extend_schema(responses=ExportSerializer)
-    def get(self, request: Request, id: UUID) -> HttpResponse:
-        """The conversation and all its messages, in order, as a file."""
+    def get(self, request: Request, id: UUID) -> StreamingHttpResponse:
+        """The conversation and all its messages, in order, as a file. At most two run at a time for each user."""
         row = rows.owned(request, id)
-        messages = b",".join(_export_batches(row))
-        rows.owned(request, id)  # if it was deleted meanwhile, the file would look whole and lack messages
-        body = b'{"conversation":%s,"messages":[%s]}' % (rows.represent(row).body, messages)
         disposition = f'attachment; filename="conversation-{row.pk}.json"'
         headers = {"Content-Disposition": disposition, "Cache-Control": "private, no-store"}
-        return HttpResponse(body, content_type="application/json", headers=headers)
+        return stream(row.owner_id, _export(row, head(row)), {"Content-Type": "application/json", **headers})
 
 
-def _export_batches(conversation: Conversation) -> Iterator[bytes]:
-    """The messages as JSON, up to the one that is the last when the export begins."""
-    last = head(conversation)
-    for first in range(1, last.position + 1 if last else 1, EXPORT_BATCH):
-        batch = conversation.messages.filter(position__range=(first, first + EXPORT_BATCH - 1)).order_by("position")
-        yield msgspec.json.encode(list(batch.values(*EXPORT_FIELDS)))[1:-1]
+def _export(conversation: Conversation, last: Head | None) -> Iterator[bytes]:
+    """The file, up to the message that is the last when the export begins."""
+    yield b'{"conversation":%s,"messages":[' % rows.represent(conversation).body
+    position = 0
+    while last and position < last.position:
+        most = min(EXPORT_BATCH, last.position - position)
+        messages = conversation.messages.read_from(position + 1, most, EXPORT_BYTES)
+        if not messages:
+            raise Interrupted(f"{conversation} was deleted meanwhile.")
+        yield (b"," if position else b"") + msgspec.json.encode(messages)[1:-1]
+        position = messages[-1]["position"]
+    yield b"]}"

@@ -201,9 +201,10 @@ class Answer(NamedTuple):
 
 
 class Service:
-    """A running service, asked by a client that presents an API key."""
+    """A running service, asked by a client that presents an API key. `pid` is the process that started it."""
 
-    def __init__(self, url: str, key: str) -> None:
+    def __init__(self, url: str, key: str, pid: int) -> None:
+        self.pid = pid
         headers = {"Authorization": f"Bearer {key}"}
         many = httpx.Limits(max_connections=None)
         self.client = httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=10, limits=many)
@@ -217,6 +218,11 @@ class Service:
         start = time.monotonic()
         response = self.client.get(path)
         return Answer(response, time.monotonic() - start)
+
+    def mebibytes(self) -> int:
+        """The memory of all its processes."""
+        processes = psutil.Process(self.pid).children(recursive=True)
+        return int(sum(process.memory_info().rss for process in processes)) >> 20
 
     def personalities(self, names: Sequence[str]) -> list[Answer]:
         """Read several personalities, all at once."""
@@ -234,7 +240,7 @@ def production_service(environment: Environment, key: str, folder: Path) -> Iter
     try:
         wait_until(lambda: "Started worker" in log.read_text() or server.process.poll() is not None, 30)
         assert server.process.poll() is None, log.read_text()
-        running = Service(f"http://127.0.0.1:{port}", key)
+        running = Service(f"http://127.0.0.1:{port}", key, server.process.pid)
         with running.client:
             yield running
     finally:

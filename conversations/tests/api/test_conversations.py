@@ -1,18 +1,22 @@
 """Conversations over HTTP."""
 
+import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
 from rest_framework.test import APIClient
 
-from conversations import turns
-from conversations.models import Conversation, Message, Role
+from conversations import pinning, turns
+from conversations.api.messages import EXPORT_BYTES
+from conversations.models import MAX_BYTES, Conversation, Message, Role
 from conversations.pinning import config_of
 from conversations.tests.api.conftest import LIST
 from conversations.tests.transcripts import append_turn, append_turns, texts_of_turns
+from conversations.turns import Draft
 from personalities.models import Personality
+from rest.streaming import Interrupted
 from tests.database import sql
 
 MANY = """
@@ -199,35 +203,56 @@ def test_export__messages__all_in_order_as_they_are_read(
     monkeypatch.setattr("conversations.api.messages.EXPORT_BATCH", batch)
     append_turns(conversation, 1, 6)
     answer = owner.get(f"{address}export/")
-    assert answer.json() == {
+    exported = json.loads(answer.getvalue())
+    assert exported == {
         "conversation": owner.get(address).json(),
         "messages": owner.get(f"{address}messages/").json()["results"],
     }
-    assert [message["content"] for message in answer.json()["messages"]] == texts_of_turns(1, 6)
+    assert [message["content"] for message in exported["messages"]] == texts_of_turns(1, 6)
     assert answer["Content-Disposition"] == f'attachment; filename="conversation-{conversation.pk}.json"'
 
 
-def test_export__deleted_meanwhile__404_and_not_half_of_it(
+def test_export__deleted_meanwhile__broken_off(
     owner: APIClient, address: str, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("conversations.api.messages.EXPORT_BATCH", 2)
     append_turns(conversation, 1, 3)
-    asked: list[str] = []
+    answer = owner.get(f"{address}export/")
+    batches = iter(answer)
+    assert [b"question 1" in next(batches) for _ in range(2)] == [False, True]
+    Conversation.objects.all().delete()
+    with pytest.raises(Interrupted):
+        next(batches)
 
-    def delete_after_the_first(execute: Any, statement: str, *rest: Any) -> Any:
-        answer = execute(statement, *rest)
-        if "BETWEEN" in statement and not asked:
-            asked.append(statement)
-            Conversation.objects.all().delete()
-        return answer
 
-    with connection.execute_wrapper(delete_after_the_first):
-        assert owner.get(f"{address}export/").status_code == 404
-    assert asked
+def test_export__a_third_at_a_time__429_until_one_has_ended(owner: APIClient, address: str) -> None:
+    answers = [owner.get(f"{address}export/") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert (answers[2]["Retry-After"], answers[2].json()["status"]) == ("5", 429)
+    assert owner.get(f"{address}messages/").status_code == 200
+    answers[0].close()
+    assert owner.get(f"{address}export/").status_code == 200
+
+
+def test_export__of_another_user__not_counted(
+    owner: APIClient, address: str, client_of: Callable[[User], APIClient], elara: Personality
+) -> None:
+    other = User.objects.create_user("other")
+    theirs = pinning.start(other, elara.to_config())
+    answers = [owner.get(f"{address}export/") for _ in range(2)]
+    assert client_of(other).get(f"{LIST}{theirs.pk}/export/").status_code == 200
+    assert {answer.status_code for answer in answers} == {200}
+
+
+def test_export__long_messages__a_batch_is_bounded(owner: APIClient, address: str, conversation: Conversation) -> None:
+    turns.append(conversation, [Draft(Role.USER, "\x01" * MAX_BYTES)] * 9)
+    batches = list(owner.get(f"{address}export/"))
+    assert max(map(len, batches)) < 6 * EXPORT_BYTES + 2000
+    assert len(json.loads(b"".join(batches))["messages"]) == 9
 
 
 def test_export__no_messages__empty(owner: APIClient, address: str) -> None:
-    assert owner.get(f"{address}export/").json()["messages"] == []
+    assert json.loads(owner.get(f"{address}export/").getvalue())["messages"] == []
 
 
 @pytest.mark.parametrize("id", ["1", "x", "85c872cd", "85c872cd-68db-42d5-9164-a78a7f51a61", "%00", "..%2f"])

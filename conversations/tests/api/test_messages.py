@@ -6,8 +6,11 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
-from conversations.models import MAX_BYTES, Conversation
+from conversations import turns
+from conversations.api.pages import MAX_PAGE_BYTES
+from conversations.models import MAX_BYTES, Conversation, Role
 from conversations.tests.transcripts import append_turns, recent_contents, stored_contents, texts_of_turns
+from conversations.turns import Draft
 
 pytestmark = pytest.mark.django_db(transaction=True)
 HELLO = {"role": "user", "content": "Hello."}
@@ -122,7 +125,48 @@ def test_list__pages__in_order(owner: APIClient, messages: str, conversation: Co
     assert pages[0]["count"] == 12
 
 
-@pytest.mark.parametrize("query", ["pag=1", "page_size=0", "page_size=201", "ordering=-position"])
+def followed(client: APIClient, address: str | None) -> list[dict[str, Any]]:
+    """The pages from `address` on, by their `next`."""
+    pages = []
+    while address:
+        pages.append(client.get(address).json())
+        address = pages[-1]["next"]
+    return pages
+
+
+@pytest.mark.parametrize("query", ["page_size=200", "page_size=3", "page_size=200&after=0", "page_size=5&after=3"])
+def test_list__long_messages__pages_end_early_and_next_goes_on(
+    owner: APIClient, messages: str, conversation: Conversation, query: str
+) -> None:
+    texts = ["x" * MAX_BYTES] * 5 + ["short"] * 4 + ["x" * MAX_BYTES] * 5
+    turns.append(conversation, [Draft(Role.USER, text) for text in texts])
+    pages = followed(owner, f"{messages}?{query}")
+    seen = [message["position"] for page in pages for message in page["results"]]
+    assert seen == list(range(15 - len(seen), 15))
+    assert len(seen) == 11 if "after=3" in query else 14
+    assert {page["count"] for page in pages} == {14}
+    assert all(0 < sum(len(message["content"]) for message in page["results"]) <= MAX_PAGE_BYTES for page in pages)
+
+
+def test_list__short_messages__pages_by_number(owner: APIClient, messages: str, conversation: Conversation) -> None:
+    append_turns(conversation, 1, 4)
+    pages = followed(owner, f"{messages}?page_size=3")
+    assert [page["next"] and page["next"].rpartition("?")[2] for page in pages] == [
+        "page=2&page_size=3", "page=3&page_size=3", None
+    ]  # fmt: skip
+    assert [bool(page["previous"]) for page in pages] == [False, True, True]
+
+
+def test_list__behind_the_last__empty_without_next(owner: APIClient, messages: str, conversation: Conversation) -> None:
+    append_turns(conversation, 1, 1)
+    page = owner.get(f"{messages}?after=2").json()
+    assert (page["count"], page["next"], page["results"]) == (2, None, [])
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["pag=1", "page_size=0", "page_size=201", "ordering=-position", "after=", "after=-1", "after=1&page=1", "after=é"],
+)
 def test_list__parameter_not_known_or_bad__400(owner: APIClient, messages: str, query: str) -> None:
     assert owner.get(f"{messages}?{query}").status_code == 400
 

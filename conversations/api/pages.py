@@ -1,0 +1,87 @@
+"""Pages of messages, which are bounded in bytes as well."""
+
+from django.core.paginator import Page, Paginator
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.utils.urls import remove_query_param, replace_query_param
+from rest_framework.views import APIView
+
+from conversations.models import MAX_BYTES, MessageQuerySet, MessageRow
+from rest.query_parameters import Pages
+
+MAX_PAGE_BYTES = 4 * MAX_BYTES  # of text; escaped in JSON it may be six times as long
+MAX_DIGITS = 10  # of a position
+AFTER: dict[str, object] = {
+    "name": "after",
+    "in": "query",
+    "required": False,
+    "description": "The messages behind this position, in place of a page by its number.",
+    "schema": {"type": "integer", "minimum": 0},
+}
+
+
+class MessagePaginator(Paginator):  # type: ignore[type-arg]  # it is generic in the stubs alone
+    """Positions have no gaps, so the number of a page says at which position it begins."""
+
+    object_list: MessageQuerySet
+
+    def page(self, number: int | str) -> "Page[MessageRow]":
+        """As Django's, but it ends early if its messages are long."""
+        number = self.validate_number(number)
+        first = (number - 1) * self.per_page + 1
+        return Page(self.object_list.read_from(first, self.per_page, MAX_PAGE_BYTES), number, self)
+
+
+class MessagePages(Pages):
+    """Pages by number. `next` of one that ended early names the last position instead: `?after=`."""
+
+    django_paginator_class = MessagePaginator
+    request: Request
+    page: "Page[MessageRow]"
+    after: int | None = None
+
+    def paginate_queryset(  # type: ignore[override]
+        self, queryset: MessageQuerySet, request: Request, view: APIView | None = None
+    ) -> list[MessageRow]:
+        """The messages of the page. Raises NotFound, and ValidationError for malformed parameters."""
+        self.after = self._after(request)
+        if self.after is None:
+            return super().paginate_queryset(queryset, request, view)  # type: ignore[arg-type, return-value]
+        self.request, paginator = request, MessagePaginator(queryset, self.get_page_size(request))
+        self.page = Page(queryset.read_from(self.after + 1, paginator.per_page, MAX_PAGE_BYTES), 1, paginator)
+        return list(self.page)
+
+    def body(self) -> dict[str, object]:
+        """What is answered: the page, and the links to those beside it."""
+        links = {"next": self.get_next_link(), "previous": self.get_previous_link()}
+        return {"count": self.page.paginator.count, **links, "results": list(self.page)}
+
+    def get_next_link(self) -> str | None:
+        """By number as long as pages are whole."""
+        last = self.page[-1]["position"] if self.page else self.page.paginator.count
+        if last >= self.page.paginator.count:
+            return None
+        if self.after is None and len(self.page) == self.page.paginator.per_page:
+            return super().get_next_link()
+        return replace_query_param(self._url_without_page(), "after", last)
+
+    def get_previous_link(self) -> str | None:
+        """None behind a position: how much a page before it may hold is not known."""
+        return super().get_previous_link() if self.after is None else None
+
+    def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, dict[str, object]]]:
+        """Those of pages by number, and `after`."""
+        return [*super().get_schema_operation_parameters(view), AFTER]  # type: ignore[list-item]
+
+    def _url_without_page(self) -> str:
+        return remove_query_param(self.request.build_absolute_uri(), self.page_query_param)
+
+    def _after(self, request: Request) -> int | None:
+        text = request.query_params.get("after")
+        if text is None:
+            return None
+        if self.page_query_param in request.query_params:
+            raise ValidationError({"after": "Either page or after."})
+        if not (text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS):
+            raise ValidationError({"after": "A position, as a whole number."})
+        return int(text)
