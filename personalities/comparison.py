@@ -1,11 +1,13 @@
 """What differs between two configurations, and between two texts."""
 
+from collections import Counter
 from collections.abc import Iterator
-from difflib import SequenceMatcher
+from difflib import SequenceMatcher, unified_diff
 from itertools import zip_longest
 
 from personalities.config import Frozen, PersonalityConfig
 
+MAX_WORK = 10_000_000  # pairs of equal lines times lines, which difflib takes some 10 ns each for: 0.1 s
 NOT_COMPARED = frozenset({"id", "meta"})  # they say whose it is and when it was written, not how it is
 
 
@@ -46,10 +48,27 @@ class Pair(Frozen, frozen=True):
 
 
 def side_by_side(before: str, after: str) -> list[Pair]:
-    """The lines of two texts, equal ones beside each other."""
+    """The lines of two texts, equal ones beside each other; unless that would take too long."""
     old, new = before.split("\n"), after.split("\n")
+    if _takes_too_long(old, new):
+        return list(_pairs(old, new))
     blocks = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
     return [pair for _, i, j, k, m in blocks for pair in _pairs(old[i:j], new[k:m])]
+
+
+def unified(before: str, after: str, names: tuple[str, str]) -> str:
+    """A unified diff of texts called `names`, "" if they are equal. Where it would take too long, all is replaced."""
+    old, new = before.split("\n"), after.split("\n")
+    if before == after or not _takes_too_long(old, new):
+        return "\n".join(unified_diff(old, new, *names, lineterm=""))
+    head = [f"--- {names[0]}", f"+++ {names[1]}", f"@@ -1,{len(old)} +1,{len(new)} @@"]
+    return "\n".join([*head, *(f"-{line}" for line in old), *(f"+{line}" for line in new)])
+
+
+def _takes_too_long(old: list[str], new: list[str]) -> bool:
+    """difflib looks at each pair of equal lines, at worst once for each block that it finds."""
+    counts = Counter(new)
+    return sum(counts[line] for line in old) * min(len(old), len(new)) > MAX_WORK
 
 
 def _pairs(old: list[str], new: list[str]) -> Iterator[Pair]:

@@ -1,10 +1,9 @@
 """The versions of a personality: what it was, how two of them differ, and the way back to one."""
 
-from difflib import unified_diff
-
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import QuerySet
 
-from personalities.comparison import Change, changes
+from personalities.comparison import Change, changes, unified
 from personalities.config import BEHAVIORS, CUSTOM, GENERATION, TRAITS, Frozen, PersonalityConfig
 from personalities.models import Event, Personality, Version
 from personalities.prompt import assemble
@@ -26,12 +25,20 @@ def versions(personality: Personality) -> QuerySet[Version]:
     return Version.objects.filter(personality=personality.pk).exclude(event=Event.DELETED)
 
 
+def versions_for(user: AbstractBaseUser | AnonymousUser, personality: Personality) -> QuerySet[Version]:
+    """As `versions`; for others than staff, those written while it belonged to whom it belongs to now.
+
+    So a personality that changes hands takes no text, note or name of its former owner along.
+    """
+    found = versions(personality)
+    return found if getattr(user, "is_staff", False) else found.filter(state__owner_id=personality.owner_id)
+
+
 def difference(before: PersonalityConfig, after: PersonalityConfig) -> Difference:
     """What changed from one configuration to another, which are called by their version numbers."""
-    old, new = (assemble(config).text.split("\n") for config in (before, after))
-    names = [f"version {config.meta.version}" for config in (before, after)]
-    lines = unified_diff(old, new, names[0], names[1], lineterm="")
-    return Difference(changes=changes(before, after), prompt="\n".join(lines))
+    names = (f"version {before.meta.version}", f"version {after.meta.version}")
+    prompt = unified(assemble(before).text, assemble(after).text, names)
+    return Difference(changes=changes(before, after), prompt=prompt)
 
 
 def restore(personality: Personality, version: Version) -> Personality:

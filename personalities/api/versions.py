@@ -64,8 +64,9 @@ class VersionListView(ListAPIView[Version]):
     parameters = frozenset({"owner", "page", "page_size"})
 
     def get_queryset(self) -> QuerySet[Version]:
-        """All versions of the personality that the path names."""
-        return history.versions(writes.editable(self.request, self.kwargs["name"]))
+        """The versions of the personality that the path names, since it has belonged to its present owner."""
+        row = writes.editable(self.request, self.kwargs["name"])
+        return history.versions_for(self.request.user, row).defer("state")
 
 
 @extend_schema(parameters=[writes.OWNER])
@@ -75,7 +76,7 @@ class VersionView(APIView):
     @extend_schema(responses={200: WholeVersionSerializer, 304: None})
     def get(self, request: Request, name: str, number: int) -> HttpResponseBase:
         """A personality as it was in one version."""
-        version = writes.version_of(writes.editable(request, name), number)
+        version = writes.version_of(request, writes.editable(request, name), number)
         body = VersionSerializer(version).data | {"personality": version.to_config().to_dict()}
         return respond(request._request, Representation.of(body))
 
@@ -88,7 +89,7 @@ class DifferenceView(APIView):
     def get(self, request: Request, name: str, before: int, after: int) -> HttpResponseBase:
         """What changed from one version to another: the fields, and the prompt that is made of them."""
         row = writes.editable(request, name)
-        old, new = (writes.version_of(row, number).to_config() for number in (before, after))
+        old, new = (writes.version_of(request, row, number).to_config() for number in (before, after))
         body = msgspec.to_builtins(history.difference(old, new)) | {"before": before, "after": after}
         return respond(request._request, Representation.of(body))
 

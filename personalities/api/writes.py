@@ -42,9 +42,9 @@ def editable(request: Request, name: str) -> Personality:
     return _if_editable(request, visible(request, name))
 
 
-def version_of(row: Personality, number: int) -> Version:
-    """Version `number` of `row`. Raises VersionNotFound."""
-    if version := history.versions(row).filter(number=number).first():
+def version_of(request: Request, row: Personality, number: int) -> Version:
+    """Version `number` of `row`, if the caller may read it. Raises VersionNotFound."""
+    if version := history.versions_for(request.user, row).filter(number=number).first():
         return version
     raise VersionNotFound(number)
 
@@ -111,7 +111,7 @@ def roll_back(request: Request, name: str) -> PersonalityConfig:
     _check_unchanged(request, before)
     body = RollbackSerializer(data=request.data)
     body.is_valid(raise_exception=True)
-    version = version_of(row, body.validated_data["version"])
+    version = version_of(request, row, body.validated_data["version"])
     note = body.validated_data.get("note") or f"Back to version {version.number}."
     return _save(request, history.restore(row, version), before, note)
 

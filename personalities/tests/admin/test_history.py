@@ -1,6 +1,7 @@
 """The history in the admin: who, what and why, side by side, and back; and no save over one that was not seen."""
 
 import re
+import time
 from typing import Any
 
 import pytest
@@ -92,6 +93,15 @@ def test_history__hostile_texts__escaped(admin_client: Client) -> None:
     assert "<script>alert" not in page
     assert "<img src=x>" not in page
     assert "<b>why" not in page
+
+
+def test_history__versions_that_are_costly_to_compare__bounded_in_processor_time(admin_client: Client) -> None:
+    row = made(**dict.fromkeys(("backstory", "custom_instructions"), "a\nb\n" * 250))
+    Personality.objects.update(**dict.fromkeys(("backstory", "custom_instructions"), "a\na\nb\nb\n" * 125))
+    began = time.thread_time()
+    page = admin_client.get(history_of(row))
+    assert time.thread_time() - began < 2
+    assert len(page.context["prompts"]) > 1000
 
 
 @pytest.mark.parametrize("query", ["?before=99", "?after=x", "?before=-1&after=", f"?before={10**30}"])

@@ -1,5 +1,6 @@
 """The history over HTTP."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from rest_framework.test import APIClient
 
 from personalities.models import Personality, Version
 from personalities.tests.api.conftest import ELARA, LIST
+from tests.database import sql
 
 pytestmark = pytest.mark.django_db(transaction=True)
 VERSIONS, ROLLBACK = f"{ELARA}versions/", f"{ELARA}rollback/"
@@ -140,3 +142,68 @@ def test_rollback__beside_a_secret_that_was_there__done(editor: APIClient, edite
     assert editor.post(ROLLBACK, {"version": 4}).json()["greeting"] == "Hi."
     assert editor.post(ROLLBACK, {"version": 1}).status_code == 200
     assert list(editor.post(ROLLBACK, {"version": 4}).json()["errors"]) == ["custom.speaking_style"]
+
+
+def by_orm(row: Personality, owner: User) -> None:
+    Personality.objects.filter(pk=row.pk).update(owner=owner)
+
+
+def by_sql(row: Personality, owner: User) -> None:
+    sql(f"UPDATE personalities_personality SET owner_id = {owner.pk} WHERE id = '{row.pk}'")
+
+
+MOVE = pytest.mark.parametrize("move", [by_orm, by_sql])
+
+
+@pytest.fixture
+def alices(client_of: Callable[[User], APIClient], user: User) -> Personality:
+    """A personality of somebody's, twice edited: three versions."""
+    client = client_of(user)
+    client.post(LIST, {"personality_name": "vera", "custom": {"backstory": "Alice's secret."}})
+    client.patch(f"{LIST}vera/", {"custom": {"backstory": "Another."}, "note": "A private reason."})
+    client.patch(f"{LIST}vera/", {"custom": {"backstory": "Nothing."}})
+    return Personality.objects.get(personality_name="vera")
+
+
+@MOVE
+def test_versions__another_owner__takes_no_history_along(
+    client_of: Callable[[User], APIClient], alices: Personality, move: Callable[[Personality, User], None]
+) -> None:
+    bob = User.objects.create_user("bob")
+    move(alices, bob)
+    client, address = client_of(bob), f"{LIST}vera/versions/"
+    client.patch(f"{LIST}vera/", {"greeting": "Mine now."})
+    page = client.get(address)
+    assert ([each["version"] for each in page.json()["results"]], page.json()["count"]) == ([5, 4], 2)
+    assert [client.get(f"{address}{which}/").status_code for which in (1, 3, "1...4", "4...2", 4, "4...5")] == [
+        404, 404, 404, 404, 200, 200
+    ]  # fmt: skip
+    assert client.post(f"{LIST}vera/rollback/", {"version": 1}).status_code == 404
+    assert client.post(f"{LIST}vera/rollback/", {"version": 4}).status_code == 200
+
+
+@MOVE
+def test_versions__back_to_its_first_owner__theirs_and_not_the_others(
+    client_of: Callable[[User], APIClient], user: User, alices: Personality, move: Callable[[Personality, User], None]
+) -> None:
+    move(alices, User.objects.create_user("bob"))
+    move(alices, user)
+    found = client_of(user).get(f"{LIST}vera/versions/").json()["results"]
+    assert [each["version"] for each in found] == [5, 3, 2, 1]
+
+
+@MOVE
+def test_versions__another_owner_who_is_staff__all_of_them(
+    editor: APIClient, staff: User, alices: Personality, move: Callable[[Personality, User], None]
+) -> None:
+    move(alices, staff)
+    assert editor.get(f"{LIST}vera/versions/").json()["count"] == 4
+    assert editor.get(f"{LIST}vera/versions/1/").status_code == 200
+
+
+def test_versions__given_away_by_staff__nothing_of_when_it_was_global(
+    client_of: Callable[[User], APIClient], user: User, edited: Personality
+) -> None:
+    by_orm(edited, user)
+    found = client_of(user).get(f"{VERSIONS}?owner=me").json()["results"]
+    assert [each["version"] for each in found] == [4]
