@@ -13,7 +13,7 @@ from django.db import DEFAULT_DB_ALIAS
 
 from accounts.keys import PREFIX, digest
 from coherence.cache import CoherentCache
-from coherence.log import NumberedQuery
+from coherence.log import NumberedQuery, Position
 
 USER_COLUMNS = ("id", "is_superuser", "username", "is_staff", "is_active")  # in the order of the model, for from_db
 
@@ -43,14 +43,14 @@ _key_query: NumberedQuery[KeyRow] = NumberedQuery(
 _user_query: NumberedQuery[User] = NumberedQuery("auth.User", "id = ANY(%(ids)s) AND is_active", USER_COLUMNS)
 
 
-def _load_keys(prefixes: Collection[str]) -> tuple[int | None, dict[str, Key]]:
-    number, found = _key_query(prefixes=list(prefixes))
-    return number, {key.prefix: Key(key.user_id, bytes.fromhex(key.digest)) for key in found}
+def _load_keys(prefixes: Collection[str]) -> tuple[Position | None, dict[str, Key]]:
+    position, found = _key_query(prefixes=list(prefixes))
+    return position, {key.prefix: Key(key.user_id, bytes.fromhex(key.digest)) for key in found}
 
 
-def _load_users(ids: Collection[int]) -> tuple[int | None, dict[int, tuple[object, ...]]]:
-    number, found = _user_query(ids=list(ids))
-    return number, {user.pk: tuple(getattr(user, column) for column in USER_COLUMNS) for user in found}
+def _load_users(ids: Collection[int]) -> tuple[Position | None, dict[int, tuple[object, ...]]]:
+    position, found = _user_query(ids=list(ids))
+    return position, {user.pk: tuple(getattr(user, column) for column in USER_COLUMNS) for user in found}
 
 
 STALE_SECONDS = settings.COPY_STALE_IF_ERROR_SECONDS  # a caller who cannot be verified is not served anything

@@ -7,6 +7,7 @@ from typing import NamedTuple, TypeVar
 
 from coherence.cache import CoherentCache
 from coherence.feed import feed
+from coherence.log import Position
 from coherence.redis_copies import RedisCopies
 
 K = TypeVar("K")
@@ -25,7 +26,7 @@ class Verdict(StrEnum):
 MEANING: Mapping[Verdict, str] = MappingProxyType(
     {
         Verdict.SOUND: "what the row says",
-        Verdict.OUTDATED: "older than its row; not served",
+        Verdict.OUTDATED: "older than its row, or of a history that is over; not served",
         Verdict.FOREIGN: "damaged, incomplete, from the future, of another row or of another release",
         Verdict.WRONG: "not what the row says, and served",
     }
@@ -53,10 +54,12 @@ def audit(cache: CoherentCache[K, V], copies: RedisCopies[K, V], batches: Iterab
         yield from sorted(verdicts)
 
 
-def _verdict(cache: CoherentCache[K, V], key: K, copy: tuple[int, V] | None, row: V | None) -> Verdict:
-    if copy is None or copy[0] > feed.number:
+def _verdict(cache: CoherentCache[K, V], key: K, copy: tuple[Position, V] | None, row: V | None) -> Verdict:
+    if copy is None:
         return Verdict.FOREIGN
-    number, value = copy
-    if not feed.is_current(cache.log_key(key), number):
+    position, value = copy
+    if feed.is_outdated(cache.log_key(key), position):
         return Verdict.OUTDATED
+    if position.number > feed.number:
+        return Verdict.FOREIGN
     return Verdict.SOUND if value == row else Verdict.WRONG

@@ -12,6 +12,7 @@ from coherence import log
 from coherence.feed import IN_TOUCH_SECONDS, catch_up_on_commit, feed
 from coherence.listener import listener
 from coherence.local_cache import NO_EDITION, Copy, LocalCache
+from coherence.log import Position
 from coherence.single_flight import SingleFlight
 from coherence.transactions import IDLE, after_commit, in_transaction, this_thread
 from resilience.database import answer_within
@@ -45,16 +46,16 @@ class Answer(NamedTuple, Generic[V]):
 
 
 class Shared(Protocol[K, V]):
-    """A cache that processes share. It may lose, keep and reorder copies at will, because each has a number.
+    """A cache that processes share. It may lose, keep and reorder copies at will, because each has a position.
 
     It must neither raise nor hang.
     """
 
-    def get_many(self, keys: Collection[K]) -> Mapping[K, tuple[int, V]]:
-        """The copies that are there, each with the number it was stored with."""
+    def get_many(self, keys: Collection[K]) -> Mapping[K, tuple[Position, V]]:
+        """The copies that are there, each with the position it was stored with."""
 
-    def store(self, number: int, values: Mapping[K, V]) -> None:
-        """Keep copies that were read at `number` of the change log."""
+    def store(self, position: Position, values: Mapping[K, V]) -> None:
+        """Keep copies that were read at `position` of the change log."""
 
     def delete(self, keys: Collection[K]) -> None:
         """Drop the copies of `keys`."""
@@ -63,11 +64,11 @@ class Shared(Protocol[K, V]):
 class NotShared(Shared[K, V]):
     """No shared cache."""
 
-    def get_many(self, keys: Collection[K]) -> Mapping[K, tuple[int, V]]:
+    def get_many(self, keys: Collection[K]) -> Mapping[K, tuple[Position, V]]:
         """Nothing."""
         return {}
 
-    def store(self, number: int, values: Mapping[K, V]) -> None:
+    def store(self, position: Position, values: Mapping[K, V]) -> None:
         """Do nothing."""
 
     def delete(self, keys: Collection[K]) -> None:
@@ -101,14 +102,14 @@ class CoherentCache(Generic[K, V]):
     def __init__(
         self,
         kind: str,
-        load: Callable[[Collection[K]], tuple[int | None, Mapping[K, V]]],
+        load: Callable[[Collection[K]], tuple[Position | None, Mapping[K, V]]],
         log_key: Callable[[K], str],
         *,
         shared: Shared[K, V] | None = None,
         capacity: int,
         stale_seconds: float,
     ) -> None:
-        """`kind` names the cache in metrics. `load` reads rows and the number of the change log in one statement, as
+        """`kind` names the cache in metrics. `load` reads rows and the position of the change log in one statement, as
         `log.NumberedQuery` does. `log_key` is what the model's triggers note. Up to `capacity` values, and as many
         absences, are kept in memory; while PostgreSQL is out of reach they are served for `stale_seconds`.
         """
@@ -154,7 +155,7 @@ class CoherentCache(Generic[K, V]):
     def _compare(self, copy: Copy[K, V]) -> bool:
         """Compare with the feed, and remember the result for this edition of it."""
         edition = feed.edition  # read first: whatever becomes known meanwhile forces another comparison
-        is_current = feed.is_current(self.log_key(copy.key), copy.number)
+        is_current = feed.is_current(self.log_key(copy.key), copy.position)
         copy.edition = edition if is_current else NO_EDITION
         return is_current
 
@@ -213,9 +214,9 @@ class CoherentCache(Generic[K, V]):
 
     def _from_shared(self, keys: Collection[K], age: float) -> dict[K, Answer[V]]:
         answers: dict[K, Answer[V]] = {}
-        for key, (number, value) in self.shared.get_many(keys).items():
-            if feed.is_current(self.log_key(key), number):
-                self._keep(key, number, value)
+        for key, (position, value) in self.shared.get_many(keys).items():
+            if feed.is_current(self.log_key(key), position):
+                self._keep(key, position, value)
                 answers[key] = Answer(value, "redis", age)
         return answers
 
@@ -227,40 +228,40 @@ class CoherentCache(Generic[K, V]):
                 break
             loaded = self.loads.get_many(keys)
             answers |= {key: Answer(value, "database") for key, (_, value) in loaded.items()}
-            keys = [key for key, (number, _) in loaded.items() if feed.is_outdated(self.log_key(key), number)]
+            keys = [key for key, (position, _) in loaded.items() if feed.is_outdated(self.log_key(key), position)]
         return answers
 
-    def _load(self, keys: Collection[K]) -> dict[K, tuple[int, V | None]]:
+    def _load(self, keys: Collection[K]) -> dict[K, tuple[Position, V | None]]:
         """Look in memory again first: another load may have finished since."""
-        loaded: dict[K, tuple[int, V | None]] = {}
+        loaded: dict[K, tuple[Position, V | None]] = {}
         if feed.in_touch:
-            loaded = {key: (copy.number, copy.value) for key in keys if (copy := self.current_copy(key))}
+            loaded = {key: (copy.position, copy.value) for key in keys if (copy := self.current_copy(key))}
         if missing := _missing(keys, loaded):
-            number, values = self._query(missing)
+            position, values = self._query(missing)
             for key in missing:
-                self._keep(key, number, values.get(key))
-                loaded[key] = (number, values.get(key))
+                self._keep(key, position, values.get(key))
+                loaded[key] = (position, values.get(key))
             if values:
-                self.shared.store(number, values)
+                self.shared.store(position, values)
         return loaded
 
-    def _query(self, keys: Collection[K]) -> tuple[int, Mapping[K, V]]:
-        known = feed.number
+    def _query(self, keys: Collection[K]) -> tuple[Position, Mapping[K, V]]:
+        known = feed.position
         try:
             with answer_within(LOOKUP_SECONDS):
-                number, values = self.load(keys)
-                number = known if number is None else number  # known before the query: a safe lower bound
-                if number > feed.number:  # ahead of the feed, which would not let these copies count yet
-                    feed.catch_up()
+                position, values = self.load(keys)
+                position = position or known  # known before the query: a safe lower bound
+                if position.history != feed.position.history or position.number > feed.number:
+                    feed.catch_up()  # it is behind, and would not let these copies count yet
         except Error:
             connection.close_if_unusable_or_obsolete()  # outside a request nobody else would
             raise
-        return number, values
+        return position, values
 
-    def _keep(self, key: K, number: int, value: V | None) -> None:
+    def _keep(self, key: K, position: Position, value: V | None) -> None:
         keeper, other = (self.absent, self.found) if value is None else (self.found, self.absent)
-        keeper.keep(Copy(key, value, number))
-        other.drop(key, number)
+        keeper.keep(Copy(key, value, position))
+        other.drop(key, position)
 
     # ── Invalidation ──────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -8,12 +8,14 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from django_redis.serializers.json import JSONSerializer
 
+from coherence.log import Position
+
 K = TypeVar("K")
 V = TypeVar("V")
 
 
 class Codec(Generic[K, V]):
-    """The Redis form of one kind of copy: a JSON object, with the number of the change log in its `meta`.
+    """The Redis form of one kind of copy: a JSON object, with the position of the change log in its `meta`.
 
     This one stores values of the frozen `struct` under `{prefix}:{key}`, for keys that are positive integers, and notes
     the key as `meta.{key_field}`. Subclasses name or check copies otherwise. `meta.shape` changes with any field, type
@@ -43,36 +45,36 @@ class Codec(Generic[K, V]):
         match = re.fullmatch(rf"{re.escape(self.prefix)}:([1-9][0-9]{{0,18}})", name)
         return int(match[1]) if match else None  # type: ignore[return-value]  # keys of this class are integers
 
-    def encode(self, key: K, number: int, value: V) -> dict[str, object]:
-        """What to store, by Redis key, of a `value` that was read at `number` of the change log."""
-        return {self.name(key): self._plain(number, value, {self.key_field: key})}
+    def encode(self, key: K, position: Position, value: V) -> dict[str, object]:
+        """What to store, by Redis key, of a `value` that was read at `position` of the change log."""
+        return {self.name(key): self._plain(position, value, {self.key_field: key})}
 
-    def decode(self, key: K, stored: object) -> tuple[int, V] | None:
-        """The number and the value, if `stored` is a valid copy of `key` written by this release; else None."""
+    def decode(self, key: K, stored: object) -> tuple[Position, V] | None:
+        """The position and the value, if `stored` is a valid copy of `key` written by this release; else None."""
         return self._typed(stored, {self.key_field: key})
 
-    def inspect(self, key: K, values: Mapping[str, object]) -> tuple[int, V] | None:
+    def inspect(self, key: K, values: Mapping[str, object]) -> tuple[Position, V] | None:
         """As `decode`, from all values by Redis key: None as well when what lookups do not read is damaged."""
         return self.decode(key, values.get(self.name(key)))
 
-    def _plain(self, number: int, value: V, identity: Mapping[str, object]) -> dict[str, Any]:
+    def _plain(self, position: Position, value: V, identity: Mapping[str, object]) -> dict[str, Any]:
         plain: dict[str, Any] = msgspec.to_builtins(value)
-        plain["meta"] = {**plain.get("meta", {}), **identity, "number": number, "shape": self.fingerprint}
+        plain["meta"] = {**plain.get("meta", {}), **identity, **position._asdict(), "shape": self.fingerprint}
         return plain
 
-    def _typed(self, stored: Any, identity: Mapping[str, object]) -> tuple[int, V] | None:
+    def _typed(self, stored: Any, identity: Mapping[str, object]) -> tuple[Position, V] | None:
         """Takes `stored` apart: it was decoded for this call."""
         try:
             meta = stored["meta"]
-            number, shape = meta.pop("number"), meta.pop("shape")
+            position, shape = Position(meta.pop("history"), meta.pop("number")), meta.pop("shape")
             found = {field: meta.pop(field) for field in identity}
             if not meta:
                 del stored["meta"]
             value = msgspec.convert(stored, self.struct)
         except (TypeError, KeyError, AttributeError, ValueError):
             return None  # nothing that this release wrote; the next read replaces it
-        valid = found == identity and shape == self.fingerprint and type(number) is int
-        return (number, value) if valid else None
+        valid = found == identity and shape == self.fingerprint and type(position.number) is int
+        return (position, value) if valid else None
 
 
 class TolerantJSONSerializer(JSONSerializer):

@@ -20,6 +20,7 @@ from rich.table import Table
 
 from coherence.audit import MEANING, Finding, Verdict, audit
 from coherence.cache import CoherentCache
+from coherence.feed import feed
 from coherence.redis_copies import RedisCopies, RedisUnavailable, hit_rate
 
 K = TypeVar("K")
@@ -136,9 +137,10 @@ class WarmCommand(CacheCommand[K, V]):
 
 def warm(cache: CoherentCache[K, V], copies: RedisCopies[K, V], keys: Sequence[K]) -> Iterator[int]:
     """Copy the rows of `keys` into Redis in batches; yields how many each batch was. Raises RedisUnavailable."""
+    feed.catch_up()  # nobody may have noticed yet that the database was restored: copies would be of its old history
     for start in range(0, len(keys), WARM_BATCH):
-        number, values = cache.load(keys[start : start + WARM_BATCH])
-        yield copies.put(number or 0, values)
+        position, values = cache.load(keys[start : start + WARM_BATCH])
+        yield copies.put(position, values)
 
 
 # ── Printing ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from django.db import DEFAULT_DB_ALIAS, connection
 
 from coherence import log
-from coherence.log import Cursor, Line
+from coherence.log import Cursor, Line, News, Position
 from coherence.models import EVERYTHING
 from coherence.transactions import after_commit, in_transaction
 from resilience.clock import clock
@@ -17,15 +17,16 @@ IN_TOUCH_SECONDS = 1.2  # a process that knew every change this recently counts 
 
 
 class Known(NamedTuple):
-    """The latest change of each key above `floor`, up to the log's `number`."""
+    """The latest change of each key above `floor`, up to the log's `number`, all in one `history`."""
 
+    history: str
     floor: int
     latest: dict[str, int]
     number: int
 
     def and_then(self, lines: Sequence[Line]) -> "Known":
         """What is known after `lines`, which come newest first. Reuses the dict `latest` where it can."""
-        floor, latest = self.floor, self.latest
+        history, floor, latest, _ = self
         for line in reversed(lines):
             if line.number <= self.number:  # known already
                 continue
@@ -34,7 +35,9 @@ class Known(NamedTuple):
             else:
                 latest[line.key] = line.number
         newest = max(self.number, lines[0].number if lines else 0)
-        return Known(floor, latest, newest) if len(latest) <= log.LIMIT else Known(*_half(latest), newest)
+        if len(latest) > log.LIMIT:
+            floor, latest = _half(latest)
+        return Known(history, floor, latest, newest)
 
 
 def _half(latest: Mapping[str, int]) -> tuple[int, dict[str, int]]:
@@ -46,8 +49,8 @@ def _half(latest: Mapping[str, int]) -> tuple[int, dict[str, int]]:
 class ChangeFeed:
     """The latest change of each key, back to a floor below which nothing is known.
 
-    `number` is the newest number of the change log that this process knows; `heard` is when, in seconds of
-    `resilience.clock`, it last knew every change. `edition` increases whenever something becomes known.
+    `position` is the newest of the change log that this process knows, `number` its number; `heard` is when, in seconds
+    of `resilience.clock`, it last knew every change. `edition` increases whenever something becomes known.
     Readers take no lock: state is replaced as a whole, except `latest`, which is updated in place, so that it may
     briefly be newer than `number`.
     """
@@ -56,9 +59,15 @@ class ChangeFeed:
         self.clock = clock
         self.edition = 0
         self.heard = float("-inf")
-        self._known = Known(0, {}, 0)
+        self._known = Known("", 0, {}, 0)
         self._lock = threading.Lock()
         os.register_at_fork(after_in_child=self._renew_lock)
+
+    @property
+    def position(self) -> Position:
+        """The newest position of the change log that is known here. Without a history before the first answer."""
+        known = self._known
+        return Position(known.history, known.number)
 
     @property
     def number(self) -> int:
@@ -75,18 +84,18 @@ class ChangeFeed:
         """The number of the latest change by key, of keys that changed above the floor."""
         return self._known.latest
 
-    def is_current(self, key: str, number: int) -> bool:
-        """Whether a copy of `key` read at `number` of the change log is current, as far as is known.
+    def is_current(self, key: str, position: Position) -> bool:
+        """Whether a copy of `key` read at `position` of the change log is current, as far as is known.
 
-        A number above ours does not count: this database may be an older backup than the copy.
+        One of another history does not count, nor does a number above ours: the commits that it shows may be lost.
         """
-        floor, latest, newest = self._known
-        return latest.get(key, floor) <= number <= newest
+        history, floor, latest, newest = self._known
+        return position.history == history != "" and latest.get(key, floor) <= position.number <= newest
 
-    def is_outdated(self, key: str, number: int) -> bool:
-        """Whether a change of `key` after `number` is known."""
-        floor, latest, _ = self._known
-        return number < latest.get(key, floor)
+    def is_outdated(self, key: str, position: Position) -> bool:
+        """Whether a change of `key` after `position` is known, or another history."""
+        history, floor, latest, _ = self._known
+        return history != "" and (position.history != history or position.number < latest.get(key, floor))
 
     @property
     def age(self) -> float:
@@ -114,37 +123,39 @@ class ChangeFeed:
             pass
 
     def _poll(self, cursor: Cursor) -> bool:
-        asked, known = self.clock(), self.number
-        lines = log.since(cursor, known)
-        if known and not _is_anchored(lines, known):  # restored backup, or pruned: copies may have numbers it never had
-            log.note_everything(cursor)
-            lines = log.since(cursor, known)
+        asked, known = self.clock(), self.position
+        news = _news(cursor, known)
         with self._lock:
-            taken = self._take(lines, known)
+            taken = self._take(news, known)
             if taken:
                 self.heard = max(self.heard, asked)
         return taken
 
-    def _take(self, lines: Sequence[Line], known: int) -> bool:
+    def _take(self, news: News, known: Position) -> bool:
         """False when another thread has overtaken the answer."""
-        is_anchored = _is_anchored(lines, known)
-        lines = lines[:-1] if is_anchored else lines
-        before = self._known
-        if not is_anchored or len(lines) >= log.LIMIT:  # something is missing in between
-            if before.number != known:
-                return False  # another thread has noticed it meanwhile
-            before = Known(lines[-1].number if lines else 0, {}, 0)  # below the oldest line anything may have changed
+        lines, before = news.lines, self._known
+        starts_over = not news.is_anchored or len(lines) >= log.LIMIT  # something is missing in between
+        if before.history != known.history or (starts_over and before.number != known.number):
+            return False  # another thread has noticed it meanwhile
+        if starts_over:  # below the oldest line anything may have changed
+            before = Known(news.history or "", lines[-1].number if lines else 0, {}, 0)
         self._known = before.and_then(lines)
-        self.edition += bool(lines) or not is_anchored
+        self.edition += bool(lines) or starts_over
         return True
 
     def _renew_lock(self) -> None:
         self._lock = threading.Lock()  # the old one may be held by a thread that the child does not have
 
 
-def _is_anchored(lines: Sequence[Line], known: int) -> bool:
-    """Whether the log still contains the change up to which it was known."""
-    return bool(lines) and lines[-1] == Line(known, "")
+def _news(cursor: Cursor, known: Position) -> News:
+    """What happened after `known`; all that is in the log if its history is over or unknown."""
+    news = log.since(cursor, known.number)
+    is_lost = known.number and not news.is_anchored  # commits are lost, or pruned: copies may have numbers it never had
+    if news.history is None or is_lost:
+        log.begin_history(cursor, known.history)
+    elif not known.number or news.history == known.history:
+        return news
+    return log.since(cursor, 0)
 
 
 feed = ChangeFeed()

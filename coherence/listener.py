@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 # pruning times out too: then readers find the feed out of touch, and wait for it.
 POLL_SECONDS = 0.75
 ANSWER_SECONDS = 0.35  # how long PostgreSQL may take to answer
+RETRY_SECONDS = 0.2  # the pause before another connection is tried, so that a failover is noticed within the bound
 PRUNE_SECONDS = 10.0  # between two prunings of the log
 WAIT_SECONDS = 0.4  # how long a reader that finds a healthy feed out of touch waits for its next answer
 # TCP keepalives let the kernel notice a server whose machine has vanished.
@@ -114,7 +115,7 @@ class Listener:
                 self.feed.poll(borrowed.cursor())
         except psycopg.Error:
             self._lose(error)
-        self._stopping.wait(POLL_SECONDS)
+        self._stopping.wait(RETRY_SECONDS)
 
     def _lose(self, error: Exception) -> None:
         if not self._is_lost:

@@ -3,21 +3,24 @@
 import threading
 from typing import Generic, TypeVar
 
+from coherence.log import Position
+
 K = TypeVar("K")
 V = TypeVar("V")
 
 NO_EDITION = -1  # never an edition of the feed
+NOWHERE = Position("", -1)  # never a position of the change log
 
 
 class Copy(Generic[K, V]):
-    """An immutable value, None when there is no such row, and the number of the change log at which it was read."""
+    """An immutable value, None when there is no such row, and the position of the change log at which it was read."""
 
-    __slots__ = ("edition", "key", "number", "reads", "used", "value")
+    __slots__ = ("edition", "key", "position", "reads", "used", "value")
 
-    def __init__(self, key: K, value: V | None, number: int) -> None:
+    def __init__(self, key: K, value: V | None, position: Position) -> None:
         self.key = key
         self.value = value
-        self.number = number
+        self.position = position
         self.edition = NO_EDITION  # of the feed: the last one in which it was found current
         self.reads = 0  # answers given, counted without a lock: losing one does no harm
         self.used = False  # since it was last considered for eviction
@@ -30,7 +33,11 @@ class Copy(Generic[K, V]):
 
     def retire(self) -> None:
         """Mark as dropped, so that code that still holds it looks for another."""
-        self.number = self.edition = NO_EDITION
+        self.position, self.edition = NOWHERE, NO_EDITION
+
+    def is_later(self, position: Position) -> bool:
+        """Whether it was read after `position`, in the same history."""
+        return self.position.history == position.history and self.position.number > position.number
 
 
 class LocalCache(Generic[K, V]):
@@ -58,12 +65,12 @@ class LocalCache(Generic[K, V]):
         return self._past_reads + sum(copy.reads for copy in list(self._copies.values()))
 
     def keep(self, copy: Copy[K, V]) -> None:
-        """Keep `copy`, unless a later one is kept already."""
+        """Keep `copy`, unless a later one of the same history is kept already."""
         if not self.capacity:
             return
         with self._lock:
             kept = self._copies.get(copy.key)
-            if kept is None or kept.number <= copy.number:
+            if kept is None or not kept.is_later(copy.position):
                 self._copies[copy.key] = copy
                 self._retire(kept)
             while len(self._copies) > self.capacity:
@@ -74,13 +81,13 @@ class LocalCache(Generic[K, V]):
         for copy in list(self._copies.values()):
             copy.retire()
 
-    def drop(self, key: K, number: int) -> None:
-        """Drop the copy of `key`, unless it is later than `number`."""
+    def drop(self, key: K, position: Position) -> None:
+        """Drop the copy of `key`, unless it is later than `position`."""
         if key not in self._copies:  # as nearly always
             return
         with self._lock:
             kept = self._copies.get(key)
-            if kept is not None and kept.number <= number:
+            if kept is not None and not kept.is_later(position):
                 self._retire(self._copies.pop(key))
 
     def _evict(self) -> None:

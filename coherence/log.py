@@ -15,14 +15,39 @@ CHANNEL = "coherence"
 LIMIT = 10_000  # changes that are read at once and remembered; older ones raise the floor
 RETENTION_DAYS = 7
 
-# The change up to which the reader knows the log comes last, with an empty key. If it is missing, this is not the log
-# that the reader knew: it was pruned beyond that change, or the database is an older backup.
+# Where a history is at home: on a timeline of PostgreSQL, in a database, in a row that a transaction of this database
+# has written (`xmin`). A promoted standby has another timeline; a restored row was written by another transaction.
+PLACE = """
+concat_ws('/', public.coherence_timeline(), (SELECT oid FROM pg_database WHERE datname = current_database()), {xmin})
+"""
+HERE = PLACE.format(xmin="history.xmin")
+# NULL: another history has begun and has no name yet. Empty: the same, and nobody may write its name.
+HISTORY = f"""
+SELECT CASE WHEN pg_is_in_recovery() THEN name WHEN place = {HERE} THEN name
+            WHEN current_setting('transaction_read_only')::bool THEN '' END
+FROM (SELECT) AS nothing LEFT JOIN coherence_history AS history ON id = 1
+"""  # noqa: S608  built from constants
+BEGIN = f"""
+INSERT INTO coherence_history AS history (id, name, place)
+VALUES (1, replace(gen_random_uuid()::text, '-', ''), {PLACE.format(xmin="pg_current_xact_id()::xid")})
+ON CONFLICT (id) DO UPDATE SET name = excluded.name, place = excluded.place
+WHERE history.name = %s OR history.place <> {HERE}
+"""  # noqa: S608
+
+# The change up to which the reader knows the log comes after the new ones, with an empty key. If it is missing, this is
+# not the log that the reader knew: it was pruned beyond that change, or commits were lost. The history comes last.
 SINCE = f"""
 (SELECT number, key FROM coherence_change WHERE number > %(known)s ORDER BY number DESC LIMIT {LIMIT})
 UNION ALL
 (SELECT number, '' FROM coherence_change WHERE number = %(known)s LIMIT 1)
+UNION ALL
+(SELECT -1, ({HISTORY}))
 ORDER BY 1 DESC, 2 DESC
-"""  # noqa: S608  built from constants
+"""  # noqa: S608
+# The history is believed without a look at its place, which the feed has for every process that judges copies.
+POSITION = """
+coalesce((SELECT name FROM coherence_history WHERE id = 1), ''), coalesce((SELECT max(number) FROM coherence_change), 0)
+"""
 NOTE = "SELECT public.coherence_note(key) FROM unnest(%s::text[]) AS key"
 # The newest change stays, because it is the log's number. A little at a time, because the pruner also follows the log.
 PRUNE = f"""
@@ -44,6 +69,17 @@ class Cursor(Protocol):
         """The rows of its result."""
 
 
+class Position(NamedTuple):
+    """A point of the change log: the `number` of a commit in one `history` of the database.
+
+    Numbers compare within one history alone: a failover or a restored backup that lost commits begins another, and its
+    numbers may pass through those of the lost commits again.
+    """
+
+    history: str
+    number: int
+
+
 class Line(NamedTuple):
     """A change: the number of its commit and the key of its row."""
 
@@ -51,16 +87,38 @@ class Line(NamedTuple):
     key: str
 
 
-def since(cursor: Cursor, known: int) -> list[Line]:
-    """The changes above `known`, newest first; then the one of `known` itself, with an empty key, if it exists."""
+class News(NamedTuple):
+    """What the log tells a reader who knew it up to some number: the changes above that, newest first.
+
+    `history` is the one in which the numbers count. None: another one has begun, and `begin_history` has to name it;
+    empty: it has no name, because nobody may write now. `is_anchored` says whether the number is still in the log.
+    """
+
+    history: str | None
+    lines: list[Line]
+    is_anchored: bool
+
+
+def since(cursor: Cursor, known: int) -> News:
+    """What happened after `known`; with 0, all that is in the log."""
     cursor.execute(SINCE, {"known": known})
-    return [Line(*row) for row in cursor.fetchall()]
+    *rows, (_, history) = cursor.fetchall()
+    lines = [Line(*row) for row in rows]
+    is_anchored = bool(lines) and lines[-1] == Line(known, "")
+    return News(history, lines[:-1] if is_anchored else lines, is_anchored)
+
+
+def begin_history(cursor: Cursor, lost: str) -> None:
+    """Begin another history, unless somebody else has done so: the database is elsewhere, or history `lost` lacks
+    commits that a reader knew of.
+    """
+    cursor.execute(BEGIN, [lost])
 
 
 class NumberedQuery(Generic[M]):
-    """Rows together with the number of the change log at the same moment: one statement, hence one snapshot.
+    """Rows together with the position of the change log at the same moment: one statement, hence one snapshot.
 
-    A number read separately could be that of a change which the rows do not show. The statement is composed once:
+    A position read separately could be that of a change which the rows do not show. The statement is composed once:
     composing it for each lookup would cost several times what PostgreSQL takes to answer.
     """
 
@@ -70,13 +128,13 @@ class NumberedQuery(Generic[M]):
         """
         self.label, self.condition, self.columns = model, condition, columns
 
-    def __call__(self, **parameters: object) -> tuple[int | None, list[M]]:
-        """The number and the rows; the number is None when there is no row to carry it."""
+    def __call__(self, **parameters: object) -> tuple[Position | None, list[M]]:
+        """The position and the rows; the position is None when there is no row to carry it."""
         with connection.cursor() as cursor:
             cursor.execute(self._statement, parameters)  # type: ignore[arg-type]
             rows = cursor.fetchall()
-        number = rows[0][0] if rows else None
-        return number, [self._model.from_db(DEFAULT_DB_ALIAS, self._names, row[1:]) for row in rows]
+        position = Position(*rows[0][:2]) if rows else None
+        return position, [self._model.from_db(DEFAULT_DB_ALIAS, self._names, row[2:]) for row in rows]
 
     @cached_property
     def _model(self) -> Any:
@@ -93,19 +151,14 @@ class NumberedQuery(Generic[M]):
     def _statement(self) -> str:
         columns = [field.column for field in self._model._meta.concrete_fields if field.attname in self._names]
         found = ", ".join(f'"{column}"' for column in columns)
-        number = "(SELECT coalesce(max(number), 0) FROM coherence_change)"
-        return f'SELECT {number}, {found} FROM "{self._model._meta.db_table}" WHERE {self.condition}'  # noqa: S608
+        table = self._model._meta.db_table
+        return f'SELECT {POSITION}, {found} FROM "{table}" WHERE {self.condition}'  # noqa: S608  from constants
 
 
 def note(keys: Iterable[str] = (EVERYTHING,)) -> None:
     """Note a change of `keys`, by default of everything, that no row shows: earlier copies no longer count."""
     with connection.cursor() as cursor:
         cursor.execute(NOTE, [list(keys)])
-
-
-def note_everything(cursor: Cursor) -> None:
-    """Note a change of everything over `cursor`."""
-    cursor.execute(NOTE, [[EVERYTHING]])
 
 
 def prune(cursor: Cursor) -> None:

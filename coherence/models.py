@@ -1,4 +1,4 @@
-"""The change log's table. `triggers` writes it, `log` reads it."""
+"""The tables of the change log. `triggers` writes it, `log` reads it."""
 
 from django.db import models
 
@@ -18,3 +18,17 @@ class Change(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number} {self.key}"
+
+
+class History(models.Model):
+    """The `name` of the database's history, in which its numbers count, and the `place` where the row was written.
+
+    There is one row. `log` writes another name into it when the place has become another.
+    """
+
+    id = models.SmallIntegerField(primary_key=True)
+    name = models.CharField(max_length=32)
+    place = models.CharField(max_length=200)
+
+    def __str__(self) -> str:
+        return self.name

@@ -21,6 +21,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from coherence.cache import Shared
 from coherence.codec import Codec
+from coherence.log import Position
 from resilience.redis_pool import is_away, is_redis
 
 K = TypeVar("K")
@@ -62,12 +63,12 @@ class RedisCopies(Shared[K, V]):
 
     # ── For lookups: never raises ─────────────────────────────────────────────────────────────────────────────────────
 
-    def get_many(self, keys: Collection[K]) -> dict[K, tuple[int, V]]:
-        """The copies that are there, each with its number, in one round trip. An invalid copy counts as absent."""
+    def get_many(self, keys: Collection[K]) -> dict[K, tuple[Position, V]]:
+        """The copies that are there, each with its position, in one round trip. An invalid copy counts as absent."""
         if is_away(self.alias):
             return {}
         names = {self.codec.name(key): key for key in keys}
-        found: dict[K, tuple[int, V]] = {}
+        found: dict[K, tuple[Position, V]] = {}
         for name, stored in self._values(names).items():
             copy = self.codec.decode(names[name], stored)
             logger.debug("%s %s", "hit" if copy else "miss", name)
@@ -75,11 +76,11 @@ class RedisCopies(Shared[K, V]):
                 found[names[name]] = copy
         return found
 
-    def store(self, number: int, values: Mapping[K, V]) -> None:
-        """Keep `values`, read at `number` of the change log, in one round trip."""
+    def store(self, position: Position, values: Mapping[K, V]) -> None:
+        """Keep `values`, read at `position` of the change log, in one round trip."""
         if is_away(self.alias):
             return
-        entries = self._encode(number, values)
+        entries = self._encode(position, values)
         caches[self.alias].set_many(entries, self.ttl)
         logger.debug("stored %s", " ".join(entries))
 
@@ -102,17 +103,18 @@ class RedisCopies(Shared[K, V]):
                 if names:
                     yield [key for name in names if (key := self.key_of(name)) is not None]
 
-    def read(self, keys: Collection[K]) -> dict[K, tuple[int, V] | None]:
-        """What lies under `keys`: each copy with its number, None for one that is damaged. Absent keys are left out."""
+    def read(self, keys: Collection[K]) -> dict[K, tuple[Position, V] | None]:
+        """What lies under `keys`: each copy with its position, None for a damaged one. Absent keys are left out."""
         with connected(self.alias) as client:
             values = self._client().get_many([name for key in keys for name in self.codec.names(key)], client=client)
             return {key: self.codec.inspect(key, values) for key in set(keys) if self._exists(client, key, values)}
 
-    def put(self, number: int, values: Mapping[K, V]) -> int:
-        """Store as a lookup does; return how many copies that were."""
+    def put(self, position: Position | None, values: Mapping[K, V]) -> int:
+        """Store as a lookup does; return how many copies that were. Without a position there are no values."""
         with connected(self.alias) as client:
-            # Django's cache would ignore a failure; given a client, django-redis's inner layer raises it.
-            self._client().set_many(self._encode(number, values), self.ttl, client=client)
+            if position:
+                # Django's cache would ignore a failure; given a client, django-redis's inner layer raises it.
+                self._client().set_many(self._encode(position, values), self.ttl, client=client)
         return len(values)
 
     def purge(self, batches: Iterable[Collection[K]]) -> int:
@@ -165,11 +167,11 @@ class RedisCopies(Shared[K, V]):
             return {name: cache.get(name) for name in names}
         return dict.fromkeys(names) | (cache.get_many(names) or {})
 
-    def _encode(self, number: int, values: Mapping[K, V]) -> dict[str, object]:
+    def _encode(self, position: Position, values: Mapping[K, V]) -> dict[str, object]:
         return {
             name: stored
             for key, value in values.items()
-            for name, stored in self.codec.encode(key, number, value).items()
+            for name, stored in self.codec.encode(key, position, value).items()
         }
 
     def _keeps_copies(self) -> bool:

@@ -10,7 +10,7 @@ from django.conf import settings
 from coherence.cache import CoherentCache, memory_may_answer
 from coherence.codec import Codec
 from coherence.local_cache import Copy
-from coherence.log import NumberedQuery
+from coherence.log import NumberedQuery, Position
 from coherence.redis_copies import RedisCopies
 from personalities.config import PersonalityConfig
 from personalities.names import NAME_PATTERN, InvalidName, canonical
@@ -42,18 +42,18 @@ class PersonalityCodec(Codec[Key, PersonalityConfig]):
         match = self._name.fullmatch(name)
         return (None if match[1] == "global" else int(match[1]), match[2]) if match else None
 
-    def encode(self, key: Key, number: int, value: PersonalityConfig) -> dict[str, object]:
+    def encode(self, key: Key, position: Position, value: PersonalityConfig) -> dict[str, object]:
         """The id, a JSON string, and the configuration, by Redis key."""
-        return {f"{self.log_key(key)}:id": str(value.id), self.name(key): self._plain(number, value, {})}
+        return {f"{self.log_key(key)}:id": str(value.id), self.name(key): self._plain(position, value, {})}
 
-    def decode(self, key: Key, stored: object) -> tuple[int, PersonalityConfig] | None:
-        """The number and the configuration, if it is of this release, active, and the one of `key`; else None."""
+    def decode(self, key: Key, stored: object) -> tuple[Position, PersonalityConfig] | None:
+        """The position and the configuration, if it is of this release, active, and the one of `key`; else None."""
         copy = self._typed(stored, {})
         if copy is None or not copy[1].is_active:
             return None
         return copy if (copy[1].meta.owner, copy[1].personality_name) == key else None
 
-    def inspect(self, key: Key, values: Mapping[str, object]) -> tuple[int, PersonalityConfig] | None:
+    def inspect(self, key: Key, values: Mapping[str, object]) -> tuple[Position, PersonalityConfig] | None:
         """As `decode`; None as well when `…:id` is not the id of the configuration."""
         copy = self.decode(key, values.get(self.name(key)))
         return copy if copy and values.get(f"{self.log_key(key)}:id") == str(copy[1].id) else None
@@ -78,11 +78,11 @@ _query: NumberedQuery[Row] = NumberedQuery(
 )
 
 
-def load(keys: Collection[Key]) -> tuple[int | None, dict[Key, PersonalityConfig]]:
-    """The active personalities of `keys` from the database, and the number of the change log, in one statement."""
+def load(keys: Collection[Key]) -> tuple[Position | None, dict[Key, PersonalityConfig]]:
+    """The active personalities of `keys` from the database, and the position of the change log, in one statement."""
     owners = {owner for owner, _ in keys if owner is not None}
-    number, rows = _query(names=list({name for _, name in keys}), owners=list(owners))
-    return number, {row.key: row.to_config() for row in rows if row.key in keys}
+    position, rows = _query(names=list({name for _, name in keys}), owners=list(owners))
+    return position, {row.key: row.to_config() for row in rows if row.key in keys}
 
 
 codec = PersonalityCodec("personality", PersonalityConfig)

@@ -7,7 +7,7 @@ from django.conf import settings
 
 from coherence.cache import CoherentCache
 from coherence.codec import Codec
-from coherence.log import NumberedQuery
+from coherence.log import NumberedQuery, Position
 from coherence.redis_copies import RedisCopies
 from personalities.prompt import Wishes
 
@@ -26,10 +26,10 @@ class Row(Protocol):
 _query: NumberedQuery[Row] = NumberedQuery("preferences.Preferences", "user_id = ANY(%(users)s)")
 
 
-def load(users: Collection[int]) -> tuple[int | None, dict[int, Wishes]]:
-    """The wishes of `users` (ids) from the database, and the number of the change log, in one statement."""
-    number, rows = _query(users=list(users))
-    return number, {row.user_id: row.to_wishes() for row in rows}
+def load(users: Collection[int]) -> tuple[Position | None, dict[int, Wishes]]:
+    """The wishes of `users` (ids) from the database, and the position of the change log, in one statement."""
+    position, rows = _query(users=list(users))
+    return position, {row.user_id: row.to_wishes() for row in rows}
 
 
 codec = Codec[int, Wishes]("prefs", Wishes, key_field="user")

@@ -15,8 +15,8 @@ from psycopg import sql
 
 from coherence.feed import feed
 
-# Rows that migrations make and no test changes: Django's flush would remove and recreate them after every test.
-KEPT = {"django_migrations", "django_content_type", "auth_permission"}
+# Rows that migrations or the feed make and no test changes: Django's flush would remove and recreate them each time.
+KEPT = {"django_migrations", "django_content_type", "auth_permission", "coherence_history"}
 
 
 def use_template(folder: Path, name: str) -> None:

@@ -110,12 +110,12 @@ def _open(folder: Path) -> Cluster:
 
 
 def _is_ready(data: Path, port: int) -> bool:
-    """Whether the server says so in the last line of its pid file. A stale file names another port."""
+    """Whether the server says so in the last line of its pid file, or a standby. A stale file names another port."""
     try:
         lines = (data / "postmaster.pid").read_text().splitlines()
     except OSError:
         return False
-    return len(lines) >= 8 and lines[3] == str(port) and lines[7].strip() == "ready"
+    return len(lines) >= 8 and lines[3] == str(port) and lines[7].strip() in ("ready", "standby")
 
 
 def find() -> Path:

@@ -4,7 +4,6 @@ from django.db import transaction
 
 from coherence import log
 from tests.database import sql
-from tests.waiting import wait_until
 
 NUMBER = "SELECT coalesce(max(number), 0) FROM public.coherence_change"
 CLOCK = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"  # the lower bound of numbers
@@ -22,8 +21,24 @@ def note(*keys: str) -> int:
         return number()
 
 
-def forget_numbers(number: int) -> None:
-    """Restore, as it were, a backup made at `number`, which takes longer than numbers can be ahead of the clock."""
-    newest = sql(NUMBER)[0][0]
+def empty_and_run_ahead(milliseconds: int) -> None:
+    """Empty the log, and put numbers ahead of the clock, as many commits do, or a clock that was ahead."""
+    sql("DELETE FROM coherence_change")
+    sql(f"SELECT setval('coherence_number', {CLOCK} + %s)", milliseconds)
+
+
+def forget_numbers() -> None:
+    """Have numbers begin at the clock again."""
+    sql("DELETE FROM coherence_change")
+    sql("SELECT setval('coherence_number', 1)")
+
+
+def restore(number: int) -> None:
+    """Restore, as it were, a backup made at `number`: the same numbers may come again."""
+    sql("DELETE FROM coherence_change WHERE number > %s", number)
     sql("SELECT setval('coherence_number', %s)", number)
-    wait_until(lambda: sql(f"SELECT {CLOCK}")[0][0] > newest)
+
+
+def history() -> str:
+    """Return the name of the database's history."""
+    return str(sql("SELECT name FROM coherence_history")[0][0])

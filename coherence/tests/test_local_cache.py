@@ -7,15 +7,20 @@ from time import monotonic
 import pytest
 
 from coherence.local_cache import Copy, LocalCache
+from coherence.log import Position
 
 THREADS = 8
 SECONDS = 1.0
 
 
+def at(number: int, history: str = "one") -> Position:
+    return Position(history, number)
+
+
 def filled(capacity: int, keys: str) -> LocalCache[str, str]:
     cache: LocalCache[str, str] = LocalCache(capacity)
     for key in keys:
-        cache.keep(Copy(key, key, 1))
+        cache.keep(Copy(key, key, at(1)))
     return cache
 
 
@@ -27,7 +32,7 @@ def kept(cache: LocalCache[str, str], keys: str) -> str:
 def test_keep__more_than_its_capacity__bounded_and_the_newest_is_there() -> None:
     cache: LocalCache[str, int] = LocalCache(10)
     for number in range(1000):
-        cache.keep(Copy(str(number), number, number))
+        cache.keep(Copy(str(number), number, at(number)))
         assert len(cache) <= 10
         assert cache._copies[str(number)].value == number
     assert len(cache) == 10
@@ -37,7 +42,7 @@ def test_keep__all_were_read__bounded_all_the_same() -> None:
     cache = filled(3, "abc")
     for key in "abc":
         assert cache.get(key)
-    cache.keep(Copy("d", "d", 1))
+    cache.keep(Copy("d", "d", at(1)))
     assert len(cache) == 3
 
 
@@ -45,7 +50,7 @@ def test_keep__full__what_was_read_stays_and_what_was_not_goes() -> None:
     cache = filled(3, "abc")
     for key in "defghijk":
         assert cache.get("a")
-        cache.keep(Copy(key, key, 1))
+        cache.keep(Copy(key, key, at(1)))
     assert kept(cache, "abcdefghi") == "a"
 
 
@@ -53,18 +58,34 @@ def test_keep__read_once_long_ago__goes_in_the_end() -> None:
     cache = filled(3, "abc")
     assert cache.get("a")
     for key in "defghijk":
-        cache.keep(Copy(key, key, 1))
+        cache.keep(Copy(key, key, at(1)))
     assert kept(cache, "abcdefgh") == ""
 
 
 @pytest.mark.parametrize(("number", "served"), [(4, "old"), (5, "new"), (6, "new")])
 def test_keep__there_is_one__never_replaced_by_an_earlier(number: int, served: str) -> None:
     cache: LocalCache[str, str] = LocalCache(10)
-    cache.keep(Copy("a", "old", 5))
-    cache.keep(Copy("a", "new", number))
+    cache.keep(Copy("a", "old", at(5)))
+    cache.keep(Copy("a", "new", at(number)))
     copy = cache.get("a")
     assert copy
     assert copy.value == served
+
+
+def test_keep__of_another_history__replaced_whatever_its_number() -> None:
+    cache: LocalCache[str, str] = LocalCache(10)
+    cache.keep(Copy("a", "lost", at(5)))
+    cache.keep(Copy("a", "good", at(4, "another")))
+    copy = cache.get("a")
+    assert copy
+    assert copy.value == "good"
+
+
+def test_drop__of_another_history__whatever_its_number() -> None:
+    cache: LocalCache[str, str] = LocalCache(10)
+    cache.keep(Copy("a", "lost", at(5)))
+    cache.drop("a", at(4, "another"))
+    assert cache.get("a") is None
 
 
 def test_keep__capacity_of_nought__nothing_is_kept() -> None:
@@ -77,19 +98,19 @@ def test_keep__capacity_of_nought__nothing_is_kept() -> None:
 def test_reads__of_copies_that_are_kept_no_more__still_counted(way: str) -> None:
     cache: LocalCache[str, str] = LocalCache(1)
     for number, key in enumerate("abc" if way == "made room" else "aaa", start=1):
-        copy = Copy(key, "value", number)
+        copy = Copy(key, "value", at(number))
         cache.keep(copy)
         copy.reads += number
         if way == "dropped":
-            cache.drop(key, number)
+            cache.drop(key, at(number))
     assert cache.reads == 1 + 2 + 3
 
 
 @pytest.mark.parametrize(("number", "remains"), [(4, True), (5, False), (6, False)])
 def test_drop__there_is_one__unless_it_is_later(number: int, remains: bool) -> None:
     cache: LocalCache[str, str] = LocalCache(10)
-    cache.keep(Copy("a", "a", 5))
-    cache.drop("a", number)
+    cache.keep(Copy("a", "a", at(5)))
+    cache.drop("a", at(number))
     assert (cache.get("a") is not None) is remains
 
 
@@ -100,8 +121,8 @@ def test_drop__by_many_threads_at_once__gone_and_no_error() -> None:
 
     def hammer(seed: int) -> None:
         while monotonic() < over:
-            cache.keep(Copy("a", "a", 1))
-            cache.drop("a", 1)
+            cache.keep(Copy("a", "a", at(1)))
+            cache.drop("a", at(1))
 
     with ThreadPoolExecutor(THREADS) as threads:
         list(threads.map(hammer, range(THREADS)))
@@ -120,13 +141,13 @@ def test_hammered__eight_threads_and_too_little_room__bounded_and_never_mixed_up
             if copy := cache.get(key):
                 assert copy.value == key
                 hits += 1
-            cache.keep(Copy(key, key, random.randrange(100)))
+            cache.keep(Copy(key, key, at(random.randrange(100))))
             assert len(cache) <= 20 + 1  # the one that is just coming in
         return hits
 
     with ThreadPoolExecutor(THREADS) as threads:
         assert all(threads.map(hammer, range(THREADS)))
-    cache.keep(Copy("last", "last", 1))
+    cache.keep(Copy("last", "last", at(1)))
     assert 1 <= len(cache) <= 20
 
 
@@ -139,7 +160,7 @@ def test_hammered__eight_threads_keep_in_any_order__no_copy_is_followed_by_an_ea
         random, known, turns = Random(seed), 0, 0
         while monotonic() < over:
             number = random.randrange(turns + 1, turns + 100)
-            cache.keep(Copy("a", number, number))
+            cache.keep(Copy("a", number, at(number)))
             copy = cache.get("a")
             assert copy
             assert copy.value is not None  # its number another thread may have taken back meanwhile: it is retired

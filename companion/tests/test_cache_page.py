@@ -9,6 +9,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from coherence import redis_copies as module
+from coherence.log import Position
 from companion.admin import cache_numbers, formatting
 from personalities.cache import Key, codec, redis_copies
 from personalities.models import Personality
@@ -48,7 +49,7 @@ def rows(db: None) -> dict[str, Personality]:
 
 def stored(rows: dict[str, Personality]) -> set[Key]:
     keys = {row.key for row in rows.values()}
-    redis_copies.put(1, {row.key: row.to_config() for row in rows.values()})
+    redis_copies.put(Position("", 1), {row.key: row.to_config() for row in rows.values()})
     assert redis_copies.stored(keys) == keys
     return keys
 

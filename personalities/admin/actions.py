@@ -23,8 +23,8 @@ def forget_copies(model_admin: ModelAdmin, request: HttpRequest, rows: QuerySet[
 @admin.action(description="Warm: copy into the cache", permissions=["change"])
 def warm(model_admin: ModelAdmin, request: HttpRequest, rows: QuerySet[Personality]) -> None:
     """Copy the selected active personalities into Redis before anybody reads them."""
-    number, configs = load([row.key for row in rows])
-    report_warmed(request, lambda: redis_copies.put(number or 0, configs), f"selected: {len(rows)}")
+    position, configs = load([row.key for row in rows])
+    report_warmed(request, lambda: redis_copies.put(position, configs), f"selected: {len(rows)}")
 
 
 def report_forgotten(request: HttpRequest, delete: Callable[[], int], what: str) -> None:

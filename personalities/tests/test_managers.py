@@ -231,6 +231,8 @@ def test_get_config__copies_of_another_under_our_keys__not_believed(
         {"meta": {"owner": 7}},
         {"meta": {"version": 0}},
         {"meta": {"created_at": "yesterday"}},
+        {"meta": {"history": "another"}},
+        {"meta": {"history": 7}},
         {"meta": {"number": "7"}},
         {"meta": {"number": True}},
         {"meta": {"number": None}},
@@ -267,7 +269,7 @@ def test_get_config__number_in_redis_is_no_integer__read_from_the_row(
     assert Personality.objects.lookup("elara").source == "database"
 
 
-@pytest.mark.parametrize("part", ["number", "shape", "version", "owner"])
+@pytest.mark.parametrize("part", ["history", "number", "shape", "version", "owner"])
 def test_get_config__copy_in_redis_lacks_a_part_of_its_meta__read_from_the_row(
     redis: Any, clear_memory: Callable[[], None], part: str
 ) -> None:

@@ -71,7 +71,7 @@ def test_redis__stored__key_and_value_as_published(calm: User, redis: Any) -> No
     Preferences.objects.wishes_of(calm)
     stored = json.loads(redis.get(key(calm)))
     assert (stored["tone"], stored["language"], stored["meta"]["user"]) == ("calm", None, calm.pk)
-    assert stored["meta"].keys() == {"user", "number", "shape"}
+    assert stored["meta"].keys() == {"user", "history", "number", "shape"}
     assert 86390 < redis.ttl(key(calm)) <= 86400
 
 
@@ -170,6 +170,7 @@ def test_redis__foreign_value__read_from_the_row_and_mended(
     "change",
     [{"tone": "rude"}, {"call_me": "x" * 51}, {"language": "de_DE"}, {"tone": 5}, {"charm": "much"},
      {"meta": {"shape": "another release"}}, {"meta": {"user": 0}}, {"meta": {"number": True}},
+     {"meta": {"history": "another"}},
      {"meta": {"number": 0}}, {"meta": {"number": 10**18}}, {"meta": {"number": "7"}}, {"meta": {"number": None}}],
 )  # fmt: skip
 def test_redis__another_shape_owner_or_time__not_believed(
@@ -192,7 +193,7 @@ def test_redis__number_is_no_integer__not_believed(calm: User, redis: Any, clear
     assert Preferences.objects.lookup(calm)[:2] == (CALM, "database")
 
 
-@pytest.mark.parametrize("part", ["number", "shape", "user"])
+@pytest.mark.parametrize("part", ["history", "number", "shape", "user"])
 def test_redis__lacks_a_part_of_its_meta__not_believed(
     calm: User, redis: Any, clear_memory: Callable[[], None], part: str
 ) -> None:

@@ -30,16 +30,16 @@ def without_feed() -> None:
 
 
 def without_one_statement() -> None:
-    """Read the number of the log after the rows, so that copies of old rows may carry it."""
+    """Read the position of the log after the rows, so that copies of old rows may carry it."""
 
     read = log.NumberedQuery.__call__
 
-    def read_rows_first(self: log.NumberedQuery[Any], **parameters: object) -> tuple[int, list[Any]]:
+    def read_rows_first(self: log.NumberedQuery[Any], **parameters: object) -> tuple[log.Position, list[Any]]:
         _, found = read(self, **parameters)
         stop_here()
         with connection.cursor() as cursor:
-            cursor.execute("SELECT coalesce(max(number), 0) FROM coherence_change")
-            return cursor.fetchone()[0], found
+            cursor.execute(f"SELECT {log.POSITION}")
+            return log.Position(*cursor.fetchone()), found
 
     log.NumberedQuery.__call__ = read_rows_first  # type: ignore[method-assign]
 

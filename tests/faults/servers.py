@@ -97,7 +97,13 @@ class PostgresServer(Server):
     def __init__(self, folder: Path, password: str) -> None:
         self._again = (folder, password)
         self.guarded, self.url = postgres.start(folder, password, durable=False)
-        self._port = int(self.url.rpartition(":")[2].partition("/")[0])
+        self.port = int(self.url.rpartition(":")[2].partition("/")[0])
+
+    def kill(self) -> None:
+        """End all its processes by SIGKILL, as a machine that fails does. Nobody has to be told."""
+        for process in self._family():
+            process.kill()
+        self.guarded.stop()
 
     def halt(self) -> None:
         """Shut it down fast: connections are closed, and new ones refused, until `restart`."""
@@ -106,7 +112,7 @@ class PostgresServer(Server):
     def restart(self) -> None:
         """Start it again after `halt`, with the same data on the same port."""
         url = self.url
-        with mock.patch.object(postgres, "free_port", return_value=self._port):  # it cannot be asked for a port
+        with mock.patch.object(postgres, "free_port", return_value=self.port):  # it cannot be asked for a port
             self.guarded, self.url = postgres.start(*self._again, durable=False)
         assert self.url == url
 

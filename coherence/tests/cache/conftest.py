@@ -11,7 +11,7 @@ from coherence import single_flight
 from coherence.cache import Answer, CoherentCache
 from coherence.feed import ChangeFeed
 from coherence.listener import listener
-from coherence.log import NumberedQuery
+from coherence.log import NumberedQuery, Position
 from coherence.tests.cache.rows import ID, insert
 from coherence.tests.cache.stand_ins import Clock, Deaf, Gate, InRedis
 from tests.waiting import MAX_SECONDS
@@ -58,10 +58,10 @@ def gate() -> Gate:
 def names(feed: ChangeFeed, shared: InRedis, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> CoherentCache[int, str]:
     """Of the active users."""
 
-    def load(ids: Collection[int]) -> tuple[int | None, dict[int, str]]:
-        number, users = ACTIVE(ids=list(ids))
+    def load(ids: Collection[int]) -> tuple[Position | None, dict[int, str]]:
+        position, users = ACTIVE(ids=list(ids))
         gate.pass_by()
-        return number, {user.pk: user.username for user in users}
+        return position, {user.pk: user.username for user in users}
 
     monkeypatch.setattr(CoherentCache, "by_kind", dict(CoherentCache.by_kind))
     return CoherentCache("unit", load, "user:{}".format, shared=shared, capacity=10, stale_seconds=STALE_SECONDS)

@@ -5,9 +5,10 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Event
 from time import monotonic
-from typing import Any, cast
+from typing import Any
 
 from coherence.cache import Shared
+from coherence.log import Position
 from coherence.tests.cache.rows import ID, NOBODY, OTHER
 from tests.waiting import MAX_SECONDS
 
@@ -35,12 +36,13 @@ class InRedis(Shared[int, str]):
     def __init__(self, redis: Any, prefix: str) -> None:
         self.redis, self.prefix = redis, prefix
 
-    def get_many(self, keys: Collection[int]) -> Mapping[int, tuple[int, str]]:
+    def get_many(self, keys: Collection[int]) -> Mapping[int, tuple[Position, str]]:
         values = zip(keys, self.redis.mget([f"{self.prefix}unit:{key}" for key in keys]), strict=True)
-        return {key: cast(tuple[int, str], tuple(json.loads(value))) for key, value in values if value}
+        stored = {key: json.loads(value) for key, value in values if value}
+        return {key: (Position(*position), value) for key, (position, value) in stored.items()}
 
-    def store(self, number: int, values: Mapping[int, str]) -> None:
-        self.redis.mset({f"{self.prefix}unit:{key}": json.dumps([number, value]) for key, value in values.items()})
+    def store(self, position: Position, values: Mapping[int, str]) -> None:
+        self.redis.mset({f"{self.prefix}unit:{key}": json.dumps([position, value]) for key, value in values.items()})
 
     def delete(self, keys: Collection[int]) -> None:
         self.redis.delete(*[f"{self.prefix}unit:{key}" for key in keys])

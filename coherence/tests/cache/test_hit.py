@@ -107,7 +107,7 @@ def test_holds__made_room_for__not_any_more(names: Names, number: int) -> None:
     names.found.capacity = 1
     for id in (OTHER, OTHER + 1)[: number + 1]:
         copy.used = False
-        names.found.keep(Copy(id, "other", copy.number))
+        names.found.keep(Copy(id, "other", copy.position))
     assert not names.is_current(copy)
     assert names.copy_from_memory(ID) is None
 

@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 
 from coherence.cache import Answer, CoherentCache
+from coherence.log import Position
 from coherence.tests.cache.rows import ID, OTHER, clear_memory, insert, rename
 from coherence.tests.cache.stand_ins import Gate, InRedis
 from tests.waiting import MAX_SECONDS, wait_until
@@ -109,7 +110,7 @@ def test_many_threads__a_cold_name__one_query(
     shared.clear()
     loads, read = list[object](), names.load
 
-    def count(keys: Collection[int]) -> tuple[int | None, Mapping[int, str]]:
+    def count(keys: Collection[int]) -> tuple[Position | None, Mapping[int, str]]:
         loads.append(keys)
         return read(keys)
 

@@ -8,12 +8,18 @@ from coherence import cache as module
 from coherence.cache import Answer, CoherentCache
 from coherence.feed import ChangeFeed
 from coherence.local_cache import Copy
-from coherence.tests.cache.rows import ID, OTHER, clear_memory, insert, rename
+from coherence.log import Position
+from coherence.tests.cache.rows import ID, NOBODY, OTHER, clear_memory, insert, rename
 from coherence.tests.cache.stand_ins import Clock, InRedis
 from coherence.tests.change_log import note
-from tests.database import Count
+from tests.database import Count, sql
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def ahead(feed: ChangeFeed) -> Position:
+    history, number = feed.position
+    return Position(history, number + 1000)
 
 
 @pytest.mark.parametrize("near", [False, True])
@@ -21,17 +27,59 @@ def test_copy__its_number_is_above_the_feeds__not_believed(
     names: CoherentCache[int, str], known: None, feed: ChangeFeed, shared: InRedis, near: bool
 ) -> None:
     clear_memory(names)
-    shared.store(feed.number + 1000, {ID: "of a future that was lost"})
+    shared.store(ahead(feed), {ID: "of a future that was lost"})
     if near:
-        names._keep(ID, feed.number + 1000, "of a future that was lost")
+        names._keep(ID, ahead(feed), "of a future that was lost")
         shared.clear()
     assert names.get(ID) == Answer("old", "database")
+
+
+@pytest.mark.parametrize("near", [False, True])
+def test_copy__of_another_history__not_believed_and_replaced(
+    names: CoherentCache[int, str], known: None, feed: ChangeFeed, shared: InRedis, near: bool
+) -> None:
+    """Whatever its number: the database has lost commits, and numbers come again."""
+    clear_memory(names)
+    lost = Position("a lost history", feed.number)
+    shared.store(lost, {ID: "of a future that was lost"})
+    if near:
+        names._keep(ID, lost, "of a future that was lost")
+    assert names.get(ID) == Answer("old", "database")
+    assert names.get(ID) == Answer("old", "near")
+    clear_memory(names)
+    assert names.get(ID) == Answer("old", "redis")
+
+
+def test_copies__another_history_begins__all_are_read_anew(
+    names: CoherentCache[int, str], known: None, tell: Callable[[], None], django_assert_num_queries: Count
+) -> None:
+    """Absences too."""
+    names.get(NOBODY)
+    sql("UPDATE coherence_history SET place = 'elsewhere'")
+    tell()
+    with django_assert_num_queries(2):
+        assert [names.get(id) for id in (ID, NOBODY)] == [Answer("old", "database"), Answer(None, "database")]
+    with django_assert_num_queries(0):
+        assert [names.get(id).source for id in (ID, NOBODY)] == ["near", "near"]
+
+
+def test_database_read__of_a_history_that_the_feed_does_not_know__the_feed_catches_up(
+    names: CoherentCache[int, str], known: None, feed: ChangeFeed, django_assert_num_queries: Count
+) -> None:
+    clear_memory(names)
+    sql("UPDATE coherence_history SET place = 'elsewhere'")
+    ChangeFeed().catch_up()  # another process is the first to notice
+    insert(OTHER, "other")
+    with django_assert_num_queries(3):
+        assert names.get(OTHER) == Answer("other", "database")
+    with django_assert_num_queries(0):
+        assert names.get(OTHER) == Answer("other", "near")
 
 
 def test_copy_in_redis__stored_again_too_late__not_believed(
     names: CoherentCache[int, str], known: None, feed: ChangeFeed, shared: InRedis, tell: Callable[[], None]
 ) -> None:
-    before = feed.number
+    before = feed.position
     rename("new")
     tell()
     assert names.get(ID) == Answer("new", "database")
@@ -58,7 +106,7 @@ def test_new_copy__whatever_has_become_known_before__compared(
 ) -> None:
     """It was found to be true in no edition of the feed, and so in none that the feed can have."""
     for _ in range(5):
-        assert not names.is_current(Copy(ID, "of a future that was lost", feed.number + 1000))
+        assert not names.is_current(Copy(ID, "of a future that was lost", ahead(feed)))
         note("a")
         tell()
 
@@ -67,7 +115,7 @@ def test_new_copy__nothing_is_known_yet__compared(
     names: CoherentCache[int, str], clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "feed", ChangeFeed(clock))
-    assert not names.is_current(Copy(ID, "of a future that was lost", 1000))
+    assert not names.is_current(Copy(ID, "of a future that was lost", Position("", 1000)))
 
 
 def test_edition__whenever_something_has_become_known_and_only_then__another_one(

@@ -1,12 +1,12 @@
-"""What may befall the feed: an answer that is overtaken, and an older log."""
+"""An answer that is overtaken, and questions about copies of the history that the feed knows."""
 
 from collections.abc import Callable
 from typing import Any
 
 from django.db import connection
 
-from coherence.tests.change_log import forget_numbers
-from tests.database import sql
+from coherence.feed import ChangeFeed
+from coherence.log import Position
 
 
 class Late:
@@ -25,7 +25,10 @@ class Late:
         return self._rows
 
 
-def restore(number: int) -> None:
-    """The database as a backup has it that was made at `number`."""
-    forget_numbers(number)
-    sql("DELETE FROM coherence_change WHERE number > %s", number)
+def is_current(feed: ChangeFeed, key: str, number: int) -> bool:
+    """Whether a copy counts that was read at `number` of the history that the feed knows."""
+    return feed.is_current(key, Position(feed.position.history, number))
+
+
+def is_outdated(feed: ChangeFeed, key: str, number: int) -> bool:
+    return feed.is_outdated(key, Position(feed.position.history, number))

@@ -1,9 +1,12 @@
 """A feed whose clock is the test's. `log.LIMIT` is lowered where its reach is tested."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from coherence import log
 from coherence.feed import ChangeFeed
+from coherence.tests.change_log import forget_numbers
 from tests.waiting import Clock
 
 LIMIT = 4
@@ -24,3 +27,10 @@ def feed(clock: Clock) -> ChangeFeed:
 def _low_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log, "SINCE", log.SINCE.replace(f"LIMIT {log.LIMIT}", f"LIMIT {LIMIT}"))
     monkeypatch.setattr(log, "LIMIT", LIMIT)
+
+
+@pytest.fixture
+def _numbers_of_its_own() -> Iterator[None]:
+    """Numbers may run ahead of the clock until the end of the test."""
+    yield
+    forget_numbers()

@@ -3,8 +3,8 @@
 import pytest
 
 from coherence.feed import ChangeFeed
-from coherence.tests.change_log import note
-from coherence.tests.feed.answers import restore
+from coherence.tests.change_log import empty_and_run_ahead, note, restore
+from coherence.tests.feed.answers import is_current
 from coherence.tests.feed.conftest import KEYS, LIMIT
 from tests.database import sql
 
@@ -15,20 +15,20 @@ def test_catch_up__fresh_process_and_pruned_log__only_what_the_log_covers(feed: 
     pruned, kept, newest = note("a"), note("b"), note("c")
     sql("DELETE FROM coherence_change WHERE number < %s", kept)
     feed.catch_up()
-    assert not feed.is_current("a", pruned - 1)
-    assert not feed.is_current("d", kept - 1)
-    assert feed.is_current("a", kept)
-    assert feed.is_current("d", newest)
+    assert not is_current(feed, "a", pruned - 1)
+    assert not is_current(feed, "d", kept - 1)
+    assert is_current(feed, "a", kept)
+    assert is_current(feed, "d", newest)
 
 
 def test_catch_up__log_without_a_line__copies_from_it_count(feed: ChangeFeed) -> None:
     sql("DELETE FROM coherence_change")
     feed.catch_up()
     assert feed.in_touch
-    assert feed.is_current("a", 0)
+    assert is_current(feed, "a", 0)
     note("a")
     feed.catch_up()
-    assert not feed.is_current("a", 0)
+    assert not is_current(feed, "a", 0)
 
 
 def test_catch_up__log_without_a_line__no_number_is_believed(feed: ChangeFeed) -> None:
@@ -36,7 +36,7 @@ def test_catch_up__log_without_a_line__no_number_is_believed(feed: ChangeFeed) -
     for _ in range(2):
         feed.catch_up()
         assert (feed.number, feed.floor) == (0, 0)
-        assert not feed.is_current("a", 1)
+        assert not is_current(feed, "a", 1)
 
 
 def test_catch_up__first_of_all__writes_nothing(feed: ChangeFeed) -> None:
@@ -64,8 +64,8 @@ def test_catch_up__more_keys_in_one_commit_than_are_read__none_is_overlooked(
     feed.catch_up()
     after = note(*KEYS)
     feed.catch_up()
-    assert not [key for key in KEYS if feed.is_current(key, before)]
-    assert all(feed.is_current(key, after) for key in KEYS)
+    assert not [key for key in KEYS if is_current(feed, key, before)]
+    assert all(is_current(feed, key, after) for key in KEYS)
     assert len(feed.latest) <= LIMIT
 
 
@@ -77,9 +77,9 @@ def test_catch_up__out_of_touch_for_more_changes_than_are_read__none_is_overlook
     for _ in range(LIMIT):  # so few keys that all of them can be remembered
         after = note("b")
     feed.catch_up()
-    assert not feed.is_current("a", before)
-    assert not feed.is_current("b", before)
-    assert feed.is_current("a", after)
+    assert not is_current(feed, "a", before)
+    assert not is_current(feed, "b", before)
+    assert is_current(feed, "a", after)
 
 
 @pytest.mark.usefixtures("_low_limit")
@@ -90,20 +90,61 @@ def test_catch_up__more_keys_than_are_remembered__the_dropped_raise_the_floor(fe
         numbers[key] = note(key)
         feed.catch_up()
         assert len(feed.latest) <= LIMIT
-    assert not [key for key in KEYS if feed.is_current(key, numbers[key] - 1)]
-    assert all(feed.is_current(key, numbers["f"]) for key in KEYS)
+    assert not [key for key in KEYS if is_current(feed, key, numbers[key] - 1)]
+    assert all(is_current(feed, key, numbers["f"]) for key in KEYS)
     assert numbers["a"] <= feed.floor < numbers["e"]
 
 
+@pytest.mark.usefixtures("_numbers_of_its_own")
 def test_catch_up__older_backup_restored__copies_from_the_lost_future_never_count_again(feed: ChangeFeed) -> None:
+    empty_and_run_ahead(5000)
     kept, lost = note("a"), note("a")
     feed.catch_up()
-    assert feed.is_current("a", lost)
+    copy = feed.position
+    assert feed.is_current("a", copy)
     restore(kept)
+    for _ in range(2):
+        feed.catch_up()
+        assert not feed.is_current("a", copy)
+    assert note("b") == lost  # from now on the log's numbers are those of the lost ones, and then above them
+    for _ in range(2):
+        feed.catch_up()
+        assert not feed.is_current("a", copy)
+        assert is_current(feed, "a", lost)
+        note("b")
+
+
+def test_catch_up__another_begins_the_history__nothing_from_before_counts(feed: ChangeFeed) -> None:
+    """Nothing is missing in the log: the standby that was promoted had it all."""
+    number = note("a")
     feed.catch_up()
-    assert not feed.is_current("a", lost)
+    copy = feed.position
+    sql("UPDATE coherence_history SET place = 'elsewhere'")
+    ChangeFeed().catch_up()
     feed.catch_up()
-    assert not feed.is_current("a", lost)
-    note("b")  # from now on the log's numbers are above those of the lost ones
+    assert not feed.is_current("a", copy)
+    assert feed.is_outdated("a", copy)
+    assert feed.number == number
+    assert is_current(feed, "a", number)
+
+
+def test_catch_up__the_history_has_no_name_and_none_can_be_written__nothing_counts_until_it_has(
+    feed: ChangeFeed,
+) -> None:
+    note("a")
     feed.catch_up()
-    assert not feed.is_current("a", lost)
+    copy = feed.position
+    sql("UPDATE coherence_history SET place = 'elsewhere'")
+    sql("SET default_transaction_read_only = on")
+    try:
+        for _ in range(2):
+            feed.catch_up()
+            assert feed.in_touch
+            assert not feed.is_current("a", copy)
+            assert not feed.is_current("a", feed.position)
+            assert not feed.is_outdated("a", copy)  # nor can a load that says the same, so it is not repeated
+    finally:
+        sql("SET default_transaction_read_only = off")
+    feed.catch_up()
+    assert not feed.is_current("a", copy)
+    assert feed.is_current("a", feed.position)

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from coherence.feed import ChangeFeed
+from coherence.tests.feed.answers import is_current, is_outdated
 from coherence.tests.feed.conftest import KEYS
 
 pytestmark = pytest.mark.django_db(transaction=True)
+HISTORY = (-1, "one")
 
 
 class Told:
@@ -46,9 +48,9 @@ class Overtaken:
 def test_poll__overtaken_by_another_that_started_over__asks_again() -> None:
     """Whoever has committed knows of it when `poll` returns, though the answer that told so was of no use."""
     feed = ChangeFeed()
-    older = [(5, "a")]  # read before our commit, taken in after it
-    newer = [(6, "b"), (5, "")]
-    feed.poll(Overtaken(lambda: feed.poll(Told(older)), [(6, "b"), (5, "a")], newer))
+    older = [(5, "a"), HISTORY]  # read before our commit, taken in after it
+    newer = [(6, "b"), (5, ""), HISTORY]
+    feed.poll(Overtaken(lambda: feed.poll(Told(older)), [(6, "b"), (5, "a"), HISTORY], newer))
     assert feed.number == 6
     assert feed.latest["b"] == 6
 
@@ -57,14 +59,15 @@ def test_poll__overtaken_by_another_that_started_over__asks_again() -> None:
 def test_current__asked_while_lines_are_taken__never_of_a_copy_known_as_outdated() -> None:
     """The log is the test's own, for PostgreSQL cannot write so fast that half the questions meet a change."""
     feed, known, over = ChangeFeed(), dict.fromkeys(KEYS, 0), monotonic() + 2
+    feed.poll(Told([HISTORY]))
 
     def ask() -> int:
         asked = 0
         while monotonic() < over:
             for key in KEYS:
                 number = known[key]
-                assert not feed.is_current(key, number - 1)
-                assert feed.is_outdated(key, number - 1)
+                assert not is_current(feed, key, number - 1)
+                assert is_outdated(feed, key, number - 1)
                 asked += 1
         return asked
 
@@ -72,7 +75,7 @@ def test_current__asked_while_lines_are_taken__never_of_a_copy_known_as_outdated
         askers = [threads.submit(ask) for _ in range(2)]
         for number, key in enumerate(cycle(KEYS), 1):
             begins = number % 7 == 0  # pruned beyond what we know: start over
-            feed.poll(Told([(number, key)] if begins else [(number, key), (number - 1, "")]))
+            feed.poll(Told([(number, key), *([] if begins else [(number - 1, "")]), HISTORY]))
             known[key] = number
             if monotonic() > over:
                 break

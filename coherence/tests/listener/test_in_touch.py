@@ -13,6 +13,7 @@ from coherence import listener as module
 from coherence.feed import IN_TOUCH_SECONDS, ChangeFeed
 from coherence.listener import POLL_SECONDS, Listener
 from coherence.tests.change_log import note
+from coherence.tests.feed.answers import is_current
 from coherence.tests.listener.connections import cut, no_pool, parameters, pids
 from tests.database import sql
 from tests.waiting import MAX_SECONDS, wait_until
@@ -46,7 +47,7 @@ def test_running__a_commit__told_at_once(listener: Listener, feed: ChangeFeed, m
     for key in "abc":
         number = note(key)
         wait_until(lambda number=number: feed.number >= number)  # type: ignore[misc]
-        assert not feed.is_current(key, number - 1)
+        assert not is_current(feed, key, number - 1)
 
 
 def test_running__without_notifications__known_within_the_bound(running: Listener, feed: ChangeFeed) -> None:
@@ -55,7 +56,7 @@ def test_running__without_notifications__known_within_the_bound(running: Listene
         number = note("a")
         took = wait_until(lambda: feed.number >= number)
         assert took < IN_TOUCH_SECONDS + 1  # the second is for a busy machine
-    assert not feed.is_current("a", number - 1)
+    assert not is_current(feed, "a", number - 1)
 
 
 def test_connection_cut__connected_anew_at_once_and_nothing_missed(
@@ -67,7 +68,7 @@ def test_connection_cut__connected_anew_at_once_and_nothing_missed(
             cut()
             number = note("while it is away")
             assert wait_until(lambda number=number: feed.number >= number) < IN_TOUCH_SECONDS + 1  # type: ignore[misc]
-            assert not feed.is_current("while it is away", known)
+            assert not is_current(feed, "while it is away", known)
             wait_until(lambda before=before: len(pids()) == 1 and pids() != before)  # type: ignore[misc]
     assert not caplog.records
 

@@ -6,10 +6,11 @@ from time import monotonic
 
 import pytest
 
-from coherence.tests.change_log import CLOCK, forget_numbers, number
+from coherence.tests.change_log import CLOCK, empty_and_run_ahead, forget_numbers, number
 from coherence.tests.log.conftest import WRITERS
 from coherence.tests.log.lines import IMMEDIATE, TOUCH, Session, key_of, keys
 from tests.database import sql
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SECONDS = 2.0
@@ -60,18 +61,18 @@ def test_number__of_any_commit__not_below_the_clock(users: list[str]) -> None:
 
 def test_number__the_sequence_is_that_of_an_old_backup__above_all_there_are(users: list[str]) -> None:
     known = number()
-    forget_numbers(1)
+    sql("SELECT setval('coherence_number', 1)")
+    wait_until(lambda: sql(f"SELECT {CLOCK}")[0][0] > known)
     sql(TOUCH, users[0])
     assert keys(known) == [key_of(users[0])]
 
 
 def test_number__the_clock_was_set_back__above_all_there_are(users: list[str]) -> None:
-    sql(f"SELECT setval('coherence_number', {CLOCK} + 3600000)")
+    empty_and_run_ahead(3_600_000)
     sql(TOUCH, users[0])
     known = number()
     sql(TOUCH, users[1])
     try:
         assert keys(known) == [key_of(users[1])]
     finally:
-        sql("DELETE FROM coherence_change")
-        sql("SELECT setval('coherence_number', 1)")
+        forget_numbers()

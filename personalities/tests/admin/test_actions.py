@@ -4,6 +4,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from coherence.log import Position
 from personalities.cache import redis_copies
 from personalities.models import Personality
 from personalities.tests.admin.browser import LIST, act, allowed, committing, made
@@ -13,7 +14,7 @@ from tooling.processes import SupervisedServer
 @committing
 def test_forget__selected__only_their_copies_go(admin_client: Client, admin_user: User) -> None:
     everybodys, own, other = made("mira"), made("mira", owner=admin_user), made("other")
-    redis_copies.put(1, {row.key: row.to_config() for row in (everybodys, own, other)})
+    redis_copies.put(Position("", 1), {row.key: row.to_config() for row in (everybodys, own, other)})
     assert act(admin_client, "forget_copies", own) == ["2 keys forgotten (selected: 1 personalities)."]
     assert redis_copies.stored([everybodys.key, own.key, other.key]) == {everybodys.key, other.key}
 

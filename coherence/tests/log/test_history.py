@@ -1,0 +1,95 @@
+"""The name of the database's history: the same as long as no commit can have been lost."""
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+
+from coherence import log
+from coherence.log import NumberedQuery
+from coherence.tests.change_log import history, note
+from coherence.tests.log.lines import Session
+from tests.database import sql
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def name() -> str:
+    begin("")
+    return history()
+
+
+def told() -> str | None:
+    with connection.cursor() as cursor:
+        return log.since(cursor, 0).history
+
+
+def begin(lost: str) -> None:
+    with connection.cursor() as cursor:
+        log.begin_history(cursor, lost)
+
+
+def test_history__commits_and_other_sessions__the_same(name: str, session: Session) -> None:
+    note("a")
+    assert told() == name
+    assert log.since(session().cursor(), 0).history == name
+    begin("")
+    assert told() == name
+
+
+def by_a_promotion() -> None:
+    sql("UPDATE coherence_history SET place = replace(place, public.coherence_timeline(), '0000000A')")
+
+
+def by_a_copy_of_the_database() -> None:
+    sql("UPDATE coherence_history SET place = replace(place, '/', '/1')")
+
+
+def by_a_restored_row() -> None:
+    ((name, place),) = sql("DELETE FROM coherence_history RETURNING name, place")
+    sql("INSERT INTO coherence_history VALUES (1, %s, %s)", name, place)
+
+
+def by_a_restore_without_it() -> None:
+    sql("TRUNCATE coherence_history")
+
+
+@pytest.mark.parametrize(
+    "come", [by_a_promotion, by_a_copy_of_the_database, by_a_restored_row, by_a_restore_without_it]
+)
+def test_history__the_database_is_elsewhere__another_from_the_next_beginning_on(name: str, come: object) -> None:
+    assert callable(come)
+    come()
+    assert told() is None
+    begin("")
+    another = told()
+    assert another not in (None, "", name)
+    begin("")
+    assert told() == another
+
+
+def test_begin__commits_are_lost__once_however_many_say_so(name: str) -> None:
+    begin(name)
+    another = told()
+    assert another not in (None, "", name)
+    begin(name)
+    assert told() == another
+
+
+def test_history__elsewhere_and_nobody_may_write__empty(session: Session) -> None:
+    by_a_restored_row()
+    reader = session()
+    reader.execute("SET default_transaction_read_only = on")
+    assert log.since(reader.cursor(), 0).history == ""
+
+
+def test_numbered_query__rows__with_the_history(name: str) -> None:
+    User.objects.create(username="ada")
+    query: NumberedQuery[User] = NumberedQuery("auth.User", "username = %(name)s")
+    position, _ = query(name="ada")
+    assert position
+    assert position.history == name
+    by_a_restore_without_it()
+    position, _ = query(name="ada")
+    assert position
+    assert position.history == ""
