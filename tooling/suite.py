@@ -1,8 +1,9 @@
 """dev.py test: the whole suite against throw-away servers.
 
 --browser runs the tests that need Chromium instead, --screenshots those of them that draw docs/screenshots, --contract
-those of the OpenAPI schema, and --faults the long form of those that break servers. --apps=NAMES sets COMPANION_APPS:
-`dev.py test --apps= personalities coherence` tests the store of personalities alone.
+those of the OpenAPI schema, --deploy those of deploy/ (its image is built and run, behind real proxies), and --faults
+the long form of those that break servers. --apps=NAMES sets COMPANION_APPS: `dev.py test --apps= personalities
+coherence` tests the store of personalities alone.
 """
 
 import os
@@ -33,6 +34,7 @@ PARTS = {
         {"COMPANION_SCREENSHOTS": "docs/screenshots"},
     ),
     "--contract": Part(["tests/contract"], ["requirements/contract.txt"]),
+    "--deploy": Part(["tests/deploy"], ["requirements/deploy.txt"]),
     "--faults": Part(["tests/faults"], environment={"COMPANION_FAULTS": "long"}),
 }
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -58,6 +59,13 @@ def answers(port: int) -> bool:
 def test_production__command__is_the_documented_one() -> None:
     documented = (ROOT / "docs/operations.md").read_text().replace(" \\\n", " ")
     assert RUN in " ".join(documented.split())
+
+
+def test_production__command__the_same_in_the_image_and_in_the_unit() -> None:
+    (image,) = re.findall(r"^CMD (\[.*\])$", (ROOT / "deploy/Dockerfile").read_text(), re.MULTILINE)
+    assert " ".join(json.loads(image)) == RUN
+    unit = (ROOT / "deploy/companion.service").read_text().replace(" \\\n ", "")
+    assert re.findall(r"^ExecStart=/opt/companion/.venv/bin/(.*)$", unit, re.MULTILINE) == [RUN]
 
 
 def test_production__server__https_only_but_for_probes(server: str) -> None:
