@@ -91,7 +91,7 @@ def checked_origins(value: str) -> list[str]:
 def checked_database_url(url: str) -> dict[str, Any]:
     """DATABASE_URL as Django's setting of a database."""
     try:
-        database: dict[str, Any] = {**dj_database_url.parse(url, conn_health_checks=True)}
+        database: dict[str, Any] = {**dj_database_url.parse(_hosts_as_parameters(url), conn_health_checks=True)}
     except ValueError:  # whose message may contain the password
         raise ImproperlyConfigured(f"DATABASE_URL: {DATABASE_RULE}") from None
     if database["ENGINE"] != "django.db.backends.postgresql":
@@ -99,6 +99,17 @@ def checked_database_url(url: str) -> dict[str, Any]:
     if not (database["NAME"] or "service" in database.get("OPTIONS", {})):
         raise ImproperlyConfigured("DATABASE_URL: names no database after the host")
     return database
+
+
+def _hosts_as_parameters(url: str) -> str:
+    """Rewrite `…@a:1,b:2/NAME` as `…@/NAME?host=a,b&port=1,2`, which libpq takes as well, and urlsplit too."""
+    found = re.fullmatch(r"(\w+://(?:[^/?#]*@)?)([^/?#@]+,[^/?#@]+)(/[^?#]*)\??(.*)", url)
+    pairs = [re.fullmatch(r"(\[.*\]|[^:]*)(?::(\d*))?", host) for host in found[2].split(",")] if found else []
+    if not found or not any(pair and pair[2] for pair in pairs[:-1]):  # one port for all needs no rewriting
+        return url
+    hosts, ports = zip(*(pair.groups("") for pair in pairs if pair), strict=True)
+    places = urlencode({"host": re.sub(r"[][]", "", ",".join(hosts)), "port": ",".join(ports)})
+    return f"{found[1]}{found[3]}?{places}&{found[4]}" if all(pairs) else url
 
 
 def checked_key(name: str, key: str) -> str:

@@ -177,12 +177,40 @@ def test_settings__another_database__refused(url: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["postgresql://a:hidden#@b/c", "postgresql://a:hid[den@b/c", "hidden", "hidden://a@b/c", "postgresql://a:hidden@b"],
+    [
+        "postgresql://a:hidden#@b/c",
+        "postgresql://a:hid[den@b/c",
+        "hidden",
+        "hidden://a@b/c",
+        "postgresql://a:hidden@b",
+        "postgresql://a:hidden@b:1,c:x/d",
+    ],
 )
 def test_database_url__unclear__refused_without_showing_it(url: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="^DATABASE_URL: ") as refusal:
         checked_database_url(url)
     assert "hid" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "hosts", "ports"),
+    [
+        ("postgresql://u:p%40@a:1,b:2/db?target_session_attrs=read-write", "a,b", "1,2"),
+        ("postgresql://u:p%40@a:1,b.example/db?target_session_attrs=read-write", "a,b.example", "1,"),
+        ("postgresql://u:p%40@[::1]:1,[fe80::1]:2/db?target_session_attrs=read-write", "::1,fe80::1", "1,2"),
+        ("postgresql://u:p%40@/db?host=a,b&port=1,2&target_session_attrs=read-write", "a,b", "1,2"),
+    ],
+)
+def test_database_url__several_hosts__all_handed_to_libpq(url: str, hosts: str, ports: str) -> None:
+    database = checked_database_url(url)
+    assert (database["NAME"], database["USER"], database["PASSWORD"]) == ("db", "u", "p@")
+    assert database["OPTIONS"] == {"host": hosts, "port": ports, "target_session_attrs": "read-write"}
+    assert (database["HOST"], database["PORT"]) == ("", "")
+
+
+def test_database_url__several_hosts_with_one_port__as_ever() -> None:
+    database = checked_database_url("postgresql://u@a,b:6432/db")
+    assert (database["HOST"], database["PORT"]) == ("a,b", 6432)
 
 
 def test_env_example__every_variable_that_is_read__stands_in_it() -> None:
