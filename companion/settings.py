@@ -13,6 +13,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 from environs import Env, validate
+from psycopg import IsolationLevel
 
 from companion import __version__
 from companion.environment import (
@@ -118,6 +119,8 @@ DATABASES["default"]["OPTIONS"] = DATABASES["default"].get("OPTIONS", {}) | {
         "connection_class": DeadlineConnection,
     },
     "connect_timeout": 2,
+    # Said with each BEGIN, for a pooler may hand a transaction to a session that we have not set up.
+    "isolation_level": IsolationLevel.READ_COMMITTED,
 }
 DATABASE_SECONDS = env.float("DATABASE_SECONDS", 5.0, validate=validate.Range(0.01, 3600))
 DATABASE_ADMIN_SECONDS = env.float("DATABASE_ADMIN_SECONDS", 30.0, validate=validate.Range(0.01, 3600))

@@ -231,12 +231,17 @@ class Service:
 
 
 @contextmanager
-def production_service(environment: Environment, key: str, folder: Path) -> Iterator[Service]:
-    """Run the service as the README does in production, on the servers of `environment`; `folder` gets its log."""
+def production_service(environment: Environment, key: str, folder: Path, **variables: str) -> Iterator[Service]:
+    """Run the service as the README does in production, on the servers of `environment`; `folder` gets its log.
+
+    `variables` replace those of `environment`.
+    """
     logging.getLogger("httpx").setLevel(logging.WARNING)  # or a failed test reports each request
     port, log = free_port(), folder / "log"
     command = (sys.executable, "-m", *GRANIAN, "--port", str(port))
-    server = SupervisedServer(ServerSpec("granian", command, log, cwd=ROOT, environment=environment.variables))
+    server = SupervisedServer(
+        ServerSpec("granian", command, log, cwd=ROOT, environment=environment.variables | variables)
+    )
     try:
         wait_until(lambda: "Started worker" in log.read_text() or server.process.poll() is not None, 30)
         assert server.process.poll() is None, log.read_text()
