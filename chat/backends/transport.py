@@ -11,7 +11,7 @@ from typing import cast
 
 import httpx
 
-READ_AHEAD = 4  # pieces of the body, of 64 KiB at most; beyond them the server waits for the reader
+READ_AHEAD = 4  # pieces of the body; beyond them the server waits for the reader
 
 
 class CancellableRequest:

@@ -3,16 +3,18 @@
 import asyncio
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 
+import httpcore
 import httpx
 import msgspec
 
 from chat.backends import Chunk, Completion, Payload, upstream_answers
+from chat.backends.server_sent_events import MAX_JSON_BYTES, TooLarge, bounded
 from chat.backends.transport import CancellableRequest
-from chat.backends.upstream_answers import bounded, check_content_type, parse_chunks, parse_completion
+from chat.backends.upstream_answers import check_content_type, parse_chunks, parse_completion
 from chat.metrics import counts
 
 RETRIED = {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
@@ -21,9 +23,13 @@ HEADERS = {
     "Content-Type": "application/json",
     "User-Agent": "companion",
 }
+MAX_ANSWER_BYTES = 16 * 1024 * 1024  # of a stream
 MAX_REFUSAL_BYTES = 64 * 1024  # read of an answer that is not 200
 RECEIVE_BUFFER_BYTES = 128 * 1024  # the kernel's, for each connection: all it holds is read into memory at once
 KEEP_ALIVE_SECONDS = 4.0  # of an unused connection: less than the 5 s of uvicorn, which runs many model servers
+# How much httpcore parses at a time: 64 KiB of the smallest headers or chunks would stop the event loop for 50 ms.
+httpcore.AsyncHTTP11Connection.READ_NUM_BYTES = 8 * 1024
+httpcore.AsyncHTTP11Connection.MAX_INCOMPLETE_EVENT_SIZE = 16 * 1024  # headers, for example
 
 
 @dataclass(frozen=True)
@@ -60,14 +66,16 @@ class UpstreamBackend:
         with upstream_answers.failures_as_api_errors():
             async with asyncio.timeout(total), self._answer(payload, total) as request:
                 check_content_type(request.response, "application/json")
-                return parse_completion(b"".join([piece async for piece in bounded(self._pieces(request))]))
+                pieces = bounded(self._pieces(request), MAX_JSON_BYTES)
+                return parse_completion(b"".join([piece async for piece in pieces]))
 
     async def chunks(self, payload: Payload) -> AsyncGenerator[Chunk, None]:
         """The answer in chunks, as they come. Raises ApiError."""
         with upstream_answers.failures_as_api_errors():
             async with self._answer(payload, self._deadlines.first_byte) as request:
                 check_content_type(request.response, "text/event-stream")
-                async with aclosing(parse_chunks(bounded(self._pieces(request)))) as chunks:
+                pieces = bounded(self._pieces(request), MAX_ANSWER_BYTES)
+                async with aclosing(parse_chunks(pieces)) as chunks:
                     async for chunk in chunks:
                         yield chunk
 
@@ -104,12 +112,11 @@ class UpstreamBackend:
 
     async def _refusal(self, request: CancellableRequest) -> bytes:
         """What the server says, for the log and in part for the caller: without our key, in case it is quoted."""
-        body = b""
-        async for piece in self._pieces(request):
-            body += piece
-            if len(body) > MAX_REFUSAL_BYTES:
-                break
-        body = body[:MAX_REFUSAL_BYTES]
+        pieces: list[bytes] = []
+        with suppress(TooLarge):
+            async for piece in bounded(self._pieces(request), MAX_REFUSAL_BYTES):
+                pieces.append(piece)
+        body = b"".join(pieces)
         return body.replace(self._key, b"...") if self._key else body
 
     async def _pieces(self, request: CancellableRequest) -> AsyncIterator[bytes]:

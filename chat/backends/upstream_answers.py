@@ -4,7 +4,7 @@ into the error that callers are told. What the server said of a failure is logge
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from typing import cast
@@ -14,19 +14,29 @@ import msgspec
 
 from chat.backends import Chunk, Completion, JsonObject
 from chat.backends.responses import is_last
+from chat.backends.server_sent_events import TooLarge, events
 from chat.errors import ApiError, api_error, bad_request
 
 logger = logging.getLogger(__name__)
 
-MAX_EVENT_BYTES = 1024 * 1024  # of a server-sent event, and of a line of it
-MAX_ANSWER_BYTES = 16 * 1024 * 1024
 END_SECONDS = 0.2  # for the body to end after `[DONE]`
 CALLERS_FAULT = {400, 413, 422}  # when a prompt is too long, for example
+MAX_CHOICES = 8  # we ask for one
 MAX_QUOTED = 500  # characters of the server's message that callers are told
 
 
-class AnswerTooLarge(Exception):
-    """More was sent than any answer needs."""
+# An answer is passed on as it came, and no more of it is decoded than is looked at: lists of lists, or numbers of many
+# digits, would take many times as long.
+Fields = dict[str, msgspec.Raw]
+_fields = msgspec.json.Decoder(Fields | None).decode
+Choices = msgspec.defstruct(
+    "Choices",
+    [(f"choice_{index}", Fields | msgspec.UnsetType, msgspec.UNSET) for index in range(MAX_CHOICES)],
+    array_like=True,
+    forbid_unknown_fields=True,  # stops there, where a list of that length at most is read to its end
+)
+_choices = msgspec.json.Decoder(Choices).decode
+_text = msgspec.json.Decoder(str | None).decode
 
 
 def check_content_type(response: httpx.Response, expected: str) -> None:
@@ -34,88 +44,62 @@ def check_content_type(response: httpx.Response, expected: str) -> None:
     given = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     encoding = response.headers.get("content-encoding", "identity")
     if given != expected or encoding != "identity":
-        raise broken(f"{given:.60} in {encoding:.60} instead of {expected}")
+        raise broken(f"{given[:60]!r} in {encoding[:60]!r} instead of {expected}")
 
 
 def parse_completion(body: bytes) -> Completion:
-    """A whole answer. Raises ApiError or msgspec.DecodeError."""
-    return _checked(msgspec.json.decode(body.decode(errors="replace")))
+    """A whole answer. Raises msgspec.DecodeError, or RecursionError."""
+    return _checked(body.decode(errors="replace"))
 
 
 async def parse_chunks(pieces: AsyncIterator[bytes]) -> AsyncGenerator[Chunk, None]:
     """The chunks of a stream up to `[DONE]`, which a server may leave out once the model has finished.
 
-    Raises ApiError, msgspec.DecodeError or AnswerTooLarge.
+    Raises ApiError, msgspec.DecodeError, RecursionError or TooLarge.
     """
     finished, data = False, events(pieces)
     async for event in data:
         if event.startswith("[DONE]"):
             await _drain(data)
             return
-        chunk: Chunk = _checked(msgspec.json.decode(event))
+        # Line ends between its tokens would end our event too.
+        chunk: Chunk = _checked(msgspec.json.format(event, indent=-1) if "\n" in event else event)
         finished = finished or is_last(chunk)
         yield chunk
     if not finished:
         raise broken("it ends before the model has finished")
 
 
-def _checked(answer: object) -> Completion:
-    choices = answer.get("choices") if isinstance(answer, dict) else None
-    if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices):
-        raise broken(f"no choices in {answer!r:.300}")
-    return cast(Completion, answer)
+def _checked(answer: str) -> Completion:
+    """The answer, decoded as far as the texts of its choices. The last chunk may have none."""
+    fields = _fields(answer) or {}
+    choices = fields.get("choices", msgspec.Raw(b"null"))
+    found = msgspec.structs.astuple(_choices(choices))
+    return cast(
+        Completion, {**fields, "choices": [_choice_of(choice) for choice in found if choice is not msgspec.UNSET]}
+    )
+
+
+def _choice_of(raw: Fields) -> JsonObject:
+    decoders = {"delta": _message, "message": _message, "finish_reason": _text}
+    return raw | {name: decode(raw[name]) for name, decode in decoders.items() if name in raw}
+
+
+def _message(raw: msgspec.Raw) -> JsonObject | None:
+    message = _fields(raw)
+    if message is None or "content" not in message:
+        return cast(JsonObject | None, message)
+    content = message["content"]
+    is_list = bytes(memoryview(content)[:1]) == b"["  # of parts: what some models send when they reason
+    return {**message, "content": content if is_list else _text(content)}
 
 
 async def _drain(data: AsyncIterator[str]) -> None:
     """Nothing follows `[DONE]`, but only a connection that was read to the end of the body can be used again."""
-    with suppress(TimeoutError, AnswerTooLarge, httpx.HTTPError):
+    with suppress(TimeoutError, TooLarge, httpx.HTTPError):
         async with asyncio.timeout(END_SECONDS):
             async for _ in data:
                 pass
-
-
-async def bounded(pieces: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
-    """The same pieces. Raises AnswerTooLarge after MAX_ANSWER_BYTES."""
-    total = 0
-    async for piece in pieces:
-        total += len(piece)
-        if total > MAX_ANSWER_BYTES:
-            raise AnswerTooLarge(f"more than {MAX_ANSWER_BYTES} bytes")
-        yield piece
-
-
-async def events(pieces: AsyncIterable[bytes]) -> AsyncIterator[str]:
-    """The data of each server-sent event, however the pieces are cut. Bytes that are not UTF-8 become U+FFFD.
-
-    The empty line after the last event may be missing. Raises AnswerTooLarge for an event above MAX_EVENT_BYTES.
-    """
-    data: list[bytes] = []
-    async for line in _lines(pieces):
-        if line.startswith(b"data:"):
-            data.append(line[5:].removeprefix(b" "))
-            if sum(map(len, data)) > MAX_EVENT_BYTES:
-                raise AnswerTooLarge(f"more than {MAX_EVENT_BYTES} bytes in one event")
-        elif not line and data:
-            yield b"\n".join(data).decode(errors="replace")
-            data.clear()
-    if data:
-        yield b"\n".join(data).decode(errors="replace")
-
-
-async def _lines(pieces: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
-    rest = bytearray()
-    async for piece in pieces:
-        searched = len(rest)
-        rest += piece
-        if rest.find(b"\n", searched) >= 0:
-            *lines, last = rest.split(b"\n")
-            for line in lines:
-                yield bytes(line).removesuffix(b"\r")
-            rest = bytearray(last)
-        if len(rest) > MAX_EVENT_BYTES:
-            raise AnswerTooLarge(f"more than {MAX_EVENT_BYTES} bytes in one line")
-    if rest:
-        yield bytes(rest).removesuffix(b"\r")
 
 
 @contextmanager
@@ -133,7 +117,7 @@ def failures_as_api_errors() -> Iterator[None]:
         raise api_error(HTTPStatus.BAD_GATEWAY, message, "upstream_unreachable") from None
     except httpx.HTTPError as error:
         raise broken(f"{type(error).__name__}: {error}") from None
-    except (AnswerTooLarge, msgspec.DecodeError, RecursionError) as error:
+    except (TooLarge, msgspec.DecodeError, RecursionError) as error:
         raise broken(str(error)) from None
 
 

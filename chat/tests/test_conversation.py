@@ -174,7 +174,7 @@ def test_turn__answer_that_is_no_text_to_postgresql__stored_without_that(
     assert stored(conversation)[1] == ("assistant", "a\ufffdb")
 
 
-@pytest.mark.parametrize("last", [{}, {"delta": None}, {"delta": {"content": None}}, {"delta": {"content": 7}}])
+@pytest.mark.parametrize("last", [{}, {"delta": None}, {"delta": {"content": None}}])
 def test_turn__the_last_choice_has_no_text__what_came_before_is_kept(
     say: Say, model: ModelServer, conversation: Conversation, last: dict[str, Any]
 ) -> None:
@@ -184,6 +184,21 @@ def test_turn__the_last_choice_has_no_text__what_came_before_is_kept(
     )
     list(say("One.", stream=True))
     assert stored(conversation) == [("user", "One."), ("assistant", "Hello there.")]
+
+
+@pytest.mark.parametrize("choice", [{"message": 5, "delta": 5}, {"message": {"content": 5}, "delta": {"content": 5}}])
+@pytest.mark.parametrize("is_stream", [False, True])
+def test_turn__malformed_choice__502_and_nothing_is_stored(
+    say: Say, model: ModelServer, conversation: Conversation, choice: dict[str, Any], is_stream: bool
+) -> None:
+    answer = json.dumps({"choices": [choice]}).encode()
+    model.behaviour = (
+        model_server.streaming(b"data: " + answer + b"\n\n") if is_stream else model_server.status("200 OK", answer)
+    )
+    with pytest.raises(openai.InternalServerError) as raised:
+        say("One.", stream=is_stream)
+    assert (raised.value.status_code, raised.value.code) == (502, "upstream_broken")
+    assert stored(conversation) == []
 
 
 def test_turn__several_choices__the_first_is_stored(say: Say, model: ModelServer, conversation: Conversation) -> None:

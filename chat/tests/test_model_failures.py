@@ -17,6 +17,7 @@ HELLO: list[ChatCompletionMessageParam] = [{"role": "user", "content": "Hello?"}
 PAGE = model_server.status("200 OK", b"<html>Welcome", kind="text/html")
 NOT_JSON = model_server.status("200 OK", b"{nothing")
 NO_CHOICE = model_server.status("200 OK", b'{"object": "chat.completion", "choices": [null]}')
+NO_MESSAGE = model_server.status("200 OK", b'{"object": "chat.completion", "choices": [{"message": 5}]}')
 NO_CHOICES = model_server.status("200 OK", b'{"object": "chat.completion"}')
 GZIPPED = model_server.status("200 OK", b"x" * 100, "Content-Encoding: gzip\r\n")
 LONG_LINE = model_server.streaming(b"x" * 2_000_000)
@@ -42,6 +43,7 @@ def whole(talk: openai.OpenAI) -> str:
         (NOT_JSON, 502, "upstream_broken"),
         (NO_CHOICES, 502, "upstream_broken"),
         (NO_CHOICE, 502, "upstream_broken"),
+        (NO_MESSAGE, 502, "upstream_broken"),
         (GZIPPED, 502, "upstream_broken"),
         (model_server.status("302 Found", more="Location: http://127.0.0.1:1/\r\n"), 502, "upstream_failed"),
         (model_server.status("401 Unauthorized", b'{"error": {"message": "planted"}}'), 502, "upstream_failed"),

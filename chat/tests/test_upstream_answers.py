@@ -10,14 +10,10 @@ import msgspec
 import pytest
 
 from chat.backends import upstream_answers
+from chat.backends.server_sent_events import TooLarge
 from chat.backends.upstream_answers import (
-    MAX_ANSWER_BYTES,
-    MAX_EVENT_BYTES,
     MAX_QUOTED,
-    AnswerTooLarge,
-    bounded,
     check_content_type,
-    events,
     failed,
     failures_as_api_errors,
     parse_chunks,
@@ -58,48 +54,41 @@ def test_content_type__another_or_compressed__broken(headers: dict[str, Any]) ->
     assert (raised.value.status, raised.value.code) == (502, "upstream_broken")
 
 
-@pytest.mark.parametrize("choices", [[], [{}], [{"index": 0}, {"index": 1}]])
-def test_completion__choices_of_objects__as_they_are(choices: list[Any]) -> None:
-    assert parse_completion(json.dumps({"choices": choices}).encode()) == {"choices": choices}
+ANSWERS = [
+    {"choices": []},
+    {"choices": [{}]},
+    {"choices": [{"index": 0}, {}] * 4},
+    {"choices": [{"index": 0, "message": None, "finish_reason": None}]},
+    {"choices": [{"message": {"content": "Hé", "reasoning": [1.5, {}], "tool_calls": []}, "logprobs": {"a": [{}]}}]},
+    {"choices": [{"delta": {"content": [{"type": "text", "text": "x"}]}, "finish_reason": "stop", "x": "\\ \n"}]},
+    {"id": 5, "choices": [{"delta": {}}], "usage": {"total_tokens": 5}, "provider": {"of": ["another", "house"]}},
+]
+CHOICES_OF_ANOTHER_SHAPE: list[object] = [
+    None, {}, [None], [5], [[]], [{}] * 9, [{}, 5], [{"message": 5}], [{"message": []}], [{"message": "x"}],
+    [{"delta": 5}], [{"delta": {"content": 5}}], [{"message": {"content": {}}}], [{"message": {"content": True}}],
+    [{"finish_reason": 5}],
+]  # fmt: skip
+OTHER_SHAPES: list[object] = [[], "x", 5, None, {}, *({"choices": choices} for choices in CHOICES_OF_ANOTHER_SHAPE)]
 
 
-@pytest.mark.parametrize(
-    "answer", [[], "x", {}, {"choices": None}, {"choices": {}}, {"choices": [None]}, {"choices": [{}, 1]}]
-)
-def test_completion__of_another_shape__broken(answer: object) -> None:
-    with pytest.raises(ApiError):
-        parse_completion(json.dumps(answer).encode())
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_answer__in_the_protocol__passed_on_as_it_is(answer: dict[str, Any]) -> None:
+    for indent in (None, 1):
+        text = json.dumps(answer, indent=indent)
+        assert msgspec.json.decode(msgspec.json.encode(parse_completion(text.encode()))) == answer
+        sent = text.replace("\n", "\ndata: ")
+        (chunk,) = read(parse_chunks(pieces_of(f"data: {sent}\n\ndata: [DONE]\n\n".encode())))
+        assert b"\n" not in msgspec.json.encode(chunk)  # it would end the caller's event
+        assert msgspec.json.decode(msgspec.json.encode(chunk)) == answer
 
 
-def test_bounded__exactly_as_much_as_is_allowed__passes_and_one_byte_more_does_not() -> None:
-    half = b"x" * (MAX_ANSWER_BYTES // 2)
-    assert read(bounded(pieces_of(half, half))) == [half, half]
-    with pytest.raises(AnswerTooLarge):
-        read(bounded(pieces_of(half, half, b"x")))
-
-
-def test_events__an_event_exactly_as_long_as_is_allowed__passes_and_one_byte_more_does_not() -> None:
-    half = b"x" * (MAX_EVENT_BYTES // 2)
-    (event,) = read(events(pieces_of(b"data: " + half + b"\ndata: " + half + b"\n\n")))
-    assert len(event) == MAX_EVENT_BYTES + 1  # the line break between them
-    with pytest.raises(AnswerTooLarge, match="in one event"):
-        read(events(pieces_of(b"data: " + half + b"\ndata: " + half + b"x\n\n")))
-
-
-def test_events__a_line_without_end__refused_at_the_first_byte_too_many() -> None:
-    comment = b":" * MAX_EVENT_BYTES
-    assert read(events(pieces_of(comment, b"\n"))) == []
-    with pytest.raises(AnswerTooLarge, match="in one line"):
-        read(events(pieces_of(comment, b":", b"\n")))
-
-
-def test_events__several_in_one_piece_and_one_in_several__each_once_and_in_order() -> None:
-    assert read(events(pieces_of(b"data: 1\n\ndata:2\n\nda", b"ta:  3\r\n\r", b"\n\n\ndata: 4"))) == [
-        "1",
-        "2",
-        " 3",
-        "4",
-    ]
+@pytest.mark.parametrize("answer", OTHER_SHAPES)
+def test_answer__of_another_shape__broken(answer: object) -> None:
+    text = json.dumps(answer).encode()
+    for parse in (lambda: parse_completion(text), lambda: read(parse_chunks(pieces_of(b"data: " + text + b"\n\n")))):
+        with pytest.raises(ApiError) as raised, failures_as_api_errors():
+            parse()
+        assert (raised.value.status, raised.value.code) == (502, "upstream_broken")
 
 
 CHUNK = b'data: {"choices": [{"delta": {"content": "x"}, "finish_reason": %s}]}\n\n'
@@ -209,7 +198,7 @@ def test_failed__429__the_limit_of_the_model() -> None:
         (httpx.ConnectTimeout("slow"), 504, "upstream_timeout"),
         (httpx.ConnectError("refused"), 502, "upstream_unreachable"),
         (httpx.RemoteProtocolError("cut"), 502, "upstream_broken"),
-        (AnswerTooLarge("much"), 502, "upstream_broken"),
+        (TooLarge("much"), 502, "upstream_broken"),
         (msgspec.DecodeError("nonsense"), 502, "upstream_broken"),
         (RecursionError(), 502, "upstream_broken"),
     ],

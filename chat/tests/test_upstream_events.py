@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat.backends.upstream_answers import MAX_ANSWER_BYTES, MAX_EVENT_BYTES, AnswerTooLarge, bounded, events
+from chat.backends.server_sent_events import (
+    LEAST_BYTES,
+    MAX_BYTES_WITHOUT_EVENT,
+    MAX_EVENT_LINES,
+    MAX_JSON_BYTES,
+    TooLarge,
+    bounded,
+    events,
+)
 
 WIRE = ": hi\n\ndata: {}\r\n\r\nevent: x\ndata:ü\ndata: 2\n\nid: 1\n\n\ndata: [DONE]".encode()
 PIECE = b"x" * 65536
@@ -33,17 +41,86 @@ def test_events__cut_anywhere__the_same(places: list[int]) -> None:
     assert asyncio.run(read()) == ["{}", "ü\n2", "[DONE]"]
 
 
+def read(*pieces: bytes) -> list[str]:
+    async def sent() -> AsyncIterator[bytes]:
+        for piece in pieces:
+            yield piece
+
+    async def collect() -> list[str]:
+        return [event async for event in events(sent())]
+
+    return asyncio.run(collect())
+
+
+@given(st.lists(st.integers(0, 1000)), st.sampled_from([b"\r", b"\r\n", b"\n"]))
+def test_events__any_line_end_of_the_standard__the_same(places: list[int], end: bytes) -> None:
+    wire = WIRE.replace(b"\r", b"").replace(b"\n", end)
+
+    async def collect() -> list[str]:
+        return [event async for event in events(cut(wire, places))]
+
+    assert asyncio.run(collect()) == ["{}", "ü\n2", "[DONE]"]
+
+
+def test_events__several_in_one_piece_and_one_in_several__each_once_and_in_order() -> None:
+    assert read(b"data: 1\n\ndata:2\n\nda", b"ta:  3\r\n\r", b"\n\n\ndata: 4") == ["1", "2", " 3", "4"]
+
+
 @pytest.mark.parametrize(
     ("piece", "most"),
-    [(PIECE, MAX_EVENT_BYTES), (b"data: " + PIECE + b"\n", MAX_EVENT_BYTES), (b": " + PIECE + b"\n", MAX_ANSWER_BYTES)],
+    [
+        (PIECE, MAX_JSON_BYTES),
+        (b"data: " + PIECE + b"\n", MAX_JSON_BYTES),
+        (b": " + PIECE + b"\n\n", MAX_BYTES_WITHOUT_EVENT),
+        (b":\n\n" * 100, MAX_BYTES_WITHOUT_EVENT // 32),
+        (b":\r\r" * 100, MAX_BYTES_WITHOUT_EVENT // 32),
+        (b"x", MAX_BYTES_WITHOUT_EVENT // LEAST_BYTES),
+    ],
 )
 def test_events__without_end__refused_before_there_is_too_much(piece: bytes, most: int) -> None:
     counted: list[int] = []
 
-    async def read() -> None:
-        async for _ in events(bounded(endless(piece, counted))):
+    async def collect() -> None:
+        async for _ in events(endless(piece, counted)):
             pass
 
-    with pytest.raises(AnswerTooLarge):
-        asyncio.run(read())
+    with pytest.raises(TooLarge):
+        asyncio.run(collect())
     assert sum(counted) <= most + 2 * len(piece)
+
+
+def test_events__an_event_exactly_as_long_as_is_allowed__passes_and_one_byte_more_does_not() -> None:
+    longest = b"data: " + b"x" * (MAX_JSON_BYTES - 6)
+    assert read(longest, b"\n\n") == ["x" * (MAX_JSON_BYTES - 6)]
+    with pytest.raises(TooLarge, match="in one event"):
+        read(longest, b"x", b"\n\n")
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_events__as_many_lines_as_are_allowed__pass_and_one_more_does_not(more: int) -> None:
+    lines = b"data: x\n" * (MAX_EVENT_LINES + 1 + more)
+    if more:
+        with pytest.raises(TooLarge, match="lines in one event"):
+            read(lines + b"\n")
+    else:
+        assert len(read(lines + b"\n")) == 1
+
+
+def test_events__comments_between_events_that_come__as_many_as_there_are() -> None:
+    event = b": " + b"x" * (MAX_BYTES_WITHOUT_EVENT // 2) + b"\n\ndata: 1\n\n"
+    assert read(*[event[at : at + 65536] for at in range(0, len(event), 65536)] * 3) == ["1"] * 3
+
+
+def test_bounded__exactly_as_much_as_is_allowed__passes_and_one_byte_more_does_not() -> None:
+    async def collect(*pieces: bytes) -> bytes:
+        async def given() -> AsyncIterator[bytes]:
+            for piece in pieces:
+                yield piece
+
+        return b"".join([piece async for piece in bounded(given(), 2048)])
+
+    assert asyncio.run(collect(b"x" * 1024, b"x" * 1024)) == b"x" * 2048
+    assert asyncio.run(collect(*[b"x"] * (2048 // LEAST_BYTES))) == b"x" * (2048 // LEAST_BYTES)
+    for pieces in ([b"x" * 2049], [b"x"] * (2048 // LEAST_BYTES + 1)):
+        with pytest.raises(TooLarge):
+            asyncio.run(collect(*pieces))
