@@ -48,6 +48,7 @@ def audit(cache: CoherentCache[K, V], copies: RedisCopies[K, V], batches: Iterab
         seen |= found.keys()
         _, rows = cache.load(found.keys())
         feed.catch_up()  # after the rows were read: a row that changed since makes its copy outdated, not wrong
+        cache.ask_about({key: copy for key, copy in found.items() if copy})
         verdicts = [
             Finding(cache.log_key(key), _verdict(cache, key, copy, rows.get(key))) for key, copy in found.items()
         ]

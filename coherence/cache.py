@@ -2,8 +2,9 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
-from typing import Any, ClassVar, Generic, Literal, NamedTuple, Protocol, TypeVar, get_args
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, ClassVar, Generic, Literal, NamedTuple, TypeVar, get_args
 
 from django.db import DEFAULT_DB_ALIAS, Error, connection, models
 from django.db.models.signals import post_delete, post_save
@@ -13,6 +14,7 @@ from coherence.feed import IN_TOUCH_SECONDS, catch_up_on_commit, feed
 from coherence.listener import listener
 from coherence.local_cache import NO_EDITION, Copy, LocalCache
 from coherence.log import Position
+from coherence.shared import NotShared, Shared
 from coherence.single_flight import SingleFlight
 from coherence.transactions import IDLE, after_commit, in_transaction, this_thread
 from resilience.database import answer_within
@@ -43,36 +45,6 @@ class Answer(NamedTuple, Generic[V]):
     def unverified(self) -> bool:
         """Whether this process is out of touch with the change log, so that the row may have changed since."""
         return self.age > 0
-
-
-class Shared(Protocol[K, V]):
-    """A cache that processes share. It may lose, keep and reorder copies at will, because each has a position.
-
-    It must neither raise nor hang.
-    """
-
-    def get_many(self, keys: Collection[K]) -> Mapping[K, tuple[Position, V]]:
-        """The copies that are there, each with the position it was stored with."""
-
-    def store(self, position: Position, values: Mapping[K, V]) -> None:
-        """Keep copies that were read at `position` of the change log."""
-
-    def delete(self, keys: Collection[K]) -> None:
-        """Drop the copies of `keys`."""
-
-
-class NotShared(Shared[K, V]):
-    """No shared cache."""
-
-    def get_many(self, keys: Collection[K]) -> Mapping[K, tuple[Position, V]]:
-        """Nothing."""
-        return {}
-
-    def store(self, position: Position, values: Mapping[K, V]) -> None:
-        """Do nothing."""
-
-    def delete(self, keys: Collection[K]) -> None:
-        """Do nothing."""
 
 
 def memory_may_answer() -> bool:
@@ -136,6 +108,7 @@ class CoherentCache(Generic[K, V]):
         self.found: LocalCache[K, V] = LocalCache(self.capacity)
         self.absent: LocalCache[K, V] = LocalCache(self.capacity)  # apart: invented keys must not evict real ones
         self.loads = SingleFlight(self._load)
+        self.questions = SingleFlight(self._ask)
 
     # ── In memory ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -214,7 +187,10 @@ class CoherentCache(Generic[K, V]):
 
     def _from_shared(self, keys: Collection[K], age: float) -> dict[K, Answer[V]]:
         answers: dict[K, Answer[V]] = {}
-        for key, (position, value) in self.shared.get_many(keys).items():
+        copies = self.shared.get_many(keys)
+        if not age:
+            self.ask_about(copies)
+        for key, (position, value) in copies.items():
             if feed.is_current(self.log_key(key), position):
                 self._keep(key, position, value)
                 answers[key] = Answer(value, "redis", age)
@@ -247,16 +223,25 @@ class CoherentCache(Generic[K, V]):
 
     def _query(self, keys: Collection[K]) -> tuple[Position, Mapping[K, V]]:
         known = feed.position
-        try:
-            with answer_within(LOOKUP_SECONDS):
-                position, values = self.load(keys)
-                position = position or known  # known before the query: a safe lower bound
-                if position.history != feed.position.history or position.number > feed.number:
-                    feed.catch_up()  # it is behind, and would not let these copies count yet
-        except Error:
-            connection.close_if_unusable_or_obsolete()  # outside a request nobody else would
-            raise
+        with _lookup():
+            position, values = self.load(keys)
+            position = position or known  # known before the query: a safe lower bound
+            if position.history != feed.position.history or position.number > feed.number:
+                feed.catch_up()  # it is behind, and would not let these copies count yet
         return position, values
+
+    def ask_about(self, copies: Mapping[K, tuple[Position, V]]) -> None:
+        """Have the feed ask the log about those of `copies` that are older than what it remembers.
+
+        Raises OperationalError when PostgreSQL is out of reach. Callers that ask about the same copy share one query.
+        """
+        if unsure := [key for key, (position, _) in copies.items() if feed.is_unsure(self.log_key(key), position)]:
+            self.questions.get_many(unsure)
+
+    def _ask(self, keys: Collection[K]) -> dict[K, None]:
+        with _lookup():
+            feed.ask([self.log_key(key) for key in keys])
+        return dict.fromkeys(keys)
 
     def _keep(self, key: K, position: Position, value: V | None) -> None:
         keeper, other = (self.absent, self.found) if value is None else (self.found, self.absent)
@@ -290,6 +275,17 @@ class CoherentCache(Generic[K, V]):
 
         post_save.connect(invalidate, sender=model, weak=False, dispatch_uid=f"coherence: {self.kind}")
         post_delete.connect(invalidate, sender=model, weak=False, dispatch_uid=f"coherence: {self.kind}")
+
+
+@contextmanager
+def _lookup() -> Iterator[None]:
+    """Queries of a lookup, with a deadline. Raises OperationalError after it."""
+    try:
+        with answer_within(LOOKUP_SECONDS):
+            yield
+    except Error:
+        connection.close_if_unusable_or_obsolete()  # outside a request nobody else would
+        raise
 
 
 def _missing(keys: Collection[K], answers: Collection[K]) -> list[K]:

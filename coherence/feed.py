@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from django.db import DEFAULT_DB_ALIAS, connection
@@ -17,33 +17,45 @@ IN_TOUCH_SECONDS = 1.2  # a process that knew every change this recently counts 
 
 
 class Known(NamedTuple):
-    """The latest change of each key above `floor`, up to the log's `number`, all in one `history`."""
+    """The latest change of each key above `floor`, up to the log's `number`, all in one `history`.
+
+    Of a key that is not in `latest` the log has to be asked what changed below the floor, down to `void`: below that
+    number everything is outdated.
+    """
 
     history: str
+    void: int
     floor: int
     latest: dict[str, int]
     number: int
 
     def and_then(self, lines: Sequence[Line]) -> "Known":
         """What is known after `lines`, which come newest first. Reuses the dict `latest` where it can."""
-        history, floor, latest, _ = self
+        history, void, floor, latest, _ = self
         for line in reversed(lines):
             if line.number <= self.number:  # known already
                 continue
             if line.key == EVERYTHING:
-                floor, latest = line.number, {}
+                void, floor, latest = line.number, line.number, {}
             else:
                 latest[line.key] = line.number
         newest = max(self.number, lines[0].number if lines else 0)
-        if len(latest) > log.LIMIT:
-            floor, latest = _half(latest)
-        return Known(history, floor, latest, newest)
+        return Known(history, void, floor, latest, newest)._bounded()
 
+    def and_also(self, found: Mapping[str, int]) -> "Known":
+        """What is known once the log was asked. Others may have told of later changes meanwhile."""
+        known = self._bounded(len(found))
+        for key, number in found.items():
+            known.latest[key] = max(number, known.latest.get(key, known.void))
+        return known
 
-def _half(latest: Mapping[str, int]) -> tuple[int, dict[str, int]]:
-    """Keep memory bounded. What is dropped raises the floor, so that copies it would have judged count as outdated."""
-    floor = sorted(latest.values())[len(latest) // 2]
-    return floor, {key: number for key, number in latest.items() if number > floor}
+    def _bounded(self, room: int = 0) -> "Known":
+        """Drop what changed first if there is too much. The floor rises, and of what was dropped the log is asked."""
+        if len(self.latest) + room <= log.LIMIT:
+            return self
+        cut = sorted(self.latest.values())[len(self.latest) // 2]
+        kept = {key: number for key, number in self.latest.items() if number > cut}
+        return self._replace(floor=max(self.floor, cut), latest=kept)
 
 
 class ChangeFeed:
@@ -59,7 +71,7 @@ class ChangeFeed:
         self.clock = clock
         self.edition = 0
         self.heard = float("-inf")
-        self._known = Known("", 0, {}, 0)
+        self._known = Known("", 0, 0, {}, 0)
         self._lock = threading.Lock()
         os.register_at_fork(after_in_child=self._renew_lock)
 
@@ -89,13 +101,18 @@ class ChangeFeed:
 
         One of another history does not count, nor does a number above ours: the commits that it shows may be lost.
         """
-        history, floor, latest, newest = self._known
+        history, _, floor, latest, newest = self._known
         return position.history == history != "" and latest.get(key, floor) <= position.number <= newest
 
     def is_outdated(self, key: str, position: Position) -> bool:
         """Whether a change of `key` after `position` is known, or another history."""
-        history, floor, latest, _ = self._known
+        history, _, floor, latest, _ = self._known
         return history != "" and (position.history != history or position.number < latest.get(key, floor))
+
+    def is_unsure(self, key: str, position: Position) -> bool:
+        """Whether the log has to be asked about a copy of `key` read at `position`: it is older than what is known."""
+        history, void, floor, latest, _ = self._known
+        return position.history == history != "" and void <= position.number < floor and key not in latest
 
     @property
     def age(self) -> float:
@@ -117,6 +134,15 @@ class ChangeFeed:
         with connection.cursor() as cursor:
             self.poll(cursor)
 
+    def ask(self, keys: Collection[str]) -> None:
+        """Ask the log, over the caller's connection, for the latest change of `keys`, about which it is unsure."""
+        history = self.position.history
+        with connection.cursor() as cursor:
+            found = log.latest(cursor, keys)
+        with self._lock:
+            if self._known.history == history:
+                self._known = self._known.and_also(found)
+
     def poll(self, cursor: Cursor) -> None:
         """Read the change log above our number and take it in, again whenever another thread overtook the answer."""
         while not self._poll(cursor):
@@ -134,11 +160,13 @@ class ChangeFeed:
     def _take(self, news: News, known: Position) -> bool:
         """False when another thread has overtaken the answer."""
         lines, before = news.lines, self._known
-        starts_over = not news.is_anchored or len(lines) >= log.LIMIT  # something is missing in between
+        starts_over = not (news.is_anchored and news.is_whole)  # something is missing in between
         if before.history != known.history or (starts_over and before.number != known.number):
             return False  # another thread has noticed it meanwhile
-        if starts_over:  # below the oldest line anything may have changed
-            before = Known(news.history or "", lines[-1].number if lines else 0, {}, 0)
+        if starts_over:
+            floor = lines[-1].number if lines else 0
+            void = before.void if news.is_anchored else floor if news.is_whole else 0  # the log reaches no further back
+            before = Known(news.history or "", void, floor, {}, 0)
         self._known = before.and_then(lines)
         self.edition += bool(lines) or starts_over
         return True

@@ -22,7 +22,9 @@ logger = logging.getLogger(__name__)
 POLL_SECONDS = 0.75
 ANSWER_SECONDS = 0.35  # how long PostgreSQL may take to answer
 RETRY_SECONDS = 0.2  # the pause before another connection is tried, so that a failover is noticed within the bound
-PRUNE_SECONDS = 10.0  # between two prunings of the log
+RETRY_SECONDS = 0.2  # the pause before another connection is tried, so that a failover is noticed within the bound
+PRUNE_SECONDS = 10.0  # between two prunings of the log,
+PRUNE_AGAIN_SECONDS = 1.0  # and after one that left something over
 WAIT_SECONDS = 0.4  # how long a reader that finds a healthy feed out of touch waits for its next answer
 # TCP keepalives let the kernel notice a server whose machine has vanished.
 CONNECT_OPTIONS = {"connect_timeout": 1, "keepalives_idle": 2, "keepalives_interval": 1, "keepalives_count": 3}
@@ -94,11 +96,10 @@ class Listener:
     def _prune_now_and_then(self, cursor: log.Cursor) -> None:
         if time.monotonic() < self._prune_at:
             return
-        self._prune_at = (
-            time.monotonic() + PRUNE_SECONDS
-        )  # set first, so that a pruning that timed out is not retried at once
+        self._prune_at = time.monotonic() + PRUNE_SECONDS  # set first: one that timed out is not retried at once
         with answer_within(ANSWER_SECONDS):
-            log.prune(cursor)
+            if log.prune(cursor):
+                self._prune_at = time.monotonic() + PRUNE_AGAIN_SECONDS
 
     def _ask(self, cursor: log.Cursor) -> None:
         with answer_within(ANSWER_SECONDS):

@@ -12,8 +12,10 @@ from coherence.models import EVERYTHING
 M = TypeVar("M")
 
 CHANNEL = "coherence"
-LIMIT = 10_000  # changes that are read at once and remembered; older ones raise the floor
+LIMIT = 100_000  # changed keys that a process remembers, and changes that it reads at once: some 20 MB
+START = 10_000  # changes that a process reads at first; of older ones it asks when it meets a copy from before them
 RETENTION_DAYS = 7
+PRUNED_AT_ONCE = 5_000
 
 # Where a history is at home: on a timeline of PostgreSQL, in a database, in a row that a transaction of this database
 # has written (`xmin`). A promoted standby has another timeline; a restored row was written by another transaction.
@@ -37,26 +39,46 @@ WHERE history.name = %s OR history.place <> {HERE}
 # The change up to which the reader knows the log comes after the new ones, with an empty key. If it is missing, this is
 # not the log that the reader knew: it was pruned beyond that change, or commits were lost. The history comes last.
 SINCE = f"""
-(SELECT number, key FROM coherence_change WHERE number > %(known)s ORDER BY number DESC LIMIT {LIMIT})
+(SELECT number, key FROM coherence_change WHERE number > %(known)s ORDER BY number DESC LIMIT %(limit)s)
 UNION ALL
 (SELECT number, '' FROM coherence_change WHERE number = %(known)s LIMIT 1)
 UNION ALL
 (SELECT -1, ({HISTORY}))
 ORDER BY 1 DESC, 2 DESC
 """  # noqa: S608
+# The latest change of each key. Where the log has none, anything before its oldest line may have changed.
+LATEST = f"""
+SELECT asked.key, coalesce(greatest(
+    (SELECT max(number) FROM coherence_change WHERE key = asked.key),
+    (SELECT max(number) FROM coherence_change WHERE key = '{EVERYTHING}'),
+    (SELECT min(number) FROM coherence_change)), 0)
+FROM unnest(%s::text[]) AS asked(key)
+"""  # noqa: S608
 # The history is believed without a look at its place, which the feed has for every process that judges copies.
 POSITION = """
 coalesce((SELECT name FROM coherence_history WHERE id = 1), ''), coalesce((SELECT max(number) FROM coherence_change), 0)
 """
 NOTE = "SELECT public.coherence_note(key) FROM unnest(%s::text[]) AS key"
-# The newest change stays, because it is the log's number. A little at a time, because the pruner also follows the log.
+# How far the log had come, once an hour: numbers alone do not tell their age, because a clock may have been ahead.
+MARK = """
+INSERT INTO coherence_milestone AS milestone (number, reached_at)
+SELECT max(number), now() FROM coherence_change HAVING max(number) IS NOT NULL AND NOT EXISTS
+    (SELECT FROM coherence_milestone WHERE reached_at BETWEEN now() - interval '1 hour' AND now())
+ON CONFLICT (number) DO UPDATE SET reached_at = excluded.reached_at WHERE milestone.reached_at > now()
+"""
+PASSED = f"SELECT max(number) FROM coherence_milestone WHERE reached_at < now() - interval '{RETENTION_DAYS} days'"  # noqa: S608
+# The newest change stays, because it is the log's number. A little at a time, because the pruner also follows the log,
+# and in order, so that nothing is missing above the oldest. Another process that prunes now is left to it.
 PRUNE = f"""
-DELETE FROM coherence_change WHERE ctid = ANY(ARRAY(
+WITH gone AS (DELETE FROM coherence_change WHERE ctid = ANY(ARRAY(
     SELECT ctid FROM coherence_change
-    WHERE number < least((SELECT max(number) FROM coherence_change),
-                         (extract(epoch FROM clock_timestamp() - interval '{RETENTION_DAYS} days') * 1000)::bigint)
-    ORDER BY number LIMIT 1000))
+    WHERE (SELECT pg_try_advisory_xact_lock(hashtext('coherence'), 1))
+    AND number < least((SELECT max(number) FROM coherence_change), greatest(({PASSED}),
+                       (extract(epoch FROM now() - interval '{RETENTION_DAYS} days') * 1000)::bigint))
+    ORDER BY number LIMIT {PRUNED_AT_ONCE})) RETURNING 1)
+SELECT count(*) FROM gone
 """  # noqa: S608
+FORGET = f"DELETE FROM coherence_milestone WHERE number < ({PASSED})"  # noqa: S608
 
 
 class Cursor(Protocol):
@@ -91,21 +113,31 @@ class News(NamedTuple):
     """What the log tells a reader who knew it up to some number: the changes above that, newest first.
 
     `history` is the one in which the numbers count. None: another one has begun, and `begin_history` has to name it;
-    empty: it has no name, because nobody may write now. `is_anchored` says whether the number is still in the log.
+    empty: it has no name, because nobody may write now. `is_anchored` says whether the number is still in the log,
+    `is_whole` whether these are all of the changes.
     """
 
     history: str | None
     lines: list[Line]
     is_anchored: bool
+    is_whole: bool
 
 
 def since(cursor: Cursor, known: int) -> News:
-    """What happened after `known`; with 0, all that is in the log."""
-    cursor.execute(SINCE, {"known": known})
+    """What happened after `known`; with 0, what happened last. There may be more than is read at once."""
+    limit = LIMIT if known else START
+    cursor.execute(SINCE, {"known": known, "limit": limit})
     *rows, (_, history) = cursor.fetchall()
     lines = [Line(*row) for row in rows]
     is_anchored = bool(lines) and lines[-1] == Line(known, "")
-    return News(history, lines[:-1] if is_anchored else lines, is_anchored)
+    lines = lines[:-1] if is_anchored else lines
+    return News(history, lines, is_anchored, len(lines) < limit)
+
+
+def latest(cursor: Cursor, keys: Collection[str]) -> dict[str, int]:
+    """The number of the latest change of each of `keys` that the log can have forgotten nothing of."""
+    cursor.execute(LATEST, [list(keys)])
+    return dict(cursor.fetchall())
 
 
 def begin_history(cursor: Cursor, lost: str) -> None:
@@ -161,6 +193,10 @@ def note(keys: Iterable[str] = (EVERYTHING,)) -> None:
         cursor.execute(NOTE, [list(keys)])
 
 
-def prune(cursor: Cursor) -> None:
-    """Delete some of the changes that are older than RETENTION_DAYS."""
+def prune(cursor: Cursor) -> bool:
+    """Delete some of the changes that are older than RETENTION_DAYS; whether there may be more of them."""
+    cursor.execute(MARK, None)
+    cursor.execute(FORGET, None)
     cursor.execute(PRUNE, None)
+    ((count,),) = cursor.fetchall()
+    return bool(count == PRUNED_AT_ONCE)

@@ -16,8 +16,21 @@ class Change(models.Model):
     number = models.BigIntegerField()
     key = models.CharField(max_length=200)
 
+    class Meta:
+        indexes = (models.Index(fields=["key", "number"], name="coherence_change_by_key"),)
+
     def __str__(self) -> str:
         return f"{self.number} {self.key}"
+
+
+class Milestone(models.Model):
+    """When the log had come to a number, by PostgreSQL's clock at that time. Noted about once an hour, for pruning."""
+
+    number = models.BigIntegerField(primary_key=True)
+    reached_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.reached_at:%Y-%m-%d %H:%M}"
 
 
 class History(models.Model):

@@ -19,9 +19,9 @@ from django_redis import get_redis_connection
 from django_redis.exceptions import ConnectionInterrupted
 from redis.exceptions import RedisError, ResponseError
 
-from coherence.cache import Shared
 from coherence.codec import Codec
 from coherence.log import Position
+from coherence.shared import Shared
 from resilience.redis_pool import is_away, is_redis
 
 K = TypeVar("K")

@@ -14,10 +14,11 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils.text import capfirst
 
-from coherence.cache import SOURCES, CoherentCache, NotShared, Source
+from coherence.cache import SOURCES, CoherentCache, Source
 from coherence.feed import feed
 from coherence.listener import listener
 from coherence.redis_copies import Entry, RedisUnavailable, Survey
+from coherence.shared import NotShared
 from companion.admin.formatting import ago, counted, lasting, share
 from personalities.cache import Key, redis_copies
 from resilience.redis_pool import breaker_of

@@ -103,6 +103,7 @@ def breaker() -> str:
 
 
 COMMANDS: dict[str, Callable[..., object]] = {
+    "number": lambda: feed.number,
     "read": read,
     "watch": watch,
     "unwatch": unwatch,

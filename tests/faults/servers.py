@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -44,7 +45,8 @@ class Server:
 
     def _signal(self, number: signal.Signals) -> None:
         for process in self._family():
-            process.send_signal(number)
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
 
     def _family(self) -> list[psutil.Process]:
         """The server and its descendants. A child may end meanwhile, as autovacuum workers of PostgreSQL do."""
@@ -101,8 +103,7 @@ class PostgresServer(Server):
 
     def kill(self) -> None:
         """End all its processes by SIGKILL, as a machine that fails does. Nobody has to be told."""
-        for process in self._family():
-            process.kill()
+        self._signal(signal.SIGKILL)
         self.guarded.stop()
 
     def halt(self) -> None:

@@ -1,4 +1,4 @@
-"""Promise 3 for one commit that changes more rows than the change feed reads lines at once."""
+"""Promise 3 for one commit that changes very many rows."""
 
 from collections.abc import Iterator
 
@@ -30,7 +30,7 @@ FROM {TABLE}, generate_series(1, {MANY}) i WHERE personality_name = %s
 def crowd(environment: Environment, name: str) -> Iterator[list[str]]:
     """Very many personalities, of which the log says nothing; five of their names, the first and the last among them.
 
-    Their lines leave the log with them: a new process reads only so many, and other tests want theirs to be read.
+    Their lines leave the log with them: a new process reads only so many, and asks the log about what is older.
     """
     environment.create(name)
     with psycopg.connect(environment.postgres.url, autocommit=True) as silent:

@@ -7,8 +7,8 @@ from threading import Event
 from time import monotonic
 from typing import Any
 
-from coherence.cache import Shared
 from coherence.log import Position
+from coherence.shared import Shared
 from coherence.tests.cache.rows import ID, NOBODY, OTHER
 from tests.waiting import MAX_SECONDS
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from coherence import cache as module
+from coherence import log
 from coherence.cache import Answer, CoherentCache
 from coherence.feed import ChangeFeed
 from coherence.local_cache import Copy
@@ -129,3 +130,48 @@ def test_edition__whenever_something_has_become_known_and_only_then__another_one
         tell()
         assert feed.edition == editions[-1]  # else every copy would be compared anew at every look
     assert len(set(editions)) == 4
+
+
+@pytest.fixture
+def forgetful(names: CoherentCache[int, str], known: None, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> ChangeFeed:
+    """The feed of a process that has just started, and has read no further back than the copy in Redis is old."""
+    note("a")
+    note("b")
+    monkeypatch.setattr(log, "START", 1)
+    started = ChangeFeed(clock)
+    started.catch_up()
+    monkeypatch.setattr(module, "feed", started)
+    clear_memory(names)
+    return started
+
+
+def test_copy_in_redis__older_than_what_is_remembered__the_log_is_asked_and_it_counts(
+    names: CoherentCache[int, str], forgetful: ChangeFeed, django_assert_num_queries: Count
+) -> None:
+    with django_assert_num_queries(1) as asked:
+        assert names.get(ID) == Answer("old", "redis")
+        assert names.get(ID) == Answer("old", "near")
+        clear_memory(names)
+        assert names.get(ID) == Answer("old", "redis")
+    assert "auth_user" not in asked[0]["sql"]
+
+
+def test_copy_in_redis__older_than_what_is_remembered_and_than_its_row__not_believed(
+    names: CoherentCache[int, str], known: None, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename("new")
+    note("b")
+    monkeypatch.setattr(log, "START", 1)
+    started = ChangeFeed(clock)
+    started.catch_up()
+    monkeypatch.setattr(module, "feed", started)
+    clear_memory(names)
+    assert names.get(ID) == Answer("new", "database")
+
+
+def test_copy_in_redis__older_than_what_is_remembered_and_out_of_touch__nobody_is_asked_about_it(
+    names: CoherentCache[int, str], forgetful: ChangeFeed, clock: Clock, django_assert_num_queries: Count
+) -> None:
+    clock.ahead = 100
+    with django_assert_num_queries(1):
+        assert names.get(ID) == Answer("old", "database")

@@ -6,11 +6,18 @@ import pytest
 
 from coherence import log
 from coherence.feed import ChangeFeed
+from coherence.listener import listener
 from coherence.tests.change_log import forget_numbers
 from tests.waiting import Clock
 
 LIMIT = 4
 KEYS = ("a", "b", "c", "d", "e", "f")
+
+
+@pytest.fixture(autouse=True)
+def _alone() -> None:
+    """Nobody else in this process looks at the log, and names a history."""
+    listener.stop()
 
 
 @pytest.fixture
@@ -25,7 +32,7 @@ def feed(clock: Clock) -> ChangeFeed:
 
 @pytest.fixture
 def _low_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log, "SINCE", log.SINCE.replace(f"LIMIT {log.LIMIT}", f"LIMIT {LIMIT}"))
+    monkeypatch.setattr(log, "START", LIMIT)
     monkeypatch.setattr(log, "LIMIT", LIMIT)
 
 

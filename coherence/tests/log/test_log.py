@@ -9,7 +9,7 @@ from django.db import connection, transaction
 
 from coherence import log
 from coherence.log import Line, NumberedQuery
-from coherence.tests.change_log import CLOCK, note, number
+from coherence.tests.change_log import note, number
 from tests.database import sql
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -28,23 +28,6 @@ def since(known: int) -> list[Line]:
     with connection.cursor() as cursor:
         news = log.since(cursor, known)
     return [*news.lines, *[Line(known, "")] * news.is_anchored]
-
-
-def age_of_lines(*days: float) -> list[int]:
-    """A log of lines that are so many days old, and no other; their numbers."""
-    sql("DELETE FROM coherence_change")
-    now = sql(f"SELECT {CLOCK}")[0][0]
-    numbers = [now - int(day * DAY) for day in days]
-    for line in numbers:
-        sql("INSERT INTO coherence_change (number, key) VALUES (%s, 'old')", line)
-    return numbers
-
-
-def prune() -> list[int]:
-    """The numbers that are left."""
-    with connection.cursor() as cursor:
-        log.prune(cursor)
-    return [line for (line,) in sql("SELECT number FROM coherence_change ORDER BY number")]
 
 
 def test_numbered_query__rows__with_the_number_in_one_statement(
@@ -101,10 +84,49 @@ def test_since__the_known_one_is_not_there__no_anchor() -> None:
 
 
 def test_since__more_than_are_read__the_newest_and_the_anchor(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log, "SINCE", log.SINCE.replace(f"LIMIT {log.LIMIT}", "LIMIT 2"))
+    monkeypatch.setattr(log, "LIMIT", 2)
     known, _, _, newest = (note(key) for key in "abcd")
     assert [line.key for line in since(known)] == ["d", "c", ""]
     assert since(known)[0].number == newest
+
+
+@pytest.mark.parametrize(("limit", "is_whole"), [(2, False), (3, False), (4, True)])
+def test_since__a_limit__says_whether_there_may_be_more(
+    monkeypatch: pytest.MonkeyPatch, limit: int, is_whole: bool
+) -> None:
+    monkeypatch.setattr(log, "LIMIT", limit)
+    known, _, _, _ = (note(key) for key in "abcd")
+    with connection.cursor() as cursor:
+        assert log.since(cursor, known).is_whole is is_whole
+
+
+def test_since__nothing_known__fewer_at_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    for key in "abc":
+        note(key)
+    monkeypatch.setattr(log, "START", 2)
+    assert [line.key for line in since(0)] == ["c", "b"]
+
+
+def latest(*keys: str) -> dict[str, int]:
+    with connection.cursor() as cursor:
+        return log.latest(cursor, keys)
+
+
+def test_latest__keys__their_last_change_or_else_where_the_log_begins() -> None:
+    sql("DELETE FROM coherence_change")
+    first, _, both, a = note("c"), note("a"), note("a", "b"), note("a")
+    assert latest("a", "b", "d") == {"a": a, "b": both, "d": first}
+
+
+def test_latest__everything_changed__not_before_that() -> None:
+    note("a")
+    everything, a = note("*"), note("a")
+    assert latest("a", "b") == {"a": a, "b": everything}
+
+
+def test_latest__log_without_a_line__nought() -> None:
+    sql("DELETE FROM coherence_change")
+    assert latest("a") == {"a": 0}
 
 
 def test_note__keys__one_number_for_all_and_each_once() -> None:
@@ -130,18 +152,3 @@ def test_note__rolled_back__no_line() -> None:
         log.note(["b"])
         transaction.set_rollback(True)
     assert number() == known
-
-
-def test_prune__lines_of_all_ages__those_within_the_retention_stay() -> None:
-    old, _, young, newest = age_of_lines(30, log.RETENTION_DAYS + 0.1, log.RETENTION_DAYS - 0.1, 0)
-    assert old < young
-    assert prune() == [young, newest]
-
-
-def test_prune__all_are_too_old__the_newest_stays() -> None:
-    _, newest = age_of_lines(30, 20)
-    assert prune() == [newest]
-
-
-def test_prune__log_without_a_line__nothing_happens() -> None:
-    assert age_of_lines() == prune() == []

@@ -1,0 +1,14 @@
+from django.contrib.postgres.operations import AddIndexConcurrently
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    """Concurrently, so that nobody who writes has to wait, however long the log is."""
+
+    atomic = False
+
+    dependencies = [('coherence', '0002_history')]
+
+    operations = [
+        AddIndexConcurrently('change', models.Index(fields=['key', 'number'], name='coherence_change_by_key')),
+    ]

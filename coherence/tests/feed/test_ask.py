@@ -1,0 +1,119 @@
+"""Copies from before what the feed remembers: the log is asked about them, by key."""
+
+from collections.abc import Callable, Collection
+
+import pytest
+
+from coherence import log
+from coherence.feed import ChangeFeed
+from coherence.log import Cursor, Position
+from coherence.tests.change_log import note
+from coherence.tests.feed.answers import is_current
+from coherence.tests.feed.conftest import KEYS, LIMIT
+from tests.database import sql
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("_low_limit")]
+
+
+def is_unsure(feed: ChangeFeed, key: str, number: int) -> bool:
+    return feed.is_unsure(key, Position(feed.position.history, number))
+
+
+@pytest.fixture
+def start() -> int:
+    """The log begins here."""
+    sql("DELETE FROM coherence_change")
+    return note("*")
+
+
+def test_ask__after_one_commit_of_very_many_keys__only_those_are_outdated(feed: ChangeFeed, start: int) -> None:
+    feed.catch_up()
+    after = note(*KEYS)
+    feed.catch_up()
+    for key, is_true in [("a", False), ("other", True)]:
+        assert is_unsure(feed, key, start)
+        assert not is_current(feed, key, start)
+        feed.ask([key])
+        assert not is_unsure(feed, key, start)
+        assert is_current(feed, key, start) is is_true
+        assert is_current(feed, key, after)
+
+
+def test_ask__a_process_that_starts_late__every_copy_from_before_is_judged(feed: ChangeFeed, start: int) -> None:
+    numbers = {key: note(key) for key in KEYS}
+    feed.catch_up()
+    feed.ask(["a", "b", "other"])
+    assert [is_current(feed, "a", number) for number in (start, numbers["a"], numbers["b"])] == [False, True, True]
+    assert [is_current(feed, "b", number) for number in (numbers["a"], numbers["b"])] == [False, True]
+    assert is_current(feed, "other", start)
+    assert not is_current(feed, "other", start - 1)
+
+
+def test_unsure__what_is_remembered_or_void__not(feed: ChangeFeed, start: int) -> None:
+    numbers = {key: note(key) for key in KEYS}
+    feed.catch_up()
+    assert is_unsure(feed, "a", numbers["a"])
+    assert not is_unsure(feed, "f", numbers["a"])  # its change is remembered
+    assert not is_unsure(feed, "a", numbers["f"])  # nothing older than what is remembered
+    assert not feed.is_unsure("a", Position("another", numbers["a"]))
+    note("*")
+    feed.catch_up()
+    assert not is_unsure(feed, "a", numbers["a"])
+
+
+def test_unsure__the_log_was_read_whole__never(feed: ChangeFeed, start: int) -> None:
+    feed.catch_up()
+    assert not is_unsure(feed, "a", start - 1)
+    assert not is_current(feed, "a", start - 1)
+
+
+def with_everything() -> None:
+    note("*")
+
+
+def with_another_history() -> None:
+    note("a")
+    sql("UPDATE coherence_history SET place = 'elsewhere'")
+
+
+@pytest.mark.parametrize("meanwhile", [with_everything, with_another_history])
+def test_ask__something_voids_all_meanwhile__the_answer_does_no_harm(
+    feed: ChangeFeed, start: int, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], None]
+) -> None:
+    for key in KEYS:
+        note(key)
+    feed.catch_up()
+    copy, ask = Position(feed.position.history, start), log.latest
+
+    def ask_slowly(cursor: Cursor, keys: Collection[str]) -> dict[str, int]:
+        found = ask(cursor, keys)
+        meanwhile()
+        feed.catch_up()
+        return found
+
+    monkeypatch.setattr(log, "latest", ask_slowly)
+    feed.ask(["other"])
+    assert not feed.is_current("other", copy)
+    assert not is_current(feed, "other", start)
+
+
+def test_ask__a_later_change_is_known_meanwhile__that_counts(feed: ChangeFeed, start: int) -> None:
+    note(*KEYS)
+    feed.catch_up()
+    feed.ask(["other"])
+    later = note("other")
+    feed.catch_up()
+    feed.ask(["a"])
+    assert not is_current(feed, "other", start)
+    assert is_current(feed, "other", later)
+
+
+def test_ask__about_more_than_is_remembered__bounded_and_asked_again(feed: ChangeFeed, start: int) -> None:
+    note(*KEYS)
+    feed.catch_up()
+    floor = feed.floor
+    for number in range(10):
+        feed.ask([f"other-{number}"])
+        assert len(feed.latest) <= LIMIT
+        assert is_current(feed, f"other-{number}", start) or is_unsure(feed, f"other-{number}", start)
+    assert feed.floor >= floor
