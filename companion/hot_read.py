@@ -15,6 +15,7 @@ from accounts.verification import verified_from_memory
 from coherence.cache import Answer as Lookup
 from coherence.cache import memory_may_answer
 from companion.mount import Headers, encoded, is_secure_request, security_headers
+from companion.shutdown import shutdown
 from personalities.api.views import PersonalityDetailView, PersonalityIdView
 from personalities.cache import current_config
 from personalities.config import PersonalityConfig
@@ -69,7 +70,7 @@ class HotReader:
 
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         """Answer from memory, or hand the request on unchanged."""
-        response = self.find(scope) if scope["type"] == "http" else None
+        response = self.find(scope) if scope["type"] == "http" and not shutdown.begun else None
         if response is None:
             await self.application(scope, receive, send)
             return

@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 from coherence.feed import feed
 from coherence.listener import listener
 from companion import __version__, optional_apps
+from companion.shutdown import shutdown
 from personalities.cache import redis_copies
 from resilience.database import answer_within
 
@@ -24,7 +25,7 @@ PROBE_SECONDS = 2  # how long /readyz waits for PostgreSQL
 class Status(TypedDict):
     """The body of /readyz."""
 
-    status: str  # ready, degraded or not ready
+    status: str  # ready, degraded, not ready or stopping
     postgresql: str  # ok, not migrated or unreachable
     redis: str  # ok, off, unreachable, or unusable: it answers, but copies cannot be written and read back
     changes: str  # followed, or not followed: then copies are served unverified
@@ -60,7 +61,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
     is reported but not required.
     """
     now = status()
-    return JsonResponse(now, status=503 if now["status"] == "not ready" else 200)
+    return JsonResponse(now, status=200 if now["status"] in {"ready", "degraded"} else 503)
 
 
 def status() -> Status:
@@ -70,6 +71,8 @@ def status() -> Status:
     word = "ready" if postgresql == "ok" else "not ready"
     if postgresql == "unreachable" and _serves_copies():
         word = "degraded"
+    if shutdown.begun:
+        word = "stopping"
     changes = "followed" if feed.in_touch else "not followed"
     return {"status": word, "postgresql": postgresql, "redis": redis_copies.state(), "changes": changes}
 

@@ -161,6 +161,10 @@ CHAT_RATE = parse_rate(env.str("CHAT_RATE", "30/minute"), "CHAT_RATE")  # per us
 CHAT_KEY_RATE = parse_rate(env.str("CHAT_KEY_RATE", env.str("CHAT_RATE", "30/minute")), "CHAT_KEY_RATE")  # per API key
 WEB_WORKERS = env.int("WEB_WORKERS", os.cpu_count() or 1, validate=validate.Range(1))
 
+# ── The end of a process: see shutdown.py ─────────────────────────────────────────────────────────────────────────────
+SHUTDOWN_NOTICE_SECONDS = env.float("SHUTDOWN_NOTICE_SECONDS", 5.0, validate=validate.Range(0, 3600))
+SHUTDOWN_GRACE_SECONDS = env.float("SHUTDOWN_GRACE_SECONDS", 25.0, validate=validate.Range(0, 3600))
+
 # ── The language model that chat talks to ─────────────────────────────────────────────────────────────────────────────
 CHAT_BACKEND = env.str("CHAT_BACKEND", "upstream", validate=validate.OneOf(["upstream", "console"]))
 LLM_BASE_URL = checked_llm_url(env.str("LLM_BASE_URL", ""))

@@ -47,6 +47,7 @@ def for_development(env: dict[str, str], host: str = "127.0.0.1") -> dict[str, s
     named = f"[{host}]" if ":" in host else host  # an IPv6 address is bracketed wherever a port may follow
     hosts = ",".join(dict.fromkeys([named, "127.0.0.1", "localhost", "[::1]"]))
     defaults = {"SECRET_KEY": local_secrets()["secret_key"], "ALLOWED_HOSTS": hosts, "HTTPS_ONLY": "false"}
+    defaults |= {"SHUTDOWN_NOTICE_SECONDS": "0"}  # there is no load balancer that Ctrl-C would have to wait for
     chat = {} if env.get("LLM_BASE_URL") else {"CHAT_BACKEND": "console"}
     return defaults | chat | env
 

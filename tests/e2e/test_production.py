@@ -41,6 +41,7 @@ def server(request: pytest.FixtureRequest, database: str, tmp_path: Path) -> Ite
     env = {name: os.environ[name] for name in ("PATH", "REDIS_URL", "SECRET_KEY")}
     env |= {"DATABASE_URL": database, "ALLOWED_HOSTS": "companion.example"}
     env |= {"BEHIND_HTTPS_PROXY": "true", "LOG_FORMAT": "json", "COMPANION_ENV_FILE": os.devnull}
+    env |= {"SHUTDOWN_NOTICE_SECONDS": "0"}
     running = SupervisedServer(ServerSpec(program, command, log, cwd=ROOT, environment=env))
     try:
         wait_until(lambda: "Started" in log.read_text() or running.process.poll() is not None, 30)

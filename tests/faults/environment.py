@@ -203,11 +203,17 @@ class Answer(NamedTuple):
 class Service:
     """A running service, asked by a client that presents an API key. `pid` is the process that started it."""
 
-    def __init__(self, url: str, key: str, pid: int) -> None:
-        self.pid = pid
+    def __init__(self, url: str, key: str, server: SupervisedServer) -> None:
+        self.url, self.key, self.server, self.pid = url, key, server, server.process.pid
         headers = {"Authorization": f"Bearer {key}"}
         many = httpx.Limits(max_connections=None)
         self.client = httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=10, limits=many)
+
+    @property
+    def main(self) -> psutil.Process:
+        """The process of granian that starts the workers, which are its children."""
+        (child,) = psutil.Process(self.server.process.pid).children()
+        return child
 
     def personality(self, name: str) -> Answer:
         """Read one personality."""
@@ -231,21 +237,22 @@ class Service:
 
 
 @contextmanager
-def production_service(environment: Environment, key: str, folder: Path, **variables: str) -> Iterator[Service]:
+def production_service(
+    environment: Environment, key: str, folder: Path, *arguments: str, **settings: str
+) -> Iterator[Service]:
     """Run the service as the README does in production, on the servers of `environment`; `folder` gets its log.
 
-    `variables` replace those of `environment`.
+    `arguments` are granian's, `settings` environment variables.
     """
     logging.getLogger("httpx").setLevel(logging.WARNING)  # or a failed test reports each request
     port, log = free_port(), folder / "log"
-    command = (sys.executable, "-m", *GRANIAN, "--port", str(port))
-    server = SupervisedServer(
-        ServerSpec("granian", command, log, cwd=ROOT, environment=environment.variables | variables)
-    )
+    command = (sys.executable, "-m", *GRANIAN, "--port", str(port), *arguments)
+    env = environment.variables | {"SHUTDOWN_NOTICE_SECONDS": "0"} | settings
+    server = SupervisedServer(ServerSpec("granian", command, log, cwd=ROOT, environment=env))
     try:
         wait_until(lambda: "Started worker" in log.read_text() or server.process.poll() is not None, 30)
         assert server.process.poll() is None, log.read_text()
-        running = Service(f"http://127.0.0.1:{port}", key, server.process.pid)
+        running = Service(f"http://127.0.0.1:{port}", key, server)
         with running.client:
             yield running
     finally:
