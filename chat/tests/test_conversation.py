@@ -60,6 +60,17 @@ def test_turn__second__what_was_said_is_sent_along(
     assert "metadata" not in model.requests[0][1]
 
 
+def test_turn__streamed_without_a_reason_to_finish__stored(
+    say: Say, model: ModelServer, conversation: Conversation
+) -> None:
+    model.behaviour = model_server.streaming(
+        model_server.chunk("Hello"), model_server.chunk(" there."), b"data: [DONE]\n\n"
+    )
+    told = "".join(event.choices[0].delta.content or "" for event in say("One.", stream=True))
+    assert told == "Hello there."
+    assert stored(conversation) == [("user", "One."), ("assistant", told)]
+
+
 @pytest.mark.parametrize("stream", [False, True])
 def test_turn__sent_again_with_its_key__the_same_answer_and_nobody_asked(
     say: Say, model: ModelServer, conversation: Conversation, stream: bool

@@ -175,3 +175,15 @@ def test_copy_in_redis__older_than_what_is_remembered_and_out_of_touch__nobody_i
     clock.ahead = 100
     with django_assert_num_queries(1):
         assert names.get(ID) == Answer("old", "database")
+
+
+@pytest.mark.parametrize("keys", [[ID], None])
+def test_invalidate__some_keys_or_all__these_are_read_anew(
+    names: CoherentCache[int, str], known: None, feed: ChangeFeed, keys: list[int] | None
+) -> None:
+    insert(OTHER, "other")
+    assert names.get(OTHER).source == "database"
+    names.invalidate(keys)
+    feed.catch_up()
+    assert names.get(ID).source == "database"
+    assert names.get(OTHER).source == ("near" if keys else "database")
