@@ -139,6 +139,15 @@ def test_delete__committed__gone(elara: Personality, delete: Callable[[Personali
         Personality.objects.get_id("elara")
 
 
+def test_delete__without_signals__this_process_knows_at_once(
+    elara: Personality, out_of_touch: Callable[[float], None]
+) -> None:
+    """It reads the change log itself: nobody else does in this test."""
+    Personality.objects.filter(pk=elara.pk)._raw_delete("default")
+    with pytest.raises(Personality.DoesNotExist):
+        Personality.objects.get_id("elara")
+
+
 def test_user__deleted__their_copies_are_forgotten(user: User, redis: Any) -> None:
     Personality.objects.create(personality_name="mira", owner=user)
     Personality.objects.get_id("mira", user)
