@@ -22,7 +22,6 @@ logger = logging.getLogger(__name__)
 POLL_SECONDS = 0.75
 ANSWER_SECONDS = 0.35  # how long PostgreSQL may take to answer
 RETRY_SECONDS = 0.2  # the pause before another connection is tried, so that a failover is noticed within the bound
-RETRY_SECONDS = 0.2  # the pause before another connection is tried, so that a failover is noticed within the bound
 PRUNE_SECONDS = 10.0  # between two prunings of the log,
 PRUNE_AGAIN_SECONDS = 1.0  # and after one that left something over
 WAIT_SECONDS = 0.4  # how long a reader that finds a healthy feed out of touch waits for its next answer
