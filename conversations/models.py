@@ -12,7 +12,7 @@ from django.db.models import F, Func, Q, Sum, Window
 from django.db.models.lookups import LessThanOrEqual
 
 from conversations.redis_list import RecentMessage
-from personalities.models import Personality
+from personalities.models import SAME_OR_REFUSED, Personality
 from personalities.names import MAX_LENGTH
 
 MAX_BYTES = 128 * 1024  # of a message in UTF-8: longer than language models answer
@@ -70,7 +70,11 @@ class Conversation(models.Model):
 
     class Meta:
         ordering = ("-updated_at", "id")
-        indexes = [models.Index(F("owner"), F("updated_at").desc(), F("id"), name="conversations_of_owner")]
+        indexes = [
+            models.Index(F("owner"), F("updated_at").desc(), F("id"), name="conversations_of_owner"),
+            # for the trigger (migrations/0003) that keeps the versions to which conversations are pinned
+            models.Index(fields=("personality", "personality_version"), name="conversations_of_version"),
+        ]
         constraints = [
             models.CheckConstraint(name="conversation_version_positive", condition=Q(personality_version__gte=1))
         ]
@@ -139,7 +143,9 @@ class Message(models.Model):
                 timing=pgtrigger.Deferred,
                 func=UNBROKEN,
             ),
-            pgtrigger.Protect(name="never_changed", operation=pgtrigger.Update),
+            pgtrigger.Trigger(
+                name="never_changed", when=pgtrigger.Before, operation=pgtrigger.Update, func=SAME_OR_REFUSED
+            ),
         ]
         constraints = [
             models.UniqueConstraint(fields=("conversation", "position"), name="message_position_unique"),

@@ -1,10 +1,12 @@
-"""The Django app."""
+"""The Django app, and what loaddata does with personalities."""
 
 from django.apps import AppConfig
+from django.db import connections, models
+from django.db.models.signals import post_save, pre_save
 
 
 class PersonalitiesConfig(AppConfig):
-    """Connects the cache to saves and deletions."""
+    """Connects the cache to saves and deletions, and the history to loaddata."""
 
     name = "personalities"
 
@@ -14,3 +16,22 @@ class PersonalitiesConfig(AppConfig):
         from personalities.models import Personality
 
         configs.watch(Personality, take_changed_keys)
+        pre_save.connect(begin_restoring, sender=Personality, dispatch_uid="restoring")
+        post_save.connect(end_restoring, sender=Personality, dispatch_uid="restoring")
+
+
+def begin_restoring(sender: type[models.Model], raw: bool, using: str, **_: object) -> None:
+    """Say that the row comes from a file, which has its history too: else the triggers write another one beside it."""
+    if raw:
+        _set_restoring(using, "on")
+
+
+def end_restoring(sender: type[models.Model], raw: bool, using: str, **_: object) -> None:
+    """What the same transaction writes otherwise is a change like any other."""
+    if raw:
+        _set_restoring(using, "off")
+
+
+def _set_restoring(using: str, value: str) -> None:
+    with connections[using].cursor() as cursor:
+        cursor.execute("SELECT set_config('companion.restoring', %s, true)", [value])

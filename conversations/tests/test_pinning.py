@@ -1,9 +1,12 @@
 """A conversation stays with one version of a personality until it is upgraded."""
 
+from collections.abc import Callable
+from io import StringIO
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.management import call_command
 
 from conversations import pinning
 from conversations.models import Conversation
@@ -58,3 +61,18 @@ def test_upgrade__personality_gone__refused_and_as_it_was(
     with pytest.raises(PersonalityGone):
         pinning.upgrade(conversation)
     assert config_of(Conversation.objects.get()) == before
+
+
+def test_prune__pinned_version__stays_and_the_conversation_goes_on(
+    elara: Personality, start: Callable[[], Conversation]
+) -> None:
+    conversation = start()
+    for greeting in ("Second.", "Third."):
+        elara.greeting = greeting
+        elara.save()
+    call_command("prune_history", older_than=0, stdout=StringIO())
+    assert [version.number for version in elara.versions.all()] == [3, 1]
+    assert config_of(conversation).greeting is None
+    conversation.delete()
+    call_command("prune_history", older_than=0, stdout=StringIO())
+    assert [version.number for version in elara.versions.all()] == [3]

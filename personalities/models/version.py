@@ -9,6 +9,25 @@ from django.db import connection, models, transaction
 from personalities.config import MAX_NOTE_LENGTH, PersonalityConfig, config_of
 from personalities.models.personality import Personality
 
+# loaddata updates a row that is there already, with its time as JSON has it. What is the same is left as it is.
+SAME_OR_REFUSED = """
+IF TG_OP = 'UPDATE' THEN
+    IF NEW.created_at = date_trunc('milliseconds', OLD.created_at) THEN
+        NEW.created_at := OLD.created_at;
+    END IF;
+    IF NEW IS NOT DISTINCT FROM OLD THEN
+        RETURN OLD;
+    END IF;
+END IF;
+RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;
+"""
+# The setting is that of personalities_prune_history (migrations/0009), which runs with the rights of the table's owner.
+UNLESS_PRUNED = """
+IF TG_OP = 'DELETE' AND current_setting('companion.pruning', true) = 'on'
+    AND current_user = (SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = TG_RELID) THEN
+    RETURN OLD;
+END IF;
+"""
 AUTHORED = "SELECT set_config('companion.author', %s, true), set_config('companion.note', %s, true)"
 
 
@@ -23,7 +42,8 @@ class Event(models.TextChoices):
 class Version(models.Model):
     """A personality as it was from `created_at` on. It outlives the personality and the author.
 
-    A trigger (migrations/0003) writes it in the transaction of the change, and nothing can edit or delete it.
+    A trigger (migrations/0003) writes it in the transaction of the change. Nothing can edit it, and only
+    `personalities.pruning` delete it.
     """
 
     personality = models.ForeignKey(
@@ -40,7 +60,14 @@ class Version(models.Model):
         # Not by number, which may repeat: a row that was deleted and restored counts on from what it had.
         ordering = ("-id",)
         indexes = [models.Index(fields=("personality", "number"), name="version_of_personality")]
-        triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+        triggers = [
+            pgtrigger.Trigger(
+                name="append_only",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update | pgtrigger.Delete,
+                func=UNLESS_PRUNED + SAME_OR_REFUSED,
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.state['personality_name']}, version {self.number}"
@@ -53,6 +80,35 @@ class Version(models.Model):
     def to_config(self) -> PersonalityConfig:
         """The configuration of this version."""
         return config_of(self.as_personality())
+
+
+class Pruning(models.Model):
+    """What was removed of the history of a personality, when, why and by which role of the database.
+
+    `personalities_prune_history` (migrations/0009) writes it with what it removes.
+    """
+
+    personality_id = models.UUIDField()
+    first = models.PositiveIntegerField(help_text="The lowest version removed.")
+    last = models.PositiveIntegerField(help_text="The highest version removed.")
+    removed = models.PositiveIntegerField(help_text="How many.")
+    reason = models.CharField(max_length=MAX_NOTE_LENGTH)
+    role = models.CharField(max_length=63)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("-id",)
+        triggers = [
+            pgtrigger.Trigger(
+                name="append_only",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update | pgtrigger.Delete,
+                func=SAME_OR_REFUSED,
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.removed} versions of {self.personality_id}, {self.first} to {self.last}"
 
 
 @contextmanager

@@ -1,0 +1,69 @@
+"""Removes old versions."""
+
+from argparse import ArgumentParser, ArgumentTypeError
+from datetime import timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from personalities.pruning import Choice, prune
+
+AN_HOUR = 1 / 24  # days: a process that is out of touch may begin a conversation with a version that has just been over
+MAX_DAYS = 100_000
+
+
+class Command(BaseCommand):
+    """Prints what is removed of each personality, and how much in all."""
+
+    help = (
+        "Remove versions from the history of personalities, for good: those to which all options apply. In any case "
+        "the current version of a personality stays, and those to which conversations are pinned. The table "
+        "personalities_pruning says what was removed."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """What is to go, and --dry-run."""
+        parser.add_argument(
+            "--older-than", type=_days, metavar="DAYS", help="over for so many days; by default an hour, 1/24"
+        )
+        parser.add_argument("--keep", type=_count, metavar="N", help="all but the newest N of each personality")
+        parser.add_argument("--deleted", action="store_true", help="only of personalities that are deleted")
+        parser.add_argument(
+            "--erased", action="store_true", help="only what was written under owners who are no users any more"
+        )
+        parser.add_argument("--dry-run", action="store_true", help="only say what would be removed")
+
+    def handle(self, *args: object, **options: Any) -> None:
+        """Raises CommandError if nothing says what is to go."""
+        chosen = {name: options[name] for name in ("older_than", "keep", "deleted", "erased")}
+        if not any(value is not None and value is not False for value in chosen.values()):
+            raise CommandError("Say what is to go: --older-than, --keep, --deleted or --erased.")
+        age = timedelta(days=AN_HOUR if chosen["older_than"] is None else chosen["older_than"])
+        choice = Choice(age, chosen["keep"] or 0, chosen["deleted"], chosen["erased"])
+        reason = " ".join(f"{name}={value}" for name, value in chosen.items() if value)
+        self._report(choice, f"prune_history {reason}", options["dry_run"])
+
+    def _report(self, choice: Choice, reason: str, dry_run: bool) -> None:
+        removed, personalities = 0, set()
+        for receipt in prune(choice, reason, dry_run=dry_run):
+            self.stdout.write(f"{receipt.personality}: {receipt.versions} from {receipt.first} to {receipt.last}")
+            removed += receipt.versions
+            personalities.add(receipt.personality)
+        would = "would be " if dry_run else ""
+        self.stdout.write(f"{removed} versions of {len(personalities)} personalities {would}removed.")
+
+
+def _days(text: str) -> float:
+    try:
+        days = float(text)
+    except ValueError:
+        days = -1
+    if not 0 <= days <= MAX_DAYS:
+        raise ArgumentTypeError(f"a number of days from 0 to {MAX_DAYS}")
+    return days
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise ArgumentTypeError("a whole number")
+    return int(text)
