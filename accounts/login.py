@@ -13,6 +13,8 @@ from django.contrib.sessions.backends import db
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from rest.client_address import address_block, client_address
+
 # For pages made of our own markup only: no scripts, and no styles or forms that lead elsewhere.
 STRICT_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -48,9 +50,9 @@ class SessionStore(db.SessionStore):
         return bool(super()._validate_session_key(key)) and str(key).isascii() and str(key).isalnum()  # type: ignore[misc]
 
 
-def client_address(request: HttpRequest) -> str:
-    """AXES_CLIENT_IP_CALLABLE: where the connection comes from. Anybody can write X-Forwarded-For."""
-    return str(request.META.get("REMOTE_ADDR", ""))
+def counted_address(request: HttpRequest) -> str:
+    """AXES_CLIENT_IP_CALLABLE."""
+    return address_block(client_address(request))
 
 
 def attempted_username(request: HttpRequest, credentials: dict[str, object] | None) -> str:

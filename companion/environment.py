@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from socket import inet_aton
 from typing import Any
@@ -86,6 +86,18 @@ def checked_origins(value: str) -> list[str]:
     if wrong := [origin for origin in origins if not re.fullmatch(r"https?://[^/\s]+", origin)]:
         raise ImproperlyConfigured(f"CSRF_TRUSTED_ORIGINS: not http:// or https:// and a host: {wrong[0]!r}")
     return origins
+
+
+def checked_networks(value: str) -> list[IPv4Network | IPv6Network]:
+    """TRUSTED_PROXIES: addresses, networks, and `unix` for a Unix socket."""
+    networks = []
+    for name in names_by_commas(value):
+        try:
+            networks.append(ip_network("0.0.0.0/32" if name == "unix" else name))
+        except ValueError:
+            message = f"TRUSTED_PROXIES: not an address, a network such as 10.0.0.0/8, or unix: {name!r}"
+            raise ImproperlyConfigured(message) from None
+    return networks
 
 
 def checked_database_url(url: str) -> dict[str, Any]:

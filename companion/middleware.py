@@ -1,5 +1,6 @@
-"""Middleware of our own: a time limit on the database, slashes, and the content security policy."""
+"""Middleware of our own: forwarded headers, a time limit on the database, slashes, and the content security policy."""
 
+import logging
 from collections.abc import Callable
 
 from django.conf import settings
@@ -9,6 +10,28 @@ from django.middleware.common import CommonMiddleware
 from django.utils.deprecation import MiddlewareMixin
 
 from resilience.database import answer_within
+from rest.client_address import client_address
+
+logger = logging.getLogger(__name__)
+
+FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_X_REAL_IP", "HTTP_FORWARDED")
+
+
+class ForwardedHeadersMiddleware(MiddlewareMixin):
+    """Warns once if there seems to be a proxy that nobody has named: then all behind it count as one address."""
+
+    has_warned = False
+
+    def process_request(self, request: HttpRequest) -> None:
+        """Changes nothing."""
+        if self.has_warned or settings.TRUSTED_PROXIES or not any(name in request.META for name in FORWARDED):
+            return
+        self.has_warned = True
+        logger.warning(
+            "A forwarded header from %s is ignored. If that is your proxy, name it in TRUSTED_PROXIES: else wrong "
+            "passwords of one client may lock out all others.",
+            client_address(request),
+        )
 
 
 class DatabaseDeadlineMiddleware:

@@ -24,6 +24,7 @@ from companion.environment import (
     checked_key,
     checked_llm_models,
     checked_llm_url,
+    checked_networks,
     checked_origins,
     load_dotenv,
     names_by_commas,
@@ -43,6 +44,7 @@ SECRET_KEY = secret("SECRET_KEY")
 DEBUG = env.bool("DEBUG", False)
 ALLOWED_HOSTS = checked_hosts(env.str("ALLOWED_HOSTS", ""))
 CSRF_TRUSTED_ORIGINS = checked_origins(env.str("CSRF_TRUSTED_ORIGINS", ""))
+TRUSTED_PROXIES = checked_networks(env.str("TRUSTED_PROXIES", ""))  # whose X-Forwarded-For counts
 
 # ── Applications ──────────────────────────────────────────────────────────────────────────────────────────────────────
 COMPANION_APPS = checked_apps(
@@ -69,6 +71,7 @@ INSTALLED_APPS = [
     *COMPANION_APPS,
 ]
 MIDDLEWARE = [  # static files bypass it: see handler.py
+    "companion.middleware.ForwardedHeadersMiddleware",
     "companion.middleware.DatabaseDeadlineMiddleware",  # first, because the others query the database too
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -227,12 +230,13 @@ AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
-AXES_CLIENT_IP_CALLABLE = "accounts.login.client_address"
+AXES_CLIENT_IP_CALLABLE = "accounts.login.counted_address"
 AXES_USERNAME_CALLABLE = "accounts.login.attempted_username"
 AXES_LOCKOUT_CALLABLE = "accounts.login.locked_out"
 AXES_DISABLE_ACCESS_LOG = True  # for privacy: successful logins are not recorded
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
+AXES_SENSITIVE_PARAMETERS = ["username"]  # and the address is shown: the operator must know whom to block
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "admin:index"  # after the admin's own login; urls.py has that of the other
 

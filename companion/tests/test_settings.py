@@ -53,6 +53,7 @@ def test_settings__required_only__production_defaults() -> None:
         ("HSTS_PRELOAD", "later"),
         ("ALLOWED_HOSTS", "https://companion.example"),
         ("ALLOWED_HOSTS", "a.example b.example"),
+        ("TRUSTED_PROXIES", "nginx"),
         ("CSRF_TRUSTED_ORIGINS", "companion.example"),
         ("CSRF_TRUSTED_ORIGINS", "https://companion.example/chat"),
     ],
