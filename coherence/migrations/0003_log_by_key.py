@@ -3,12 +3,15 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    """Concurrently, so that nobody who writes has to wait, however long the log is."""
+    """Concurrently, so that nobody who writes has to wait, however long the log is. What an interrupted attempt has left
+    is dropped first.
+    """
 
     atomic = False
 
     dependencies = [('coherence', '0002_history')]
 
     operations = [
+        migrations.RunSQL('DROP INDEX CONCURRENTLY IF EXISTS coherence_change_by_key', migrations.RunSQL.noop),
         AddIndexConcurrently('change', models.Index(fields=['key', 'number'], name='coherence_change_by_key')),
     ]

@@ -76,6 +76,20 @@ def test_begin__commits_are_lost__once_however_many_say_so(name: str) -> None:
     assert told() == another
 
 
+def test_history__a_role_that_may_do_nothing_else__names_and_reads_it(name: str, session: Session) -> None:
+    ordinary = session()
+    sql("CREATE ROLE unit_reader; GRANT SELECT ON coherence_change TO unit_reader")
+    sql("GRANT SELECT, INSERT, UPDATE ON coherence_history TO unit_reader")
+    try:
+        by_a_promotion()
+        ordinary.execute("SET ROLE unit_reader")
+        log.begin_history(ordinary.cursor(), "")
+        assert log.since(ordinary.cursor(), 0).history == told() != name
+    finally:
+        ordinary.close()
+        sql("DROP OWNED BY unit_reader; DROP ROLE unit_reader")
+
+
 def test_history__elsewhere_and_nobody_may_write__empty(session: Session) -> None:
     by_a_restored_row()
     reader = session()
