@@ -17,9 +17,11 @@ from companion.header_limits import HeaderLimits  # noqa: E402
 from companion.hot_read import HotReader  # noqa: E402
 from companion.optional_apps import mount_chat  # noqa: E402
 from companion.shutdown import Draining  # noqa: E402
+from companion.slow_readers import slow_readers  # noqa: E402
 from personalities.startup import start  # noqa: E402
 from rest.request_id import RequestIds  # noqa: E402
 
 django_application = Handler()
 application = HotReader(Draining(RequestIds(HeaderLimits(mount_chat(otherwise=BodyLimits(django_application))))))
 start()
+slow_readers.start()

@@ -1,0 +1,103 @@
+"""Cuts off callers who do not read. No server does, so they would hold every connection it accepts for ever.
+
+An application cannot notice them, as it hands its answer to the server and is done. The kernel knows, of each
+connection, what waits to be sent and how much the caller has acknowledged; and whether others wait to be let in.
+"""
+
+import fcntl
+import os
+import socket
+import struct
+import sys
+import termios
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+
+TICK_SECONDS = 0.25
+SCAN_SECONDS = 10.0  # between two looks at every connection, while nobody waits to be let in
+PATIENCE = 30.0  # seconds in which a caller takes nothing
+PATIENCE_WHEN_FULL = 1.0  # the same while others wait to be let in
+NOTHING = struct.pack("i", 0)
+RESET = struct.pack("ii", 1, 0)  # for SO_LINGER: the kernel throws away what was not sent
+WAITING, ACKNOWLEDGED = (
+    24,
+    120,
+)  # in Linux's struct tcp_info: tcpi_unacked, of a listener those who wait; tcpi_bytes_acked
+
+
+class SlowReaders:
+    """The connections on which something waits to be sent, and since when nothing of it was taken."""
+
+    def __init__(self) -> None:
+        self.cut_off = 0  # how many, for metrics
+        self._stuck: dict[tuple[int, object], tuple[int, float]] = {}  # by descriptor and peer: acknowledged, since
+        self._listeners: list[socket.socket] = []
+        self._scan_at = 0.0
+
+    def start(self) -> None:
+        """Look again and again, in a thread of its own. Only Linux tells what there is to know."""
+        if sys.platform == "linux":
+            threading.Thread(target=self._run, name="slow readers", daemon=True).start()
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(TICK_SECONDS)
+            self.look(time.monotonic())
+
+    def look(self, now: float) -> None:
+        """Cut off whoever has taken nothing for too long. `now` is in seconds of a monotonic clock."""
+        if not self._listeners:
+            self._listeners = [found for _, found in _sockets() if _is_listener(found)]
+        full = any(_tcp_info(listener, "I", WAITING) for listener in self._listeners)
+        if full or now >= self._scan_at:
+            self._scan_at = now + SCAN_SECONDS
+            self._scan(now, PATIENCE_WHEN_FULL if full else PATIENCE)
+
+    def _scan(self, now: float, patience: float) -> None:
+        ports = {listener.getsockname()[1] for listener in self._listeners}
+        before, self._stuck = self._stuck, {}
+        for descriptor, connection in _sockets(with_something_to_send=True):
+            with connection, suppress(OSError):  # it may end while we look
+                if connection.getsockname()[1] in ports:
+                    key = descriptor, connection.getpeername()
+                    acknowledged, since = _tcp_info(connection, "Q", ACKNOWLEDGED), now
+                    if key in before and before[key][0] == acknowledged:
+                        since = before[key][1]
+                    self._stuck[key] = acknowledged, since
+                    if now - since >= patience:
+                        self._cut_off(connection)
+
+    def _cut_off(self, connection: socket.socket) -> None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        connection.shutdown(socket.SHUT_RDWR)  # the server finds it broken, and closes it
+        self.cut_off += 1
+
+
+slow_readers = SlowReaders()
+
+
+def _sockets(*, with_something_to_send: bool = False) -> Iterator[tuple[int, socket.socket]]:
+    """TCP sockets of this process by descriptor: duplicates, which may be closed."""
+    for name in os.listdir("/proc/self/fd"):
+        with suppress(OSError):  # no socket, or closed meanwhile
+            if with_something_to_send and fcntl.ioctl(int(name), termios.TIOCOUTQ, NOTHING) == NOTHING:
+                continue
+            found = socket.socket(fileno=os.dup(int(name)))
+            if found.family in {socket.AF_INET, socket.AF_INET6} and found.type == socket.SOCK_STREAM:
+                yield int(name), found
+            else:
+                found.close()
+
+
+def _is_listener(found: socket.socket) -> bool:
+    if found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        return True
+    found.close()
+    return False
+
+
+def _tcp_info(found: socket.socket, kind: str, offset: int) -> int:
+    value: int = struct.unpack_from(kind, found.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256), offset)[0]
+    return value
