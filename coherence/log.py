@@ -12,7 +12,7 @@ from coherence.models import EVERYTHING
 M = TypeVar("M")
 
 CHANNEL = "coherence"
-LIMIT = 100_000  # changed keys that a process remembers, and changes that it reads at once: some 20 MB
+LIMIT = 100_000  # changed keys that a process remembers, and changes that it reads at once: some 15 MiB
 START = 10_000  # changes that a process reads at first; of older ones it asks when it meets a copy from before them
 RETENTION_DAYS = 7
 PRUNED_AT_ONCE = 5_000
