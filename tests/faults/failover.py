@@ -1,9 +1,12 @@
 """A database that loses a commit, by a failover or a restored dump, and who has read that commit before."""
 
+import json
 import secrets
 import shutil
 import time
+from collections.abc import Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,7 +23,7 @@ from tooling import postgres
 TRUE, LOST = 1, 2  # serial numbers
 CLOCK, CLOCK_AHEAD = "clock_timestamp()", "(clock_timestamp() + interval '20 s')"
 NUMBERS_AHEAD = "SELECT setval('coherence_number', (extract(epoch FROM now() + interval '30 s') * 1000)::bigint)"
-EDIT = "UPDATE personalities_personality SET greeting = %s WHERE personality_name = %s"
+EDIT = "UPDATE personalities_personality SET greeting = %s WHERE personality_name = ANY(%s)"
 
 
 def run(folder: Path, program: str, *arguments: str) -> None:
@@ -127,10 +130,6 @@ class Group:
         self._readers: list[Worker] = []
         self.reads: list[Read] = []
 
-    def __str__(self) -> str:
-        readers, redis = "alive" if self.alive else "new", "flushed" if self.flushed else "alive"
-        return f"readers {readers}, Redis {redis}"
-
     def worker(self) -> Worker:
         """Return a process that has read nothing yet."""
         return self._new(**self._settings)
@@ -141,11 +140,15 @@ class Group:
         for reader in self._readers:
             reader.watch([name], pause=(0, 0.01))
 
-    def know(self, name: str, serial: int) -> None:
-        """Wait until all would read `serial`, near and in Redis."""
+    def know(self, names: Sequence[str], serial: int) -> None:
+        """Wait until all read `serial` in all of them, and Redis has it."""
         with closing(self.worker()) as other:
-            wait_until(lambda: all(reader.read(name).version == serial for reader in (other, *self._readers)))
-        assert f'"greeting":"{serial}"' in self._stored(name), "Redis has another copy"
+            for reader in (other, *self._readers):
+                for name in names:
+                    wait_until(partial(self._reads, reader, name, serial))
+        for name in names:
+            stored = json.loads(self._redis.get(f"{self.prefix}personality:global:{name}:config") or "{}")
+            assert stored.get("greeting") == str(serial), f"Redis has another copy: {stored}"
 
     def fall(self) -> None:
         """What befalls the group together with the database."""
@@ -172,6 +175,5 @@ class Group:
         for reader in self._readers:
             self.reads += reader.unwatch().reads
 
-    def _stored(self, name: str) -> str:
-        found: bytes = self._redis.get(f"{self.prefix}personality:global:{name}:config") or b""
-        return found.decode().replace('": ', '":')
+    def _reads(self, reader: Worker, name: str, serial: int) -> bool:
+        return reader.read(name).version == serial

@@ -35,6 +35,9 @@ FROM generate_series(1, %s) i
 """
 
 
+pytestmark = pytest.mark.timeout(300 if LONG else 120)
+
+
 @pytest.fixture
 def database(environment: Environment, tmp_path: Path) -> Iterator[Copied]:
     """One of this test's own, whose log may become long."""
