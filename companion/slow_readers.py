@@ -21,10 +21,8 @@ PATIENCE = 30.0  # seconds in which a caller takes nothing
 PATIENCE_WHEN_FULL = 1.0  # the same while others wait to be let in
 NOTHING = struct.pack("i", 0)
 RESET = struct.pack("ii", 1, 0)  # for SO_LINGER: the kernel throws away what was not sent
-WAITING, ACKNOWLEDGED = (
-    24,
-    120,
-)  # in Linux's struct tcp_info: tcpi_unacked, of a listener those who wait; tcpi_bytes_acked
+# Offsets in Linux's struct tcp_info: tcpi_unacked, which of a listener is how many wait, and tcpi_bytes_acked.
+WAITING, ACKNOWLEDGED = 24, 120
 
 
 class SlowReaders:
