@@ -12,6 +12,7 @@ from personalities.models import Personality
 from resilience.database import answer_within
 
 LIST_SECONDS = 2.0  # for the query that lists them
+MAX_LISTED = 10_000  # the protocol has no pages
 
 
 class Model(TypedDict):
@@ -42,10 +43,13 @@ def to_model(config: PersonalityConfig) -> Model:
 
 
 def list_models(caller: Caller) -> dict[str, object]:
-    """The caller's own and the global personalities by name; of two with the same name, the caller's. Blocks."""
+    """The caller's own and the global personalities by name; of two with the same name, the caller's. Blocks.
+
+    Of more than MAX_LISTED it is the first.
+    """
     rows = Personality.objects.served_to(caller.user_id).values_list("personality_name", "created_at", "owner_id")
     with answer_within(LIST_SECONDS):
-        return {"object": "list", "data": [_model(*row) for row in rows]}
+        return {"object": "list", "data": [_model(*row) for row in rows[:MAX_LISTED]]}
 
 
 def _model(name: str, created: datetime, owner: int | None) -> Model:

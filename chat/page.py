@@ -10,6 +10,7 @@ from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_safe
 
 from accounts.login import STRICT_POLICY
+from chat import catalogue
 from chat.application import PAGE_COMPLETIONS
 from personalities.models import Personality
 
@@ -32,6 +33,8 @@ def playground(request: HttpRequest) -> HttpResponse:
 
 
 def _choices(user_id: int) -> tuple[list[Personality], list[Personality]]:
-    """The user's own personalities, and the global ones."""
-    rows = list(Personality.objects.served_to(user_id).defer("backstory", "custom_instructions"))
+    """The user's own personalities, and the global ones; of too many the first by name."""
+    rows = list(
+        Personality.objects.served_to(user_id).defer("backstory", "custom_instructions")[: catalogue.MAX_LISTED]
+    )
     return [row for row in rows if row.owner_id], [row for row in rows if not row.owner_id]

@@ -112,6 +112,11 @@ def test_models__list__own_and_global_that_are_active(client: Client) -> None:
     assert [(model.id, model.owned_by) for model in client().models.list()] == [("elara", "companion"), ("mira", "you")]
 
 
+def test_models__more_than_may_be_listed__the_first(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chat.catalogue.MAX_LISTED", 1)
+    assert [model.id for model in client().models.list()] == ["elara"]
+
+
 def test_models__own_of_a_global_ones_name__own(client: Client, model: ModelServer) -> None:
     own = Personality.objects.create(
         personality_name="elara", owner=Personality.objects.get(personality_name="mira").owner

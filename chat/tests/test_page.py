@@ -50,6 +50,11 @@ def test_playground__own_of_a_global_name__once_and_theirs(client: Client) -> No
     assert offered(client) == {"Yours": ["mira"], "Everybody&#x27;s": ["elara"]}
 
 
+def test_playground__more_than_may_be_listed__the_first(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chat.catalogue.MAX_LISTED", 1)
+    assert offered(client) == {"Everybody&#x27;s": ["elara"]}
+
+
 def test_playground__no_personality__says_so(client: Client) -> None:
     Personality.objects.all().delete()
     assert "There is no active personality yet." in client.get(PAGE).content.decode()
