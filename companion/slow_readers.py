@@ -82,11 +82,21 @@ def _sockets(*, with_something_to_send: bool = False) -> Iterator[tuple[int, soc
         with suppress(OSError):  # no socket, or closed meanwhile
             if with_something_to_send and fcntl.ioctl(int(name), termios.TIOCOUTQ, NOTHING) == NOTHING:
                 continue
-            found = socket.socket(fileno=os.dup(int(name)))
+            found = _duplicate(int(name))
             if found.family in {socket.AF_INET, socket.AF_INET6} and found.type == socket.SOCK_STREAM:
                 yield int(name), found
             else:
                 found.close()
+
+
+def _duplicate(descriptor: int) -> socket.socket:
+    """Raises OSError if it is no socket, and then leaves no duplicate open."""
+    duplicate = os.dup(descriptor)
+    try:
+        return socket.socket(fileno=duplicate)
+    except OSError:
+        os.close(duplicate)
+        raise
 
 
 def _is_listener(found: socket.socket) -> bool:
