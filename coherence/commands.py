@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import ceil
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
@@ -37,6 +37,14 @@ class Stream(Protocol):
         """Write a line."""
 
 
+class Selection(NamedTuple, Generic[K, V]):
+    """Copies of one kind that a command is about: those of the keys in `batches`."""
+
+    cache: CoherentCache[K, V]
+    copies: RedisCopies[K, V]
+    batches: Iterable[Collection[K]]
+
+
 class CacheCommand(BaseCommand, Generic[K, V]):
     """A command about the copies of one kind. `wanted` below are the positional arguments, empty for all copies."""
 
@@ -60,6 +68,10 @@ class CacheCommand(BaseCommand, Generic[K, V]):
         """The keys in Redis that `wanted` names."""
         return [self.keys(wanted)] if wanted else self.copies.scan()
 
+    def selections(self, wanted: Sequence[str]) -> list[Selection[Any, Any]]:
+        """What `wanted` selects, in the order in which it is printed. Override to add copies of another kind."""
+        return [Selection(self.cache, self.copies, self.batches(wanted))]
+
     def handle(self, *args: Any, **options: Any) -> None:
         """Run, loud about a Redis that is away."""
         with loud_about_redis():
@@ -75,7 +87,7 @@ class AuditCommand(CacheCommand[K, V]):
 
     def run(self, wanted: Sequence[str], *, as_json: bool, quiet: bool) -> None:
         """Print a verdict on each copy. Raises CommandError when one is wrong or damaged."""
-        findings = list(audit(self.cache, self.copies, self.batches(wanted)))
+        findings = [finding for selection in self.selections(wanted) for finding in audit(*selection)]
         _print_audit_as_json(self.stdout, findings) if as_json else _print_audit(self.stdout, findings)
         if bad := [finding.key for finding in findings if finding.verdict in BAD]:
             raise CommandError(f"{len(bad)} wrong or damaged: {', '.join(bad[:10])}{' …' if len(bad) > 10 else ''}")
@@ -88,7 +100,8 @@ class ClearCommand(CacheCommand[K, V]):
         """Invalidate, then delete, and print how many Redis keys that were."""
         self.cache.invalidate(self.keys(wanted) if wanted else None)
         try:
-            deleted, problem = self.copies.purge(self.batches(wanted)), ""
+            deleted = sum(copies.purge(batches) for _, copies, batches in self.selections(wanted))
+            problem = ""
         except RedisUnavailable as error:
             deleted, problem = 0, str(error)
         if as_json:
@@ -104,7 +117,8 @@ class ShowCommand(CacheCommand[K, V]):
 
     def run(self, wanted: Sequence[str], *, as_json: bool, quiet: bool) -> None:
         """Print keys, seconds left and sizes, and the hit rate of the Redis server."""
-        entries, rate = self.copies.entries(self.batches(wanted)), hit_rate(self.copies.alias)
+        entries = [entry for _, copies, batches in self.selections(wanted) for entry in copies.entries(batches)]
+        rate = hit_rate(self.copies.alias)
         if as_json:
             print_json(self.stdout, {"hit_rate": rate, "keys": [entry._asdict() for entry in entries]})
             return
@@ -135,12 +149,15 @@ class WarmCommand(CacheCommand[K, V]):
             self.stdout.write(f"{count} {self.noun} warmed.")
 
 
-def warm(cache: CoherentCache[K, V], copies: RedisCopies[K, V], keys: Sequence[K]) -> Iterator[int]:
+def warm(
+    cache: CoherentCache[K, V], copies: RedisCopies[K, V], keys: Sequence[K], batch: int = WARM_BATCH
+) -> Iterator[int]:
     """Copy the rows of `keys` into Redis in batches; yields how many each batch was. Raises RedisUnavailable."""
     feed.catch_up()  # nobody may have noticed yet that the database was restored: copies would be of its old history
-    for start in range(0, len(keys), WARM_BATCH):
-        position, values = cache.load(keys[start : start + WARM_BATCH])
-        yield copies.put(position, values)
+    known = feed.position  # of values that come without a row, and so without a position: a safe lower bound
+    for start in range(0, len(keys), batch):
+        position, values = cache.load(keys[start : start + batch])
+        yield copies.put(position or known, values)
 
 
 # ── Printing ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -20,7 +20,7 @@ class Known(NamedTuple):
     """The latest change of each key above `floor`, up to the log's `number`, all in one `history`.
 
     Of a key that is not in `latest` the log has to be asked what changed below the floor, down to `void`: below that
-    number everything is outdated.
+    number everything is outdated. A change of a key is also one of its group, about which the log cannot be asked.
     """
 
     history: str
@@ -38,7 +38,7 @@ class Known(NamedTuple):
             if line.key == EVERYTHING:
                 void, floor, latest = line.number, line.number, {}
             else:
-                latest[line.key] = line.number
+                latest[line.key] = latest[line.group] = line.number
         newest = max(self.number, lines[0].number if lines else 0)
         return Known(history, void, floor, latest, newest)._bounded()
 

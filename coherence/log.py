@@ -108,6 +108,11 @@ class Line(NamedTuple):
     number: int
     key: str
 
+    @property
+    def group(self) -> str:
+        """The key of all rows that share the first two parts of this key: `personality:7` of `personality:7:mira`."""
+        return ":".join(self.key.split(":", 2)[:2])
+
 
 class News(NamedTuple):
     """What the log tells a reader who knew it up to some number: the changes above that, newest first.

@@ -9,7 +9,8 @@ class Change(models.Model):
     """One line of the change log, written by triggers: the row known as `key` changed in commit `number`.
 
     Numbers become visible in the order of commits, and a commit has one number however many rows it changes. A key
-    begins with its kind: `personality:global:elara`. The key `*` means that anything may have changed.
+    begins with its kind: `personality:global:elara`. A change of `personality:7:mira` counts as one of its group,
+    `personality:7`, too. The key `*` means that anything may have changed.
     """
 
     pk = models.CompositePrimaryKey("number", "key")

@@ -1,19 +1,23 @@
-"""The cache of configurations: their keys, their form in Redis, and lookups in this process's memory."""
+"""The cache of configurations: their keys and form in Redis, and lookups, the owner's own before the global one."""
 
 import re
 from collections.abc import Collection, Mapping
 from functools import lru_cache
-from typing import Protocol
+from typing import Any, Protocol
 
 from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS
 
-from coherence.cache import CoherentCache, memory_may_answer
+from coherence.cache import SOURCES, Answer, CoherentCache, memory_may_answer
 from coherence.codec import Codec
+from coherence.feed import feed
 from coherence.local_cache import Copy
 from coherence.log import NumberedQuery, Position
 from coherence.redis_copies import RedisCopies
+from coherence.transactions import after_commit
 from personalities.config import PersonalityConfig
 from personalities.names import NAME_PATTERN, InvalidName, canonical
+from personalities.owned_names import OwnedNames, owned_copies, owned_names
 
 Key = tuple[int | None, str]  # the owner's id, None for a global personality; the canonical name
 TRIGGER_KEY = "'personality:' || coalesce({row}.owner_id::text, 'global') || ':' || {row}.personality_name"
@@ -59,6 +63,11 @@ class PersonalityCodec(Codec[Key, PersonalityConfig]):
         return copy if copy and values.get(f"{self.log_key(key)}:id") == str(copy[1].id) else None
 
 
+def owners_of(keys: Collection[Key]) -> set[int]:
+    """The ids of the owners in `keys`."""
+    return {owner for owner, _ in keys if owner is not None}
+
+
 class Row(Protocol):
     """What is read of a Personality."""
 
@@ -80,14 +89,22 @@ _query: NumberedQuery[Row] = NumberedQuery(
 
 def load(keys: Collection[Key]) -> tuple[Position | None, dict[Key, PersonalityConfig]]:
     """The active personalities of `keys` from the database, and the position of the change log, in one statement."""
-    owners = {owner for owner, _ in keys if owner is not None}
-    position, rows = _query(names=list({name for _, name in keys}), owners=list(owners))
+    position, rows = _query(names=list({name for _, name in keys}), owners=list(owners_of(keys)))
     return position, {row.key: row.to_config() for row in rows if row.key in keys}
+
+
+class PersonalityCache(CoherentCache[Key, PersonalityConfig]):
+    """With a personality changes what its owner has. That the entry no longer counts, processes know from the log."""
+
+    def drop_on_commit(self, keys: Collection[Key], *, using: str = DEFAULT_DB_ALIAS) -> None:
+        """As for any copies; drops the entries of the owners too."""
+        super().drop_on_commit(keys, using=using)
+        after_commit(owned_copies.delete, owners_of(keys), using=using)
 
 
 codec = PersonalityCodec("personality", PersonalityConfig)
 redis_copies = RedisCopies(codec, ttl=settings.COPY_TTL_SECONDS)
-configs = CoherentCache(
+configs = PersonalityCache(
     "personality",
     load,
     codec.log_key,
@@ -96,9 +113,11 @@ configs = CoherentCache(
     stale_seconds=settings.COPY_STALE_IF_ERROR_SECONDS,
 )
 
-# The owner's copy and the one that answers (the global one where the owner has none), by the name as it was given: a
-# lookup of a name that was seen before needs neither its canonical spelling nor the keys.
-Pair = tuple[Copy[Key, PersonalityConfig], Copy[Key, PersonalityConfig]]
+# The copy that decides whose personality answers, with its cache, and the copy that answers, by the name as it was
+# given: a lookup of a name that was seen before needs neither its canonical spelling nor the keys. What decides is the
+# owner's own, there or known to be absent, or else the entry of what they have.
+Deciding = tuple[CoherentCache[Any, Any], Copy[Any, Any]]
+Pair = tuple[CoherentCache[Any, Any], Copy[Any, Any], Copy[Key, PersonalityConfig]]
 _pairs: dict[tuple[str, int | None], Pair] = {}
 
 
@@ -113,13 +132,20 @@ def config_from_memory(name: str, owner: int | None) -> PersonalityConfig | None
 def current_config(name: str, owner: int | None) -> PersonalityConfig | None:
     """As `config_from_memory`, for a caller that has checked `coherence.cache.memory_may_answer`."""
     pair = _pairs.get((name, owner))
-    if pair is None or not (configs.is_current(pair[0]) and configs.is_current(pair[1])):
+    # Nearly always both were found current in this very edition of the feed: compared flat, without a call.
+    if pair is None or not (pair[1].edition == pair[2].edition == feed.edition or _is_current(*pair)):
         pair = _find_pair(name, owner)
         if pair is None:
             return None
-    own, served = pair
-    own.used = True
+    _, deciding, served = pair
+    deciding.used = True
     return served.read()
+
+
+def _is_current(
+    decider: CoherentCache[Any, Any], deciding: Copy[Any, Any], served: Copy[Key, PersonalityConfig]
+) -> bool:
+    return decider.is_current(deciding) and configs.is_current(served)
 
 
 _canonical = lru_cache(maxsize=1000)(canonical)  # the same names are asked for again and again
@@ -131,13 +157,67 @@ def _find_pair(name: str, owner: int | None) -> Pair | None:
     except InvalidName:
         return None
     own = configs.current_copy((owner, spelling))
-    served = configs.current_copy((None, spelling)) if own is not None and own.value is None else own
-    if own is None or served is None or served.value is None:
+    if own is not None and own.value is not None:
+        return _remember(name, owner, (configs, own), own)
+    deciding = (configs, own) if own is not None else _entry_without(spelling, owner)
+    served = configs.current_copy((None, spelling)) if deciding else None
+    if deciding is None or served is None or served.value is None:
         return None
+    return _remember(name, owner, deciding, served)
+
+
+def _entry_without(name: str, owner: int | None) -> Deciding | None:
+    """The entry in memory that says that `owner` has no personality of that name."""
+    entry = owned_names.current_copy(owner) if owner is not None else None
+    if entry is None or entry.value is None or entry.value.may_include(name):
+        return None
+    return owned_names, entry
+
+
+def _remember(name: str, owner: int | None, deciding: Deciding, served: Copy[Key, PersonalityConfig]) -> Pair:
     if len(_pairs) >= configs.capacity:
         _pairs.clear()
-    _pairs[name, owner] = own, served
-    return own, served
+    pair = _pairs[name, owner] = (*deciding, served)
+    return pair
+
+
+# ── Not from memory alone ─────────────────────────────────────────────────────────────────────────────────────────────
+
+NOTHING: Answer[OwnedNames] = Answer(OwnedNames(()), "near")
+ANYTHING: Answer[OwnedNames] = Answer(OwnedNames(None), "near")
+
+
+def look_up(names: Collection[str], owner: int | None) -> dict[str, Answer[PersonalityConfig]]:
+    """An answer for each of the canonical `names`: the owner's own, else the global one. Not counted.
+
+    Raises OperationalError when PostgreSQL is needed and out of reach. A copy that does not matter is not asked for.
+    """
+    entry = _entry(names, owner)
+    keys: dict[str, Key] = {name: (owner if _may_own(entry, name) else None, name) for name in names}
+    found = configs.get_many(set(keys.values()))
+    # The entry of an owner of very many does not list them, and what one lists may be gone since.
+    absent = {(None, name) for (_, name), answer in found.items() if answer.value is None}
+    found |= configs.get_many(absent - found.keys())
+    answers = {name: _after(entry, found[key]) for name, key in keys.items()}
+    return {name: answer if answer.value else _after(answer, found[None, name]) for name, answer in answers.items()}
+
+
+def _entry(names: Collection[str], owner: int | None) -> Answer[OwnedNames]:
+    """What `owner` has. Not asked for where memory has their own of all `names`, which then answer in any case."""
+    if owner is None:
+        return NOTHING
+    own = [configs.current_copy((owner, name)) for name in names]
+    return ANYTHING if all(copy and copy.value for copy in own) else owned_names.get(owner)
+
+
+def _may_own(entry: Answer[OwnedNames], name: str) -> bool:
+    return entry.value is not None and entry.value.may_include(name)
+
+
+def _after(first: Answer[Any], last: Answer[PersonalityConfig]) -> Answer[PersonalityConfig]:
+    """The `last` answer, as old and from as far away as the farther of the two: both were needed."""
+    farther = max(first, last, key=lambda answer: SOURCES.index(answer.source))
+    return last._replace(source=farther.source, age=max(first.age, last.age))
 
 
 def take_changed_keys(row: Row) -> set[Key]:

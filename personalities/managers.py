@@ -4,12 +4,13 @@ from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 from uuid import UUID
 
+from django.contrib.auth.models import User
 from django.db import models, transaction
 from django.db.models import Q
 
-from coherence.cache import SOURCES, Answer
+from coherence.cache import Answer
 from coherence.feed import catch_up_on_commit
-from personalities.cache import Key, config_from_memory, configs
+from personalities.cache import Key, config_from_memory, configs, look_up
 from personalities.config import PersonalityConfig
 from personalities.names import InvalidName, canonical
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     Owner = AbstractBaseUser | AnonymousUser | int | None
 
 NO_NAME: Answer[PersonalityConfig] = Answer(None, "near")
+EXPECTED_USERS = 100_000
 KEY_FIELDS = frozenset({"owner", "owner_id", "personality_name"})
 
 
@@ -49,6 +51,16 @@ class PersonalityQuerySet(models.QuerySet["Personality"]):
     def active_keys(self) -> list[Key]:
         """The keys under which the active ones are cached."""
         return list(self.filter(is_active=True).values_list("owner_id", "personality_name"))
+
+    def expected_owners(self) -> set[int]:
+        """The ids of those on whose behalf lookups are to be expected: who has one of these or holds an API key, and of
+        all other users the EXPECTED_USERS who signed in last.
+        """
+        users = User.objects.filter(is_active=True)
+        latest = users.order_by(models.F("last_login").desc(nulls_last=True), "pk")[:EXPECTED_USERS]
+        holders = users.filter(api_keys__revoked_at=None, api_keys__isnull=False)
+        owners = self.exclude(owner=None).values_list("owner_id", flat=True)
+        return {*owners, *holders.values_list("pk", flat=True), *latest.values_list("pk", flat=True)}
 
     def update(self, **values: Any) -> int:
         """As Django's. PostgreSQL counts a version and sets `updated_at` unless it is given."""
@@ -110,7 +122,9 @@ class PersonalityManager(_FromQuerySet["Personality"]):
         raise self.model.DoesNotExist(f"No active personality is named {name!r:.120}.")
 
     def get_configs(self, names: Collection[str], owner: "Owner" = None) -> dict[str, PersonalityConfig]:
-        """Configurations by name as given, without unknown names. At most one round trip to Redis and one query."""
+        """Configurations by name as given, without unknown names. At most one round trip to Redis and one query, and
+        with an owner of whom this process knows nothing yet one more of each.
+        """
         answers = self.lookup_many(names, owner)
         return {name: answer.value for name, answer in answers.items() if answer.value}
 
@@ -129,20 +143,11 @@ class PersonalityManager(_FromQuerySet["Personality"]):
     def lookup_many(self, names: Collection[str], owner: "Owner" = None) -> dict[str, Answer[PersonalityConfig]]:
         """An answer for each of `names` that is a valid name. Raises django.db.OperationalError as `lookup` does."""
         spellings = {name: spelling for name in names if (spelling := _spelling(name))}
-        owner_id = _id_of(owner)
-        found = configs.get_many({(scope, name) for name in spellings.values() for scope in (owner_id, None)})
-        answers = {given: _own_first(found[owner_id, name], found[None, name]) for given, name in spellings.items()}
+        found = look_up(set(spellings.values()), _id_of(owner))
+        answers = {given: found[name] for given, name in spellings.items()}
         for answer in answers.values():
             configs.count(answer)
         return answers
-
-
-def _own_first(own: Answer[PersonalityConfig], global_one: Answer[PersonalityConfig]) -> Answer[PersonalityConfig]:
-    """The owner's if there is one; else the global one, from the farther of the two sources."""
-    if own.value:
-        return own
-    farther = max(own, global_one, key=lambda answer: SOURCES.index(answer.source))
-    return global_one._replace(source=farther.source, age=max(own.age, global_one.age))
 
 
 def _id_of(owner: "Owner") -> int | None:

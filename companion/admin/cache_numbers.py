@@ -63,9 +63,9 @@ def _kind(kind: str) -> Json:
 
 
 def _title(kind: str) -> str:
-    """The plural of the model that the kind is named after: `api_key` of ApiKey, "API keys"."""
+    """The plural of the model that the kind is named after, if it is: `api_key` of ApiKey, "API keys"."""
     names = {model._meta.model_name: model._meta.verbose_name_plural for model in apps.get_models()}
-    return capfirst(str(names.get(kind.replace("_", ""), kind)))
+    return capfirst(str(names.get(kind.replace("_", ""), kind.replace("_", " "))))
 
 
 def _source(lookups: Counter[tuple[Source, bool]], source: Source) -> Json:

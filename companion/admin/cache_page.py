@@ -15,7 +15,9 @@ from coherence.commands import warm
 from companion.admin.cache_numbers import numbers
 from personalities.admin.actions import report_forgotten, report_warmed
 from personalities.cache import codec, configs, redis_copies
+from personalities.management.cache_command import warm_entries
 from personalities.models import Personality
+from personalities.owned_names import owned_copies
 
 View = Callable[[HttpRequest], HttpResponse]
 ALL = "all"  # must be sent to forget everything: an empty form must not do that
@@ -76,15 +78,25 @@ def forget_all(request: HttpRequest) -> HttpResponse:
         messages.error(request, f'confirm: must be "{ALL}". Nothing was forgotten.')
     else:
         configs.invalidate()
-        report_forgotten(request, lambda: redis_copies.purge(redis_copies.scan()), "all personalities")
+        report_forgotten(request, purge_all, "all personalities")
     return redirect("admin:cache")
 
 
 def warm_all(request: HttpRequest) -> HttpResponse:
-    """Copy all active personalities into Redis."""
-    keys = Personality.objects.active_keys()
-    report_warmed(request, lambda: sum(warm(configs, redis_copies, keys)), "all active personalities")
+    """Copy all active personalities into Redis, and what those have who will ask for them."""
+    report_warmed(request, copy_all, "all active personalities")
     return redirect("admin:cache")
+
+
+def purge_all() -> int:
+    """Delete all copies from Redis; return how many keys that were. Raises RedisUnavailable."""
+    return redis_copies.purge(redis_copies.scan()) + owned_copies.purge(owned_copies.scan())
+
+
+def copy_all() -> int:
+    """Copy all active personalities into Redis; return how many that were. Raises RedisUnavailable."""
+    warm_entries(Personality.objects.expected_owners())
+    return sum(warm(configs, redis_copies, Personality.objects.active_keys()))
 
 
 def _personalities() -> "admin.ModelAdmin[Personality]":

@@ -3,18 +3,22 @@
 from argparse import ArgumentParser
 from collections.abc import Collection, Iterable, Sequence
 from itertools import chain
+from typing import Any
 
 from django.core.management.base import CommandError
 
-from coherence.commands import CacheCommand
-from personalities.cache import Key, configs, redis_copies
+from coherence.commands import CacheCommand, Selection, warm
+from personalities.cache import Key, configs, owners_of, redis_copies
 from personalities.config import PersonalityConfig
 from personalities.models import Personality
 from personalities.names import InvalidName, canonical
+from personalities.owned_names import owned_copies, owned_names
+
+ENTRIES_AT_ONCE = 1000  # of what owners have: a hundred bytes each, mostly
 
 
 class PersonalityCacheCommand(CacheCommand[Key, PersonalityConfig]):
-    """Selects all personalities, or every owner's of the given names."""
+    """Selects all personalities, or every owner's of the given names; and the entries of what these owners have."""
 
     cache = configs
     copies = redis_copies
@@ -35,6 +39,11 @@ class PersonalityCacheCommand(CacheCommand[Key, PersonalityConfig]):
             return self.copies.scan()
         return chain.from_iterable(self.copies.scan(f"personality:*:{name}:*") for name in canonical_names(wanted))
 
+    def selections(self, wanted: Sequence[str]) -> list[Selection[Any, Any]]:
+        """With the personalities the entries of what their owners have."""
+        owners = [owners_of(self.keys(wanted))] if wanted else owned_copies.scan()
+        return [*super().selections(wanted), Selection(owned_names, owned_copies, owners)]
+
 
 def canonical_names(names: Sequence[str]) -> list[str]:
     """The canonical spelling of each name. Raises CommandError for what can be no name."""
@@ -42,3 +51,9 @@ def canonical_names(names: Sequence[str]) -> list[str]:
         return [canonical(name) for name in names]
     except InvalidName as error:
         raise CommandError(f"name: {error}") from None
+
+
+def warm_entries(owners: Collection[int]) -> None:
+    """Copy what each of `owners` (ids) has into Redis. Raises RedisUnavailable."""
+    for _ in warm(owned_names, owned_copies, list(owners), ENTRIES_AT_ONCE):
+        pass

@@ -82,7 +82,7 @@ def test_clear__all__says_how_many_and_leaves_other_keys(seeded: None, redis: An
 def test_clear__named__of_every_owner_and_nothing_else(seeded: None, redis: Any, user: User) -> None:
     Personality.objects.create(personality_name="elara", owner=user)
     run("warm_personality_cache")
-    assert json.loads(run("clear_personality_cache", " ELARA", "--json")) == {"deleted": 4, "redis": "ok"}
+    assert json.loads(run("clear_personality_cache", " ELARA", "--json")) == {"deleted": 5, "redis": "ok"}
     assert len(keys(redis)) == 14
     assert run("clear_personality_cache", "elara") == "0 keys deleted.\n"
 

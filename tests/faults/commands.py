@@ -13,9 +13,10 @@ from accounts import verification
 from coherence.feed import feed
 from personalities.cache import configs
 from personalities.models import Personality
+from personalities.owned_names import owned_names
 from resilience.clock import clock
 from resilience.redis_pool import breaker_of
-from tests.faults import api_key_load, conversation_load, lookup_load, reads
+from tests.faults import api_key_load, conversation_load, lookup_load, owner_load, reads
 from tests.faults.failpoints import die_before_hooks, hold, join, joined_read, release
 from tests.faults.reads import Row, Watch, read
 from tests.faults.writes import PATHS
@@ -82,7 +83,7 @@ def memory() -> dict[str, int]:
     """Answer what this process holds: bytes of resident memory, and numbers of copies."""
     gc.collect()
     kept = {"found": len(configs.found), "absent": len(configs.absent)}
-    kept["keys"] = len(verification.keys.absent)
+    kept |= {"keys": len(verification.keys.absent), "owners": len(owned_names.found)}
     return {"bytes": psutil.Process().memory_info().rss, **kept}
 
 
@@ -124,4 +125,5 @@ COMMANDS: dict[str, Callable[..., object]] = {
     **api_key_load.COMMANDS,
     **conversation_load.COMMANDS,
     **lookup_load.COMMANDS,
+    **owner_load.COMMANDS,
 }

@@ -15,7 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from coherence.cache import Source
 from coherence.feed import IN_TOUCH_SECONDS, feed
 from coherence.listener import listener
-from personalities.cache import Key, codec
+from personalities import owned_names
+from personalities.cache import Key, codec, owners_of
 from personalities.config import PersonalityConfig
 from personalities.models import Personality
 from resilience.redis_pool import breaker_of
@@ -41,7 +42,7 @@ class World:
     def __init__(self, redis: RedisServer, users: Sequence[int], prefix: str, clear_memory: Callable[[], None]) -> None:
         self.redis, self.owners, self.clear_memory = redis, (None, *users), clear_memory
         self.keys: list[Key] = [(owner, name) for owner in self.owners for name in NAMES]
-        self._prefix, self._names = prefix, [prefix + name for key in self.keys for name in codec.names(key)]
+        self._prefix, self._names = prefix, [name for key in self.keys for name in self._names_of(key, prefix)]
         self.is_up = True
         self.histories = self.checks = 0
         self.lookups: Counter[Source] = Counter()  # by where the answer was
@@ -103,13 +104,18 @@ class World:
         return {name: value for name, value in zip(self._names, values, strict=True) if value is not None}
 
     def plant(self, moment: Moment, ends: Sequence[str]) -> None:
-        """Put back what Redis held, or only what was under `:id` or `:config`."""
+        """Put back what Redis held, or only what was under `:id`, `:config` or `:names`."""
         if values := {name: value for name, value in moment.items() if name.endswith(tuple(ends))}:
             self.redis.client.mset(values)
 
     def evict(self, key: Key, ends: Sequence[str]) -> None:
-        """Remove from Redis what it holds of one personality."""
-        self.redis.client.delete(*(self._prefix + name for name in codec.names(key) if name.endswith(tuple(ends))))
+        """Remove from Redis what it holds of one personality and, under `:names`, of its owner."""
+        names = [name for name in self._names_of(key, self._prefix) if name.endswith(tuple(ends))]
+        if names:  # nobody owns a global one
+            self.redis.client.delete(*names)
+
+    def _names_of(self, key: Key, prefix: str) -> list[str]:
+        return [prefix + name for name in (*codec.names(key), *map(owned_names.codec.name, owners_of([key])))]
 
     def _answers(self) -> Answers:
         answers = {(owner, name): Personality.objects.lookup(name, owner) for owner, name in self.keys}
@@ -128,7 +134,7 @@ class World:
 
 
 any_name, any_row = st.sampled_from(NAMES), st.integers(0, 8)
-ends = st.sampled_from([(":id", ":config"), (":id",), (":config",)])
+ends = st.sampled_from([(":id", ":config", ":names"), (":id", ":config"), (":id",), (":config",), (":names",)])
 
 
 class Machine(RuleBasedStateMachine):

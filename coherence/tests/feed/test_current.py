@@ -43,6 +43,16 @@ def test_current__changed_since__not(feed: ChangeFeed) -> None:
     assert not is_outdated(feed, "b", before)
 
 
+def test_current__a_key_of_three_parts_changed__that_of_its_group_too_and_no_other(feed: ChangeFeed) -> None:
+    before = note("x")
+    feed.catch_up()
+    note("kind:7:mira:more", "kind:8")
+    feed.catch_up()
+    changed = ["kind:7:mira:more", "kind:7", "kind:8"]
+    others = ["kind", "kind:", "kind:77", "kind:7:mira", "kind:7:nova", "kind:8:mira", ""]
+    assert [key for key in changed + others if not is_current(feed, key, before)] == changed
+
+
 def test_current__a_number_above_ours__neither_believed_nor_outdated(feed: ChangeFeed) -> None:
     note("b")
     feed.catch_up()

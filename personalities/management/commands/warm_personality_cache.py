@@ -5,17 +5,25 @@ from collections.abc import Collection, Sequence
 from django.core.management.base import CommandError
 
 from coherence.commands import WarmCommand
-from personalities.cache import Key
+from personalities.cache import Key, owners_of
 from personalities.config import PersonalityConfig
-from personalities.management.cache_command import PersonalityCacheCommand, canonical_names
+from personalities.management.cache_command import PersonalityCacheCommand, canonical_names, warm_entries
 from personalities.models import Personality
 
 
 class Command(PersonalityCacheCommand, WarmCommand[Key, PersonalityConfig]):
     """See `help`."""
 
-    help = "Copy active personalities into Redis, all or those named, so that the first reader finds them there."
+    help = (
+        "Copy active personalities into Redis, all or those named, so that the first reader finds them there, and what "
+        "their owners have; with all personalities what users have who may ask for them."
+    )
     noun = "personalities"
+
+    def run(self, wanted: Sequence[str], *, as_json: bool, quiet: bool) -> None:
+        """Copy the entries of owners, then the personalities as for any kind."""
+        warm_entries(owners_of(self.keys(wanted)) if wanted else Personality.objects.expected_owners())
+        super().run(wanted, as_json=as_json, quiet=quiet)
 
     def all_keys(self) -> Collection[Key]:
         """Every active personality."""

@@ -1,0 +1,94 @@
+"""The cache of what each owner has: one small entry per owner, so that a lookup asks only for the copy that answers."""
+
+import re
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from typing import Annotated, Protocol
+
+import msgspec
+from django.conf import settings
+
+from coherence.cache import CoherentCache
+from coherence.codec import Codec
+from coherence.log import NumberedQuery, Position
+from coherence.redis_copies import RedisCopies
+from personalities.config import Frozen, Name
+
+MAX_NAMES = 100  # an entry lists; of an owner who has more, each name is looked up by itself
+
+
+# No docstring: it would be part of the fingerprint. None: more than MAX_NAMES, so that any name may be among them.
+class OwnedNames(Frozen, frozen=True):
+    names: Annotated[tuple[Name, ...], msgspec.Meta(max_length=MAX_NAMES)] | None
+
+    def may_include(self, name: str) -> bool:
+        """Whether the owner has an active personality of that canonical name, or may have one."""
+        return self.names is None or name in self.names
+
+
+class OwnedNamesCodec(Codec[int, OwnedNames]):
+    """`personality:{owner}:names`. In the change log that is `personality:{owner}`, the group of all that they have."""
+
+    _name = re.compile("personality:([1-9][0-9]{0,18}):names")
+
+    def __init__(self) -> None:
+        super().__init__("personality", OwnedNames, key_field="owner")
+        self.pattern = "personality:*:names"
+
+    def name(self, key: int) -> str:
+        """The Redis key."""
+        return f"{self.log_key(key)}:names"
+
+    def key(self, name: str) -> int | None:
+        """The owner whose entry is stored as the Redis key `name`, or None if it is no such entry."""
+        match = self._name.fullmatch(name)
+        return int(match[1]) if match else None
+
+
+class Row(Protocol):
+    """What is read of a Personality."""
+
+    owner_id: int
+    personality_name: str
+
+
+_query: NumberedQuery[Row] = NumberedQuery(
+    "personalities.Personality",
+    # Of each owner one more than are listed, however many there are.
+    f"""id IN (SELECT found.id FROM unnest(%(owners)s::bigint[]) AS asked, LATERAL (
+        SELECT id FROM personalities_personality WHERE owner_id = asked AND is_active LIMIT {MAX_NAMES + 1}) AS found)
+    """,  # noqa: S608
+    ("id", "owner_id", "personality_name"),
+)
+
+
+def load(owners: Collection[int]) -> tuple[Position | None, dict[int, OwnedNames]]:
+    """What each of `owners` (ids) has, be it nothing, and the position of the change log, in one statement."""
+    position, rows = _query(owners=list(owners))
+    names: dict[int, list[str]] = defaultdict(list)
+    for row in rows:
+        names[row.owner_id].append(row.personality_name)
+    return position, {owner: _listed(names[owner]) for owner in owners}
+
+
+def _listed(names: Collection[str]) -> OwnedNames:
+    return OwnedNames(tuple(sorted(names)) if len(names) <= MAX_NAMES else None)
+
+
+class OwnedNamesCache(CoherentCache[int, OwnedNames]):
+    """The log has lines of personalities and none of a group, so that it cannot be asked about one."""
+
+    def ask_about(self, copies: Mapping[int, tuple[Position, OwnedNames]]) -> None:
+        """Do nothing: what is older than the feed remembers is read anew, for the same one query."""
+
+
+codec = OwnedNamesCodec()
+owned_copies = RedisCopies(codec, ttl=settings.COPY_TTL_SECONDS)
+owned_names = OwnedNamesCache(
+    "owned_names",
+    load,
+    codec.log_key,
+    shared=owned_copies,
+    capacity=settings.LOCAL_CACHE_ENTRIES,
+    stale_seconds=settings.COPY_STALE_IF_ERROR_SECONDS,
+)
