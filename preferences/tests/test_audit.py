@@ -82,6 +82,11 @@ def test_audit__of_somebody_else_the_future_or_another_release__foreign(
     assert audit() == (found(1, "foreign", cached), True)
 
 
+def test_audit__of_a_history_that_is_over__outdated_and_harmless(plant: Callable[..., None], cached: User) -> None:
+    plant({"history": "before a failover"})
+    assert audit() == (found(1, "outdated", cached), False)
+
+
 def test_audit__an_older_copy__outdated_and_harmless(cached: User, other_cached: User) -> None:
     sql("UPDATE preferences_preferences SET tone = 'neutral' WHERE user_id = %s", cached.pk)
     assert audit() == (found(2, "outdated", cached), False)
