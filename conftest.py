@@ -18,6 +18,7 @@ from coherence.cache import CoherentCache
 from coherence.feed import feed
 from coherence.listener import listener
 from companion.environment import OPTIONAL_APPS
+from rate_limits.gcra import Rate
 from resilience.clock import clock
 from tests.distribution import GroupScheduling, rank
 from tests.fast_database import drop_template, empty_tables_quickly, use_template
@@ -37,6 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = f"test_companion_{RUN}"
     settings.REDIS_KEY_PREFIX = settings.CACHES["default"]["KEY_PREFIX"] = f"test:{RUN}:{worker}:"
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one takes half a second
+    settings.SIGN_IN_RATE = Rate(1_000_000, 1)  # all tests sign in from one address
     # What is generated must hold however busy the machine is: no test of ours asserts how long an example takes.
     hypothesis_settings.register_profile("companion", deadline=None, suppress_health_check=[HealthCheck.too_slow])
     hypothesis_settings.load_profile("companion")

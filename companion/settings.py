@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from django.conf import global_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 from environs import Env, validate
@@ -81,6 +82,7 @@ MIDDLEWARE = [  # static files bypass it: see handler.py
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "companion.middleware.ContentSecurityPolicyMiddleware",
+    "accounts.sign_in_limits.SignInLimitMiddleware",
     "axes.middleware.AxesMiddleware",  # last: it replaces the response of the login page
 ]
 ROOT_URLCONF = "companion.urls"
@@ -220,9 +222,12 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
 AUTHENTICATION_BACKENDS = [  # for passwords; API keys are verified by DRF's authentication class
+    "accounts.sign_in_limits.AddressLimit",
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
 ]
+PASSWORD_HASHERS = ["accounts.sign_in_limits.PasswordHasher", *global_settings.PASSWORD_HASHERS[1:]]
+SIGN_IN_RATE = parse_rate(env.str("SIGN_IN_RATE", "60/minute"), "SIGN_IN_RATE")  # per address
 # Ten guesses from one address, see docs/decisions/0008. Counted in PostgreSQL, because Redis may be away.
 AXES_HANDLER = "axes.handlers.database.AxesDatabaseHandler"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]  # so nobody can lock out a person at another address

@@ -45,6 +45,7 @@ def test_settings__required_only__production_defaults() -> None:
         ("PERSONALITY_STALE_IF_ERROR_SECONDS", "-5"),
         ("DATABASE_POOL_SIZE", "many"),
         ("CHAT_RATE", "30"),
+        ("SIGN_IN_RATE", "30"),
         ("CHAT_KEY_RATE", "often"),
         ("WEB_WORKERS", "0"),
         ("LOG_LEVEL", "CHATTY"),
