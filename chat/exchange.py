@@ -12,6 +12,7 @@ from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent,
 
 from chat.errors import ApiError
 from conversations.models import MAX_JSON_BYTES
+from rest.unread_body import drop_unread_body
 
 BODY_SECONDS = 30.0  # for the whole body to arrive
 SEND_SECONDS = 30.0  # for the client to take one piece of the response; one that reads more slowly is cut off
@@ -35,7 +36,7 @@ class Exchange:
         self.timing = Timing()
         self.extra_headers: dict[str, str] = {}
         self.status: int | None = None
-        self._receive, self._send = receive, send
+        self._receive, self._send, self._awaits_body = receive, send, True
 
     async def body(self) -> bytes:
         """The whole body. Raises ApiError if it is too long or slow, ClientDisconnected if it ends early."""
@@ -43,6 +44,7 @@ class Exchange:
             async with asyncio.timeout(BODY_SECONDS):
                 return await self._whole_body()
         except TimeoutError:
+            self._awaits_body = False
             raise ApiError(HTTPStatus.REQUEST_TIMEOUT, "The body did not arrive in time.", param="body") from None
 
     async def _whole_body(self) -> bytes:
@@ -56,6 +58,7 @@ class Exchange:
                 message = f"At most {MAX_JSON_BYTES} bytes are read."
                 raise ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, message, param="body")
             if not event.get("more_body"):
+                self._awaits_body = False
                 return bytes(body)
 
     @asynccontextmanager
@@ -114,6 +117,8 @@ class Exchange:
 
     async def refuse(self, error: ApiError) -> None:
         """Sends the error as the whole response. Raises ClientDisconnected."""
+        if self._awaits_body:
+            await drop_unread_body(self.headers, self._receive)
         await self.answer(error.status, error.body(), error.headers)
 
 

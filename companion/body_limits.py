@@ -1,4 +1,4 @@
-"""Refuses bodies that are too large, or of unknown length, before a byte of them is read, let alone stored."""
+"""Refuses bodies that are too large, or of unknown length, by their headers: nothing of them is ever stored."""
 
 import re
 from functools import lru_cache
@@ -11,6 +11,7 @@ from django.urls import Resolver404, resolve
 from companion.mount import path_below_root
 from companion.refusals import Refusal, refuse
 from rest.parsers import MAX_BYTES
+from rest.unread_body import drop_unread_body
 
 MAX_DIGITS = 9  # of a Content-Length; anything longer is too much, and need not become a number
 MAX_ROUTE = 500  # characters; no route that takes a larger body than JSON has a longer path
@@ -27,6 +28,7 @@ class BodyLimits:
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         """Hand the request on, or answer it with a problem and close the connection."""
         if scope["type"] == "http" and (refusal := _refusal(scope)):
+            await drop_unread_body(dict(scope["headers"]), receive)
             await refuse(scope, send, refusal)
         else:
             await self.application(scope, receive, send)

@@ -6,6 +6,7 @@ import re
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -112,4 +113,18 @@ def test_production__body_of_unknown_or_excessive_length__refused_unread(server:
     address = httpx.URL(server)
     with socket.create_connection((address.host, address.port or 80), 5) as raw:
         raw.sendall(b"POST / HTTP/1.1\r\nHost: companion.example\r\nContent-Length: 1000000000\r\n\r\n")
+        assert raw.recv(100).startswith(b"HTTP/1.1 413")
+
+
+@pytest.mark.parametrize(
+    ("path", "size"), [("/api/v1/personalities/", 2**19), ("/v1/chat/completions", 2**21), ("/api/", 2**19)]
+)
+def test_production__body_too_large__may_be_sent_to_its_end(server: str, path: str, size: int) -> None:
+    """nginx says 502 where a connection is closed while it still writes, whatever was answered before."""
+    address, pieces = httpx.URL(server), 64
+    with socket.create_connection((address.host, address.port or 80), 10) as raw:
+        raw.sendall(f"POST {path} HTTP/1.1\r\nHost: companion.example\r\nContent-Length: {size}\r\n\r\n".encode())
+        for _ in range(pieces):
+            raw.sendall(b" " * (size // pieces))
+            time.sleep(0.002)  # the other side may answer, and close, meanwhile
         assert raw.recv(100).startswith(b"HTTP/1.1 413")
