@@ -43,6 +43,7 @@ def service(container: Container, database: str, tmp_path_factory: pytest.TempPa
     with model_server.running() as model:
         running = Service(container, model, tmp_path_factory.mktemp("service") / "log", database)
         try:
-            yield running.prepared_and_started()
+            running.prepare()
+            yield running.started()
         finally:
             running.stop()
