@@ -1,8 +1,11 @@
 """compose.yml and the manifests keep to the schemas of the programs that read them, and to what they promise."""
 
 import json
+import re
+import subprocess
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -96,3 +99,14 @@ def test_manifests__rolling_update__no_pod_leaves_before_another_is_ready() -> N
         assert selected.items() <= labels.items()
     slept = int(service["lifecycle"]["preStop"]["exec"]["command"][1])
     assert slept < POD["terminationGracePeriodSeconds"]
+
+
+def test_documentation__secrets__made_as_compose_wants_them(tmp_path: Path) -> None:
+    (block,) = re.findall(r"```sh\n(mkdir .*?)```", (ROOT / "docs/deployment.md").read_text(), re.DOTALL)
+    subprocess.run(["sh", "-e", "-c", block], cwd=tmp_path, check=True)
+    made = {file.name: file.read_text() for file in (tmp_path / "secrets").iterdir()}
+    assert {secret["file"] for secret in COMPOSE["secrets"].values()} == {f"./secrets/{name}" for name in made}
+    assert len(made["secret_key"]) >= 50
+    assert urlsplit(made["database_url"]).password == made["postgres_password"]
+    assert urlsplit(made["redis_url"]).password == made["redis_password"]
+    assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
