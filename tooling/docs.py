@@ -9,7 +9,15 @@ from tooling import environment, venv
 from tooling.environment import ROOT, var_dir
 
 # Staged as they lie in the repository, so that the links between them are the same here and there.
-STAGED = (":(glob)*.md", "LICENSE", ".env.example", "docs/*", "coherence/README.md", "companion/static/favicon.svg")
+STAGED = (
+    ":(glob)*.md",
+    "LICENSE",
+    ".env.example",
+    "docs/*",
+    "deploy/*",
+    "coherence/README.md",
+    "companion/static/favicon.svg",
+)
 
 
 def docs(arguments: list[str]) -> int:
