@@ -34,7 +34,7 @@ from companion.environment import (
     split_redis_url,
 )
 from rate_limits.gcra import parse_rate
-from resilience.database import DeadlineConnection
+from resilience.database import KEEPALIVE, DeadlineConnection
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 load_dotenv(BASE_DIR / ".env")
@@ -114,19 +114,23 @@ USE_TZ = True
 # ── PostgreSQL: the truth ─────────────────────────────────────────────────────────────────────────────────────────────
 DATABASES = {"default": checked_database_url(secret("DATABASE_URL"))}
 POOL_SIZE = env.int("DATABASE_POOL_SIZE", 10, validate=validate.Range(1))
-DATABASES["default"]["OPTIONS"] = DATABASES["default"].get("OPTIONS", {}) | {
-    # Under ASGI any thread may answer the next request, so connections are pooled instead of kept by threads.
-    "pool": {
-        "min_size": min(4, POOL_SIZE),  # when Redis goes away, many threads need one at once
-        "max_size": POOL_SIZE,
-        "timeout": 2,  # seconds, as all below
-        "reconnect_timeout": 1,  # then starts over; else pauses between attempts grow with the outage
-        "connection_class": DeadlineConnection,
-    },
-    "connect_timeout": 2,
-    # Said with each BEGIN, for a pooler may hand a transaction to a session that we have not set up.
-    "isolation_level": IsolationLevel.READ_COMMITTED,
-}
+DATABASES["default"]["OPTIONS"] = (
+    KEEPALIVE
+    | DATABASES["default"].get("OPTIONS", {})
+    | {
+        # Under ASGI any thread may answer the next request, so connections are pooled instead of kept by threads.
+        "pool": {
+            "min_size": min(4, POOL_SIZE),  # when Redis goes away, many threads need one at once
+            "max_size": POOL_SIZE,
+            "timeout": 2,  # seconds, as all below
+            "reconnect_timeout": 1,  # then starts over; else pauses between attempts grow with the outage
+            "connection_class": DeadlineConnection,
+        },
+        "connect_timeout": 2,
+        # Said with each BEGIN, for a pooler may hand a transaction to a session that we have not set up.
+        "isolation_level": IsolationLevel.READ_COMMITTED,
+    }
+)
 DATABASE_SECONDS = env.float("DATABASE_SECONDS", 5.0, validate=validate.Range(0.01, 3600))
 DATABASE_ADMIN_SECONDS = env.float("DATABASE_ADMIN_SECONDS", 30.0, validate=validate.Range(0.01, 3600))
 

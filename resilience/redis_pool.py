@@ -3,6 +3,7 @@
 For django-redis: OPTIONS["CONNECTION_POOL_CLASS"] = "resilience.redis_pool.BreakerPool".
 """
 
+import time
 from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
@@ -16,6 +17,15 @@ from redis.exceptions import ConnectionError, MaxConnectionsError, RedisError, R
 from resilience.circuit_breaker import Breaker
 from resilience.redis_errors import count, count_answer, failed, failed_to_connect
 
+# A connection that was idle for longer is made anew: firewalls forget such ones without a word, and to find out would
+# cost a timeout, which counts against Redis.
+SILENT_SECONDS = 5.0
+
+
+def is_silent(heard: float) -> bool:
+    """Whether a connection on which Redis last answered at `heard`, by time.monotonic, has been idle for too long."""
+    return time.monotonic() - heard > SILENT_SECONDS
+
 
 class BreakerOpen(ConnectionError):
     """Redis was not asked, because it failed moments ago."""
@@ -25,10 +35,17 @@ class Reporting(AbstractConnection):
     """Reports every outcome to the breaker. Mixed into the connection class that redis-py chose."""
 
     _connecting = False
+    _heard = 0.0
 
     def __init__(self, *args: Any, breaker: Breaker, **kwargs: Any) -> None:
         self._breaker = breaker
         super().__init__(*args, **kwargs)
+
+    def connect(self) -> None:
+        """Connect if necessary, and anew after a silence: the pool asks for this before it lends a connection out."""
+        if self.is_connected and is_silent(self._heard):
+            self.disconnect()  # type: ignore[no-untyped-call]
+        super().connect()  # type: ignore[no-untyped-call]
 
     def connect_check_health(self, *args: Any, **kwargs: Any) -> None:
         """Connect if necessary and shake hands; reported as one failure, whichever step fails."""
@@ -61,6 +78,7 @@ class Reporting(AbstractConnection):
         except RedisError as error:
             self._report(error)
             raise
+        self._heard = time.monotonic()
         if not self._connecting:  # the kernel of a frozen server accepts connections: only a reply proves anything
             self._breaker.succeeded()
             for each in reply if isinstance(reply, list) else ():  # EXEC's

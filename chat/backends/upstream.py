@@ -30,6 +30,12 @@ KEEP_ALIVE_SECONDS = 4.0  # of an unused connection: less than the 5 s of uvicor
 # How much httpcore parses at a time: 64 KiB of the smallest headers or chunks would stop the event loop for 50 ms.
 httpcore.AsyncHTTP11Connection.READ_NUM_BYTES = 8 * 1024
 httpcore.AsyncHTTP11Connection.MAX_INCOMPLETE_EVENT_SIZE = 16 * 1024  # headers, for example
+# A language model may think for a while. So that no firewall forgets it meanwhile, the kernel asks after 5 s.
+_EVERY = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 2, "TCP_KEEPCNT": 3}
+KEEPALIVE = [
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    *((socket.IPPROTO_TCP, getattr(socket, name), value) for name, value in _EVERY.items() if hasattr(socket, name)),
+]
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,7 @@ class UpstreamBackend:
         self._timeout = httpx.Timeout(None, connect=deadlines.connect).as_dict()  # the others are enforced here
         self.stream_seconds = deadlines.total
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=KEEP_ALIVE_SECONDS)
-        options = [(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)]
+        options = [(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES), *KEEPALIVE]
         self._transport = httpx.AsyncHTTPTransport(limits=limits, trust_env=False, socket_options=options)
 
     async def complete(self, payload: Payload) -> Completion:
