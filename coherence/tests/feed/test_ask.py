@@ -30,7 +30,8 @@ def test_ask__after_one_commit_of_very_many_keys__only_those_are_outdated(feed: 
     feed.catch_up()
     after = note(*KEYS)
     feed.catch_up()
-    for key, is_true in [("a", False), ("other", True)]:
+    forgotten = next(key for key in KEYS if key not in feed.latest)  # whichever the log named last
+    for key, is_true in [(forgotten, False), ("other", True)]:
         assert is_unsure(feed, key, start)
         assert not is_current(feed, key, start)
         feed.ask([key])
