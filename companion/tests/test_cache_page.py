@@ -13,6 +13,7 @@ from coherence.log import Position
 from companion.admin import cache_numbers, formatting
 from personalities.cache import Key, codec, redis_copies
 from personalities.models import Personality
+from personalities.owned_names import owned_copies
 from resilience.redis_pool import breaker_of
 from tooling.processes import SupervisedServer
 
@@ -327,6 +328,19 @@ def test_warm_all__active_ones__are_copied(
     assert said.startswith("Warmed: 2 (all active personalities).")
     clear_memory()
     assert {source_of(name) for name in rows} == {"redis"}
+
+
+@committing
+def test_buttons__what_a_user_has__warmed_and_forgotten_too(
+    admin_client: Client, rows: dict[str, Personality], user: User, clear_memory: Callable[[], None]
+) -> None:
+    press(admin_client, "warm-all/")
+    clear_memory()
+    assert Personality.objects.lookup("mira", user).source == "redis"
+    assert owned_copies.stored([user.pk])
+    press(admin_client, "forget-all/", confirm="all")
+    assert not owned_copies.stored([user.pk])
+    assert Personality.objects.lookup("mira", user).source == "database"
 
 
 @committing

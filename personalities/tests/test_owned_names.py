@@ -76,6 +76,14 @@ def test_lookup__in_a_process_that_starts_later__no_query(
         assert {Personality.objects.lookup(name, user).source for name in (*NAMES, "mira")} == {"redis"}
 
 
+def test_warm__nobody_has_anything__no_query_all_the_same(
+    warm: None, user: User, django_assert_num_queries: Queries
+) -> None:
+    call_command("warm_personality_cache", verbosity=0)
+    with django_assert_num_queries(0):
+        assert whose(user) is None
+
+
 def test_warm__users__no_query_for_them(
     warm: None, user: User, staff: User, django_assert_num_queries: Queries
 ) -> None:
@@ -377,6 +385,19 @@ def test_lookup__postgresql_away__answered_though_the_other_ones_copy_is_unknown
         assert answer.unverified
         with pytest.raises(OperationalError):
             Personality.objects.lookup("nova", user)
+
+
+def test_lookup__postgresql_away_and_the_entry_no_longer_counts__own_copy_answers(
+    user: User, out_of_touch: Callable[[float], None]
+) -> None:
+    own(user)
+    whose(user, "mira")
+    own(user, "nova")
+    out_of_touch(60)
+    with connection.execute_wrapper(refuse):
+        assert whose(user, "mira") == user.pk
+        with pytest.raises(OperationalError):
+            whose(user, "elara")
 
 
 # ── Commands ──────────────────────────────────────────────────────────────────────────────────────────────────────────
