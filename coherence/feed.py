@@ -51,7 +51,7 @@ class Known(NamedTuple):
 
     def _bounded(self, room: int = 0) -> "Known":
         """Drop what changed first if there is too much. The floor rises, and of what was dropped the log is asked."""
-        if len(self.latest) + room <= log.LIMIT:
+        if len(self.latest) + room <= log.REMEMBERED:
             return self
         cut = sorted(self.latest.values())[len(self.latest) // 2]
         kept = {key: number for key, number in self.latest.items() if number > cut}
@@ -72,6 +72,7 @@ class ChangeFeed:
         self.edition = 0
         self.heard = float("-inf")
         self._known = Known("", 0, 0, {}, 0)
+        self._limit = log.START
         self._lock = threading.Lock()
         os.register_at_fork(after_in_child=self._renew_lock)
 
@@ -150,7 +151,9 @@ class ChangeFeed:
 
     def _poll(self, cursor: Cursor) -> bool:
         asked, known = self.clock(), self.position
-        news = _news(cursor, known)
+        limit, self._limit = self._limit, log.START
+        news = _news(cursor, known, limit)
+        self._limit = log.LIMIT  # an attempt that is not answered in time raises before this: the next one is modest
         with self._lock:
             taken = self._take(news, known)
             if taken:
@@ -175,15 +178,15 @@ class ChangeFeed:
         self._lock = threading.Lock()  # the old one may be held by a thread that the child does not have
 
 
-def _news(cursor: Cursor, known: Position) -> News:
-    """What happened after `known`; all that is in the log if its history is over or unknown."""
-    news = log.since(cursor, known.number)
+def _news(cursor: Cursor, known: Position, limit: int) -> News:
+    """What happened after `known`; what happened last if its history is over or unknown."""
+    news = log.since(cursor, known.number, limit)
     is_lost = known.number and not news.is_anchored  # commits are lost, or pruned: copies may have numbers it never had
     if news.history is None or is_lost:
         log.begin_history(cursor, known.history)
     elif not known.number or news.history == known.history:
         return news
-    return log.since(cursor, 0)
+    return log.since(cursor, 0, log.START)
 
 
 feed = ChangeFeed()

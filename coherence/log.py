@@ -12,8 +12,9 @@ from coherence.models import EVERYTHING
 M = TypeVar("M")
 
 CHANNEL = "coherence"
-LIMIT = 100_000  # changed keys that a process remembers, and changes that it reads at once: some 15 MiB
-START = 10_000  # changes that a process reads at first; of older ones it asks when it meets a copy from before them
+REMEMBERED = 150_000  # changed keys and groups that a process remembers: some 23 MiB
+LIMIT = 100_000  # changes that it reads at once; of those it leaves out it asks when it meets a copy from before them
+START = 10_000  # the same at first, and after an attempt that was not answered in time
 RETENTION_DAYS = 7
 PRUNED_AT_ONCE = 5_000
 
@@ -128,9 +129,8 @@ class News(NamedTuple):
     is_whole: bool
 
 
-def since(cursor: Cursor, known: int) -> News:
-    """What happened after `known`; with 0, what happened last. There may be more than is read at once."""
-    limit = LIMIT if known else START
+def since(cursor: Cursor, known: int, limit: int) -> News:
+    """What happened after `known`, the newest `limit` changes at most; with 0, what happened last."""
     cursor.execute(SINCE, {"known": known, "limit": limit})
     *rows, (_, history) = cursor.fetchall()
     lines = [Line(*row) for row in rows]

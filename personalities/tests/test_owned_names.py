@@ -250,7 +250,7 @@ def test_entry__older_than_what_the_process_remembers__read_anew(
     own(user, "zoe")
     assert whose(user) is None
     sql(f"UPDATE {TABLE} SET personality_name = 'elara' WHERE owner_id IS NOT NULL")
-    monkeypatch.setattr(log, "LIMIT", 2)
+    monkeypatch.setattr(log, "REMEMBERED", 2)
     for name in "abcdef":
         note(name)
         feed.catch_up()

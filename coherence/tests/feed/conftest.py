@@ -34,6 +34,7 @@ def feed(clock: Clock) -> ChangeFeed:
 def _low_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log, "START", LIMIT)
     monkeypatch.setattr(log, "LIMIT", LIMIT)
+    monkeypatch.setattr(log, "REMEMBERED", LIMIT)
 
 
 @pytest.fixture

@@ -1,8 +1,10 @@
 """Copies from before what the feed remembers: the log is asked about them, by key."""
 
 from collections.abc import Callable, Collection
+from typing import Any
 
 import pytest
+from psycopg import OperationalError
 
 from coherence import log
 from coherence.feed import ChangeFeed
@@ -13,6 +15,16 @@ from coherence.tests.feed.conftest import KEYS, LIMIT
 from tests.database import sql
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("_low_limit")]
+
+
+class Unanswered:
+    """A cursor over which no answer comes in time."""
+
+    def execute(self, sql: str, parameters: Any) -> None:
+        raise OperationalError("PostgreSQL did not answer in time")
+
+    def fetchall(self) -> Any:
+        raise NotImplementedError
 
 
 def is_unsure(feed: ChangeFeed, key: str, number: int) -> bool:
@@ -118,3 +130,21 @@ def test_ask__about_more_than_is_remembered__bounded_and_asked_again(feed: Chang
         assert len(feed.latest) <= LIMIT
         assert is_current(feed, f"other-{number}", start) or is_unsure(feed, f"other-{number}", start)
     assert feed.floor >= floor
+
+
+def test_poll__an_attempt_was_not_answered_in_time__the_next_reads_fewer_and_asks_about_the_rest(
+    feed: ChangeFeed, start: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a process could never come past a commit that takes too long to read."""
+    monkeypatch.setattr(log, "LIMIT", 100)
+    monkeypatch.setattr(log, "REMEMBERED", 100)
+    feed.catch_up()
+    note(*KEYS)
+    with pytest.raises(OperationalError):
+        feed.poll(Unanswered())
+    feed.catch_up()
+    assert len(feed.latest) == LIMIT
+    assert is_unsure(feed, "a", start)
+    note(*KEYS)
+    feed.catch_up()
+    assert len(feed.latest) == len(KEYS)

@@ -23,10 +23,10 @@ def two() -> list[User]:
     return [User.objects.create(username=name) for name in ("ada", "ben")]
 
 
-def since(known: int) -> list[Line]:
+def since(known: int, limit: int = log.LIMIT) -> list[Line]:
     """The anchor comes last, with an empty key."""
     with connection.cursor() as cursor:
-        news = log.since(cursor, known)
+        news = log.since(cursor, known, limit)
     return [*news.lines, *[Line(known, "")] * news.is_anchored]
 
 
@@ -83,28 +83,17 @@ def test_since__the_known_one_is_not_there__no_anchor() -> None:
     assert since(newest + DAY) == []
 
 
-def test_since__more_than_are_read__the_newest_and_the_anchor(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log, "LIMIT", 2)
+def test_since__more_than_are_read__the_newest_and_the_anchor() -> None:
     known, _, _, newest = (note(key) for key in "abcd")
-    assert [line.key for line in since(known)] == ["d", "c", ""]
-    assert since(known)[0].number == newest
+    assert [line.key for line in since(known, 2)] == ["d", "c", ""]
+    assert since(known, 2)[0].number == newest
 
 
 @pytest.mark.parametrize(("limit", "is_whole"), [(2, False), (3, False), (4, True)])
-def test_since__a_limit__says_whether_there_may_be_more(
-    monkeypatch: pytest.MonkeyPatch, limit: int, is_whole: bool
-) -> None:
-    monkeypatch.setattr(log, "LIMIT", limit)
+def test_since__a_limit__says_whether_there_may_be_more(limit: int, is_whole: bool) -> None:
     known, _, _, _ = (note(key) for key in "abcd")
     with connection.cursor() as cursor:
-        assert log.since(cursor, known).is_whole is is_whole
-
-
-def test_since__nothing_known__fewer_at_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    for key in "abc":
-        note(key)
-    monkeypatch.setattr(log, "START", 2)
-    assert [line.key for line in since(0)] == ["c", "b"]
+        assert log.since(cursor, known, limit).is_whole is is_whole
 
 
 def latest(*keys: str) -> dict[str, int]:
