@@ -12,6 +12,7 @@ from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent,
 
 from chat.errors import ApiError
 from conversations.models import MAX_JSON_BYTES
+from rest.headers import combined
 from rest.unread_body import drop_unread_body
 
 BODY_SECONDS = 30.0  # for the whole body to arrive
@@ -32,7 +33,7 @@ class Exchange:
     def __init__(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         self.method, self.scheme = scope["method"], scope.get("scheme", "http")
         self.path = scope["path"].removeprefix(scope.get("root_path") or "")
-        self.headers = dict(scope["headers"])
+        self.headers = combined(scope["headers"])
         self.timing = Timing()
         self.extra_headers: dict[str, str] = {}
         self.status: int | None = None

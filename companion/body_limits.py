@@ -10,6 +10,7 @@ from django.urls import Resolver404, resolve
 
 from companion.mount import path_below_root
 from companion.refusals import Refusal, refuse
+from rest.headers import combined
 from rest.parsers import MAX_BYTES
 from rest.unread_body import drop_unread_body
 
@@ -59,7 +60,7 @@ def _refusal(scope: HTTPScope) -> Refusal | None:
         return Refusal(HTTPStatus.BAD_REQUEST, "query", "The query is not text in UTF-8 without NUL.")
     if any(name == b"transfer-encoding" for name, _ in scope["headers"]):
         return Refusal(HTTPStatus.LENGTH_REQUIRED, "body", "Send Content-Length; chunked bodies are not read.")
-    length = b",".join(value for name, value in scope["headers"] if name == b"content-length") or b"0"
+    length = combined(scope["headers"]).get(b"content-length") or b"0"
     if not length.isdigit():
         return Refusal(HTTPStatus.BAD_REQUEST, "body", "Content-Length is not one whole number.")
     limit = _limit_for(scope, length)
@@ -72,7 +73,7 @@ def _limit_for(scope: HTTPScope, length: bytes) -> int:
     """Nearly all bodies are small: only for a large one is the route looked up."""
     if len(length) <= MAX_DIGITS and int(length) <= MAX_BYTES:
         return MAX_BYTES
-    if dict(scope["headers"]).get(b"content-type", b"").strip().lower().startswith(b"multipart/"):
+    if combined(scope["headers"]).get(b"content-type", b"").strip().lower().startswith(b"multipart/"):
         return MAX_BYTES  # each of its parts has headers of its own, which take long to parse
     return body_limit(path_below_root(scope["path"], scope.get("root_path")))
 

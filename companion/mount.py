@@ -11,6 +11,8 @@ from django.http import HttpRequest, HttpResponse
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.security import SecurityMiddleware
 
+from rest.headers import combined
+
 Headers = tuple[tuple[bytes, bytes], ...]
 
 
@@ -36,9 +38,8 @@ class Mount:
         """None for a request that is not for this mount."""
         if scope["type"] != "http" or not self._contains(path_below_root(scope["path"], scope.get("root_path"))):
             return None
-        hosts = [value for name, value in scope["headers"] if name == b"host"]
-        forwarded_proto = dict(scope["headers"]).get(b"x-forwarded-proto")
-        return is_secure_request(scope.get("scheme", "http"), hosts[0] if len(hosts) == 1 else None, forwarded_proto)
+        headers = combined(scope["headers"])  # two hosts become one that is not allowed
+        return is_secure_request(scope.get("scheme", "http"), headers.get(b"host"), headers.get(b"x-forwarded-proto"))
 
     def _contains(self, path: str) -> bool:
         return path.startswith(self.path) if self.path.endswith("/") else path == self.path
@@ -53,7 +54,8 @@ def path_below_root(path: str, root_path: str | None) -> str:
 def is_secure_request(scheme: str, host: bytes | None, forwarded_proto: bytes | None) -> bool | None:
     """Whether Django considers such a request to have come by HTTPS; None if it would refuse or redirect it.
 
-    `forwarded_proto` is the X-Forwarded-Proto header, which counts only if the settings trust the proxy.
+    `forwarded_proto` is the X-Forwarded-Proto header, which counts only if the settings trust the proxy. All that
+    stands before Django asks this, with headers that are `combined` as Django does it.
     """
     given = {b"host": host, b"x-forwarded-proto": forwarded_proto}
     headers = [(name, value) for name, value in given.items() if value is not None]

@@ -7,6 +7,8 @@ from uuid import uuid4
 
 from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
 
+from rest.headers import combined
+
 HEADER, TRACE = b"x-request-id", b"traceparent"
 SAFE = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")  # W3C's
@@ -35,7 +37,7 @@ class RequestIds:
         if scope["type"] != "http":
             await self.application(scope, receive, send)
             return
-        request_id = given_id(dict(scope["headers"])) or uuid4().hex.encode()
+        request_id = given_id(combined(scope["headers"])) or uuid4().hex.encode()
         token = current.set(request_id.decode())
         try:
             await self.application(scope, receive, _with_id(request_id, send))

@@ -1,8 +1,10 @@
 """An ASGI application mounted beside Django."""
 
+from io import BytesIO
 from typing import Any
 
 import pytest
+from django.core.handlers.asgi import ASGIRequest
 
 from companion.mount import Mount, is_secure_request, security_headers
 from companion.tests.asgi_client import HOST, AsgiClient, request
@@ -69,6 +71,20 @@ def test_mount__https_only__plain_http_is_for_django_to_redirect(ask: AsgiClient
     assert ask(mount, request("/v1/models", headers)).body == b"django"
     answer = ask(mount, request("/v1/models", headers, scheme="https"))
     assert (answer.body, answer.header(b"strict-transport-security")) == (b"beside", b"max-age=60")
+
+
+@pytest.mark.parametrize("protocols", [["http", "https"], ["https", "http"], ["https"], ["https, http"], ["HTTPS"], []])
+@pytest.mark.parametrize("hosts", [[HOST], [HOST, HOST], [HOST, "evil.example"], ["evil.example", HOST], []])
+def test_mount__headers_said_twice__decided_as_django_does(
+    ask: AsgiClient, settings: Any, protocols: list[str], hosts: list[str]
+) -> None:
+    settings.SECURE_SSL_REDIRECT, settings.SECURE_PROXY_SSL_HEADER = True, ("HTTP_X_FORWARDED_PROTO", "https")
+    headers = [(b"x-forwarded-proto", text.encode()) for text in protocols] + [
+        (b"host", text.encode()) for text in hosts
+    ]
+    scope = request("/v1/models", headers)
+    is_for_chat = hosts == [HOST] and ASGIRequest(scope, BytesIO()).is_secure()
+    assert ask(Mount("/v1/", beside, django), scope).body == (b"beside" if is_for_chat else b"django")
 
 
 def test_mount__answer__has_the_headers_of_the_middleware(ask: AsgiClient) -> None:
