@@ -3,11 +3,11 @@
 from django.contrib import admin
 from django.contrib.auth.views import LogoutView
 from django.urls import include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from accounts.login import SignIn
 from companion import monitoring, optional_apps, pages
 from companion.admin import cache_page
+from companion.schema import DocsView, SchemaView
 
 AFTER_LOGIN = "playground" if optional_apps.is_installed("chat") else "home"
 
@@ -20,8 +20,8 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("accounts/login/", SignIn.as_view(next_page=AFTER_LOGIN), name="login"),
     path("accounts/logout/", LogoutView.as_view(next_page="login"), name="logout"),
-    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("api/schema/", SchemaView.as_view(), name="schema"),
+    path("api/docs/", DocsView.as_view(url_name="schema"), name="docs"),
     path("api/v1/", include("personalities.api.urls")),
     *optional_apps.routes(),
 ]

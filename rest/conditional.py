@@ -33,8 +33,12 @@ class Representation(NamedTuple):
 
     @classmethod
     def of(cls, value: object) -> "Representation":
-        """`value` encoded by msgspec, with an ETag of 128 bits of its SHA-256."""
-        body = msgspec.json.encode(value)
+        """`value` encoded by msgspec."""
+        return cls.of_bytes(msgspec.json.encode(value))
+
+    @classmethod
+    def of_bytes(cls, body: bytes) -> "Representation":
+        """A body as it is, with an ETag of 128 bits of its SHA-256."""
         return cls(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
 
     @property
