@@ -44,7 +44,7 @@ ANSWER_EXTRAS = {
     "annotations",
     "audio",
 }  # what models send beside the text
-THREAD_BYTES = 64 * 1024  # a longer body takes milliseconds to parse, which a thread does
+THREAD_BYTES = 16 * 1024  # a longer body takes milliseconds to parse, which a thread does
 
 
 class ChatTextPart(msgspec.Struct, forbid_unknown_fields=True):

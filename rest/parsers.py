@@ -14,9 +14,10 @@ from rest_framework.parsers import BaseParser
 MEDIA_TYPE = "application/json"
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 20
+MAX_VALUES = 20_000  # a thread that parses more in one go would keep the event loop waiting for the interpreter
 
 # Possessive, and content with a missing end, so that no input makes it try twice.
-STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
+STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # NUL and lone surrogates: neither is text to PostgreSQL
 
 
@@ -44,14 +45,15 @@ class StrictJSONParser(BaseParser):
 
 
 def parse_json(body: bytes, media_type: str = MEDIA_TYPE, *, max_bytes: int = MAX_BYTES) -> object:
-    """The value of a JSON text in UTF-8: no duplicate keys, NaN, NUL or lone surrogates, and at most 20 levels.
+    """The value of a JSON text in UTF-8: no duplicate keys, NaN, NUL or lone surrogates, at most 20 levels and 20,000
+    values.
 
     Raises TooLarge, UnsupportedMediaType for another charset, and else ValidationError by the path at fault.
     """
     _check_charset(media_type)
     if len(body) > max_bytes:
         raise TooLarge(max_bytes)
-    _check_depth(body)
+    _check_structure(body)
     value = _loads(body.removeprefix(codecs.BOM_UTF8))
     for path, text in _texts(value, ""):
         if UNSTORABLE.search(text):
@@ -65,9 +67,19 @@ def _check_charset(media_type: str) -> None:
         raise UnsupportedMediaType(media_type, f"JSON is read in UTF-8, not in {charset!r:.40}.")
 
 
-def _check_depth(body: bytes) -> None:
+def _check_structure(body: bytes) -> None:
+    """Count strings, lists and objects before any of them is made."""
+    if body.count(b'"') - body.count(b'\\"') > 2 * MAX_VALUES:
+        raise ValidationError({"body": f"At most {MAX_VALUES} values are read."})
+    structure = STRING.sub(b"", body)
+    if sum(map(structure.count, (b"[", b"{", b"]", b"}", b","))) > MAX_VALUES:
+        raise ValidationError({"body": f"At most {MAX_VALUES} values are read."})
+    _check_depth(structure)
+
+
+def _check_depth(structure: bytes) -> None:
     depth = 0
-    for bracket in re.findall(rb"[\[{\]}]", STRING.sub(b"", body)):
+    for bracket in re.findall(rb"[\[{\]}]", structure):
         depth += 1 if bracket in b"[{" else -1
         if depth > MAX_DEPTH:
             raise ValidationError({"body": f"At most {MAX_DEPTH} levels of nesting are read."})

@@ -143,6 +143,16 @@ def test_create__more_than_64_kib__413_says_the_limit(editor: APIClient, body: b
     assert response.json()["detail"] == "At most 65536 bytes are read."
 
 
+@pytest.mark.parametrize("piece", [b"[],", b"{},", b'"",', b"0,", b"]"])
+@pytest.mark.parametrize("end", [b"[]]}", b""])
+def test_create__too_many_values__400_says_the_limit(editor: APIClient, piece: bytes, end: bytes) -> None:
+    """Within 64 KiB, and refused before any of them is made."""
+    many = b'{"personality_name": "mira", "custom": [' + piece * (65_000 // len(piece)) + end
+    response = editor.post(LIST, many, content_type="application/json")
+    assert_refused(response, "body")
+    assert response.json()["errors"]["body"] == ["At most 20000 values are read."]
+
+
 @pytest.mark.parametrize("levels", [21, 900, 2000])
 def test_create__too_many_levels__400_says_the_limit(editor: APIClient, levels: int) -> None:
     nested = b'{"personality_name": "mira", "custom": ' + b"[" * levels + b"]" * levels + b"}"
