@@ -103,6 +103,13 @@ def test_session__none__401(page: httpx.Client, cookie: str) -> None:
     assert refused(page.post(PAGE_COMPLETIONS, json=HELLO)) == (401, "signed_out")
 
 
+def test_session__none_but_a_key__401_says_where_keys_count(page: httpx.Client) -> None:
+    page.cookies.delete(SESSION)
+    answer = page.post(PAGE_COMPLETIONS, json=HELLO, headers={"Authorization": "Bearer cpk_x"})
+    assert answer.status_code == 401
+    assert "/v1/chat/completions" in answer.json()["error"]["message"]
+
+
 def test_session__signed_out_meanwhile__401(page: httpx.Client, session: Client) -> None:
     session.logout()
     assert refused(page.post(PAGE_COMPLETIONS, json=HELLO)) == (401, "signed_out")
