@@ -1,4 +1,4 @@
-"""Middleware of our own: forwarded headers, a time limit on the database, slashes, and the content security policy."""
+"""Middleware of our own: caching, forwarded headers, a time limit on the database, slashes, content security policy."""
 
 import logging
 from collections.abc import Callable
@@ -32,6 +32,15 @@ class ForwardedHeadersMiddleware(MiddlewareMixin):
             "passwords of one client may lock out all others.",
             client_address(request),
         )
+
+
+class CacheControlMiddleware(MiddlewareMixin):
+    """What is answered to one caller is kept for nobody else: no shared cache keeps it unless a view says so."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        """Adds the header that details have anyway; errors and lists, redirects and metrics get it here."""
+        response.headers.setdefault("Cache-Control", "private, no-cache")
+        return response
 
 
 class DatabaseDeadlineMiddleware:

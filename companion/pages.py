@@ -60,7 +60,8 @@ def body_timeout() -> HttpResponse:
 
 def _problem(code: HTTPStatus, errors: Errors) -> HttpResponse:
     ((detail,),) = errors.values()
-    return JsonResponse(problem_body(code, detail, errors=errors), status=code, content_type=PROBLEM)
+    body, headers = problem_body(code, detail, errors=errors), {"Cache-Control": "no-store"}
+    return JsonResponse(body, status=code, content_type=PROBLEM, headers=headers)
 
 
 def _error(request: HttpRequest, code: HTTPStatus, detail: str, *, errors: Errors | None = None) -> HttpResponse:

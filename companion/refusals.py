@@ -1,10 +1,11 @@
 """Refuses a request that nobody has read, in the words of whoever would have answered it."""
 
 import json
+from contextlib import suppress
 from http import HTTPStatus
 from typing import NamedTuple
 
-from asgiref.typing import ASGISendCallable, HTTPScope
+from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, HTTPScope, Scope
 
 from companion.mount import path_below_root
 from companion.optional_apps import openai_error
@@ -19,6 +20,34 @@ class Refusal(NamedTuple):
     status: HTTPStatus
     field: str
     detail: str
+
+
+BROKEN = Refusal(HTTPStatus.BAD_REQUEST, "body", "The body is malformed, or ended early.")
+
+
+class BrokenBodies:
+    """Wraps an ASGI application, which answers nothing to callers who are gone before their body was there.
+
+    To the application a body that is malformed looks the same: these callers are told, or the server says 500.
+    """
+
+    def __init__(self, application: ASGI3Application) -> None:
+        """`application` answers everything else."""
+        self.application = application
+
+    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        """Answer 400 if nobody else has answered."""
+        has_begun = scope["type"] != "http"
+
+        async def send_noting(event: ASGISendEvent) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(event)
+
+        await self.application(scope, receive, send_noting)
+        if scope["type"] == "http" and not has_begun:
+            with suppress(OSError):  # how ASGI says that the caller is gone indeed
+                await refuse(scope, send, BROKEN)
 
 
 async def refuse(scope: HTTPScope, send: ASGISendCallable, refusal: Refusal) -> None:

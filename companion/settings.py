@@ -27,7 +27,6 @@ from companion.environment import (
     checked_llm_url,
     checked_networks,
     checked_origins,
-    checked_secret_key,
     load_dotenv,
     names_by_commas,
     require_secrets,
@@ -42,8 +41,7 @@ load_dotenv(BASE_DIR / ".env")
 env = Env()
 
 require_secrets("SECRET_KEY", "DATABASE_URL")
-HTTPS_ONLY = env.bool("HTTPS_ONLY", True)
-SECRET_KEY = checked_secret_key(secret("SECRET_KEY"), https_only=HTTPS_ONLY)
+SECRET_KEY = secret("SECRET_KEY")
 DEBUG = env.bool("DEBUG", False)
 ALLOWED_HOSTS = checked_hosts(env.str("ALLOWED_HOSTS", ""))
 CSRF_TRUSTED_ORIGINS = checked_origins(env.str("CSRF_TRUSTED_ORIGINS", ""))
@@ -74,8 +72,9 @@ INSTALLED_APPS = [
     *COMPANION_APPS,
 ]
 MIDDLEWARE = [  # static files bypass it: see handler.py
+    "companion.middleware.CacheControlMiddleware",  # sees every answer, those of other middleware too
     "companion.middleware.ForwardedHeadersMiddleware",
-    "companion.middleware.DatabaseDeadlineMiddleware",  # first, because the others query the database too
+    "companion.middleware.DatabaseDeadlineMiddleware",  # before those that query the database
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "companion.middleware.SlashMiddleware",
@@ -252,6 +251,7 @@ LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "admin:index"  # after the admin's own login; urls.py has that of the other
 
 # ── Browsers ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+HTTPS_ONLY = env.bool("HTTPS_ONLY", True)
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS_ONLY
 SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^metrics$"]  # probes use plain HTTP, behind the proxy
 # Browsers remember it for so long, and nobody can take it back: it begins at an hour, for this host alone.

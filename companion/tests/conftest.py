@@ -3,6 +3,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from companion.front import around
+from companion.handler import Handler
+from companion.hot_read import HotReader
 from companion.tests.asgi_client import AsgiClient
 
 
@@ -15,3 +18,9 @@ def runner() -> Iterator[asyncio.Runner]:
 @pytest.fixture
 def ask(runner: asyncio.Runner) -> AsgiClient:
     return AsgiClient(runner)
+
+
+@pytest.fixture
+def application() -> HotReader:
+    """The whole service. To import companion.asgi would start it, on the database that is not the tests'."""
+    return around(Handler())

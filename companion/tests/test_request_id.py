@@ -6,7 +6,6 @@ import pytest
 from django.contrib.auth.models import User
 
 from accounts.models import ApiKey
-from companion.asgi import application
 from companion.mount import is_secure_request
 from companion.tests.asgi_client import HOST, PREFIX, AsgiClient, request, with_key
 from personalities.models import Personality
@@ -53,7 +52,9 @@ def key(transactional_db: None, settings: Any) -> Any:
 @pytest.mark.parametrize(
     "path", ["/livez", f"{PREFIX}nobody/", "/metrics", "/no/such/page", pytest.param("/v1/models", marks=CHAT)]
 )
-def test_request_id__any_answer__the_callers_or_a_new_one(path: str, ask: AsgiClient, key: str) -> None:
+def test_request_id__any_answer__the_callers_or_a_new_one(
+    path: str, application: Any, ask: AsgiClient, key: str
+) -> None:
     given = ask(application, request(path, with_key(key, x_request_id=b"mine-1")))
     assert given.header(b"x-request-id") == b"mine-1"
     traced = ask(application, request(path, with_key(key, traceparent=TRACEPARENT)))
@@ -64,7 +65,7 @@ def test_request_id__any_answer__the_callers_or_a_new_one(path: str, ask: AsgiCl
     assert [name for name, _ in given.headers].count(b"x-request-id") == 1
 
 
-def test_request_id__read_from_memory__only_the_callers(ask: AsgiClient, key: str) -> None:
+def test_request_id__read_from_memory__only_the_callers(application: Any, ask: AsgiClient, key: str) -> None:
     path = f"{PREFIX}elara/"
     assert ask(application, request(path, with_key(key))).header(b"x-request-id")  # the first goes to Django
     plain = ask(application, request(path, with_key(key)))
