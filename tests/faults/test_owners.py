@@ -13,7 +13,7 @@ from tests.promises import Figure
 
 COUNT, NAMES, PROCESSES = 10_000 if LONG else 1_000, 8, 4
 STRANGERS = range(10**9, 2 * 10**9, 10**8)  # where ids begin of which warming cannot know, for each try
-MANY, CAPACITY = 100_000 if LONG else 12_000, 10_000  # owners that one process meets; settings.LOCAL_CACHE_ENTRIES
+MANY, CAPACITY = 30_000 if LONG else 12_000, 10_000  # owners that one process meets; settings.LOCAL_CACHE_ENTRIES
 MEGABYTES = 15.0
 BEFORE = f"{COUNT * NAMES * PROCESSES:,}"
 USERS = """
