@@ -38,6 +38,7 @@ class Chat:
         assert scope["type"] == "http"  # noqa: S101
         exchange = Exchange(scope, receive, send)
         endpoint = _endpoint(exchange.path)
+        scope["companion.route"] = endpoint  # type: ignore[typeddict-unknown-key]  # for metrics
         try:
             await self._answer_or_refuse(exchange, endpoint)
         except ClientDisconnected:

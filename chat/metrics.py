@@ -33,12 +33,12 @@ class ChatCollector:
         answers = CounterMetricFamily(
             "companion_chat_answers", "Answers that were started.", labels=("endpoint", "status")
         )
-        for (endpoint, status), count in counts.answers.items():
+        for (endpoint, status), count in counts.answers.copy().items():
             answers.add_metric((endpoint, str(status)), count)
         cut = CounterMetricFamily(
             "companion_chat_cut", "Streams that ended with an error or a disconnect.", labels=("reason",)
         )
-        for reason, count in counts.cut.items():
+        for reason, count in counts.cut.copy().items():
             cut.add_metric((reason,), count)
         retries = CounterMetricFamily(
             "companion_chat_retries", "Requests that were sent to the language model a second time."

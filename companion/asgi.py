@@ -11,6 +11,7 @@ with exit_if_misconfigured():
     django.setup(set_prefix=False)
 
 # What follows needs the applications to be loaded.
+from companion import instance_metrics  # noqa: E402
 from companion.front import around  # noqa: E402
 from companion.handler import Handler  # noqa: E402
 from companion.slow_readers import slow_readers  # noqa: E402
@@ -20,3 +21,4 @@ django_application = Handler()
 application = around(django_application)
 start()
 slow_readers.start()
+instance_metrics.start()

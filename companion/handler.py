@@ -23,6 +23,7 @@ from django.urls import set_script_prefix
 from servestatic.middleware import ServeStaticMiddleware
 
 from companion.pages import body_timeout, unknown_charset
+from companion.request_metrics import ROUTE
 from resilience.database import answer_within
 from rest.streaming import Interrupted
 
@@ -91,6 +92,7 @@ class Handler(ASGIHandler):
 
     async def _answer(self, request: ASGIRequest) -> HttpResponseBase:
         if request.path_info.startswith(settings.STATIC_URL):
+            request.scope[ROUTE] = settings.STATIC_URL  # type: ignore[index]  # it is a dict
             return await self._static(request)  # type: ignore[misc, no-any-return]  # the stubs lack asynchronous ones
         return await self._in_thread(request)
 
@@ -106,6 +108,8 @@ class Handler(ASGIHandler):
         set_script_prefix(get_script_prefix(request.scope))
         signals.request_started.send(sender=self.__class__, scope=request.scope)
         response = self.get_response(request)
+        if request.resolver_match:
+            request.scope[ROUTE] = f"/{request.resolver_match.route}"  # type: ignore[index]  # it is a dict
         if response.streaming:
             close_old_connections()  # the response itself has not been read yet
         else:

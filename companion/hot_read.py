@@ -4,17 +4,20 @@ The views of `personalities.api` are the specification; what is answered here is
 Only a plain GET or HEAD with an API key that is in memory too is answered here. Anything else goes on to Django.
 """
 
+from collections.abc import Mapping
 from functools import cache, lru_cache
+from time import perf_counter
 from typing import NamedTuple
 
 from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 from django.http import HttpRequest
-from django.urls import reverse
+from django.urls import resolve, reverse
 
 from accounts.verification import verified_from_memory
 from coherence.cache import Answer as Lookup
 from coherence.cache import memory_may_answer
 from companion.mount import Headers, encoded, is_secure_request, security_headers
+from companion.request_metrics import Row, count, counts
 from companion.shutdown import shutdown
 from personalities.api.views import PersonalityDetailView, PersonalityIdView
 from personalities.cache import current_config
@@ -50,6 +53,7 @@ class Response(NamedTuple):
     status: int
     headers: Headers
     body: bytes
+    rows: Mapping[str, Row]  # where it is counted, by method
 
 
 class Responses(NamedTuple):
@@ -70,6 +74,7 @@ class HotReader:
 
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         """Answer from memory, or hand the request on unchanged."""
+        started = perf_counter()
         response = self.find(scope) if scope["type"] == "http" and not shutdown.begun else None
         if response is None:
             await self.application(scope, receive, send)
@@ -78,6 +83,7 @@ class HotReader:
         headers = [*response.headers]
         await send({"type": "http.response.start", "status": response.status, "headers": headers, "trailers": False})
         await send({"type": "http.response.body", "body": response.body, "more_body": False})
+        count(response.rows[scope["method"]], perf_counter() - started)  # type: ignore[typeddict-item]  # of HTTP
 
     def find(self, scope: HTTPScope) -> Response | None:
         """The response, if the request is a plain read and all it needs is in memory and current; else None."""
@@ -134,12 +140,21 @@ def _respond(config: PersonalityConfig, read: PlainRead) -> Response | None:
 def _make_responses(config: PersonalityConfig, view: View, is_secure: bool) -> Responses:
     found = view.represent(config)
     headers = found.headers | _view_headers(view) | security_headers(is_secure)  # type: ignore[arg-type]  # hashable
-    ok = Response(200, encoded(headers | {"Content-Length": str(len(found.body))}), found.body)
+    rows = [_rows(view, status) for status in (200, 304)]  # type: ignore[arg-type]  # hashable
+    ok = Response(200, encoded(headers | {"Content-Length": str(len(found.body))}), found.body, rows[0])
     del headers["Content-Type"]
-    not_modified = Response(304, encoded(headers | {"Content-Length": "0"}), b"")
+    not_modified = Response(304, encoded(headers | {"Content-Length": "0"}), b"", rows[1])
     responses = Responses(found.etag.encode(), ok, not_modified)
     config.memo[view, is_secure] = responses
     return responses
+
+
+@cache
+def _rows(view: View, status: int) -> Mapping[str, Row]:
+    """Under the route as Django names it, which answers the same when it is not in memory."""
+    (rest,) = (rest for rest, each in VIEWS.items() if each is view)
+    route = f"/{resolve(reverse('personalities') + 'x/' + rest).route}"
+    return {method: counts.row(route, method, status) for method in METHODS}
 
 
 @cache

@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 
 from coherence.feed import feed
 from coherence.listener import listener
-from companion import __version__, optional_apps
+from companion.instance_metrics import Instance
 from companion.shutdown import shutdown
 from personalities.cache import redis_copies
 from resilience.database import answer_within
@@ -85,7 +85,7 @@ class PlainTextRenderer(JSONRenderer):
 
 
 class MetricsView(APIView):
-    """Metrics of this process, for any valid key: a user of its own without rights is enough."""
+    """Metrics of all workers, for any valid key: a user of its own without rights is enough."""
 
     renderer_classes = (*APIView.renderer_classes, PlainTextRenderer)
 
@@ -93,15 +93,10 @@ class MetricsView(APIView):
     def get(self, request: Request) -> HttpResponse:
         """All metrics in Prometheus's text format."""
         # Imported here: prometheus-client makes every start 50 ms slower, and most processes are never scraped.
-        from prometheus_client import CONTENT_TYPE_LATEST, Info, generate_latest
+        from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-        from coherence.metrics import registry
-
-        metrics = registry()
-        for collector in optional_apps.collectors():
-            metrics.register(collector)
-        Info("companion_build", "The release that answers.", registry=metrics).info({"version": __version__})
-        return HttpResponse(generate_latest(metrics), content_type=CONTENT_TYPE_LATEST)
+        metrics = generate_latest(Instance())
+        return HttpResponse(metrics, content_type=CONTENT_TYPE_LATEST)
 
 
 def _postgresql() -> str:

@@ -12,13 +12,17 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from prometheus_client.core import Metric
 
 TICK_SECONDS = 0.25
 SCAN_SECONDS = 10.0  # between two looks at every connection, while nobody waits to be let in
 PATIENCE = 30.0  # seconds in which a caller takes nothing
-PATIENCE_WHEN_FULL = 1.0  # the same while others wait to be let in
+PATIENCE_WHEN_FULL = 0.75  # the same while others wait to be let in
 NOTHING = struct.pack("i", 0)
 RESET = struct.pack("ii", 1, 0)  # for SO_LINGER: the kernel throws away what was not sent
 # Offsets in Linux's struct tcp_info: tcpi_unacked, which of a listener is how many wait, and tcpi_bytes_acked.
@@ -31,13 +35,20 @@ class SlowReaders:
     def __init__(self) -> None:
         self.cut_off = 0  # how many, for metrics
         self._stuck: dict[tuple[int, object], tuple[int, float]] = {}  # by descriptor and peer: acknowledged, since
-        self._listeners: list[socket.socket] = []
+        self._listeners: dict[int, int] = {}  # ports by descriptor: a duplicate would keep the door open when it closes
         self._scan_at = 0.0
 
     def start(self) -> None:
         """Look again and again, in a thread of its own. Only Linux tells what there is to know."""
         if sys.platform == "linux":
             threading.Thread(target=self._run, name="slow readers", daemon=True).start()
+
+    def collect(self) -> "Iterable[Metric]":
+        """For prometheus-client's registry."""
+        from prometheus_client.core import CounterMetricFamily  # here, because it takes 50 ms
+
+        name, what = "companion_slow_readers_cut_off", "Callers cut off who took nothing of an answer."
+        return [CounterMetricFamily(name, what, value=self.cut_off)]
 
     def _run(self) -> None:
         while True:
@@ -47,18 +58,26 @@ class SlowReaders:
     def look(self, now: float) -> None:
         """Cut off whoever has taken nothing for too long. `now` is in seconds of a monotonic clock."""
         if not self._listeners:
-            self._listeners = [found for _, found in _sockets() if _is_listener(found)]
-        full = any(_tcp_info(listener, "I", WAITING) for listener in self._listeners)
+            if now < self._scan_at:
+                return
+            self._scan_at = now + 1  # a server listens soon, and another process never
+            self._find_listeners()
+        full = any(map(_count_waiting, self._listeners))
         if full or now >= self._scan_at:
             self._scan_at = now + SCAN_SECONDS
             self._scan(now, PATIENCE_WHEN_FULL if full else PATIENCE)
 
+    def _find_listeners(self) -> None:
+        for descriptor, found in _sockets():
+            with found:
+                if found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                    self._listeners[descriptor] = found.getsockname()[1]
+
     def _scan(self, now: float, patience: float) -> None:
-        ports = {listener.getsockname()[1] for listener in self._listeners}
         before, self._stuck = self._stuck, {}
         for descriptor, connection in _sockets(with_something_to_send=True):
             with connection, suppress(OSError):  # it may end while we look
-                if connection.getsockname()[1] in ports:
+                if connection.getsockname()[1] in self._listeners.values():
                     key = descriptor, connection.getpeername()
                     acknowledged, since = _tcp_info(connection, "Q", ACKNOWLEDGED), now
                     if key in before and before[key][0] == acknowledged:
@@ -99,11 +118,12 @@ def _duplicate(descriptor: int) -> socket.socket:
         raise
 
 
-def _is_listener(found: socket.socket) -> bool:
-    if found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-        return True
-    found.close()
-    return False
+def _count_waiting(listener: int) -> int:
+    """How many connections nobody has accepted yet; 0 if it listens no longer."""
+    with suppress(OSError), _duplicate(listener) as found:
+        if found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            return _tcp_info(found, "I", WAITING)
+    return 0
 
 
 def _tcp_info(found: socket.socket, kind: str, offset: int) -> int:

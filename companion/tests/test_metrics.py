@@ -1,13 +1,19 @@
 """/metrics, as Prometheus reads it."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from prometheus_client.parser import text_string_to_metric_families
 from rest_framework.test import APIClient
 
+from accounts.models import ApiKey
 from companion import __version__
+from companion.handler import Handler
+from companion.hot_read import HotReader
+from companion.request_metrics import RequestMetrics, counts
+from companion.tests.asgi_client import HOST, PREFIX, AsgiClient, request, with_key
 from personalities.models import Personality
 from tooling.processes import SupervisedServer
 
@@ -93,3 +99,51 @@ def test_metrics__redis_stopped__breaker_open_and_errors_counted(
 def test_metrics__no_key__refused() -> None:
     response = APIClient().get("/metrics", HTTP_ACCEPT=SCRAPER)
     assert response.status_code == 401
+
+
+def test_metrics__requests__counted_by_route_method_and_status(
+    scrape: Callable[[], dict[str, float]], ask: AsgiClient, user: User, settings: Any
+) -> None:
+    """A read from memory counts as the same read by Django; what is in no route, and what is no method, as none."""
+    settings.ALLOWED_HOSTS = [HOST]
+    Personality.objects.create(personality_name="elara")
+    headers = with_key(ApiKey.objects.issue(user)[1])
+    application = HotReader(RequestMetrics(Handler()))
+    before = scrape()
+    for path in (f"{PREFIX}elara/", f"{PREFIX}elara/", f"{PREFIX}nobody/", "/nothing", "/static/favicon.svg"):
+        ask(application, request(path, headers))
+    ask(application, request(f"{PREFIX}elara/", headers, "BREW"))
+    after = scrape()
+    route = f"{PREFIX}<str:name>/"
+    for labels, number in {
+        f"GET,{route},200": 2,
+        f"GET,{route},404": 1,
+        "GET,none,404": 1,
+        "GET,/static/,200": 1,
+        f"none,{route},405": 1,
+    }.items():
+        for what in ("requests_total", "request_seconds_count"):
+            name = f"companion_http_{what}{{{labels}}}"
+            assert after[name] - before.get(name, 0) == number, name
+    assert after[f"companion_http_request_seconds_bucket{{60.0,GET,{route},200}}"] >= 2
+
+
+def test_metrics__requests__that_fail_or_are_given_up(ask: AsgiClient) -> None:
+    async def broken(scope: Any, receive: Any, send: Any) -> None:
+        raise ConnectionError
+
+    async def silent(scope: Any, receive: Any, send: Any) -> None:
+        pass
+
+    before = totals()
+    with pytest.raises(ConnectionError):
+        ask(RequestMetrics(broken), request("/", []))
+    with pytest.raises(ValueError, match="unpack"):  # there is no response to take apart
+        ask(RequestMetrics(silent), request("/", []))
+    rise = {labels: number - before.get(labels, 0) for labels, number in totals().items()}
+    assert (rise["none", "GET", "500"], rise["none", "GET", "none"]) == (1, 1)
+
+
+def totals() -> dict[tuple[str, ...], float]:
+    requests, _ = counts.collect()
+    return {tuple(sample.labels.values()): sample.value for sample in requests.samples}

@@ -257,3 +257,19 @@ def production_service(
             yield running
     finally:
         server.stop()
+
+
+def client_of(worker: psutil.Process, url: str) -> httpx.Client:
+    """A client that keeps a connection which this worker has accepted."""
+    while True:
+        client = httpx.Client(base_url=url, trust_env=False, timeout=10)
+        stream = client.get("/livez").extensions["network_stream"]
+        if has_accepted(worker, stream.get_extra_info("socket")):
+            return client
+        client.close()
+
+
+def has_accepted(worker: psutil.Process, connection: socket.socket) -> bool:
+    """Whether the worker has the other end."""
+    port = connection.getsockname()[1]
+    return any(found.raddr and found.raddr.port == port for found in worker.net_connections("tcp"))

@@ -11,12 +11,11 @@ from pathlib import Path
 from threading import Event, Thread
 
 import httpx
-import psutil
 import pytest
 
 from chat.tests import model_server, raw_client
 from chat.tests.model_server import ModelServer
-from tests.faults.environment import Environment, Service, production_service
+from tests.faults.environment import Environment, Service, client_of, has_accepted, production_service
 from tests.faults.history import pretty
 from tests.promises import Figure
 from tests.waiting import wait_until
@@ -45,22 +44,6 @@ def two_workers(environment: Environment, key: str, model: ModelServer, tmp_path
     with production_service(environment, key, tmp_path, "--workers", "2", **variables) as running:
         wait_until(lambda: (tmp_path / "log").read_text().count("Started worker") == 2)
         yield running
-
-
-def client_of(worker: psutil.Process, url: str) -> httpx.Client:
-    """A client that keeps a connection which this worker has accepted."""
-    while True:
-        client = httpx.Client(base_url=url, trust_env=False, timeout=10)
-        stream = client.get("/livez").extensions["network_stream"]
-        if has_accepted(worker, stream.get_extra_info("socket")):
-            return client
-        client.close()
-
-
-def has_accepted(worker: psutil.Process, connection: socket.socket) -> bool:
-    """Whether the worker has the other end."""
-    port = connection.getsockname()[1]
-    return any(found.raddr and found.raddr.port == port for found in worker.net_connections("tcp"))
 
 
 class Prober:
