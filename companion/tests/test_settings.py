@@ -12,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from companion.env_files import ENV_FILE, SECRETS
 from companion.environment import checked_database_url, checked_key, secret, split_redis_url
+from tooling.processes import free_port
 
 REQUIRED = {
     "COMPANION_ENV_FILE": os.devnull,
@@ -213,6 +214,18 @@ def test_database_url__several_hosts__all_handed_to_libpq(url: str, hosts: str, 
 def test_database_url__several_hosts_with_one_port__as_ever() -> None:
     database = checked_database_url("postgresql://u@a,b:6432/db")
     assert (database["HOST"], database["PORT"]) == ("a,b", 6432)
+
+
+def test_manage__database_cannot_be_used__said_without_traceback_or_password() -> None:
+    url = f"postgresql://a:hidden@127.0.0.1:{free_port()}/c"
+    refused = subprocess.run(
+        [sys.executable, "manage.py", "migrate"],
+        env=REQUIRED | {"DATABASE_URL": url}, cwd=settings.BASE_DIR, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert refused.returncode == 1
+    assert refused.stderr.splitlines()[-1].startswith("companion: the database of DATABASE_URL: ")
+    assert "Traceback" not in refused.stderr
+    assert "hidden" not in refused.stderr
 
 
 def test_env_example__every_variable_that_is_read__stands_in_it() -> None:
