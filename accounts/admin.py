@@ -6,16 +6,16 @@ from django.contrib.auth.admin import UserAdmin as StockUserAdmin
 from django.contrib.auth.models import Group, User
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from accounts.models import ApiKey
+from rest.admin import ListAdmin
 
 admin.site.unregister([User, Group])
 
 
 @admin.register(User)
-class UserAdmin(StockUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
+class UserAdmin(StockUserAdmin, ListAdmin):  # type: ignore[misc, type-arg]
     """Django's, with the forms of the admin's theme."""
 
     form = UserChangeForm
@@ -24,12 +24,12 @@ class UserAdmin(StockUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
 
 
 @admin.register(Group)
-class GroupAdmin(StockGroupAdmin, ModelAdmin):  # type: ignore[misc]
+class GroupAdmin(StockGroupAdmin, ListAdmin):  # type: ignore[misc]
     """Django's, in the admin's theme."""
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(ModelAdmin):
+class ApiKeyAdmin(ListAdmin):
     """Lists and revokes keys. `create_api_key` makes them: a web page is no place to show a secret."""
 
     list_display = ("__str__", "user", "name", "created_at", "revoked_at")

@@ -8,7 +8,6 @@ from django.db import connection
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.views import ChangeList
 
@@ -20,6 +19,7 @@ from personalities.cache import redis_copies
 from personalities.config import BEHAVIORS, GENERATION, TRAITS
 from personalities.models import Personality, authored
 from personalities.names import MAX_RAW_LENGTH
+from rest.admin import ListAdmin
 
 SECTIONS: tuple[tuple[str, Any], ...] = (
     ("Identity", {"fields": ("personality_name", "display_name", "archetype", "relationship_type")}),
@@ -74,7 +74,7 @@ class OwnerFilter(admin.SimpleListFilter):
 
 
 @admin.register(Personality)
-class PersonalityAdmin(ModelAdmin):
+class PersonalityAdmin(ListAdmin):
     """The list and the forms. The preview beside a form and the history have a module each."""
 
     list_display = ("name", "kind", "whose", "version", "is_active", "cached", "updated_at")

@@ -38,6 +38,13 @@ def test_action__redis_away__says_so(admin_client: Client, own_redis: Supervised
     assert said in message
 
 
+@pytest.mark.parametrize("chosen", ["x", "\x00", "1", "9" * 40])
+@pytest.mark.parametrize("page", [LIST, "/admin/auth/user/", "/admin/accounts/apikey/"])
+def test_action__selected_id_that_is_none__never_500(admin_client: Client, page: str, chosen: str) -> None:
+    answer = admin_client.post(page, {"action": "delete_selected", "_selected_action": [chosen]})
+    assert answer.status_code in ({400} if page == LIST or not chosen.isdigit() else {200, 302})
+
+
 @pytest.mark.parametrize("action", ["forget_copies", "warm"])
 def test_action__without_change_permission__is_not_offered(db: None, action: str) -> None:
     made()
