@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from companion.header_limits import MAX_ADDRESS, MAX_HEADERS, MAX_LIST, MAX_NAME, MAX_VALUE, HeaderLimits
+from companion.mount import is_secure_request
 from companion.tests.asgi_client import HOST, PREFIX, Answer, AsgiClient, Headers, request
 
 PAGES = ["/", "/admin/login/", "/livez", "/v1"]
@@ -110,6 +111,15 @@ def test_content_type__ordinary__let_through(ask: AsgiClient, kind: bytes) -> No
 def test_content_type__charset_that_is_looked_for__415(ask: AsgiClient, kind: bytes) -> None:
     answer = asked(ask, "/api/", [(b"content-type", kind)])
     assert (answer.status, list(json.loads(answer.body)["errors"])) == (415, ["Content-Type"])
+
+
+@pytest.mark.parametrize("path", [f"{PREFIX}elara/", "/v1/models", "/livez"])
+def test_host__many_long_ones__none_remembered(application: Any, ask: AsgiClient, path: str) -> None:
+    before = is_secure_request.cache_info().currsize
+    for number in range(5):
+        headers = [(b"host", b"%d" % number * 60_000), (b"authorization", b"Bearer x")]
+        assert ask(application, request(path, headers)).status == 431
+    assert is_secure_request.cache_info().currsize == before
 
 
 def test_accept__encoded_parameter__400(ask: AsgiClient) -> None:
