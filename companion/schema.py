@@ -37,6 +37,7 @@ class DocsView(SpectacularSwaggerView):
     """Swagger's page, for whoever reads it: there is no template for anything else, which would be a 500."""
 
     http_method_names = ["get", "head"]
+    authentication_classes = []  # it is open to all; a wrong key would fail once more while the refusal is rendered
 
 
 @cache

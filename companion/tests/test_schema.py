@@ -54,3 +54,10 @@ def test_schema__many_at_once__made_once(made: Callable[[], int]) -> None:
     for thread in threads:
         thread.join()
     assert made() == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("method", "status"), [("GET", 200), ("POST", 405), ("OPTIONS", 405)])
+def test_docs__any_method_with_a_wrong_key__never_500(method: str, status: int) -> None:
+    answer = APIClient().generic(method, "/api/docs/", HTTP_AUTHORIZATION="Bearer cpk_wrong", HTTP_ACCEPT="*/*")
+    assert answer.status_code == status
