@@ -55,11 +55,11 @@ class Exchange:
             if event["type"] != "http.request":
                 raise ClientDisconnected
             body += event.get("body", b"")
+            self._awaits_body = event.get("more_body", False)
             if len(body) > MAX_JSON_BYTES:
                 message = f"At most {MAX_JSON_BYTES} bytes are read."
                 raise ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, message, param="body")
-            if not event.get("more_body"):
-                self._awaits_body = False
+            if not self._awaits_body:
                 return bytes(body)
 
     @asynccontextmanager
