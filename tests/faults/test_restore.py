@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
+from tests.faults.conftest import LONG
 from tests.faults.environment import Environment
 from tests.promises import Figure
 from tests.waiting import wait_until
@@ -205,7 +206,7 @@ def content(url: str) -> dict[str, list[tuple[Any, ...]]]:
         }
 
 
-@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+@pytest.mark.parametrize("way", WAYS if LONG else WAYS[::4], ids=lambda way: way.__name__)
 def test_restore__each_way__nothing_lost_and_an_edit_seen_in_time(
     restore: Restore, way: Callable[[Restore], None], environment: Environment, figure: Figure
 ) -> None:
