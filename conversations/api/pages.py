@@ -15,27 +15,27 @@ AFTER: dict[str, object] = {
     "name": "after",
     "in": "query",
     "required": False,
-    "description": "The messages behind this position, in place of a page by its number.",
-    "schema": {"type": "integer", "minimum": 0},
+    "description": "Only messages behind this position. Pages are counted from there.",
+    "schema": {"type": "integer", "minimum": 0, "maximum": 10**MAX_DIGITS - 1},
 }
 
 
 class MessagePaginator(Paginator):  # type: ignore[type-arg]  # it is generic in the stubs alone
-    """Positions have no gaps, so the number of a page says at which position it begins."""
+    """Positions have no gaps, so the number of a page says at which position it begins, counted behind `after`."""
 
     object_list: MessageQuerySet
+    after = 0
 
     def page(self, number: int | str) -> "Page[MessageRow]":
         """As Django's, but it ends early if its messages are long."""
         number = self.validate_number(number)
-        first = (number - 1) * self.per_page + 1
+        first = self.after + (number - 1) * self.per_page + 1
         return Page(self.object_list.read_from(first, self.per_page, MAX_PAGE_BYTES), number, self)
 
 
 class MessagePages(Pages):
     """Pages by number. `next` of one that ended early names the last position instead: `?after=`."""
 
-    django_paginator_class = MessagePaginator
     request: Request
     page: "Page[MessageRow]"
     after: int | None = None
@@ -45,11 +45,15 @@ class MessagePages(Pages):
     ) -> list[MessageRow]:
         """The messages of the page. Raises NotFound, and ValidationError for malformed parameters."""
         self.after = self._after(request)
-        if self.after is None:
-            return super().paginate_queryset(queryset, request, view)  # type: ignore[arg-type, return-value]
-        self.request, paginator = request, MessagePaginator(queryset, self.get_page_size(request))
-        self.page = Page(queryset.read_from(self.after + 1, paginator.per_page, MAX_PAGE_BYTES), 1, paginator)
-        return list(self.page)
+        return super().paginate_queryset(queryset, request, view)  # type: ignore[arg-type, return-value]
+
+    def django_paginator_class(  # type: ignore[override]  # anything that may be called will do
+        self, messages: MessageQuerySet, per_page: int
+    ) -> MessagePaginator:
+        """What DRF asks for a page."""
+        paginator = MessagePaginator(messages, per_page)
+        paginator.after = self.after or 0
+        return paginator
 
     def body(self) -> dict[str, object]:
         """What is answered: the page, and the links to those beside it."""
@@ -80,8 +84,6 @@ class MessagePages(Pages):
         text = request.query_params.get("after")
         if text is None:
             return None
-        if self.page_query_param in request.query_params:
-            raise ValidationError({"after": "Either page or after."})
         if not (text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS):
             raise ValidationError({"after": "A position, as a whole number."})
         return int(text)

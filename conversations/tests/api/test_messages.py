@@ -163,9 +163,27 @@ def test_list__behind_the_last__empty_without_next(owner: APIClient, messages: s
     assert (page["count"], page["next"], page["results"]) == (2, None, [])
 
 
+def test_list__a_page_behind_a_position__counted_from_there(
+    owner: APIClient, messages: str, conversation: Conversation
+) -> None:
+    append_turns(conversation, 1, 4)
+    pages = followed(owner, f"{messages}?after=1&page=2&page_size=2")
+    assert [[message["position"] for message in page["results"]] for page in pages] == [[4, 5], [6, 7], [8]]
+    assert not owner.get(f"{messages}?after=9999999999&page=4&page_size=2").json()["results"]
+
+
 @pytest.mark.parametrize(
     "query",
-    ["pag=1", "page_size=0", "page_size=201", "ordering=-position", "after=", "after=-1", "after=1&page=1", "after=é"],
+    [
+        "pag=1",
+        "page_size=0",
+        "page_size=201",
+        "ordering=-position",
+        "after=",
+        "after=-1",
+        "after=10000000000",
+        "after=é",
+    ],
 )
 def test_list__parameter_not_known_or_bad__400(owner: APIClient, messages: str, query: str) -> None:
     assert owner.get(f"{messages}?{query}").status_code == 400
