@@ -50,6 +50,7 @@ def around(
     environment: Environment, names: list[str], invent: Callable[[Worker], None], *, without: Sequence[str] = ()
 ) -> Change:
     """Measure before and after. Before, the process has served every real name and 200 invented ones."""
+    environment.redis.client.flushdb()  # keys of other tests would expire meanwhile
     with environment.workers() as new:
         worker = new(without=without)
         for name in names:
