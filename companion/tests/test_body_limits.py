@@ -1,12 +1,13 @@
 """How large a body may be is asked of the routes, not guessed from addresses."""
 
+import weakref
 from typing import Any
 from uuid import UUID
 
 import pytest
 from django.conf import settings
 
-from companion.body_limits import MAX_ROUTE, BodyLimits, _view_limit, body_limit
+from companion.body_limits import MAX_ROUTE, BodyLimits, body_limit
 from companion.tests.asgi_client import AsgiClient, request
 
 MESSAGES = f"/api/v1/conversations/{UUID(int=1)}/messages/"
@@ -40,11 +41,16 @@ def test_body_limit__path__that_of_its_view(path: str, expected: int) -> None:
     assert body_limit(path) == expected
 
 
-def test_body_limit__many_long_paths__none_remembered() -> None:
-    before = _view_limit.cache_info().currsize
-    for number in range(20):
-        body_limit(f"/{number}" + "x" * MAX_ROUTE)
-    assert _view_limit.cache_info().currsize == before
+class WatchedPath(str):
+    """Unlike a plain text, it can be watched for whether somebody keeps it."""
+
+
+def test_body_limit__path_longer_than_any_route__not_remembered() -> None:
+    path = WatchedPath("/" + "x" * MAX_ROUTE)
+    kept = weakref.ref(path)
+    body_limit(path)
+    del path
+    assert kept() is None
 
 
 @pytest.mark.parametrize(("path", "kind", "status"), [
