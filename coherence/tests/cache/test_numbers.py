@@ -133,21 +133,27 @@ def test_edition__whenever_something_has_become_known_and_only_then__another_one
 
 
 @pytest.fixture
-def forgetful(names: CoherentCache[int, str], known: None, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> ChangeFeed:
-    """The feed of a process that has just started, and has read no further back than the copy in Redis is old."""
-    note("a")
-    note("b")
-    monkeypatch.setattr(log, "START", 1)
-    started = ChangeFeed(clock)
-    started.catch_up()
-    monkeypatch.setattr(module, "feed", started)
-    clear_memory(names)
-    return started
+def restart(
+    names: CoherentCache[int, str], known: None, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], None]:
+    """Turns this into a process that has just started, and has read only the latest change of the log."""
+
+    def restart() -> None:
+        monkeypatch.setattr(log, "START", 1)
+        started = ChangeFeed(clock)
+        started.catch_up()
+        monkeypatch.setattr(module, "feed", started)
+        clear_memory(names)
+
+    return restart
 
 
 def test_copy_in_redis__older_than_what_is_remembered__the_log_is_asked_and_it_counts(
-    names: CoherentCache[int, str], forgetful: ChangeFeed, django_assert_num_queries: Count
+    names: CoherentCache[int, str], restart: Callable[[], None], django_assert_num_queries: Count
 ) -> None:
+    note("a")
+    note("b")
+    restart()
     with django_assert_num_queries(1) as asked:
         assert names.get(ID) == Answer("old", "redis")
         assert names.get(ID) == Answer("old", "near")
@@ -157,21 +163,20 @@ def test_copy_in_redis__older_than_what_is_remembered__the_log_is_asked_and_it_c
 
 
 def test_copy_in_redis__older_than_what_is_remembered_and_than_its_row__not_believed(
-    names: CoherentCache[int, str], known: None, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    names: CoherentCache[int, str], restart: Callable[[], None]
 ) -> None:
     rename("new")
     note("b")
-    monkeypatch.setattr(log, "START", 1)
-    started = ChangeFeed(clock)
-    started.catch_up()
-    monkeypatch.setattr(module, "feed", started)
-    clear_memory(names)
+    restart()
     assert names.get(ID) == Answer("new", "database")
 
 
 def test_copy_in_redis__older_than_what_is_remembered_and_out_of_touch__nobody_is_asked_about_it(
-    names: CoherentCache[int, str], forgetful: ChangeFeed, clock: Clock, django_assert_num_queries: Count
+    names: CoherentCache[int, str], restart: Callable[[], None], clock: Clock, django_assert_num_queries: Count
 ) -> None:
+    note("a")
+    note("b")
+    restart()
     clock.ahead = 100
     with django_assert_num_queries(1):
         assert names.get(ID) == Answer("old", "database")

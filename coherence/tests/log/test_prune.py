@@ -118,8 +118,7 @@ def test_prune__meanwhile_in_an_open_transaction__nobody_waits(
 ) -> None:
     User.objects.create(username="ada")
     age_of_lines(30, 0)
-    other, writer = session(), session()
-    writer.execute("SET lock_timeout = '1s'")
+    other = session()
     with other.transaction():
         meanwhile(other)
         sql("SET lock_timeout = '1s'")
