@@ -17,7 +17,7 @@ from coherence.redis_copies import RedisCopies
 from coherence.transactions import after_commit
 from personalities.config import PersonalityConfig
 from personalities.names import NAME_PATTERN, InvalidName, canonical
-from personalities.owned_names import OwnedNames, owned_copies, owned_names
+from personalities.owned_names import BOUNDS, OwnedNames, owned_copies, owned_names
 
 Key = tuple[int | None, str]  # the owner's id, None for a global personality; the canonical name
 TRIGGER_KEY = "'personality:' || coalesce({row}.owner_id::text, 'global') || ':' || {row}.personality_name"
@@ -104,14 +104,7 @@ class PersonalityCache(CoherentCache[Key, PersonalityConfig]):
 
 codec = PersonalityCodec("personality", PersonalityConfig)
 redis_copies = RedisCopies(codec, ttl=settings.COPY_TTL_SECONDS)
-configs = PersonalityCache(
-    "personality",
-    load,
-    codec.log_key,
-    shared=redis_copies,
-    capacity=settings.LOCAL_CACHE_ENTRIES,
-    stale_seconds=settings.COPY_STALE_IF_ERROR_SECONDS,
-)
+configs = PersonalityCache("personality", load, codec.log_key, shared=redis_copies, **BOUNDS)
 
 # The copy that decides whose personality answers, with its cache, and the copy that answers, by the name as it was
 # given: a lookup of a name that was seen before needs neither its canonical spelling nor the keys. What decides is the

@@ -82,13 +82,8 @@ class OwnedNamesCache(CoherentCache[int, OwnedNames]):
         """Do nothing: what is older than the feed remembers is read anew, for the same one query."""
 
 
+# Of configurations too.
+BOUNDS = {"capacity": settings.LOCAL_CACHE_ENTRIES, "stale_seconds": settings.COPY_STALE_IF_ERROR_SECONDS}
 codec = OwnedNamesCodec()
 owned_copies = RedisCopies(codec, ttl=settings.COPY_TTL_SECONDS)
-owned_names = OwnedNamesCache(
-    "owned_names",
-    load,
-    codec.log_key,
-    shared=owned_copies,
-    capacity=settings.LOCAL_CACHE_ENTRIES,
-    stale_seconds=settings.COPY_STALE_IF_ERROR_SECONDS,
-)
+owned_names = OwnedNamesCache("owned_names", load, codec.log_key, shared=owned_copies, **BOUNDS)
