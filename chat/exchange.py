@@ -12,8 +12,7 @@ from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent,
 
 from chat.errors import ApiError
 from conversations.models import MAX_JSON_BYTES
-from rest.headers import combined
-from rest.unread_body import drop_unread_body
+from rest.asgi import combined, drop_unread_body
 
 BODY_SECONDS = 30.0  # for the whole body to arrive
 SEND_SECONDS = 30.0  # for the client to take one piece of the response; one that reads more slowly is cut off

@@ -4,31 +4,29 @@ import re
 from functools import lru_cache
 from http import HTTPStatus
 
-from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
+from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope
 from django.conf import settings
 from django.urls import Resolver404, resolve
 
 from companion.mount import path_below_root
 from companion.refusals import Refusal, refuse
-from rest.headers import combined
+from rest.asgi import HttpMiddleware, combined, drop_unread_body
 from rest.parsers import MAX_BYTES
-from rest.unread_body import drop_unread_body
 
 MAX_DIGITS = 9  # of a Content-Length; anything longer is too much, and need not become a number
 MAX_ROUTE = 500  # characters; no route that takes a larger body than JSON has a longer path
 NUL = re.compile(rb"\x00|%00")  # no text to PostgreSQL
 
 
-class BodyLimits:
-    """Wraps an ASGI application. A body must announce its length, because DRF takes one of unknown length for none."""
+class BodyLimits(HttpMiddleware):
+    """Wraps Django, whose routes say how large a body may be.
 
-    def __init__(self, application: ASGI3Application) -> None:
-        """`application` is Django, whose routes say how large a body may be."""
-        self.application = application
+    A body must announce its length, because DRF takes one of unknown length for none.
+    """
 
-    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+    async def handle(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         """Hand the request on, or answer it with a problem and close the connection."""
-        if scope["type"] == "http" and (refusal := _refusal(scope)):
+        if refusal := _refusal(scope):
             await drop_unread_body(dict(scope["headers"]), receive)
             await refuse(scope, send, refusal)
         else:

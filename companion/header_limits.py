@@ -5,9 +5,10 @@ grows with the square of their length, and some run in the event loop.
 import re
 from http import HTTPStatus
 
-from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
+from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope
 
 from companion.refusals import Refusal, refuse
+from rest.asgi import HttpMiddleware
 
 # Bytes, unless it says otherwise.
 MAX_ADDRESS = 8 * 1024  # of path and query together
@@ -27,16 +28,12 @@ CHARSET = re.compile(r"""charset\s*=[\s"]*([^\s";,]*)""", re.IGNORECASE)
 ENCODED_PARAMETER = re.compile(r"\*[\d*]*\s*=")  # name*=charset''value, by RFC 2231
 
 
-class HeaderLimits:
-    """Wraps an ASGI application."""
+class HeaderLimits(HttpMiddleware):
+    """Wraps an ASGI application, which gets only requests within bounds."""
 
-    def __init__(self, application: ASGI3Application) -> None:
-        """`application` gets only what is within bounds."""
-        self.application = application
-
-    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+    async def handle(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         """Hand the request on, or refuse it with the name of the header at fault."""
-        if scope["type"] == "http" and (refusal := _refusal(scope)):
+        if refusal := _refusal(scope):
             await refuse(scope, send, refusal)
         else:
             await self.application(scope, receive, send)

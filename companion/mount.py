@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from functools import cache, lru_cache
 from io import BytesIO
 
-from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
+from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
 from django.core.exceptions import DisallowedHost
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.security import SecurityMiddleware
 
-from rest.headers import combined
+from rest.asgi import combined, with_headers
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -32,7 +32,7 @@ class Mount:
         if is_secure is None:
             await self.otherwise(scope, receive, send)
         else:
-            await self.application(scope, receive, _with_headers(encoded(security_headers(is_secure)), send))
+            await self.application(scope, receive, with_headers(encoded(security_headers(is_secure)), send))
 
     def _is_secure(self, scope: Scope) -> bool | None:
         """None for a request that is not for this mount."""
@@ -91,12 +91,3 @@ def _is_allowed_host(request: ASGIRequest) -> bool:
 def _no_view(request: HttpRequest) -> HttpResponse:
     """Stands behind a middleware that is only asked for its own part."""
     raise AssertionError
-
-
-def _with_headers(headers: Headers, send: ASGISendCallable) -> ASGISendCallable:
-    async def send_with_headers(event: ASGISendEvent) -> None:
-        if event["type"] == "http.response.start":
-            event = {**event, "headers": [*event["headers"], *headers]}
-        await send(event)
-
-    return send_with_headers

@@ -5,10 +5,11 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import NamedTuple
 
-from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, HTTPScope, Scope
+from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, HTTPScope
 
 from companion.mount import path_below_root
 from companion.optional_apps import openai_error
+from rest.asgi import HttpMiddleware
 from rest.problems import MEDIA_TYPE, problem_body
 
 PROBLEMS_BELOW = ("/api/", "/metrics")  # programs read there; everywhere else people do
@@ -25,19 +26,15 @@ class Refusal(NamedTuple):
 BROKEN = Refusal(HTTPStatus.BAD_REQUEST, "body", "The body is malformed, or ended early.")
 
 
-class BrokenBodies:
-    """Wraps an ASGI application, which answers nothing to callers who are gone before their body was there.
+class BrokenBodies(HttpMiddleware):
+    """Wraps an ASGI application, which does not answer callers who disconnect before their body has arrived.
 
-    To the application a body that is malformed looks the same: these callers are told, or the server says 500.
+    A malformed body looks the same to it, but its caller is still there: without an answer the server would send 500.
     """
 
-    def __init__(self, application: ASGI3Application) -> None:
-        """`application` answers everything else."""
-        self.application = application
-
-    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+    async def handle(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         """Answer 400 if nobody else has answered."""
-        has_begun = scope["type"] != "http"
+        has_begun = False
 
         async def send_noting(event: ASGISendEvent) -> None:
             nonlocal has_begun
@@ -45,8 +42,8 @@ class BrokenBodies:
             await send(event)
 
         await self.application(scope, receive, send_noting)
-        if scope["type"] == "http" and not has_begun:
-            with suppress(OSError):  # how ASGI says that the caller is gone indeed
+        if not has_begun:
+            with suppress(OSError):  # how ASGI says that the caller has disconnected after all
                 await refuse(scope, send, BROKEN)
 
 

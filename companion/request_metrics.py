@@ -5,7 +5,9 @@ from collections.abc import Iterable
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
+from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, HTTPScope
+
+from rest.asgi import HttpMiddleware
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -58,17 +60,11 @@ def count(row: Row, seconds: float) -> None:
     row[-1] += seconds
 
 
-class RequestMetrics:
+class RequestMetrics(HttpMiddleware):
     """Wraps an ASGI application and counts its requests. Hot reads do not come here: HotReader counts them itself."""
 
-    def __init__(self, application: ASGI3Application) -> None:
-        self.application = application
-
-    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+    async def handle(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         """Hand the request on; one that fails before its response has begun counts as 500."""
-        if scope["type"] != "http":
-            await self.application(scope, receive, send)
-            return
         started, status = perf_counter(), 0
 
         async def noting_send(event: ASGISendEvent) -> None:

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from uuid import uuid4
 
-from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
+from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope
 
-from rest.headers import combined
+from rest.asgi import HttpMiddleware, combined, with_headers
 
 HEADER, TRACE = b"x-request-id", b"traceparent"
 SAFE = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
@@ -25,30 +25,17 @@ def given_id(headers: Mapping[bytes, bytes]) -> bytes | None:
     return trace[1] if trace else None
 
 
-class RequestIds:
-    """Wraps an ASGI application: each request has an id, which its response says as X-Request-ID."""
+class RequestIds(HttpMiddleware):
+    """Wraps an ASGI application: each request has an id, which its response says as X-Request-ID.
 
-    def __init__(self, application: ASGI3Application) -> None:
-        """`application` finds the id in `current`, as do the tasks and threads that inherit its context."""
-        self.application = application
+    The application finds the id in `current`, as do the tasks and threads that inherit its context.
+    """
 
-    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+    async def handle(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         """Answer one request under the id that the caller gave, or under a new one."""
-        if scope["type"] != "http":
-            await self.application(scope, receive, send)
-            return
         request_id = given_id(combined(scope["headers"])) or uuid4().hex.encode()
         token = current.set(request_id.decode())
         try:
-            await self.application(scope, receive, _with_id(request_id, send))
+            await self.application(scope, receive, with_headers([(HEADER, request_id)], send))
         finally:
             current.reset(token)
-
-
-def _with_id(request_id: bytes, send: ASGISendCallable) -> ASGISendCallable:
-    async def send_with_id(event: ASGISendEvent) -> None:
-        if event["type"] == "http.response.start":
-            event = {**event, "headers": [*event["headers"], (HEADER, request_id)]}
-        await send(event)
-
-    return send_with_id

@@ -1,0 +1,70 @@
+"""What all that stands before Django shares: headers as Django reads them, bodies that nobody will read, middleware."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+
+from asgiref.typing import (
+    ASGI3Application,
+    ASGIReceiveCallable,
+    ASGISendCallable,
+    ASGISendEvent,
+    HTTPScope,
+    Scope,
+)
+
+MAX_DROPPED = 4 * 1024**2  # bytes
+DROPPING_SECONDS = 5.0
+
+
+class HttpMiddleware:
+    """Wraps an ASGI application. Subclasses handle its requests; anything else, lifespan events say, passes them by."""
+
+    def __init__(self, application: ASGI3Application) -> None:
+        self.application = application
+
+    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        """ASGI's protocol."""
+        if scope["type"] == "http":
+            await self.handle(scope, receive, send)
+        else:
+            await self.application(scope, receive, send)
+
+    async def handle(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        """Answer one request, or hand it on to `application`."""
+        raise NotImplementedError
+
+
+def with_headers(headers: Iterable[tuple[bytes, bytes]], send: ASGISendCallable) -> ASGISendCallable:
+    """A `send` that adds `headers` to the response."""
+    added = list(headers)
+
+    async def send_with_headers(event: ASGISendEvent) -> None:
+        if event["type"] == "http.response.start":
+            event = {**event, "headers": [*event["headers"], *added]}
+        await send(event)
+
+    return send_with_headers
+
+
+def combined(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """By name, in lower case; the values of a header that is sent several times are joined by commas, as in Django."""
+    found: dict[bytes, bytes] = {}
+    for name, value in headers:
+        found[name] = b",".join((found[name], value)) if name in found else value
+    return found
+
+
+async def drop_unread_body(headers: Mapping[bytes, bytes], receive: ASGIReceiveCallable) -> None:
+    """Read a body of at most MAX_DROPPED bytes and keep none of it, within DROPPING_SECONDS.
+
+    Else the connection would be closed while the caller writes, and many (nginx is one) then report that and not the
+    answer. A caller that waits for leave to send (`Expect: 100-continue`) is not given it.
+    """
+    length = headers.get(b"content-length", b"")
+    if b"expect" in headers or not length.isdigit() or len(length) > len(str(MAX_DROPPED)) or int(length) > MAX_DROPPED:
+        return
+    with suppress(TimeoutError):
+        async with asyncio.timeout(DROPPING_SECONDS):
+            while (event := await receive())["type"] == "http.request" and event["more_body"]:
+                pass
