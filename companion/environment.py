@@ -28,7 +28,24 @@ DATABASE_RULE = (
 )
 LLM_RULE = "https://HOST/PATH, or http:// and 127.0.0.1, [::1] or localhost; no user, no query, no fragment"
 OPTIONAL_APPS = {"preferences": (), "conversations": (), "chat": ("preferences", "conversations")}  # by what each needs
-IPV4_IN_IPV6 = [ip_network(text) for text in ("::ffff:0:0/96", "::/96", "64:ff9b::/96")]
+# Where an IPv4 address stands within IPv6, as bits to its right: mapped, translated, compatible, NAT64, 6to4.
+IPV4_IN_IPV6 = [
+    *((ip_network(text), (0,)) for text in ("::ffff:0:0/96", "::ffff:0:0:0/96", "::/96", "64:ff9b::/96")),
+    (ip_network("64:ff9b:1::/48"), (0, 24)),
+    (ip_network("2002::/16"), (80,)),
+]
+# Where cloud providers serve a machine's secrets, besides link-local addresses.
+METADATA = {
+    ip_address(text) for text in ("fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "168.63.129.16", "192.0.0.192")
+}
+METADATA_NAMES = {
+    "metadata",
+    "metadata.google.internal",
+    "metadata.goog",
+    "instance-data",
+    "instance-data.ec2.internal",
+}
+KEY_RULE = "too easy to guess for HTTPS_ONLY: 50 random characters or more, as of `openssl rand -base64 48`"
 
 
 @contextmanager
@@ -65,6 +82,14 @@ def require_secrets(*names: str) -> None:
     """Refuse the absence of some of these, all that are missing at once."""
     if missing := [name for name in names if not secret(name, "")]:
         raise ImproperlyConfigured(f"{', '.join(missing)}: required, but not set")
+
+
+def checked_secret_key(key: str, *, https_only: bool) -> str:
+    """SECRET_KEY, by the rules of Django's check. A short one is good enough for a try without HTTPS."""
+    is_weak = len(key) < 50 or len({*key}) < 5 or key.startswith("django-insecure-")
+    if https_only and is_weak:
+        raise ImproperlyConfigured(f"SECRET_KEY: {KEY_RULE}")
+    return key
 
 
 def names_by_commas(value: str) -> list[str]:
@@ -207,10 +232,21 @@ def _is_loopback(host: str) -> bool:
 
 def _is_link_local(host: str) -> bool:
     """Cloud providers serve a machine's secrets there. Recognized in every spelling that a resolver accepts."""
-    address = _address(host.rstrip("."))
-    if isinstance(address, IPv6Address) and any(address in network for network in IPV4_IN_IPV6):
-        address = IPv4Address(address.packed[-4:])
-    return address is not None and address.is_link_local
+    name = host.rstrip(".").lower()
+    address = _address(name.partition("%")[0])
+    return name in METADATA_NAMES or (address is not None and any(map(_holds_secrets, _meant_by(address))))
+
+
+def _holds_secrets(address: IPv4Address | IPv6Address) -> bool:
+    return address.is_link_local or address in METADATA
+
+
+def _meant_by(address: IPv4Address | IPv6Address) -> Iterator[IPv4Address | IPv6Address]:
+    """The address, and the IPv4 addresses within it."""
+    yield address
+    for network, places in IPV4_IN_IPV6:
+        if address in network:
+            yield from (IPv4Address(int(address) >> place & 0xFFFFFFFF) for place in places)
 
 
 def _address(host: str) -> IPv4Address | IPv6Address | None:

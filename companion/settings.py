@@ -27,6 +27,7 @@ from companion.environment import (
     checked_llm_url,
     checked_networks,
     checked_origins,
+    checked_secret_key,
     load_dotenv,
     names_by_commas,
     require_secrets,
@@ -41,7 +42,8 @@ load_dotenv(BASE_DIR / ".env")
 env = Env()
 
 require_secrets("SECRET_KEY", "DATABASE_URL")
-SECRET_KEY = secret("SECRET_KEY")
+HTTPS_ONLY = env.bool("HTTPS_ONLY", True)
+SECRET_KEY = checked_secret_key(secret("SECRET_KEY"), https_only=HTTPS_ONLY)
 DEBUG = env.bool("DEBUG", False)
 ALLOWED_HOSTS = checked_hosts(env.str("ALLOWED_HOSTS", ""))
 CSRF_TRUSTED_ORIGINS = checked_origins(env.str("CSRF_TRUSTED_ORIGINS", ""))
@@ -251,7 +253,6 @@ LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "admin:index"  # after the admin's own login; urls.py has that of the other
 
 # ── Browsers ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-HTTPS_ONLY = env.bool("HTTPS_ONLY", True)
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS_ONLY
 SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^metrics$"]  # probes use plain HTTP, behind the proxy
 # Browsers remember it for so long, and nobody can take it back: it begins at an hour, for this host alone.

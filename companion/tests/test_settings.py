@@ -11,12 +11,12 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from companion.env_files import ENV_FILE, SECRETS
-from companion.environment import checked_database_url, checked_key, secret, split_redis_url
+from companion.environment import checked_database_url, checked_key, checked_secret_key, secret, split_redis_url
 from tooling.processes import free_port
 
 REQUIRED = {
     "COMPANION_ENV_FILE": os.devnull,
-    "SECRET_KEY": "x" * 50,
+    "SECRET_KEY": "abcdefghij" * 5,
     "DATABASE_URL": "postgresql://app:pg-password@db.example/companion",
     "PATH": os.environ["PATH"],
 }
@@ -80,6 +80,25 @@ def test_settings__required_ones_missing__all_refused_by_name(missing: list[str]
     assert f"{', '.join(missing)}: required, but not set" in result.stderr.splitlines()[-1]
 
 
+@pytest.mark.parametrize(
+    "key", ["k", "hidden" * 8, "x" * 99, "django-insecure-hidden-0123456789-0123456789-0123456789-0123456789"]
+)
+def test_secret_key__easy_to_guess__refused_with_https_without_showing_it(key: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="^SECRET_KEY: too easy to guess") as raised:
+        checked_secret_key(key, https_only=True)
+    assert "hidden" not in str(raised.value)
+    assert "\n" not in str(raised.value)
+    assert checked_secret_key(key, https_only=False) == key
+
+
+def test_settings__secret_key_easy_to_guess__not_started_with_https() -> None:
+    result = start(SECRET_KEY="hidden")
+    assert result.returncode != 0
+    assert "SECRET_KEY: too easy to guess" in result.stderr
+    assert "hidden" not in result.stderr
+    assert start(SECRET_KEY="hidden", HTTPS_ONLY="false").returncode == 0
+
+
 def test_settings__lists_with_blanks__names_without() -> None:
     result = start(
         "print(settings.ALLOWED_HOSTS, settings.CSRF_TRUSTED_ORIGINS, settings.COMPANION_APPS)",
@@ -115,7 +134,7 @@ def test_settings__secrets_in_files__read_without_their_line_end(tmp_path: Path,
     show = (
         "settings.SECRET_KEY, settings.DATABASES['default']['PASSWORD'], settings.REDIS_PASSWORD, settings.LLM_API_KEY"
     )
-    result = start(f"print([{show}])", **dict.fromkeys(SECRETS, ""), **files)
+    result = start(f"print([{show}])", **dict.fromkeys(SECRETS, ""), **files, HTTPS_ONLY="false")
     assert result.stdout == "['hidden-key', 'hidden-password', 'hidden-password', 'sk-hidden']\n", result.stderr
 
 

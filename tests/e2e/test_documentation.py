@@ -163,7 +163,9 @@ def test_documentation__backup_and_restore__ends_with_the_same_personalities(fre
     script = script.replace("/tmp/companion.dump", str(tmp_path / "companion.dump"))
     script = script.replace("python manage.py", f"{sys.executable} manage.py")
     script += f'psql -At "$DATABASE_URL" -c "{GREETING}"\n'
-    env = environment(None, PATH=f"{folder}:{os.environ['PATH']}", SECRET_KEY="x" * 50, REDIS_URL=fresh.redis_url)
+    env = environment(
+        None, PATH=f"{folder}:{os.environ['PATH']}", SECRET_KEY="abcdefghij" * 5, REDIS_URL=fresh.redis_url
+    )
     restored = urlsplit(fresh.database_url)._replace(path="/restored").geturl()
     env |= {"DATABASE_URL": fresh.database_url, "RESTORED_DATABASE_URL": restored}
     done = subprocess.run(["sh", "-e", "-c", script], cwd=ROOT, env=env, capture_output=True, text=True, timeout=90)

@@ -132,7 +132,7 @@ def test_dotenv__manage_py__reads_the_same_file_and_the_environment_wins(
 ) -> None:
     url = "postgresql://a:b@127.0.0.1:1/c"
     (tmp_path / ".env").write_text(
-        f"export SECRET_KEY='{'x' * 50}' # a comment\r\nDATABASE_URL={url}\r\nLOG_LEVEL=DEBUG\r\n"
+        f"export SECRET_KEY='{'abcdefghij' * 5}' # a comment\r\nDATABASE_URL={url}\r\nLOG_LEVEL=DEBUG\r\n"
     )
     env = {"PATH": os.environ["PATH"], "COMPANION_ENV_FILE": str(tmp_path / ".env")} | exported
     show = "from django.conf import settings; print(settings.LOG_LEVEL, len(settings.SECRET_KEY))"
