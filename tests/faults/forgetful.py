@@ -14,6 +14,11 @@ class ForgetfulProxy:
         self.target, self.seconds = target, seconds
         self._tasks: set[asyncio.Task[None]] = set()
         self.port = self.forgotten = 0  # where it listens, and how many connections it forgot while somebody sent
+        self.forgets_before = 0.0  # the connections that began earlier
+
+    def forget(self) -> None:
+        """Forget all connections that there are."""
+        self.forgets_before = time.monotonic()
 
     def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve a connection in a task of ours: asyncio would report that it is cancelled at the end."""
@@ -36,7 +41,8 @@ class _Known:
     """What the firewall knows of one connection."""
 
     def __init__(self, proxy: ForgetfulProxy) -> None:
-        self._proxy, self._heard, self._is_forgotten = proxy, time.monotonic(), False
+        self._began = self._heard = time.monotonic()
+        self._proxy, self._is_forgotten = proxy, False
 
     async def pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Pass on what one side sends until its end, or the other side's."""
@@ -50,7 +56,8 @@ class _Known:
 
     def _passes(self) -> bool:
         now = time.monotonic()
-        if not self._is_forgotten and now - self._heard > self._proxy.seconds:
+        is_due = now - self._heard > self._proxy.seconds or self._began < self._proxy.forgets_before
+        if not self._is_forgotten and is_due:
             self._is_forgotten = True
             self._proxy.forgotten += 1
         self._heard = now

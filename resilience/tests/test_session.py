@@ -1,0 +1,50 @@
+"""What a session has, whatever its role or database has by default."""
+
+from contextlib import closing
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import connection
+
+from resilience.database import DeadlineConnection
+
+pytestmark = pytest.mark.django_db(transaction=True)
+# By name: what may be the default, and what is relied on.
+SETTINGS = {
+    "default_transaction_isolation": ("serializable", "read committed"),
+    "default_transaction_read_only": ("on", "off"),
+    "search_path": ("app", "public"),
+    "standard_conforming_strings": ("off", "on"),
+    "array_nulls": ("off", "on"),
+    "bytea_output": ("escape", "hex"),
+    "datestyle": ("German", "ISO, DMY"),
+    "intervalstyle": ("iso_8601", "postgres"),
+    "statement_timeout": ("5s", "0"),
+    "lock_timeout": ("5s", "0"),
+    "idle_in_transaction_session_timeout": ("5s", "0"),
+    "idle_session_timeout": ("5s", "0"),
+    "session_replication_role": ("replica", "origin"),
+    "client_connection_check_interval": ("0", "1s"),
+}
+
+
+def connect(**more: Any) -> "closing[psycopg.Connection[Any]]":
+    options = " ".join(f"-c {name}={default}" for name, (default, _) in SETTINGS.items())
+    return closing(DeadlineConnection.connect(**connection.get_connection_params(), options=options, **more))
+
+
+@pytest.mark.parametrize("autocommit", [True, False])
+def test_connect__strange_defaults__set_for_good(autocommit: bool) -> None:
+    """Also when the transaction in which somebody first used the connection is undone."""
+    with connect(autocommit=autocommit) as made:
+        made.execute("SELECT 1")
+        made.rollback()
+        found = {name: made.execute(f"SHOW {name}").fetchall()[0][0] for name in SETTINGS}
+        assert found == {name: relied_on for name, (_, relied_on) in SETTINGS.items()}
+        assert made.autocommit is autocommit
+
+
+def test_connect__nothing_said_of_autocommit__off_as_psycopgs() -> None:
+    with connect() as made:
+        assert made.autocommit is False
