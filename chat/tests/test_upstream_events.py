@@ -8,14 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat.backends.server_sent_events import (
+    BURST_SECONDS,
     LEAST_BYTES,
     MAX_BYTES_WITHOUT_EVENT,
     MAX_EVENT_LINES,
     MAX_JSON_BYTES,
+    UNITS_PER_SECOND,
     TooLarge,
     bounded,
     events,
 )
+from tests.waiting import Clock
 
 WIRE = ": hi\n\ndata: {}\r\n\r\nevent: x\ndata:ü\ndata: 2\n\nid: 1\n\n\ndata: [DONE]".encode()
 PIECE = b"x" * 65536
@@ -109,6 +112,41 @@ def test_events__as_many_lines_as_are_allowed__pass_and_one_more_does_not(more: 
 def test_events__comments_between_events_that_come__as_many_as_there_are() -> None:
     event = b": " + b"x" * (MAX_BYTES_WITHOUT_EVENT // 2) + b"\n\ndata: 1\n\n"
     assert read(*[event[at : at + 65536] for at in range(0, len(event), 65536)] * 3) == ["1"] * 3
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_events__as_much_without_an_event_as_is_allowed__passes_and_one_byte_more_does_not(more: int) -> None:
+    def comment(length: int) -> bytes:
+        return b":" + b"x" * (length - 3) + b"\n\n"
+
+    pieces = [comment(65536)] * (MAX_BYTES_WITHOUT_EVENT // 65536 - 1) + [comment(65536 + more)]
+    if more:
+        with pytest.raises(TooLarge, match="without an event"):
+            read(*pieces)
+    else:
+        assert read(*pieces, b"data: 1\n\n") == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "units"), [([b"data: 1\n\n"] * 4000, 9000), ([b"data: " + PIECE + b"\n\n"] * 50, 6500)]
+)
+def test_events__faster_than_any_model__paced(monkeypatch: pytest.MonkeyPatch, pieces: list[bytes], units: int) -> None:
+    """What comes at once takes as long as its units, apart from a burst; on a clock that takes no time."""
+    clock = Clock(100.0)
+
+    async def sleep(seconds: float) -> None:
+        assert seconds > 0
+        clock.now += seconds
+
+    monkeypatch.setattr("chat.backends.server_sent_events.monotonic", clock)
+    monkeypatch.setattr("chat.backends.server_sent_events.asyncio.sleep", sleep)
+    assert len(read(*pieces)) == len(pieces)
+    assert clock.now - 100 == pytest.approx(units / UNITS_PER_SECOND, abs=BURST_SECONDS + 0.01)
+
+
+def test_events__no_more_than_a_burst__not_delayed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("chat.backends.server_sent_events.asyncio.sleep")
+    assert read(*[b"data: 1\n\n"] * 20) == ["1"] * 20
 
 
 def test_bounded__exactly_as_much_as_is_allowed__passes_and_one_byte_more_does_not() -> None:

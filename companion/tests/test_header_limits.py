@@ -5,15 +5,23 @@ from typing import Any
 
 import pytest
 
-from companion.header_limits import MAX_ADDRESS, MAX_HEADERS, MAX_LIST, MAX_NAME, MAX_VALUE, HeaderLimits
+from companion.header_limits import (
+    MAX_ADDRESS,
+    MAX_ALL_HEADERS,
+    MAX_HEADERS,
+    MAX_LIST,
+    MAX_NAME,
+    MAX_VALUE,
+    HeaderLimits,
+)
 from companion.mount import is_secure_request
 from companion.tests.asgi_client import HOST, PREFIX, Answer, AsgiClient, Headers, request
 
 PAGES = ["/", "/admin/login/", "/livez", "/v1"]
 PROGRAMS = [f"{PREFIX}elara/", "/api/nothing", "/metrics"]
 CHAT = ["/v1/models", "/v1/chat/completions", "/chat/completions"]
-LONGEST = {"host": 255, "content-type": 255, "accept": MAX_LIST, "x-forwarded-for": MAX_LIST, "cookie": MAX_VALUE,
-           "authorization": MAX_VALUE, "if-none-match": MAX_VALUE, "x-any": MAX_VALUE}  # fmt: skip
+LONGEST = {"host": 255, "content-type": 255, "content-length": 255, "accept": MAX_LIST, "x-forwarded-for": MAX_LIST,
+           "cookie": MAX_VALUE, "authorization": MAX_VALUE, "if-none-match": MAX_VALUE, "x-any": MAX_VALUE}  # fmt: skip
 
 
 class Counting:
@@ -82,6 +90,9 @@ def test_headers__too_many__431(ask: AsgiClient) -> None:
 def test_headers__too_long_together__431(ask: AsgiClient) -> None:
     assert asked(ask, "/api/", [(b"x", b"y" * MAX_VALUE)] * 3).status == 200
     assert asked(ask, "/api/", [(b"x", b"y" * MAX_VALUE)] * 4).status == 431
+    left = MAX_ALL_HEADERS - len(b"host" + HOST.encode()) - 3 * (1 + MAX_VALUE) - 1
+    for length, status in ((left, 200), (left + 1, 431)):
+        assert asked(ask, "/api/", [*[(b"x", b"y" * MAX_VALUE)] * 3, (b"x", b"y" * length)]).status == status
 
 
 def test_headers__too_long_a_name__431_and_not_repeated_whole(ask: AsgiClient) -> None:

@@ -61,6 +61,11 @@ def test_sign_in__refused_again_and_again__one_line_of_the_log(caplog: pytest.Lo
     assert "192.0.2.7" in line.getMessage()
 
 
+@pytest.mark.parametrize(("seconds", "said"), [(0, 1), (0.2, 1), (1, 1), (1.2, 2)])
+def test_refusal__of_any_time__said_in_whole_seconds_and_never_none(seconds: float, said: int) -> None:
+    assert TooManySignIns(seconds).retry_after == said
+
+
 def test_hash__of_django__is_ours_and_the_other_way_round(settings: Any) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
     theirs = make_password("right")

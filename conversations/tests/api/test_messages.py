@@ -189,5 +189,12 @@ def test_list__parameter_not_known_or_bad__400(owner: APIClient, messages: str, 
     assert owner.get(f"{messages}?{query}").status_code == 400
 
 
+def test_schema__of_a_position__what_is_read(owner: APIClient) -> None:
+    paths = owner.get("/api/schema/", headers={"Accept": "application/vnd.oai.openapi+json"}).json()["paths"]
+    (parameters,) = [found["get"]["parameters"] for path, found in paths.items() if path.endswith("/messages/")]
+    (after,) = [parameter["schema"] for parameter in parameters if parameter["name"] == "after"]
+    assert after == {"type": "integer", "minimum": 0, "maximum": 9_999_999_999}
+
+
 def test_list__page_that_is_not_there__404(owner: APIClient, messages: str) -> None:
     assert owner.get(f"{messages}?page={10**20}").status_code == 404
