@@ -45,6 +45,12 @@ def test_killed__nothing_used_yet__a_fifth_of_the_share(
     assert errors == {"ConnectionError": 1}  # the others saw that the breaker is open
 
 
+def test_known_to_be_away__before_the_first_request__a_fifth_of_the_share(pool: BreakerPool, subject: str) -> None:
+    """Somebody else in this process has found that out."""
+    pool.breaker.refused()
+    assert burst(subject) == 3
+
+
 def test_killed__all_of_it_used_here__nothing_left(
     pool: BreakerPool, own_redis: SupervisedServer, subject: str
 ) -> None:

@@ -61,6 +61,16 @@ def test_loop__more_at_once_than_connections__they_queue(pool: BreakerPool, run:
     assert not errors
 
 
+def test_loop__connection_idle_for_too_long__made_anew(
+    pool: BreakerPool, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = run(execute(pool, "CLIENT", "ID"))
+    assert run(execute(pool, "CLIENT", "ID")) == first
+    monkeypatch.setattr("resilience.redis_pool.SILENT_SECONDS", -1.0)
+    assert run(execute(pool, "CLIENT", "ID")) > first
+    assert not errors
+
+
 def test_settings__password_and_database__the_pools(use_pool: Any, admin: Any, run: Run, settings: Any) -> None:
     admin.config_set("requirepass", "right-secret")
     settings.REDIS_LOCATION = settings.REDIS_LOCATION.removesuffix("/0") + "/3"

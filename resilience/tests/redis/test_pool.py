@@ -75,6 +75,20 @@ def test_outage__over__idle_connections_are_closed_and_those_in_use_are_not(pool
         pool.release(connection)
 
 
+def test_connection__idle_for_too_long__made_anew(pool: BreakerPool, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lent() -> Any:
+        connection = pool.get_connection()
+        connection.send_command("CLIENT", "ID")
+        number = connection.read_response()
+        pool.release(connection)
+        return number
+
+    first = lent()
+    assert lent() == first
+    monkeypatch.setattr("resilience.redis_pool.SILENT_SECONDS", -1.0)
+    assert lent() > first
+
+
 def test_repr__ends_up_in_logs__shows_neither_the_password_nor_the_breaker() -> None:
     pool = BreakerPool.from_url("redis://somebody:right-secret@127.0.0.1:1/0")
     assert "127.0.0.1" in repr(pool)
