@@ -1,15 +1,42 @@
-"""Log lines: each record is one line, of bounded length and without control characters, whatever it repeats."""
+"""How we log: each record is one line, of bounded length and without control characters, whatever it repeats."""
 
 import json
 import logging
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import Any
 
 from rest.request_id import current
 
+PACKAGES = ("resilience", "coherence", "rest", "rate_limits", "accounts", "personalities", "companion")
 MAX_MESSAGE, MAX_LINE = 1_000, 8_000  # characters, of a message and of a line with its traceback
 # What begins another line, moves a terminal's cursor or turns text around, and what cannot be encoded.
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def logging_config(format: str, level: int, apps: Iterable[str]) -> dict[str, Any]:
+    """For Django's LOGGING: everything goes to standard error, as "text" or "json".
+
+    `level` counts for our packages and the optional `apps`; of others' it is INFO and above.
+    """
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "json": {"()": JsonFormatter},
+            "text": {"()": LineFormatter, "format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
+        },
+        "filters": {"callers_fault": {"()": CallersFault}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": format, "filters": ["callers_fault"]}},
+        "root": {"handlers": ["stderr"], "level": "INFO"},
+        "loggers": {
+            "django.server": {"handlers": [], "propagate": True},
+            "httpx": {"level": "WARNING"},  # at INFO it logs each request to the language model
+            "_granian": {"handlers": ["stderr"], "propagate": False},  # the server's own: what our application raises
+            **{name: {"level": level} for name in (*PACKAGES, *apps)},
+        },
+    }
 
 
 def one_line(text: str, most: int) -> str:

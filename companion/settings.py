@@ -34,6 +34,7 @@ from companion.environment import (
     secret,
     split_redis_url,
 )
+from companion.logs import logging_config
 from rate_limits.gcra import parse_rate
 from resilience.database import KEEPALIVE, DeadlineConnection
 
@@ -273,24 +274,7 @@ SESSION_ENGINE = "accounts.login"
 # ── Logs ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 LOG_FORMAT = env.str("LOG_FORMAT", "text", validate=validate.OneOf(["text", "json"]))
 LOG_LEVEL = env.log_level("LOG_LEVEL", logging.INFO)
-OUR_PACKAGES = ("resilience", "coherence", "rest", "rate_limits", "accounts", "personalities", "companion")
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "json": {"()": "companion.logs.JsonFormatter"},
-        "text": {"()": "companion.logs.LineFormatter", "format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
-    },
-    "filters": {"callers_fault": {"()": "companion.logs.CallersFault"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["callers_fault"]}},
-    "root": {"handlers": ["stderr"], "level": "INFO"},
-    "loggers": {
-        "django.server": {"handlers": [], "propagate": True},
-        "httpx": {"level": "WARNING"},  # at INFO it logs each request to the language model
-        "_granian": {"handlers": ["stderr"], "propagate": False},  # the server's own, for what our application raises
-        **{name: {"level": LOG_LEVEL} for name in (*OUR_PACKAGES, *COMPANION_APPS)},
-    },
-}
+LOGGING = logging_config(LOG_FORMAT, LOG_LEVEL, COMPANION_APPS)
 
 # ── The admin's theme ─────────────────────────────────────────────────────────────────────────────────────────────────
 UNFOLD = {
