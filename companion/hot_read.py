@@ -22,8 +22,9 @@ from companion.shutdown import shutdown
 from personalities.api.views import PersonalityDetailView, PersonalityIdView
 from personalities.cache import current_config
 from personalities.config import PersonalityConfig
-from rest import request_id
 from rest.conditional import provenance_headers
+from rest.request_id import HEADER as REQUEST_ID
+from rest.request_id import TRACE, given_id
 
 View = type[PersonalityDetailView] | type[PersonalityIdView]
 VIEWS: dict[str, View] = {"": PersonalityDetailView, "id/": PersonalityIdView}  # by what follows the name in the path
@@ -37,27 +38,20 @@ DECIDING_HEADERS = frozenset(
 )
 
 
-class PlainRead(NamedTuple):
-    """A request about which it is certain what Django would do with it."""
-
-    name: str  # of the personality, as given
-    key: bytes  # the API key, as given
-    etag: bytes | None  # of what the caller has
-    form: tuple[View, bool]  # which view, and whether the request came by HTTPS
-    request_id: bytes | None  # the caller's, to give back
-
-
 class Response(NamedTuple):
     """A complete HTTP response."""
 
     status: int
     headers: Headers
     body: bytes
-    rows: Mapping[str, Row]  # where it is counted, by method
+    row: Row  # where it is counted
+
+
+Form = tuple[View, str, bool]  # the view, the method, and whether the request came by HTTPS
 
 
 class Responses(NamedTuple):
-    """Both responses to a read of one configuration, kept with it."""
+    """Both responses to a read of one configuration in one form, kept with it."""
 
     etag: bytes
     ok: Response
@@ -83,42 +77,37 @@ class HotReader:
         headers = [*response.headers]
         await send({"type": "http.response.start", "status": response.status, "headers": headers, "trailers": False})
         await send({"type": "http.response.body", "body": response.body, "more_body": False})
-        count(response.rows[scope["method"]], perf_counter() - started)  # type: ignore[typeddict-item]  # of HTTP
+        count(response.row, perf_counter() - started)
 
     def find(self, scope: HTTPScope) -> Response | None:
         """The response, if the request is a plain read and all it needs is in memory and current; else None."""
-        read = plain_read(scope, self._prefix)
-        if read is None or not memory_may_answer():
+        path, method = scope["path"], scope["method"]
+        target = _target(path, self._prefix) if len(path) <= MAX_PATH and method in METHODS else None
+        headers = plain_headers(scope) if target else None
+        if not target or not headers or not memory_may_answer():
             return None
-        user = verified_from_memory(read.key)
-        config = current_config(read.name, user) if user is not None else None
-        response = _respond(config, read) if config else None
-        if response and read.request_id:
-            return response._replace(headers=(*response.headers, (request_id.HEADER, read.request_id)))
-        return response
+        host, proto = headers.get(b"host"), headers.get(b"x-forwarded-proto")
+        is_secure = is_secure_request(scope.get("scheme", "http"), host, proto)  # servers may omit the scheme
+        authorization = headers.get(b"authorization", b"")
+        if is_secure is None or authorization[:7] != b"Bearer ":
+            return None
+        name, view = target
+        user = verified_from_memory(authorization[7:])
+        config = current_config(name, user) if user is not None else None
+        return _respond(config, (view, method, is_secure), headers) if config else None
 
 
-def plain_read(scope: HTTPScope, prefix: str) -> PlainRead | None:
-    """Parse a read below the path `prefix`; None for any other request, and for one that is not plain."""
-    target = _target(scope["path"], prefix) if len(scope["path"]) <= MAX_PATH else None
-    if target is None or scope["method"] not in METHODS:
-        return None
-    if scope.get("query_string") or scope.get("root_path"):  # servers may omit both, and the scheme
+def plain_headers(scope: HTTPScope) -> dict[bytes, bytes] | None:
+    """The headers by name, if it is certain what Django would do with such a request; else None."""
+    if scope.get("query_string") or scope.get("root_path"):  # servers may omit both
         return None
     pairs = [*scope["headers"]]
     headers = dict(pairs)
     if len(headers) < len(pairs) or not DECIDING_HEADERS.isdisjoint(headers):  # some header stands there twice
         return None
-    if len(b"".join(headers.values())) > MAX_HEADERS:
+    if headers.get(b"accept", b"*/*") not in ACCEPTED or len(b"".join(headers.values())) > MAX_HEADERS:
         return None
-    is_secure = is_secure_request(scope.get("scheme", "http"), headers.get(b"host"), headers.get(b"x-forwarded-proto"))
-    authorization = headers.get(b"authorization", b"")
-    if is_secure is None or authorization[:7] != b"Bearer " or headers.get(b"accept", b"*/*") not in ACCEPTED:
-        return None
-    name, view = target
-    has_id = request_id.HEADER in headers or request_id.TRACE in headers
-    given_id = request_id.given_id(headers) if has_id else None
-    return PlainRead(name, authorization[7:], headers.get(b"if-none-match"), (view, is_secure), given_id)
+    return headers
 
 
 @lru_cache(maxsize=1000)
@@ -129,32 +118,36 @@ def _target(path: str, prefix: str) -> tuple[str, View] | None:
     return (name, view) if view else None
 
 
-def _respond(config: PersonalityConfig, read: PlainRead) -> Response | None:
+def _respond(config: PersonalityConfig, form: Form, headers: Mapping[bytes, bytes]) -> Response | None:
     """None if the caller has other ETags: it takes Django to parse a list of them."""
-    responses: Responses = config.memo.get(read.form) or _make_responses(config, *read.form)
-    if read.etag is None:
-        return responses.ok
-    return responses.not_modified if read.etag == responses.etag else None
+    responses: Responses = config.memo.get(form) or _make_responses(config, form)
+    response, etag = responses.ok, headers.get(b"if-none-match")
+    if etag is not None:
+        if etag != responses.etag:
+            return None
+        response = responses.not_modified
+    if (REQUEST_ID in headers or TRACE in headers) and (given := given_id(headers)):
+        return response._replace(headers=(*response.headers, (REQUEST_ID, given)))
+    return response
 
 
-def _make_responses(config: PersonalityConfig, view: View, is_secure: bool) -> Responses:
+def _make_responses(config: PersonalityConfig, form: Form) -> Responses:
+    view, method, is_secure = form
     found = view.represent(config)
     headers = found.headers | _view_headers(view) | security_headers(is_secure)  # type: ignore[arg-type]  # hashable
-    rows = [_rows(view, status) for status in (200, 304)]  # type: ignore[arg-type]  # hashable
-    ok = Response(200, encoded(headers | {"Content-Length": str(len(found.body))}), found.body, rows[0])
+    length = str(len(found.body))
+    ok = Response(200, encoded(headers | {"Content-Length": length}), found.body, _row(view, method, 200))
     del headers["Content-Type"]
-    not_modified = Response(304, encoded(headers | {"Content-Length": "0"}), b"", rows[1])
+    not_modified = Response(304, encoded(headers | {"Content-Length": "0"}), b"", _row(view, method, 304))
     responses = Responses(found.etag.encode(), ok, not_modified)
-    config.memo[view, is_secure] = responses
+    config.memo[form] = responses
     return responses
 
 
-@cache
-def _rows(view: View, status: int) -> Mapping[str, Row]:
+def _row(view: View, method: str, status: int) -> Row:
     """Under the route as Django names it, which answers the same when it is not in memory."""
     (rest,) = (rest for rest, each in VIEWS.items() if each is view)
-    route = f"/{resolve(reverse('personalities') + 'x/' + rest).route}"
-    return {method: counts.row(route, method, status) for method in METHODS}
+    return counts.row(f"/{resolve(reverse('personalities') + 'x/' + rest).route}", method, status)
 
 
 @cache
