@@ -15,6 +15,7 @@ from rest.parsers import MAX_BYTES
 
 MAX_DIGITS = 9  # of a Content-Length; anything longer is too much, and need not become a number
 MAX_ROUTE = 500  # characters; no route that takes a larger body than JSON has a longer path
+FORM = b"application/x-www-form-urlencoded"
 NUL = re.compile(rb"\x00|%00")  # no text to PostgreSQL
 
 
@@ -34,7 +35,7 @@ class BodyLimits(HttpMiddleware):
 
 
 def body_limit(path: str) -> int:
-    """How many bytes the view at `path` reads: a REST view its `max_bytes`, a page with a form Django's limit for them.
+    """How many bytes the view at `path` reads: a REST view its `max_bytes`, a page of the admin Django's for forms.
 
     Anywhere else, and where `path` is longer than any route, it is the limit of the JSON parser.
     """
@@ -47,7 +48,7 @@ def _view_limit(path: str) -> int:
         match = resolve(path)
     except Resolver404:
         return MAX_BYTES
-    if "admin" in match.app_names or match.url_name == "login":
+    if "admin" in match.app_names:
         return int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
     return getattr(getattr(match.func, "cls", None), "max_bytes", MAX_BYTES)  # `cls` is set by DRF
 
@@ -71,9 +72,11 @@ def _limit_for(scope: HTTPScope, length: bytes) -> int:
     """Nearly all bodies are small: only for a large one is the route looked up."""
     if len(length) <= MAX_DIGITS and int(length) <= MAX_BYTES:
         return MAX_BYTES
-    if combined(scope["headers"]).get(b"content-type", b"").strip().lower().startswith(b"multipart/"):
+    kind = combined(scope["headers"]).get(b"content-type", b"").strip().lower()
+    if kind.startswith(b"multipart/"):
         return MAX_BYTES  # each of its parts has headers of its own, which take long to parse
-    return body_limit(path_below_root(scope["path"], scope.get("root_path")))
+    limit = body_limit(path_below_root(scope["path"], scope.get("root_path")))
+    return min(limit, int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)) if kind.startswith(FORM) else limit
 
 
 def _is_utf8(text: bytes) -> bool:

@@ -8,12 +8,12 @@ from http import HTTPStatus
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope
 
 from companion.refusals import Refusal, refuse
-from rest.asgi import HttpMiddleware
+from rest.asgi import HttpMiddleware, combined
 
 # Bytes, unless it says otherwise.
 MAX_ADDRESS = 8 * 1024  # of path and query together
 MAX_HEADERS, MAX_ALL_HEADERS = 100, 32 * 1024  # in number, and names and values together
-MAX_NAME, MAX_VALUE = 256, 8 * 1024
+MAX_NAME, MAX_VALUE = 256, 8 * 1024  # a value is all values of that name together, as Django reads them
 MAX_LIST = 1024  # of what lists alternatives or hops
 SHORTER = {
     b"host": 255,
@@ -25,7 +25,8 @@ SHORTER = {
 # Python remembers each name of a charset that it was ever asked for, known or not; so it is asked for these alone.
 CHARSETS = {"utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin-1", "windows-1252"}
 CHARSET = re.compile(r"""charset\s*=[\s"]*([^\s";,]*)""", re.IGNORECASE)
-ENCODED_PARAMETER = re.compile(r"\*[\d*]*\s*=")  # name*=charset''value, by RFC 2231
+ENCODED_PARAMETER = re.compile(r"\*\d*+\s*+=")  # name*=charset''value or name*0*=, by RFC 2231
+MAX_ESCAPES = 256  # backslashes in cookies: Python before 3.11.10 searches all that follows each of them
 
 
 class HeaderLimits(HttpMiddleware):
@@ -42,17 +43,22 @@ class HeaderLimits(HttpMiddleware):
 def _refusal(scope: HTTPScope) -> Refusal | None:
     if len(scope["path"]) + len(scope.get("query_string", b"")) > MAX_ADDRESS:
         return Refusal(HTTPStatus.REQUEST_URI_TOO_LONG, "path", f"An address has at most {MAX_ADDRESS} bytes.")
-    total, headers = 0, [*scope["headers"]]
-    for name, value in headers:
-        total += len(name) + len(value)
+    pairs = [*scope["headers"]]
+    if len(pairs) > MAX_HEADERS:
+        return _TOO_MANY
+    for name, value in combined(pairs).items():
         if len(value) > SHORTER.get(name, MAX_VALUE) or len(name) > MAX_NAME:
             return _too_long(name)
         if name in PARSED and (refusal := PARSED[name](value.decode("latin-1"))):
             return refusal
-    if total > MAX_ALL_HEADERS or len(headers) > MAX_HEADERS:
-        detail = f"At most {MAX_HEADERS} headers of {MAX_ALL_HEADERS} bytes in all are read."
-        return Refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers", detail)
-    return None
+    return _TOO_MANY if sum(len(name) + len(value) for name, value in pairs) > MAX_ALL_HEADERS else None
+
+
+_TOO_MANY = Refusal(
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    "headers",
+    f"At most {MAX_HEADERS} headers of {MAX_ALL_HEADERS} bytes in all are read.",
+)
 
 
 def _too_long(name: bytes) -> Refusal:
@@ -75,4 +81,10 @@ def _refused_content_type(value: str) -> Refusal | None:
     return None
 
 
-PARSED = {b"accept": _refused_accept, b"content-type": _refused_content_type}
+def _refused_cookie(value: str) -> Refusal | None:
+    if value.count("\\") > MAX_ESCAPES:
+        return Refusal(HTTPStatus.BAD_REQUEST, "Cookie", f"Cookie: at most {MAX_ESCAPES} backslashes are read.")
+    return None
+
+
+PARSED = {b"accept": _refused_accept, b"content-type": _refused_content_type, b"cookie": _refused_cookie}

@@ -83,6 +83,7 @@ MIDDLEWARE = [  # static files bypass it: see handler.py
     "companion.middleware.SlashMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "companion.middleware.LargeFormMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "companion.middleware.ContentSecurityPolicyMiddleware",
@@ -114,6 +115,7 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_I18N = False
 USE_TZ = True
+DATA_UPLOAD_MAX_MEMORY_SIZE = 512 * 1024  # bytes of a form of the admin
 
 # ── PostgreSQL: the truth ─────────────────────────────────────────────────────────────────────────────────────────────
 DATABASES = {"default": checked_database_url(secret("DATABASE_URL"))}

@@ -3,7 +3,7 @@
 import codecs
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import IO, Any
 
@@ -14,6 +14,7 @@ from rest_framework.parsers import BaseParser
 MEDIA_TYPE = "application/json"
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 20
+MAX_PATH = 200  # characters of the name of a field at fault
 MAX_VALUES = 20_000  # a thread that parses more in one go would keep the event loop waiting for the interpreter
 
 # Possessive, and content with a missing end, so that no input makes it try twice.
@@ -55,9 +56,9 @@ def parse_json(body: bytes, media_type: str = MEDIA_TYPE, *, max_bytes: int = MA
         raise TooLarge(max_bytes)
     _check_structure(body)
     value = _loads(body.removeprefix(codecs.BOM_UTF8))
-    for path, text in _texts(value, ""):
-        if UNSTORABLE.search(text):
-            raise ValidationError({path or "body": "NUL and lone surrogates are not text."})
+    path = _path_to_unstorable(value)
+    if path is not None:
+        raise ValidationError({path or "body": "NUL and lone surrogates are not text."})
     return value
 
 
@@ -98,7 +99,7 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
         if UNSTORABLE.search(key):
             raise ValidationError({"body": "NUL and lone surrogates are not text, nor the name of a field."})
         if key in values:
-            raise ValidationError({key: "This key appears twice in the object."})
+            raise ValidationError({_short(key): "This key appears twice in the object."})
         values[key] = value
     return values
 
@@ -107,13 +108,18 @@ def _refuse_constant(name: str) -> None:
     raise ValidationError({"body": f"{name} is not a JSON number."})
 
 
-def _texts(value: object, path: str) -> Iterator[tuple[str, str]]:
-    """Every text in a parsed value with the path that leads to it."""
+def _path_to_unstorable(value: object) -> str | None:
+    """Where in a parsed value the first text stands that is none; "" for the value itself, None if there is none."""
     if isinstance(value, str):
-        yield path, value
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from _texts(item, f"{path}.{key}" if path else key)
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _texts(item, f"{path}.{index}" if path else str(index))
+        return "" if UNSTORABLE.search(value) else None
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        path = _path_to_unstorable(item)
+        if path is not None:
+            return _short(f"{key}.{path}") if path else _short(str(key))
+    return None
+
+
+def _short(path: str) -> str:
+    """As much of it as an error need say: a key may be as long as the body."""
+    return path if len(path) <= MAX_PATH else f"{path[:MAX_PATH]}…"

@@ -68,8 +68,8 @@ def test_body__more_than_64_kib_below_a_path__413(application: HotReader, ask: A
     assert_refused(ask(application, scope, GREETING), 413, "body")
 
 
-@pytest.mark.parametrize(("length", "status"), [(b"65537", 403), (b"2621440", 403), (b"2621441", 413)])
-def test_body__of_a_form_in_the_admin__up_to_2_5_mib(
+@pytest.mark.parametrize(("length", "status"), [(b"65536", 403), (b"65537", 413), (b"524289", 413)])
+def test_body__of_a_strangers_form__up_to_64_kib(
     application: HotReader, ask: AsgiClient, key: str, length: bytes, status: int
 ) -> None:
     """403, because the CSRF token is missing: the body was let in."""

@@ -6,12 +6,13 @@ from uuid import UUID
 
 import pytest
 from django.conf import settings
+from django.test import Client
 
 from companion.body_limits import MAX_ROUTE, BodyLimits, body_limit
 from companion.tests.asgi_client import AsgiClient, request
 
 MESSAGES = f"/api/v1/conversations/{UUID(int=1)}/messages/"
-JSON, MESSAGE, FORM = 64 * 1024, 1024 * 1024, 2_621_440
+JSON, MESSAGE, FORM = 64 * 1024, 1024 * 1024, 512 * 1024
 
 
 @pytest.mark.parametrize(
@@ -24,7 +25,7 @@ JSON, MESSAGE, FORM = 64 * 1024, 1024 * 1024, 2_621_440
         (f"/api/v1/nothing{MESSAGES}", JSON),
         ("/admin/personalities/personality/1/change/", FORM),
         ("/admin/login/", FORM),
-        ("/accounts/login/", FORM),
+        ("/accounts/login/", JSON),
         ("/accounts/logout/", JSON),
         ("/", JSON),
         ("/livez", JSON),
@@ -58,12 +59,26 @@ def test_body_limit__path_longer_than_any_route__not_remembered() -> None:
     ("/admin/login/", b"multipart/form-data; boundary=x", 413),
     ("/admin/login/", b" Multipart/Form-Data; boundary=x", 413),
     ("/livez", b"application/x-www-form-urlencoded", 413),
+    ("/accounts/login/", b"application/x-www-form-urlencoded", 413),
 ])  # fmt: skip
 def test_form__more_than_64_kib__let_in_where_there_is_one(
     ask: AsgiClient, path: str, kind: bytes, status: int
 ) -> None:
     headers = [(b"content-length", b"%d" % settings.DATA_UPLOAD_MAX_MEMORY_SIZE), (b"content-type", kind)]
     assert ask(BodyLimits(answer_200), request(path, headers, "POST")).status == status
+
+
+@pytest.mark.apps("conversations")
+@pytest.mark.parametrize(("kind", "status"), [(b"application/json", 200), (b"application/x-www-form-urlencoded", 413)])
+def test_form__where_json_is_read__no_longer_than_other_forms(ask: AsgiClient, kind: bytes, status: int) -> None:
+    headers = [(b"content-length", b"%d" % MESSAGE), (b"content-type", kind)]
+    assert ask(BodyLimits(answer_200), request(MESSAGES, headers, "POST")).status == status
+
+
+def test_form__above_64_kib__taken_apart_for_staff_alone(client: Client, admin_client: Client) -> None:
+    form, kind = "a=" + "%" * JSON, "application/x-www-form-urlencoded"
+    assert client.post("/admin/login/", form, content_type=kind).status_code == 413
+    assert admin_client.post("/admin/", form, content_type=kind).status_code != 413
 
 
 @pytest.mark.parametrize("query", [b"a=%00", b"a=\x00", b"a=\xff"])
