@@ -26,6 +26,7 @@ REDIS_RULE = "not an address of Redis. In a password # / ? and @ are written %23
 DATABASE_RULE = (
     "not postgresql://USER:PASSWORD@HOST:PORT/NAME. In a password # / ? @ [ and ] are written %23 and so on."
 )
+ZONE = re.compile("%[^/]*")  # of an IPv6 address: fe80::1%eth0
 LLM_RULE = "https://HOST/PATH, or http:// and 127.0.0.1, [::1] or localhost; no user, no query, no fragment"
 OPTIONAL_APPS = {"preferences": (), "conversations": (), "chat": ("preferences", "conversations")}  # by what each needs
 # Where an IPv4 address stands within IPv6, as bits to its right: mapped, translated, compatible, NAT64, 6to4.
@@ -114,15 +115,22 @@ def checked_origins(value: str) -> list[str]:
 
 
 def checked_networks(value: str) -> list[IPv4Network | IPv6Network]:
-    """TRUSTED_PROXIES: addresses, networks, and `unix` for a Unix socket."""
+    """TRUSTED_PROXIES: addresses, networks, and `unix` for a Unix socket. As `rest.client_address` reads peers: without
+    a zone, and IPv4 within IPv6 as IPv4.
+    """
     networks = []
     for name in names_by_commas(value):
         try:
-            networks.append(ip_network("0.0.0.0/32" if name == "unix" else name))
+            networks.append(_unmapped(ip_network("0.0.0.0/32" if name == "unix" else ZONE.sub("", name))))
         except ValueError:
             message = f"TRUSTED_PROXIES: not an address, a network such as 10.0.0.0/8, or unix: {name!r}"
             raise ImproperlyConfigured(message) from None
     return networks
+
+
+def _unmapped(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
+    mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
+    return IPv4Network((int(mapped), network.prefixlen - 96)) if mapped and network.prefixlen >= 96 else network
 
 
 def checked_database_url(url: str) -> dict[str, Any]:

@@ -46,6 +46,10 @@ def address(peer: str | None, forwarded: str | None = None) -> str:
         (PROXY, f"::ffff:{PROXY}", f"::ffff:{STRANGER}", STRANGER),
         ("fd00::/8", "fd00::1", "2001:db8::7", "2001:db8::7"),
         ("0.0.0.0/0, ::/0", PROXY, ", ".join([STRANGER] * 500), STRANGER),
+        (f"::ffff:{PROXY}", PROXY, STRANGER, STRANGER),
+        ("::ffff:10.0.0.0/104", f"::ffff:{PROXY}", STRANGER, STRANGER),
+        ("fe80::1%eth0", "fe80::1%eth0", STRANGER, STRANGER),
+        ("fe80::%eth0/64", "fe80::9%eth1", STRANGER, STRANGER),
         ("unix", None, STRANGER, STRANGER),
         ("unix", "", STRANGER, STRANGER),
         (PROXY, None, STRANGER, "0.0.0.0"),  # noqa: S104

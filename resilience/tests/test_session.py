@@ -25,6 +25,9 @@ SETTINGS = {
     "idle_in_transaction_session_timeout": ("5s", "0"),
     "idle_session_timeout": ("5s", "0"),
     "session_replication_role": ("replica", "origin"),
+    "extra_float_digits": ("-15", "1"),
+    "companion.restoring": ("on", "off"),
+    "companion.pruning": ("on", "off"),
     "client_connection_check_interval": ("0", "1s"),
 }
 

@@ -36,6 +36,9 @@ STRANGE = {
     "lock_timeout": "1ms",
     "session_replication_role": "replica",
     "lc_messages": "C",
+    "extra_float_digits": "-15",
+    "companion.restoring": "on",
+    "companion.pruning": "on",
 }
 INSTALL = """
 from accounts.models import ApiKey
@@ -45,6 +48,7 @@ call_command("migrate", verbosity=0)
 print(ApiKey.objects.issue(User.objects.create(username="root", is_staff=True, is_superuser=True))[1])
 """
 WRITERS, WRITES = 6, 240 if LONG else 60
+GREETING, TEMPERATURE = r"Größe \d 'x'", 0.723456
 PATH = "/api/v1/personalities/contested/"
 
 
@@ -107,14 +111,17 @@ def test_defaults__all_strange__installed_and_served(environment: Environment, t
         key = prepare(environment, variables)
         with production_service(environment, key, tmp_path, **variables) as service:
             statuses = contest(service)
-            edited = service.client.patch(PATH, json={"greeting": r"Größe \d 'x'"}).json()
+            wished = {"greeting": GREETING, "generation": {"temperature": TEMPERATURE}}
+            service.client.patch(PATH, json=wished).raise_for_status()
+            edited = service.client.patch(PATH, json={"traits": {"humor_level": 5}}).json()
             time.sleep(1.2)  # a copy that no trigger has outdated would still be there
             read = service.client.get(PATH).json()
             versions = service.client.get(f"{PATH}versions/").json()
-    right = edited == read and read["greeting"] == r"Größe \d 'x'" and read["meta"]["updated_at"][-1] == "Z"
+    right = edited == read and (read["greeting"], read["generation"]["temperature"]) == (GREETING, TEMPERATURE)
+    right = right and read["meta"]["updated_at"][-1] == "Z" and versions["results"][0]["author"] == "root"
     figure(
         "B9.1",
-        f"migrate, and {WRITES + 2} writes, with {len(STRANGE)} strange defaults",
+        f"migrate, and {WRITES + 3} writes, with {len(STRANGE)} strange defaults",
         "all succeed, and are read back",
         before="migrate fails",
         measured=f"{dict(statuses)}, {versions['count']} versions, read back {'right' if right else 'wrong'}",
