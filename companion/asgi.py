@@ -5,7 +5,9 @@ import os
 import django
 
 from companion.environment import exit_if_misconfigured
+from companion.shutdown import shutdown
 
+shutdown.hold()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "companion.settings")
 with exit_if_misconfigured():
     django.setup(set_prefix=False)
@@ -22,3 +24,4 @@ application = around(django_application)
 start()
 slow_readers.start()
 instance_metrics.start()
+shutdown.start()

@@ -1,12 +1,15 @@
 """SIGTERM drains this process: first /readyz says so, then running requests end, and only then nobody is let in.
 
-By itself a server stops listening at once, while load balancers still send it callers for some seconds.
+By itself a server stops listening at once, while load balancers still send it callers for some seconds. And it may not
+hear a signal at all while it starts. So SIGTERM is no longer the server's, but a thread's that waits for nothing else.
 """
 
-import asyncio
 import logging
+import os
 import signal
-from contextlib import suppress
+import threading
+import time
+from multiprocessing import parent_process
 
 from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
 from django.conf import settings
@@ -14,6 +17,8 @@ from django.conf import settings
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.05
+WATCH_SECONDS = 1.0  # how long a worker outlives its server before it begins to drain
+AGAIN_SECONDS = 1.0
 CLOSE = (b"connection", b"close")
 
 
@@ -23,31 +28,45 @@ class Shutdown:
     def __init__(self) -> None:
         self.begun = False
         self.under_way = 0  # hot reads aside, which end in the moment in which they begin
-        self._has_signal = False
-        self._draining: asyncio.Task[None] | None = None
 
-    def take_signal(self) -> None:
-        """Take SIGTERM over from the server in whose event loop this is called. SIGINT still stops it at once."""
-        if self._has_signal:
-            return
-        self._has_signal = True
-        with suppress(NotImplementedError, RuntimeError, ValueError):  # Windows; a loop of another thread
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._begin)
+    def hold(self) -> None:
+        """Let SIGTERM wait in the kernel, where it is not lost, until `start`. SIGINT still stops the server at once.
 
-    def _begin(self) -> None:
-        if not self.begun:
-            self.begun = True
-            logger.info("SIGTERM: no longer ready; %d requests are under way.", self.under_way)
-            self._draining = asyncio.get_running_loop().create_task(self._drain())
+        Of the calling thread, which should be the main one, and of those that it starts from now on.
+        """
+        if hasattr(signal, "pthread_sigmask"):  # not on Windows
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+            os.register_at_fork(after_in_child=_release)
+            if _came_before():
+                os.kill(os.getpid(), signal.SIGTERM)
 
-    async def _drain(self) -> None:
-        notice = min(settings.SHUTDOWN_NOTICE_SECONDS, settings.SHUTDOWN_GRACE_SECONDS)
-        await asyncio.sleep(notice)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(settings.SHUTDOWN_GRACE_SECONDS - notice):
-                while self.under_way:
-                    await asyncio.sleep(POLL_SECONDS)
-        signal.raise_signal(signal.SIGINT)  # what still runs ends as it always did
+    def start(self) -> None:
+        """Drain at SIGTERM, and when the server whose worker this process is has ended without a word."""
+        if hasattr(signal, "sigwait"):
+            threading.Thread(target=self._run, name="shutdown", daemon=True).start()
+            if parent_process():
+                threading.Thread(target=_watch_server, name="server watch", daemon=True).start()
+
+    def _run(self) -> None:
+        signal.sigwait({signal.SIGTERM})
+        self.begun = True
+        logger.info("SIGTERM: no longer ready; %d requests are under way.", self.under_way)
+        self._drain()
+        self._stop_server()
+
+    def _drain(self) -> None:
+        deadline = time.monotonic() + settings.SHUTDOWN_GRACE_SECONDS
+        time.sleep(min(settings.SHUTDOWN_NOTICE_SECONDS, settings.SHUTDOWN_GRACE_SECONDS))
+        while self.under_way and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+
+    def _stop_server(self) -> None:
+        """What still runs ends as it always did. A server whose event loop does not run yet may miss a signal."""
+        os.kill(os.getpid(), signal.SIGINT)
+        while True:
+            time.sleep(AGAIN_SECONDS)
+            if not self.under_way:  # at a second signal some servers cut off what runs
+                os.kill(os.getpid(), signal.SIGINT)
 
 
 shutdown = Shutdown()
@@ -61,7 +80,6 @@ class Draining:
 
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         """Hand the request on."""
-        shutdown.take_signal()  # here, as a server without lifespan events calls nothing else in its event loop
         shutdown.under_way += 1
         try:
             await self.application(scope, receive, _closing(send) if shutdown.begun else send)
@@ -78,3 +96,24 @@ def _closing(send: ASGISendCallable) -> ASGISendCallable:
         await send(event)
 
     return send_and_close
+
+
+def _release() -> None:
+    """In a process that forks off this one, where no thread waits for the signal."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+
+
+def _came_before() -> bool:
+    """Whether granian has had the signal. A new worker of its own handles it as the main process does: it notes that
+    somebody wants to stop, and in a worker nobody reads the note.
+    """
+    server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+    return bool(getattr(server, "interrupt_signal", False))
+
+
+def _watch_server() -> None:
+    """Its workers are its children, and somebody else's once it is gone."""
+    server = parent_process()
+    while server and os.getppid() == server.pid:
+        time.sleep(WATCH_SECONDS)
+    os.kill(os.getpid(), signal.SIGTERM)

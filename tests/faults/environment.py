@@ -245,13 +245,23 @@ def production_service(
     `arguments` are granian's, `settings` environment variables.
     """
     logging.getLogger("httpx").setLevel(logging.WARNING)  # or a failed test reports each request
+    with starting_service(environment, key, folder, *arguments, **settings) as running:
+        log, process = folder / "log", running.server.process
+        wait_until(lambda: "Started worker" in log.read_text() or process.poll() is not None, 30)
+        assert process.poll() is None, log.read_text()
+        yield running
+
+
+@contextmanager
+def starting_service(
+    environment: Environment, key: str, folder: Path, *arguments: str, **settings: str
+) -> Iterator[Service]:
+    """Start it likewise, and do not wait until it runs."""
     port, log = free_port(), folder / "log"
     command = (sys.executable, "-m", *GRANIAN, "--port", str(port), *arguments)
     env = environment.variables | {"SHUTDOWN_NOTICE_SECONDS": "0"} | settings
     server = SupervisedServer(ServerSpec("granian", command, log, cwd=ROOT, environment=env))
     try:
-        wait_until(lambda: "Started worker" in log.read_text() or server.process.poll() is not None, 30)
-        assert server.process.poll() is None, log.read_text()
         running = Service(f"http://127.0.0.1:{port}", key, server)
         with running.client:
             yield running
