@@ -6,10 +6,9 @@ Every function raises ImproperlyConfigured, which names the variable and never q
 import re
 import sys
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from contextlib import contextmanager
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
-from socket import inet_aton
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
 
@@ -20,6 +19,7 @@ from environs import EnvError
 from companion.env_files import EnvFileError, load_env_file
 from companion.env_files import secret as read_secret
 from personalities.config import LENGTHS, MODEL_PATTERN
+from rest.metadata_addresses import is_metadata_host
 
 REDIS_SCHEMES = {"redis", "rediss", "unix"}
 REDIS_RULE = "not an address of Redis. In a password # / ? and @ are written %23 %2F %3F and %40."
@@ -29,23 +29,6 @@ DATABASE_RULE = (
 ZONE = re.compile("%[^/]*")  # of an IPv6 address: fe80::1%eth0
 LLM_RULE = "https://HOST/PATH, or http:// and 127.0.0.1, [::1] or localhost; no user, no query, no fragment"
 OPTIONAL_APPS = {"preferences": (), "conversations": (), "chat": ("preferences", "conversations")}  # by what each needs
-# Where an IPv4 address stands within IPv6, as bits to its right: mapped, translated, compatible, NAT64, 6to4.
-IPV4_IN_IPV6 = [
-    *((ip_network(text), (0,)) for text in ("::ffff:0:0/96", "::ffff:0:0:0/96", "::/96", "64:ff9b::/96")),
-    (ip_network("64:ff9b:1::/48"), (0, 24)),
-    (ip_network("2002::/16"), (80,)),
-]
-# Where cloud providers serve a machine's secrets, besides link-local addresses.
-METADATA = {
-    ip_address(text) for text in ("fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "168.63.129.16", "192.0.0.192")
-}
-METADATA_NAMES = {
-    "metadata",
-    "metadata.google.internal",
-    "metadata.goog",
-    "instance-data",
-    "instance-data.ec2.internal",
-}
 KEY_RULE = "too easy to guess for HTTPS_ONLY: 50 random characters or more, as of `openssl rand -base64 48`"
 
 
@@ -227,7 +210,7 @@ def _is_plain(url: str, parts: SplitResult) -> bool:
 
 def _is_safe(scheme: str, host: str) -> bool:
     if scheme == "https":
-        return bool(host) and not _is_link_local(host)
+        return bool(host) and not is_metadata_host(host)
     return scheme == "http" and (host == "localhost" or _is_loopback(host))
 
 
@@ -236,31 +219,3 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def _is_link_local(host: str) -> bool:
-    """Cloud providers serve a machine's secrets there. Recognized in every spelling that a resolver accepts."""
-    name = host.rstrip(".").lower()
-    address = _address(name.partition("%")[0])
-    return name in METADATA_NAMES or (address is not None and any(map(_holds_secrets, _meant_by(address))))
-
-
-def _holds_secrets(address: IPv4Address | IPv6Address) -> bool:
-    return address.is_link_local or address in METADATA
-
-
-def _meant_by(address: IPv4Address | IPv6Address) -> Iterator[IPv4Address | IPv6Address]:
-    """The address, and the IPv4 addresses within it."""
-    yield address
-    for network, places in IPV4_IN_IPV6:
-        if address in network:
-            yield from (IPv4Address(int(address) >> place & 0xFFFFFFFF) for place in places)
-
-
-def _address(host: str) -> IPv4Address | IPv6Address | None:
-    """None for a name. C's resolver also takes 0xa9fea9fe for an address, so this does too."""
-    with suppress(ValueError):
-        return ip_address(host)
-    with suppress(OSError):
-        return IPv4Address(inet_aton(host))
-    return None

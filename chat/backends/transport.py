@@ -7,9 +7,13 @@ moments.
 
 import asyncio
 from collections import deque
+from collections.abc import Mapping
 from typing import cast
 
+import httpcore
 import httpx
+
+from rest.metadata_addresses import is_metadata_host
 
 READ_AHEAD = 4  # pieces of the body; beyond them the server waits for the reader
 
@@ -87,6 +91,16 @@ class _Trace:
     def __init__(self) -> None:
         self.is_connected = asyncio.Event()
 
-    async def __call__(self, event: str, _: object) -> None:
+    async def __call__(self, event: str, info: Mapping[str, httpcore.AsyncNetworkStream]) -> None:
+        if event.endswith("connect_tcp.complete"):
+            await _check_peer(info["return_value"])
         if event.endswith("send_request_headers.started"):
             self.is_connected.set()
+
+
+async def _check_peer(stream: httpcore.AsyncNetworkStream) -> None:
+    """Nothing has been sent yet, and what the name leads to cannot change any more."""
+    host, _ = stream.get_extra_info("server_addr")
+    if is_metadata_host(host):
+        await stream.aclose()
+        raise httpx.ConnectError(f"its name leads to {host}, where clouds serve a machine's secrets")
