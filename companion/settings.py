@@ -36,7 +36,8 @@ from companion.environment import (
 )
 from companion.logs import logging_config
 from rate_limits.gcra import parse_rate
-from resilience.database import KEEPALIVE, DeadlineConnection
+from resilience.database import KEEPALIVE
+from resilience.database_pool import PooledConnection
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 load_dotenv(BASE_DIR / ".env")
@@ -130,7 +131,7 @@ DATABASES["default"]["OPTIONS"] = (
             "max_size": POOL_SIZE,
             "timeout": 2,  # seconds, as all below
             "reconnect_timeout": 1,  # then starts over; else pauses between attempts grow with the outage
-            "connection_class": DeadlineConnection,
+            "connection_class": PooledConnection,
         },
         "connect_timeout": 2,
         # Said with each BEGIN, for a pooler may hand a transaction to a session that we have not set up.

@@ -1,4 +1,4 @@
-"""Deadlines for PostgreSQL, and what to tell callers when it is out of reach.
+"""Sessions of PostgreSQL with the defaults that we rely on, deadlines, and what to tell callers during an outage.
 
 PostgreSQL's own timeouts are no help when the server itself hangs.
 """
@@ -12,7 +12,6 @@ from typing import Any, Self
 import psycopg
 from django.db import OperationalError
 from psycopg.errors import ReadOnlySqlTransaction, _WaitTimeout
-from psycopg_pool import ConnectionPool
 
 # What a role or a database may set otherwise, and what everything here relies on: one statement that sees what others
 # have committed, one schema, the spelling of values that psycopg reads, no timeout but our own, and triggers that were
@@ -45,9 +44,8 @@ CASE WHEN current_setting('session_replication_role') <> 'origin'
 """
 _SET = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in DEFAULTS.items())
 SESSION = f"SELECT {_SET}, {CONDITIONAL}"  # noqa: S608  built from constants
-# A connection that has been idle may be dead without knowing it: a firewall forgot it, and swallows what is sent.
-CHECK_SECONDS = 0.3  # until it has to answer the pool's check
-# So the kernel keeps it alive, and notices the death of one that is waited for; libpq's parameters, in seconds and ms.
+# The kernel keeps idle connections alive, and notices the death of one that is waited for; libpq's parameters, in
+# seconds and milliseconds.
 KEEPALIVE = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
 # The server drops a query whose client has gone; otherwise every attempt at a locked row would leave a backend waiting.
 NOTICE_VANISHED_CLIENTS = "SELECT set_config('client_connection_check_interval', '1s', false)"
@@ -69,6 +67,12 @@ def answer_within(seconds: float) -> Iterator[None]:
         _deadline.reset(token)
 
 
+def is_deadline_over() -> bool:
+    """Whether the time of `answer_within` has passed, so that every query of this thread fails."""
+    deadline = _deadline.get()
+    return deadline is not None and deadline <= time.monotonic()
+
+
 def outage(error: BaseException | None) -> str | None:
     """The message for a caller who may retry when `error` is a database outage; None for any other error.
 
@@ -82,9 +86,6 @@ def outage(error: BaseException | None) -> str | None:
 class DeadlineConnection(psycopg.Connection[Any]):
     """A psycopg connection that honours `answer_within`. After a timeout it is closed: its answer may still arrive."""
 
-    _heard = 0.0  # when PostgreSQL last answered, by time.monotonic
-    _condemned = float("-inf")  # connections that were not heard of since are dead
-
     @classmethod
     def connect(cls, *args: Any, **kwargs: Any) -> Self:
         """Connect as psycopg does, then run SESSION: PgBouncer would refuse it as startup options."""
@@ -95,52 +96,15 @@ class DeadlineConnection(psycopg.Connection[Any]):
         made.autocommit = kwargs.get("autocommit", False)
         return made
 
-    def execute(self, query: Any, *args: Any, **kwargs: Any) -> "psycopg.Cursor[Any]":
-        """As psycopg's, except for the empty query, by which the pool checks a connection before it lends it out."""
-        return super().execute(query, *args, **kwargs) if query != "" else self._check()
-
-    def _check(self) -> "psycopg.Cursor[Any]":
-        """Raise psycopg.OperationalError unless PostgreSQL answers within CHECK_SECONDS.
-
-        After the deadline nothing is asked: Django checks out a fresh connection to end the transaction of one that was
-        given up, and runs nothing on it. With the check, the pool would discard its connections one by one.
-        """
-        deadline, asked = _deadline.get(), time.monotonic()
-        if self._heard <= DeadlineConnection._condemned:
-            self.close()
-            raise psycopg.OperationalError("another connection that was silent for no longer is dead")
-        if deadline is not None and deadline <= asked:
-            return self.cursor()
-        try:
-            with answer_within(CHECK_SECONDS):
-                return super().execute("")
-        except psycopg.OperationalError:
-            self.close()
-            self._condemn_idle(asked)
-            raise
-
-    def _condemn_idle(self, asked: float) -> None:
-        """Replace all idle connections of the pool that were not heard of since this one was `asked`.
-
-        What forgot this connection, be it a firewall or a restart, forgot them too. The pool would find that out one by
-        one, and pause for one second after the second, for two after the third.
-        """
-        DeadlineConnection._condemned = max(DeadlineConnection._condemned, asked)
-        pool: ConnectionPool[Any] | None = getattr(self, "_pool", None)
-        if pool is not None:  # else it is the pool itself that checks them one after the other
-            pool.check()
-
     def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
         """As psycopg's, but no longer than the deadline allows. Raises psycopg.OperationalError after it."""
         deadline = _deadline.get()
         if deadline is not None:
             kwargs["timeout"] = max(0.0, deadline - time.monotonic())
         try:
-            answer = super().wait(gen, *args, **kwargs)
+            return super().wait(gen, *args, **kwargs)
         except _WaitTimeout:
             if deadline is None:
                 raise
             self.close()
             raise psycopg.OperationalError("PostgreSQL did not answer in time") from None
-        self._heard = time.monotonic()
-        return answer

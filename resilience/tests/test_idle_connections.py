@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from psycopg_pool import ConnectionPool
 
-from resilience.database import DeadlineConnection
+from resilience.database_pool import PooledConnection
 from tests.faults.forgetful import ForgetfulProxy, forgetful
 from tests.waiting import wait_until
 
@@ -34,7 +34,7 @@ def pool(firewall: ForgetfulProxy) -> "Iterator[ConnectionPool[Any]]":
     parameters = connection.get_connection_params() | {"host": "127.0.0.1", "port": firewall.port, "autocommit": True}
     with ConnectionPool(
         kwargs=parameters,
-        connection_class=DeadlineConnection,
+        connection_class=PooledConnection,
         check=ConnectionPool.check_connection,
         min_size=SIZE,
         max_size=SIZE,
@@ -71,7 +71,7 @@ def test_pool__all_forgotten__replaced_before_anybody_asks_for_the_second(
 
 def test_connection__forgotten_in_no_pool__the_check_fails_and_closes_it(firewall: ForgetfulProxy) -> None:
     parameters = connection.get_connection_params() | {"host": "127.0.0.1", "port": firewall.port}
-    asked = DeadlineConnection.connect(**parameters, autocommit=True)
+    asked = PooledConnection.connect(**parameters, autocommit=True)
     asked.execute("")
     firewall.forget()
     with pytest.raises(psycopg.OperationalError, match="did not answer in time"):

@@ -23,7 +23,7 @@ import os
 
 import dj_database_url
 
-from resilience.database import DeadlineConnection
+from resilience.database_pool import PooledConnection
 
 DATABASES = {"default": dj_database_url.parse(os.environ["DATABASE_URL"])}
 REDIS_URL = os.environ["REDIS_URL"]
