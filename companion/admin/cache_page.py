@@ -83,7 +83,7 @@ def forget_all(request: HttpRequest) -> HttpResponse:
 
 
 def warm_all(request: HttpRequest) -> HttpResponse:
-    """Copy all active personalities into Redis, and what those have who will ask for them."""
+    """Copy all active personalities into Redis, and which names likely callers have of their own."""
     report_warmed(request, copy_all, "all active personalities")
     return redirect("admin:cache")
 

@@ -10,7 +10,7 @@ from django.test import Client
 
 from coherence import redis_copies as module
 from coherence.log import Position
-from companion.admin import cache_numbers, formatting
+from companion.admin import cache_numbers
 from personalities.cache import Key, codec, redis_copies
 from personalities.models import Personality
 from personalities.owned_names import owned_copies
@@ -371,9 +371,9 @@ def test_warm_all__redis_away__says_so(
     [(0, "0 s"), (59, "59 s"), (60, "1 min 0 s"), (3599, "59 min 59 s"), (86399, "23 h 59 min"), (90000, "1 d 1 h")],
 )
 def test_lasting__any_time__its_two_largest_units(seconds: int, words: str) -> None:
-    assert formatting.lasting(seconds) == words
+    assert cache_numbers.lasting(seconds) == words
 
 
 @pytest.mark.parametrize(("part", "whole", "words"), [(0, 0, "–"), (0, 5, "0.0%"), (2, 3, "66.7%"), (5, 5, "100.0%")])
 def test_share__of_something_or_nothing__a_percentage_or_none(part: int, whole: int, words: str) -> None:
-    assert formatting.share(part, whole) == words
+    assert cache_numbers.share(part, whole) == words
