@@ -1,6 +1,6 @@
-"""How many passwords are checked: a hash takes a fifth of a second of a processor, and anybody may ask for one.
+"""Limits on sign-ins: hashing a password takes a fifth of a second of processor time, and anybody may ask for it.
 
-Whoever is refused gets 429 with Retry-After at once. Those who are let in wait without a database connection.
+Beyond the limits the answer is 429 with Retry-After. Those who are admitted wait without a database connection.
 """
 
 import logging
@@ -25,10 +25,10 @@ from rest.client_address import address_block, client_address
 
 logger = logging.getLogger(__name__)
 
-AT_A_TIME = 16  # passwords in a process: one is hashed, the others wait
+AT_A_TIME = 16  # sign-ins in a process: the password of one is hashed, the others wait
 AT_A_TIME_BY_ADDRESS = 4
 WAIT_SECONDS = 3.0
-LOGGED = Rate(1, 60)  # refusals of an address
+LOGGED = Rate(1, 60)  # refusals of one address: at most one a minute is logged
 
 _address: ContextVar[str] = ContextVar("address", default="")  # of the request that is answered in this thread
 _limiter = LocalLimiter()  # by process, so that it works without Redis, and does not crowd out others' limits
@@ -44,7 +44,7 @@ class TooManySignIns(Exception):
 
 
 class _Places:
-    """Who is in it holds one of AT_A_TIME places, of one address AT_A_TIME_BY_ADDRESS, and hashes alone."""
+    """AT_A_TIME places, of which one address may hold AT_A_TIME_BY_ADDRESS. One holder at a time hashes."""
 
     def __init__(self) -> None:
         self._lock, self._hashing = Lock(), BoundedSemaphore()
@@ -78,10 +78,10 @@ _places = _Places()
 
 
 class PasswordHasher(PBKDF2PasswordHasher):
-    """Django's, one at a time in a process. Its hashes are Django's too."""
+    """Makes the same hashes as Django's, one at a time in a process."""
 
     def encode(self, password: str, salt: str, iterations: int | None = None) -> str:
-        """The hash. Gives this thread's database connection back meanwhile. Raises TooManySignIns."""
+        """The hash. First returns this thread's database connection to the pool. Raises TooManySignIns."""
         if not connection.in_atomic_block:
             connection.close()
         with _places.one(_address.get()):
@@ -89,7 +89,7 @@ class PasswordHasher(PBKDF2PasswordHasher):
 
 
 class AddressLimit:
-    """The first of AUTHENTICATION_BACKENDS: knows nobody, and counts who asks."""
+    """The first of AUTHENTICATION_BACKENDS. It authenticates nobody, but limits the attempts from each address."""
 
     def authenticate(
         self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **_: object
@@ -106,7 +106,7 @@ class AddressLimit:
 
 
 class SignInLimitMiddleware(MiddlewareMixin):
-    """Answers for whoever was refused, on whatever page."""
+    """Answers with 429 on whatever page TooManySignIns was raised."""
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """429 with Retry-After; None for any other exception."""

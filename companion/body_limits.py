@@ -16,7 +16,7 @@ from rest.parsers import MAX_BYTES
 MAX_DIGITS = 9  # of a Content-Length; anything longer is too much, and need not become a number
 MAX_ROUTE = 500  # characters; no route that takes a larger body than JSON has a longer path
 FORM = b"application/x-www-form-urlencoded"
-NUL = re.compile(rb"\x00|%00")  # no text to PostgreSQL
+NUL = re.compile(rb"\x00|%00")  # PostgreSQL stores no text that contains it
 
 
 class BodyLimits(HttpMiddleware):

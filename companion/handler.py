@@ -66,7 +66,7 @@ class Handler(ASGIHandler):
         super().load_middleware(is_async=False)
 
     def create_request(self, scope: Any, body_file: Any) -> Any:
-        """A request or a refusal, as Django; which itself fails on a charset with NUL in it, spelled %00."""
+        """As Django's, a request or a refusal. Django itself fails on a charset that contains NUL, spelled %00."""
         try:
             return super().create_request(scope, body_file)
         except ValueError:
@@ -117,8 +117,8 @@ class Handler(ASGIHandler):
         return response
 
     async def _send(self, response: HttpResponseBase, receive: Any, send: Any) -> None:
-        """What is streamed may have to end in the middle. Then the server cuts the connection, as nothing says it is
-        complete.
+        """A stream that cannot go on ends without its last event: the server then closes the connection, and the caller
+        knows that the answer is incomplete.
         """
         if isinstance(response, StreamingHttpResponse) and not response.is_async:
             batches = cast(Iterator[bytes], response.streaming_content)
@@ -131,8 +131,9 @@ class Handler(ASGIHandler):
             pass  # the caller has gone
 
     async def _pieces(self, batches: Iterator[bytes], receive: Any) -> AsyncIterator[bytes]:
-        """The next batch is made when the one before it has been taken. Raises RequestAborted once the caller has gone,
-        which sending does not tell."""
+        """Each batch is made when the one before it has been taken. Raises RequestAborted once the caller has
+        disconnected, which `send` does not reveal.
+        """
         gone = asyncio.ensure_future(receive())  # the body was read, so nothing else can come
         try:
             while batch := await self._run(self._next, batches):

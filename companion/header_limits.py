@@ -1,5 +1,5 @@
-"""Refuses what stands above a body and is too long, before anybody parses it: a parser of headers may take a time that
-grows with the square of their length, and some run in the event loop.
+"""Refuses addresses and headers that are too long, before anybody parses them: the time that a parser takes may grow
+with the square of their length, and some run in the event loop.
 """
 
 import re
@@ -10,11 +10,11 @@ from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope
 from companion.refusals import Refusal, refuse
 from rest.asgi import HttpMiddleware, combined
 
-# Bytes, unless it says otherwise.
+# In bytes, except MAX_HEADERS.
 MAX_ADDRESS = 8 * 1024  # of path and query together
 MAX_HEADERS, MAX_ALL_HEADERS = 100, 32 * 1024  # in number, and names and values together
 MAX_NAME, MAX_VALUE = 256, 8 * 1024  # a value is all values of that name together, as Django reads them
-MAX_LIST = 1024  # of what lists alternatives or hops
+MAX_LIST = 1024  # of a header that lists alternatives or hops
 SHORTER = {
     b"host": 255,
     b"content-type": 255,
@@ -22,7 +22,7 @@ SHORTER = {
     **dict.fromkeys((b"accept", b"accept-charset", b"accept-encoding", b"accept-language", b"range"), MAX_LIST),
     **dict.fromkeys((b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto"), MAX_LIST),
 }
-# Python remembers each name of a charset that it was ever asked for, known or not; so it is asked for these alone.
+# Python remembers every charset that it is ever asked for, known or not, so it is asked for these alone.
 CHARSETS = {"utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin-1", "windows-1252"}
 CHARSET = re.compile(r"""charset\s*=[\s"]*([^\s";,]*)""", re.IGNORECASE)
 ENCODED_PARAMETER = re.compile(r"\*\d*+\s*+=")  # name*=charset''value or name*0*=, by RFC 2231

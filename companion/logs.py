@@ -39,9 +39,9 @@ def logging_config(format: str, level: int, apps: Iterable[str]) -> dict[str, An
     }
 
 
-def one_line(text: str, most: int) -> str:
-    """`text` with control characters escaped as in Python, and without its middle beyond `most` characters."""
-    return _cut(CONTROL.sub(_escaped, _cut(text, most)), most)
+def one_line(text: str, limit: int) -> str:
+    """`text` with control characters escaped as in Python, and without its middle beyond `limit` characters."""
+    return _cut(CONTROL.sub(_escaped, _cut(text, limit)), limit)
 
 
 class LineFormatter(logging.Formatter):
@@ -86,12 +86,12 @@ class CallersFault(logging.Filter):
         return True
 
 
-def _cut(text: str, most: int) -> str:
-    if len(text) <= most:
+def _cut(text: str, limit: int) -> str:
+    if len(text) <= limit:
         return text
-    end = most // 4
-    left_out = f" … {len(text) - most} characters … "
-    return text[: most - end - len(left_out)] + left_out + text[-end:]
+    end = limit // 4
+    left_out = f" … {len(text) - limit} characters … "
+    return text[: limit - end - len(left_out)] + left_out + text[-end:]
 
 
 def _escaped(found: re.Match[str]) -> str:

@@ -20,7 +20,7 @@ FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_X_REAL_IP", "HTTP_FORWARDED")
 
 
 class ForwardedHeadersMiddleware(MiddlewareMixin):
-    """Warns once if there seems to be a proxy that nobody has named: then all behind it count as one address."""
+    """Warns once if requests seem to come through a proxy that TRUSTED_PROXIES does not name."""
 
     has_warned = False
 
@@ -37,10 +37,10 @@ class ForwardedHeadersMiddleware(MiddlewareMixin):
 
 
 class CacheControlMiddleware(MiddlewareMixin):
-    """What is answered to one caller is kept for nobody else: no shared cache keeps it unless a view says so."""
+    """Keeps answers out of shared caches, because they are for one caller, unless a view says otherwise."""
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-        """Adds the header that details have anyway; errors and lists, redirects and metrics get it here."""
+        """Add the header where there is none: to errors, lists, redirects and metrics."""
         response.headers.setdefault("Cache-Control", "private, no-cache")
         return response
 

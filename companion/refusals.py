@@ -1,4 +1,4 @@
-"""Refuses a request that nobody has read, in the words of whoever would have answered it."""
+"""Refuses a request before it is read, in the format of whoever would have answered it."""
 
 import json
 from contextlib import suppress
@@ -12,7 +12,7 @@ from companion.optional_apps import openai_error
 from rest.asgi import HttpMiddleware
 from rest.problems import MEDIA_TYPE, problem_body
 
-PROBLEMS_BELOW = ("/api/", "/metrics")  # programs read there; everywhere else people do
+PROBLEMS_BELOW = ("/api/", "/metrics")  # for programs; all other pages are for people
 
 
 class Refusal(NamedTuple):

@@ -1,7 +1,8 @@
-"""Cuts off callers who do not read. No server does, so they would hold every connection it accepts for ever.
+"""A write timeout: cuts off callers who do not read their answers. ASGI servers have none, so such callers could hold
+every connection for ever.
 
-An application cannot notice them, as it hands its answer to the server and is done. The kernel knows, of each
-connection, what waits to be sent and how much the caller has acknowledged; and whether others wait to be let in.
+The application cannot notice them, because it hands its answer to the server and is done. The kernel knows, of each
+connection, what waits to be sent and how much the caller has acknowledged; and whether others wait to be accepted.
 """
 
 import fcntl
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
 TICK_SECONDS = 0.25
-SCAN_SECONDS = 10.0  # between two looks at every connection, while nobody waits to be let in
-PATIENCE = 30.0  # seconds in which a caller takes nothing
-PATIENCE_WHEN_FULL = 0.75  # the same while others wait to be let in
+SCAN_SECONDS = 10.0  # between two looks at every connection, while nobody waits to be accepted
+WRITE_SECONDS = 30.0  # in which a caller has to take something
+WRITE_SECONDS_WHEN_FULL = 0.75  # the same while others wait to be accepted
 NOTHING = struct.pack("i", 0)
 RESET = struct.pack("ii", 1, 0)  # for SO_LINGER: the kernel throws away what was not sent
 # Offsets in Linux's struct tcp_info: tcpi_unacked, which of a listener is how many wait, and tcpi_bytes_acked.
@@ -35,11 +36,11 @@ class SlowReaders:
     def __init__(self) -> None:
         self.cut_off = 0  # how many, for metrics
         self._stuck: dict[tuple[int, object], tuple[int, float]] = {}  # by descriptor and peer: acknowledged, since
-        self._listeners: dict[int, int] = {}  # ports by descriptor: a duplicate would keep the door open when it closes
+        self._listeners: dict[int, int] = {}  # ports by descriptor: a duplicate would go on listening when it closes
         self._scan_at = 0.0
 
     def start(self) -> None:
-        """Look again and again, in a thread of its own. Only Linux tells what there is to know."""
+        """Look every TICK_SECONDS, in a thread of its own. Only on Linux: no other kernel says enough."""
         if sys.platform == "linux":
             threading.Thread(target=self._run, name="slow readers", daemon=True).start()
 
@@ -65,7 +66,7 @@ class SlowReaders:
         full = any(map(_count_waiting, self._listeners))
         if full or now >= self._scan_at:
             self._scan_at = now + SCAN_SECONDS
-            self._scan(now, PATIENCE_WHEN_FULL if full else PATIENCE)
+            self._scan(now, WRITE_SECONDS_WHEN_FULL if full else WRITE_SECONDS)
 
     def _find_listeners(self) -> None:
         for descriptor, found in _sockets():
@@ -73,7 +74,7 @@ class SlowReaders:
                 if found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
                     self._listeners[descriptor] = found.getsockname()[1]
 
-    def _scan(self, now: float, patience: float) -> None:
+    def _scan(self, now: float, seconds: float) -> None:
         before, self._stuck = self._stuck, {}
         for descriptor, connection in _sockets(with_something_to_send=True):
             with connection, suppress(OSError):  # it may end while we look
@@ -83,7 +84,7 @@ class SlowReaders:
                     if key in before and before[key][0] == acknowledged:
                         since = before[key][1]
                     self._stuck[key] = acknowledged, since
-                    if now - since >= patience:
+                    if now - since >= seconds:
                         self._cut_off(connection)
 
     def _cut_off(self, connection: socket.socket) -> None:
