@@ -45,7 +45,7 @@ def to_model(config: PersonalityConfig) -> Model:
 def list_models(caller: Caller) -> dict[str, object]:
     """The caller's own and the global personalities by name; of two with the same name, the caller's. Blocks.
 
-    Of more than MAX_LISTED it is the first.
+    At most MAX_LISTED, the first by name.
     """
     rows = Personality.objects.served_to(caller.user_id).values_list("personality_name", "created_at", "owner_id")
     with answer_within(LIST_SECONDS):

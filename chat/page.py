@@ -33,7 +33,7 @@ def playground(request: HttpRequest) -> HttpResponse:
 
 
 def _choices(user_id: int) -> tuple[list[Personality], list[Personality]]:
-    """The user's own personalities, and the global ones; of too many the first by name."""
+    """The user's own personalities, and the global ones: at most MAX_LISTED in all, the first by name."""
     rows = list(
         Personality.objects.served_to(user_id).defer("backstory", "custom_instructions")[: catalogue.MAX_LISTED]
     )

@@ -29,7 +29,7 @@ class Known(NamedTuple):
     latest: dict[str, int]
     number: int
 
-    def and_then(self, lines: Sequence[Line]) -> "Known":
+    def after(self, lines: Sequence[Line]) -> "Known":
         """What is known after `lines`, which come newest first. Reuses the dict `latest` where it can."""
         history, void, floor, latest, _ = self
         for line in reversed(lines):
@@ -42,8 +42,8 @@ class Known(NamedTuple):
         newest = max(self.number, lines[0].number if lines else 0)
         return Known(history, void, floor, latest, newest)._bounded()
 
-    def and_also(self, found: Mapping[str, int]) -> "Known":
-        """What is known once the log was asked. Others may have told of later changes meanwhile."""
+    def with_answer(self, found: Mapping[str, int]) -> "Known":
+        """What is known with the log's answer `found`. Later changes may have become known meanwhile."""
         known = self._bounded(len(found))
         for key, number in found.items():
             known.latest[key] = max(number, known.latest.get(key, known.void))
@@ -142,7 +142,7 @@ class ChangeFeed:
             found = log.latest(cursor, keys)
         with self._lock:
             if self._known.history == history:
-                self._known = self._known.and_also(found)
+                self._known = self._known.with_answer(found)
 
     def poll(self, cursor: Cursor) -> None:
         """Read the change log above our number and take it in, again whenever another thread overtook the answer."""
@@ -170,7 +170,7 @@ class ChangeFeed:
             floor = lines[-1].number if lines else 0
             void = before.void if news.is_anchored else floor if news.is_whole else 0  # the log reaches no further back
             before = Known(news.history or "", void, floor, {}, 0)
-        self._known = before.and_then(lines)
+        self._known = before.after(lines)
         self.edition += bool(lines) or starts_over
         return True
 

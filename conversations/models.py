@@ -104,13 +104,13 @@ class MessageRow(TypedDict):
 class MessageQuerySet(models.QuerySet["Message"]):
     """Queries for messages."""
 
-    def read_from(self, first: int, most: int, most_bytes: int) -> list[MessageRow]:
-        """Up to `most` messages of one conversation from position `first` on, in order, as the API shows them.
+    def read_from(self, first: int, limit: int, max_bytes: int) -> list[MessageRow]:
+        """Up to `limit` messages of one conversation from position `first` on, in order, as the API shows them.
 
-        They end before they have more than `most_bytes` of text together, which must be MAX_BYTES or more.
+        Fewer if together they had more than `max_bytes` of text; that must be MAX_BYTES or more.
         """
-        rows = self.filter(position__range=(first, first + most - 1)).order_by("position")
-        bounded = rows.annotate(read=Window(Sum(OCTETS), order_by="position")).filter(read__lte=most_bytes)
+        rows = self.filter(position__range=(first, first + limit - 1)).order_by("position")
+        bounded = rows.annotate(read=Window(Sum(OCTETS), order_by="position")).filter(read__lte=max_bytes)
         return list(bounded.values(*MessageRow.__annotations__))
 
 

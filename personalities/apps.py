@@ -1,4 +1,4 @@
-"""The Django app, and what loaddata does with personalities."""
+"""The Django app, and how loaddata restores personalities with their history."""
 
 from django.apps import AppConfig
 from django.db import connections, models
@@ -21,13 +21,13 @@ class PersonalitiesConfig(AppConfig):
 
 
 def begin_restoring(sender: type[models.Model], raw: bool, using: str, **_: object) -> None:
-    """Say that the row comes from a file, which has its history too: else the triggers write another one beside it."""
+    """Tell the triggers that the row comes from a file that has its history too: else they would write it twice."""
     if raw:
         _set_restoring(using, "on")
 
 
 def end_restoring(sender: type[models.Model], raw: bool, using: str, **_: object) -> None:
-    """What the same transaction writes otherwise is a change like any other."""
+    """Whatever else the same transaction writes is a change like any other."""
     if raw:
         _set_restoring(using, "off")
 

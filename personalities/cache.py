@@ -94,10 +94,10 @@ def load(keys: Collection[Key]) -> tuple[Position | None, dict[Key, PersonalityC
 
 
 class PersonalityCache(CoherentCache[Key, PersonalityConfig]):
-    """With a personality changes what its owner has. That the entry no longer counts, processes know from the log."""
+    """When a personality changes, so may what its owner has: the same line of the change log outdates both."""
 
     def drop_on_commit(self, keys: Collection[Key], *, using: str = DEFAULT_DB_ALIAS) -> None:
-        """As for any copies; drops the entries of the owners too."""
+        """As for any copies; drops the owners' entries from Redis too."""
         super().drop_on_commit(keys, using=using)
         after_commit(owned_copies.delete, owners_of(keys), using=using)
 
@@ -106,9 +106,9 @@ codec = PersonalityCodec("personality", PersonalityConfig)
 redis_copies = RedisCopies(codec, ttl=settings.COPY_TTL_SECONDS)
 configs = PersonalityCache("personality", load, codec.log_key, shared=redis_copies, **BOUNDS)
 
-# The copy that decides whose personality answers, with its cache, and the copy that answers, by the name as it was
-# given: a lookup of a name that was seen before needs neither its canonical spelling nor the keys. What decides is the
-# owner's own, there or known to be absent, or else the entry of what they have.
+# By the name as given: the copy that decides whose personality answers, with its cache, and the copy that answers. So a
+# lookup of a name that was seen before needs neither its canonical spelling nor the keys. What decides is the copy of
+# the owner's own personality, present or known to be absent, or else the entry of what they have.
 Deciding = tuple[CoherentCache[Any, Any], Copy[Any, Any]]
 Pair = tuple[CoherentCache[Any, Any], Copy[Any, Any], Copy[Key, PersonalityConfig]]
 _pairs: dict[tuple[str, int | None], Pair] = {}
@@ -196,7 +196,7 @@ def look_up(names: Collection[str], owner: int | None) -> dict[str, Answer[Perso
 
 
 def _entry(names: Collection[str], owner: int | None) -> Answer[OwnedNames]:
-    """What `owner` has. Not asked for where memory has their own of all `names`, which then answer in any case."""
+    """What `owner` has. Not read if memory has their own personality of each of `names`: those answer in any case."""
     if owner is None:
         return NOTHING
     own = [configs.current_copy((owner, name)) for name in names]
@@ -208,7 +208,7 @@ def _may_own(entry: Answer[OwnedNames], name: str) -> bool:
 
 
 def _after(first: Answer[Any], last: Answer[PersonalityConfig]) -> Answer[PersonalityConfig]:
-    """The `last` answer, as old and from as far away as the farther of the two: both were needed."""
+    """The `last` answer, with the farther source and the greater age of the two: both were needed."""
     farther = max(first, last, key=lambda answer: SOURCES.index(answer.source))
     return last._replace(source=farther.source, age=max(first.age, last.age))
 

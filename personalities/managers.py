@@ -53,8 +53,8 @@ class PersonalityQuerySet(models.QuerySet["Personality"]):
         return list(self.filter(is_active=True).values_list("owner_id", "personality_name"))
 
     def expected_owners(self) -> set[int]:
-        """The ids of those on whose behalf lookups are to be expected: who has one of these or holds an API key, and of
-        all other users the EXPECTED_USERS who signed in last.
+        """The ids of users for whom lookups are likely: the owners of these, the holders of API keys, and the
+        EXPECTED_USERS who signed in last.
         """
         users = User.objects.filter(is_active=True)
         latest = users.order_by(models.F("last_login").desc(nulls_last=True), "pk")[:EXPECTED_USERS]

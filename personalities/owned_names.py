@@ -14,7 +14,7 @@ from coherence.log import NumberedQuery, Position
 from coherence.redis_copies import RedisCopies
 from personalities.config import Frozen, Name
 
-MAX_NAMES = 100  # an entry lists; of an owner who has more, each name is looked up by itself
+MAX_NAMES = 100  # in an entry; if an owner has more, each name is looked up by itself
 
 
 # No docstring: it would be part of the fingerprint. None: more than MAX_NAMES, so that any name may be among them.
@@ -54,7 +54,7 @@ class Row(Protocol):
 
 _query: NumberedQuery[Row] = NumberedQuery(
     "personalities.Personality",
-    # Of each owner one more than are listed, however many there are.
+    # One more than are listed for each owner, however many there are.
     f"""id IN (SELECT found.id FROM unnest(%(owners)s::bigint[]) AS asked, LATERAL (
         SELECT id FROM personalities_personality WHERE owner_id = asked AND is_active LIMIT {MAX_NAMES + 1}) AS found)
     """,  # noqa: S608
@@ -63,7 +63,7 @@ _query: NumberedQuery[Row] = NumberedQuery(
 
 
 def load(owners: Collection[int]) -> tuple[Position | None, dict[int, OwnedNames]]:
-    """What each of `owners` (ids) has, be it nothing, and the position of the change log, in one statement."""
+    """What each of `owners` (ids) has, possibly nothing, and the position of the change log, in one statement."""
     position, rows = _query(owners=list(owners))
     names: dict[int, list[str]] = defaultdict(list)
     for row in rows:
@@ -76,10 +76,10 @@ def _listed(names: Collection[str]) -> OwnedNames:
 
 
 class OwnedNamesCache(CoherentCache[int, OwnedNames]):
-    """The log has lines of personalities and none of a group, so that it cannot be asked about one."""
+    """Its keys are groups of rows. The change log has lines of single rows, so it cannot be asked about a group."""
 
     def ask_about(self, copies: Mapping[int, tuple[Position, OwnedNames]]) -> None:
-        """Do nothing: what is older than the feed remembers is read anew, for the same one query."""
+        """Do nothing: a copy older than what the feed remembers is read anew, which takes one query as well."""
 
 
 # Of configurations too.

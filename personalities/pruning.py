@@ -1,4 +1,4 @@
-"""Removes versions from the history: the one way to do so. What is removed is written down."""
+"""Removes versions from the history; there is no other way. What is removed is recorded in Pruning."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -7,19 +7,19 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-AT_ONCE = 1000  # versions that one transaction removes
-TOGETHER = 100  # personalities that are looked through at once
+MAX_REMOVED = 1000  # versions per transaction
+BATCH = 100  # personalities per query
 NEXT = "SELECT DISTINCT personality_id FROM personalities_version WHERE personality_id > %s ORDER BY 1 LIMIT %s"
 FIRST = UUID(int=0)
-# A version is over since the one after it; the one that says that the personality was deleted, since then.
+# A version is superseded by the one after it; the one that records a deletion, by the deletion itself.
 CHOSEN = """
 SELECT id FROM (
     SELECT *, row_number() OVER newest AS place,
-           CASE event WHEN 'deleted' THEN created_at ELSE lag(created_at) OVER newest END AS over_since
+           CASE event WHEN 'deleted' THEN created_at ELSE lag(created_at) OVER newest END AS superseded_at
     FROM personalities_version WHERE personality_id = ANY(%(personalities)s)
     WINDOW newest AS (PARTITION BY personality_id ORDER BY id DESC)
 ) AS version
-WHERE place > %(keep)s AND over_since <= clock_timestamp() - %(age)s
+WHERE place > %(keep)s AND superseded_at <= clock_timestamp() - %(age)s
     AND NOT (%(deleted)s AND EXISTS (SELECT FROM personalities_personality WHERE id = version.personality_id))
     AND NOT (%(erased)s AND (state ->> 'owner_id' IS NULL
                              OR EXISTS (SELECT FROM auth_user WHERE id = (state ->> 'owner_id')::bigint)))
@@ -29,10 +29,10 @@ PRUNE = "SELECT * FROM personalities_prune_history(%s::bigint[], %s)"
 
 
 class Choice(NamedTuple):
-    """Which versions are to go: those to which all of this applies.
+    """Which versions to remove: those that meet every condition.
 
-    They have been over for `age`; each personality keeps its newest `keep`; with `deleted` only those of personalities
-    that are deleted, with `erased` only those written while somebody owned it who is no longer a user.
+    They were superseded at least `age` ago, and each personality keeps its newest `keep`; with `deleted` only those of
+    deleted personalities, with `erased` only those written under an owner who is no longer a user.
     """
 
     age: timedelta
@@ -51,19 +51,19 @@ class Receipt(NamedTuple):
 
 
 def prune(choice: Choice, reason: str, *, dry_run: bool = False) -> Iterator[Receipt]:
-    """Removes the versions chosen, some at a time, each time in a transaction of its own; `dry_run` undoes it.
+    """Remove the versions chosen, in transactions of up to MAX_REMOVED, which `dry_run` rolls back.
 
-    What stays in any case is the current version of each personality, and those to which conversations are pinned.
+    The current version of each personality always stays, and so do those to which conversations are pinned.
     """
     for personalities in _personalities():
         ids = _chosen(choice, personalities)
-        for start in range(0, len(ids), AT_ONCE):
-            yield from _remove(ids[start : start + AT_ONCE], reason, dry_run)
+        for start in range(0, len(ids), MAX_REMOVED):
+            yield from _remove(ids[start : start + MAX_REMOVED], reason, dry_run)
 
 
 def _personalities() -> Iterator[list[UUID]]:
     last = FIRST
-    while rows := _rows(NEXT, [last, TOGETHER]):
+    while rows := _rows(NEXT, [last, BATCH]):
         yield [id for (id,) in rows]
         last = rows[-1][0]
 

@@ -23,12 +23,12 @@ UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # NUL and lone surrogates: neith
 
 
 class TooLarge(APIException):
-    """413: the body has more than `most` bytes."""
+    """413: the body has more than `max_bytes`."""
 
     status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
-    def __init__(self, most: int) -> None:
-        super().__init__(f"At most {most} bytes are read.")
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(f"At most {max_bytes} bytes are read.")
         self.errors = {"body": [str(self.detail)]}
 
 
@@ -40,9 +40,9 @@ class StrictJSONParser(BaseParser):
     def parse(
         self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, object] | None = None
     ) -> Any:
-        """The value in `stream`, of which no more is read than may come. Raises what `parse_json` raises."""
-        most: int = getattr((parser_context or {}).get("view"), "max_bytes", MAX_BYTES)
-        return parse_json(stream.read(most + 1), media_type or MEDIA_TYPE, max_bytes=most)
+        """The value in `stream`, of which no more is read than is allowed. Raises what `parse_json` raises."""
+        max_bytes: int = getattr((parser_context or {}).get("view"), "max_bytes", MAX_BYTES)
+        return parse_json(stream.read(max_bytes + 1), media_type or MEDIA_TYPE, max_bytes=max_bytes)
 
 
 def parse_json(body: bytes, media_type: str = MEDIA_TYPE, *, max_bytes: int = MAX_BYTES) -> object:

@@ -1,5 +1,5 @@
-"""Reads the body of a peer that may send anything, and server-sent events in it: at a cost to the event loop that grows
-no faster than what is read, a little at a time, and never more than a tenth of the loop's time.
+"""Reads server-sent events from a peer that may send anything. The cost to the event loop is proportional to what is
+read, is spent a little at a time, and is at most a tenth of the loop's time.
 """
 
 import asyncio
@@ -9,9 +9,9 @@ from time import monotonic
 MAX_JSON_BYTES = 256 * 1024  # of an event, or of an answer that is not streamed: what is parsed at once
 MAX_EVENT_LINES = 1000
 MAX_BYTES_WITHOUT_EVENT = 512 * 1024  # comments, for example
-LEAST_BYTES = 256  # as how many a piece counts, and four lines: reading them costs as much
+LEAST_BYTES = 256  # what a piece counts as at least, and four lines: that is what they cost
 UNITS_PER_SECOND = 2000  # pieces, KiB of them, events and KiB of these: each takes 50 us at most, with all that follows
-BURST_SECONDS = 0.1  # in which as many units are read at once
+BURST_SECONDS = 0.1  # as many units as belong to this time are read at once
 
 
 class TooLarge(Exception):

@@ -28,12 +28,12 @@ from conversations.turns import Appended, Draft
 from rest.query_parameters import KnownParameters
 from rest.streaming import Interrupted, stream
 
-EXPORT_BATCH = 500  # messages read by a query
+EXPORT_BATCH = 500  # messages per query
 EXPORT_BYTES = 2 * MAX_BYTES  # of their text; escaped in JSON it may be six times as long
 
 
 class MessageListView(ListAPIView[Message]):
-    """All messages, in order. A page of long ones ends early; `next` goes on behind it."""
+    """All messages, in order. A page of long ones ends early; `next` continues after it."""
 
     serializer_class = MessageSerializer
     max_bytes = MAX_JSON_BYTES
@@ -46,7 +46,7 @@ class MessageListView(ListAPIView[Message]):
         return rows.owned(self.request, self.kwargs["id"]).messages.all()
 
     def list(self, request: Request, *args: object, **kwargs: object) -> HttpResponse:  # type: ignore[override]
-        """As DRF's, encoded by msgspec: of long messages DRF would make four copies."""
+        """As DRF's, but encoded by msgspec: DRF would copy long messages four times."""
         pages = MessagePages()
         pages.paginate_queryset(self.filter_queryset(self.get_queryset()), request, self)  # type: ignore[arg-type]
         return HttpResponse(msgspec.json.encode(pages.body()), content_type="application/json")
@@ -92,12 +92,12 @@ class ExportView(APIView):
 
 
 def _export(conversation: Conversation, last: Head | None) -> Iterator[bytes]:
-    """The file, up to the message that is the last when the export begins."""
+    """The file, up to what is the last message when the export begins."""
     yield b'{"conversation":%s,"messages":[' % rows.represent(conversation).body
     position = 0
     while last and position < last.position:
-        most = min(EXPORT_BATCH, last.position - position)
-        messages = conversation.messages.read_from(position + 1, most, EXPORT_BYTES)
+        limit = min(EXPORT_BATCH, last.position - position)
+        messages = conversation.messages.read_from(position + 1, limit, EXPORT_BYTES)
         if not messages:
             raise Interrupted(f"{conversation} was deleted meanwhile.")
         yield (b"," if position else b"") + msgspec.json.encode(messages)[1:-1]

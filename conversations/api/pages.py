@@ -1,4 +1,4 @@
-"""Pages of messages, which are bounded in bytes as well."""
+"""Pages of messages, bounded in number and in bytes."""
 
 from django.core.paginator import Page, Paginator
 from rest_framework.exceptions import ValidationError
@@ -15,13 +15,13 @@ AFTER: dict[str, object] = {
     "name": "after",
     "in": "query",
     "required": False,
-    "description": "Only messages behind this position. Pages are counted from there.",
+    "description": "Only messages after this position. Pages are counted from there.",
     "schema": {"type": "integer", "minimum": 0, "maximum": 10**MAX_DIGITS - 1},
 }
 
 
 class MessagePaginator(Paginator):  # type: ignore[type-arg]  # it is generic in the stubs alone
-    """Positions have no gaps, so the number of a page says at which position it begins, counted behind `after`."""
+    """Positions have no gaps, so the number of a page says at which position it begins, counted from `after`."""
 
     object_list: MessageQuerySet
     after = 0
@@ -50,18 +50,18 @@ class MessagePages(Pages):
     def django_paginator_class(  # type: ignore[override]  # anything that may be called will do
         self, messages: MessageQuerySet, per_page: int
     ) -> MessagePaginator:
-        """What DRF asks for a page."""
+        """The paginator, under the name by which DRF makes it."""
         paginator = MessagePaginator(messages, per_page)
         paginator.after = self.after or 0
         return paginator
 
     def body(self) -> dict[str, object]:
-        """What is answered: the page, and the links to those beside it."""
+        """The response: the page, and links to the next and the previous one."""
         links = {"next": self.get_next_link(), "previous": self.get_previous_link()}
         return {"count": self.page.paginator.count, **links, "results": list(self.page)}
 
     def get_next_link(self) -> str | None:
-        """By number as long as pages are whole."""
+        """By page number as long as pages are full, else by position."""
         last = self.page[-1]["position"] if self.page else self.page.paginator.count
         if last >= self.page.paginator.count:
             return None
@@ -70,11 +70,11 @@ class MessagePages(Pages):
         return replace_query_param(self._url_without_page(), "after", last)
 
     def get_previous_link(self) -> str | None:
-        """None behind a position: how much a page before it may hold is not known."""
+        """None with `after`: where the page before it began is not known."""
         return super().get_previous_link() if self.after is None else None
 
     def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, dict[str, object]]]:
-        """Those of pages by number, and `after`."""
+        """The parameters for page numbers, and `after`."""
         return [*super().get_schema_operation_parameters(view), AFTER]  # type: ignore[list-item]
 
     def _url_without_page(self) -> str:

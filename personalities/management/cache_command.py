@@ -14,7 +14,7 @@ from personalities.models import Personality
 from personalities.names import InvalidName, canonical
 from personalities.owned_names import owned_copies, owned_names
 
-ENTRIES_AT_ONCE = 1000  # of what owners have: a hundred bytes each, mostly
+ENTRIES_PER_BATCH = 1000  # they mostly have a hundred bytes each
 
 
 class PersonalityCacheCommand(CacheCommand[Key, PersonalityConfig]):
@@ -34,13 +34,13 @@ class PersonalityCacheCommand(CacheCommand[Key, PersonalityConfig]):
         return {(None, name) for name in names} | set(rows.values_list("owner_id", "personality_name"))
 
     def batches(self, wanted: Sequence[str]) -> Iterable[Collection[Key]]:
-        """What lies in Redis under the names, also of owners who are gone."""
+        """What is in Redis under the names, also of owners who no longer exist."""
         if not wanted:
             return self.copies.scan()
         return chain.from_iterable(self.copies.scan(f"personality:*:{name}:*") for name in canonical_names(wanted))
 
     def selections(self, wanted: Sequence[str]) -> list[Selection[Any, Any]]:
-        """With the personalities the entries of what their owners have."""
+        """The personalities, and the entries of what their owners have."""
         owners = [owners_of(self.keys(wanted))] if wanted else owned_copies.scan()
         return [*super().selections(wanted), Selection(owned_names, owned_copies, owners)]
 
@@ -55,5 +55,5 @@ def canonical_names(names: Sequence[str]) -> list[str]:
 
 def warm_entries(owners: Collection[int]) -> None:
     """Copy what each of `owners` (ids) has into Redis. Raises RedisUnavailable."""
-    for _ in warm(owned_names, owned_copies, list(owners), ENTRIES_AT_ONCE):
+    for _ in warm(owned_names, owned_copies, list(owners), ENTRIES_PER_BATCH):
         pass

@@ -103,8 +103,8 @@ def test_prune__dry_run__the_same_receipts_and_nothing_removed() -> None:
 
 
 def test_prune__in_batches__all_of_it_with_receipts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pruning, "AT_ONCE", 2)
-    monkeypatch.setattr(pruning, "TOGETHER", 2)
+    monkeypatch.setattr(pruning, "MAX_REMOVED", 2)
+    monkeypatch.setattr(pruning, "BATCH", 2)
     rows = [aged(name, 9, 8, 7, 6) for name in ("elara", "nova", "lyra", "isla", "aria")]
     assert prune("--keep", "1").splitlines()[-1] == "15 versions of 5 personalities removed."
     assert [numbers(row) for row in rows] == [[4]] * 5

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from personalities.pruning import Choice, prune
 
-AN_HOUR = 1 / 24  # days: a process that is out of touch may begin a conversation with a version that has just been over
+AN_HOUR = 1 / 24  # days: a process that is out of touch may still begin conversations with a superseded version
 MAX_DAYS = 100_000
 
 
@@ -22,9 +22,12 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """What is to go, and --dry-run."""
+        """Add the conditions, and --dry-run."""
         parser.add_argument(
-            "--older-than", type=_days, metavar="DAYS", help="over for so many days; by default an hour, 1/24"
+            "--older-than",
+            type=_days,
+            metavar="DAYS",
+            help="superseded at least so many days ago (default: an hour, 1/24)",
         )
         parser.add_argument("--keep", type=_count, metavar="N", help="all but the newest N of each personality")
         parser.add_argument("--deleted", action="store_true", help="only of personalities that are deleted")
@@ -34,7 +37,7 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="only say what would be removed")
 
     def handle(self, *args: object, **options: Any) -> None:
-        """Raises CommandError if nothing says what is to go."""
+        """Raises CommandError if no condition is given."""
         chosen = {name: options[name] for name in ("older_than", "keep", "deleted", "erased")}
         if not any(value is not None and value is not False for value in chosen.values()):
             raise CommandError("Say what is to go: --older-than, --keep, --deleted or --erased.")

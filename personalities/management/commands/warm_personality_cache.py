@@ -15,8 +15,8 @@ class Command(PersonalityCacheCommand, WarmCommand[Key, PersonalityConfig]):
     """See `help`."""
 
     help = (
-        "Copy active personalities into Redis, all or those named, so that the first reader finds them there, and what "
-        "their owners have; with all personalities what users have who may ask for them."
+        "Copy active personalities into Redis, all or those named, so that the first reader finds them there; and "
+        "which names their owners have. Without a name also those of all users for whom lookups are likely."
     )
     noun = "personalities"
 
