@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission, User
 from django.db import Error
 from django.test import Client
 from rest_framework.test import APIClient
@@ -14,6 +13,7 @@ from rest_framework.test import APIClient
 from personalities import history
 from personalities.config import PersonalityConfig
 from personalities.models import Personality
+from personalities.tests.admin.browser import allowed
 from personalities.tests.api.conftest import ELARA, LIST
 from personalities.tests.api.test_locks import CHANGE, form, sql, write_without
 from personalities.tests.files.commands import contents, edit, export, imported
@@ -292,13 +292,8 @@ def test_admin__added__zero_is_a_temperature(admin_client: Client) -> None:
     assert Personality.objects.get().temperature == 0.0
 
 
-def test_admin__may_only_look__reads_them(elara: Personality, user: User) -> None:
+def test_admin__may_only_look__reads_them(elara: Personality) -> None:
     Personality.objects.update(**BOTH)
-    user.is_staff = True
-    user.save()
-    user.user_permissions.add(Permission.objects.get(codename="view_personality"))
-    client = Client()
-    client.force_login(user)
-    page = client.get(CHANGE.format(elara.pk)).content.decode()
+    page = allowed("view_personality").get(CHANGE.format(elara.pk)).content.decode()
     assert "gpt-4.1-mini" in page
     assert 'name="temperature"' not in page

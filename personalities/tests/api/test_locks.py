@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission, User
 from django.db import Error, connection
 from django.test import Client
 from rest_framework.test import APIClient
@@ -13,6 +12,7 @@ from rest_framework.test import APIClient
 from personalities import history
 from personalities.config import PREFERENCES
 from personalities.models import Personality
+from personalities.tests.admin.browser import allowed
 from personalities.tests.api.conftest import ELARA, LIST
 from personalities.tests.files.commands import edit, export, imported
 
@@ -140,13 +140,8 @@ def test_admin__unknown_lock__an_error_at_the_boxes(admin_client: Client, elara:
     assert list(answer.context["adminform"].form.errors) == ["locked_preferences"]
 
 
-def test_admin__may_only_look__reads_the_locks(elara: Personality, user: User) -> None:
+def test_admin__may_only_look__reads_the_locks(elara: Personality) -> None:
     Personality.objects.update(locked_preferences=LOCKS)
-    user.is_staff = True
-    user.save()
-    user.user_permissions.add(Permission.objects.get(codename="view_personality"))
-    client = Client()
-    client.force_login(user)
-    page = client.get(CHANGE.format(elara.pk)).content.decode()
+    page = allowed("view_personality").get(CHANGE.format(elara.pk)).content.decode()
     assert "formality, tone" in page
     assert 'type="checkbox" name="locked_preferences"' not in page
