@@ -78,8 +78,8 @@ class PromptView(APIView):
 
         Those who may write an inactive personality also get its prompt, before anybody pays for it.
         """
-        answer = Personality.objects.lookup(name, None if "owner" in request.query_params else request.user)
-        if "owner" in request.query_params or answer.value is None:
+        answer = Personality.objects.lookup(name, request.user) if "owner" not in request.query_params else None
+        if answer is None or answer.value is None:
             return respond(request._request, _prompt(writes.visible(request, name).to_config()))
         return respond(request._request, answer.value.memoized(_prompt), provenance_headers([answer]))
 

@@ -3,7 +3,7 @@
 import msgspec
 from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
@@ -56,6 +56,7 @@ class DifferenceSerializer(AnswerSerializer):
     prompt = serializers.CharField(help_text="A unified diff of the assembled prompts.")
 
 
+@extend_schema_view(get=extend_schema(parameters=[writes.OWNER]))
 class VersionListView(ListAPIView[Version]):
     """The versions of a personality, the newest first."""
 

@@ -51,7 +51,7 @@ class PersonalityDetailView(APIView):
 
     represent = staticmethod(represent)
 
-    @extend_schema(responses={200: PERSONALITY, 304: None}, parameters=[IF_NONE_MATCH])
+    @extend_schema(responses={200: PERSONALITY, 304: None}, parameters=[IF_NONE_MATCH, writes.OWNER])
     def get(self, request: Request, name: str) -> HttpResponseBase:
         """Active ones only: an inactive personality is listed for its editors, and served to nobody."""
         return _read(request, name, self.represent)
@@ -78,7 +78,7 @@ class PersonalityIdView(APIView):
 
     represent = staticmethod(represent_id)
 
-    @extend_schema(responses={200: serializers.IdSerializer, 304: None}, parameters=[IF_NONE_MATCH])
+    @extend_schema(responses={200: serializers.IdSerializer, 304: None}, parameters=[IF_NONE_MATCH, writes.OWNER])
     def get(self, request: Request, name: str) -> HttpResponseBase:
         """Only the id."""
         return _read(request, name, self.represent)

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import Q
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.exceptions import ValidationError
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 
 from personalities import edits, history
@@ -69,6 +70,9 @@ def _named(request: Request, name: str) -> PersonalityQuerySet:
 
 
 def _scope(request: Request) -> Q:
+    """Raises ValidationError. A write that misspells `owner` would hit the wrong one of two."""
+    if request.method not in SAFE_METHODS and (unknown := request.query_params.keys() - {"owner"}):
+        raise ValidationError(dict.fromkeys(unknown, "This parameter is not known."))
     scopes = {None: Q(), "me": Q(owner=request.user.pk), "global": Q(owner=None)}
     if (scope := request.query_params.get("owner")) not in scopes:
         raise ValidationError({"owner": "Must be me or global."})
@@ -96,6 +100,7 @@ def create(request: Request) -> PersonalityConfig:
 @transaction.atomic
 def edit(request: Request, name: str, *, partial: bool) -> PersonalityConfig:
     """What the body makes of the personality: PUT replaces it, PATCH is `partial`. Raises NameTaken."""
+    _ = request.data  # parsed, or refused, before a row is locked
     row = _locked(request, name)
     before = row.to_config()
     _check_unchanged(request, before, required=not partial)
@@ -106,6 +111,7 @@ def edit(request: Request, name: str, *, partial: bool) -> PersonalityConfig:
 @transaction.atomic
 def roll_back(request: Request, name: str) -> PersonalityConfig:
     """What the personality was in the version that the body names, as one more version. Raises NameTaken."""
+    _ = request.data
     row = _locked(request, name)
     before = row.to_config()
     _check_unchanged(request, before)
