@@ -6,12 +6,14 @@ them is asked for metrics. What a worker has counted stays when it ends.
 
 import fcntl
 import json
+import logging
 import os
 import shutil
 import socket
 import stat
 import tempfile
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing import parent_process
@@ -20,6 +22,8 @@ from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
+
+logger = logging.getLogger(__name__)
 
 PUBLISH_SECONDS = 1.0  # what a killed worker may have counted in vain
 ANSWER_SECONDS = 0.5  # how long to wait for another worker; then its last samples count
@@ -30,6 +34,35 @@ KEPT_TYPES = {"counter", "histogram"}  # when their worker ends
 
 Sample = tuple[str, dict[str, str], float]
 Family = tuple[str, str, str, list[Sample]]  # name, documentation, type, samples
+
+
+class Sharing:
+    """How often this process could not share its samples, as when the disk is full."""
+
+    def __init__(self) -> None:
+        self.failures = 0
+        self._fails = False
+
+    def failed(self, error: OSError) -> None:
+        """Count it, and warn of the first in a row."""
+        self.failures += 1
+        if not self._fails:
+            logger.warning("Metrics are not shared with the other workers: %s", error)
+        self._fails = True
+
+    def succeeded(self) -> None:
+        """The next failure is the first of a row."""
+        self._fails = False
+
+    def collect(self) -> "Iterable[Metric]":
+        """For prometheus-client's registry."""
+        from prometheus_client.core import CounterMetricFamily  # here, because it takes 50 ms
+
+        name, what = "companion_metrics_not_shared", "Times a worker could not share its metrics with the others."
+        return [CounterMetricFamily(name, what, value=self.failures)]
+
+
+sharing = Sharing()
 
 
 class Workers:
@@ -54,35 +87,51 @@ class Workers:
     def serve(self) -> None:
         """Publish every second, and for whoever asks; does not return."""
         while True:
-            with suppress(TimeoutError):
+            try:
                 connection, _ = self._asked.accept()
+            except TimeoutError:
+                self.publish()
+            except OSError as error:  # no file can be opened
+                sharing.failed(error)
+                time.sleep(PUBLISH_SECONDS)
+            else:
                 with connection:
                     self.publish()
-                continue
-            self.publish()
 
-    def publish(self) -> None:
-        """Write the samples of this process."""
-        _write(self.directory / f"{self.name}.json", [_plain(metric) for metric in own_metrics()])
+    def publish(self) -> list[Family]:
+        """Return the samples of this process, written for the others if there is room."""
+        own = [_plain(metric) for metric in own_metrics()]
+        try:
+            _write(self.directory / f"{self.name}.json", own)
+        except OSError as error:
+            sharing.failed(error)
+        else:
+            sharing.succeeded()
+        return own
 
     def metrics(self) -> "list[Metric]":
-        """Those of all workers, of this moment."""
-        self.publish()
+        """Those of all workers, of this moment; of this one alone if the directory is unusable."""
+        own = self.publish()
         for other in self.directory.glob("*.sock"):
             if other.stem != self.name:
                 _ask(other)
-        with _locked(self.directory / "all"):
-            living = [name for name in self._names() if not self._has_ended(name)]
-            published = [_read(self.directory / f"{name}.json") for name in living]
-            return _summed([*published, _read(self.directory / "ended.json")])
+        try:
+            with _locked(self.directory / "all"):
+                others = [name for name in self._names() if name != self.name and not self._has_ended(name)]
+                published = [_read(self.directory / f"{name}.json") for name in others]
+                return _summed([own, *published, _read(self.directory / "ended.json")])
+        except OSError as error:
+            sharing.failed(error)
+            return _summed([own])
 
     def _names(self) -> list[str]:
         return [lock.stem for lock in self.directory.glob("*.lock")]
 
     def _has_ended(self, name: str) -> bool:
-        """Then what it counted is added to that of all who have ended, and its files are deleted."""
-        if name == self.name:
-            return False
+        """Then what it counted is added to that of all who have ended, and its files are deleted.
+
+        Until there is room for the sum, it counts as if it lived.
+        """
         with (self.directory / f"{name}.lock").open() as life:
             try:
                 fcntl.flock(life, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -91,7 +140,11 @@ class Workers:
         last = self.directory / f"{name}.json"
         kept = [family for family in _read(last) if family[2] in KEPT_TYPES]
         ended = self.directory / "ended.json"
-        _write(ended, [_plain(metric) for metric in _summed([_read(ended), kept])])
+        try:
+            _write(ended, [_plain(metric) for metric in _summed([_read(ended), kept])])
+        except OSError as error:
+            sharing.failed(error)
+            return False
         for suffix in (".json", ".sock", ".lock"):
             (self.directory / f"{name}{suffix}").unlink(missing_ok=True)
         return True
@@ -135,7 +188,7 @@ def own_metrics() -> "list[Metric]":
     from companion.slow_readers import slow_readers
 
     made = registry()
-    for collector in (counts, slow_readers, *optional_apps.collectors()):
+    for collector in (counts, slow_readers, sharing, *optional_apps.collectors()):
         made.register(collector)  # type: ignore[arg-type]
     Info("companion_build", "The release that answers.", registry=made).info({"version": __version__})
     return [*made.collect()]
@@ -171,10 +224,14 @@ def _plain(metric: "Metric") -> Family:
 
 
 def _write(file: Path, families: Iterable[Family]) -> None:
-    """In one step, for those who read it meanwhile."""
+    """In one step, for those who read it meanwhile. Raises OSError, and then leaves nothing behind."""
     new = file.with_name(f"{file.name}.{threading.get_ident()}")
-    new.write_text(json.dumps([*families]))
-    new.replace(file)
+    try:
+        new.write_text(json.dumps([*families]))
+        new.replace(file)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise
 
 
 def _read(file: Path) -> list[Family]:

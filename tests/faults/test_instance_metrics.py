@@ -4,7 +4,7 @@ import os
 import re
 import signal
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import httpx
@@ -16,6 +16,7 @@ from tests.promises import Figure
 from tests.waiting import wait_until
 
 READS = {0: 30, 1: 12}  # by worker
+LINES = 8192  # bytes: more than a log has after a second, and less than samples take
 SAMPLE = re.compile(r"^(\w+(?:\{.*\})?) (\S+)$", re.MULTILINE)
 COUNTERS = re.compile(r"companion_\w+_(total|count|bucket)\b|process_cpu_seconds_total")
 ROUTE = 'route="/api/v1/personalities/<str:name>/"'
@@ -99,3 +100,46 @@ def test_metrics__directory_of_the_workers__private(two_workers: Service) -> Non
     (directory,) = Path("/dev/shm").glob(f"companion-{os.getuid()}-{two_workers.main.pid}-*")
     assert directory.stat().st_mode & 0o077 == 0
     assert len([*directory.glob("*.lock")]) == 2
+
+
+def test_metrics__directory_is_full__each_says_what_it_knows(
+    two_workers: Service, environment: Environment, name: str, tmp_path: Path, figure: Figure
+) -> None:
+    environment.create(name)
+    full, other = (Worker(process, two_workers) for process in two_workers.main.children())
+    with closing(full.client), closing(other.client):
+        full.read(name, READS[0])
+        other.read(name, READS[1])
+        before = full.metrics()
+        with no_room(full.process):
+            full.read(name, 8)
+            said = [full.metrics(), full.metrics()]
+            stale = other.metrics()
+        wait_until(lambda: other.metrics().reads == 50)  # so it publishes again
+        last = full.metrics()
+    warnings = (tmp_path / "log").read_text().count("Metrics are not shared")
+    figure(
+        "C16",
+        "/metrics of a worker that answered 30 + 8 reads when nothing more can be written, beside one with 12",
+        "it says 50, the other 42; then both 50; one warning",
+        before="500, and its thread has ended",
+        measured=f"{said[0].reads:g}, {stale.reads:g}; then {last.reads:g}; {warnings} warnings",
+        met=[each.reads for each in said] == [50, 50]
+        and stale.reads == 42
+        and last.reads == 50
+        and warnings == 1
+        and before["companion_metrics_not_shared_total"] == 0 < last["companion_metrics_not_shared_total"]
+        and not said[0].below(before)
+        and not last.below(said[1]),
+    )
+
+
+@contextmanager
+def no_room(process: psutil.Process) -> Iterator[None]:
+    """Nothing that a process writes may be longer than lines of its log, as on a disk that is full."""
+    before = process.rlimit(psutil.RLIMIT_FSIZE)
+    process.rlimit(psutil.RLIMIT_FSIZE, (LINES, before[1]))
+    try:
+        yield
+    finally:
+        process.rlimit(psutil.RLIMIT_FSIZE, before)
