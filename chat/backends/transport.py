@@ -8,6 +8,7 @@ moments.
 import asyncio
 from collections import deque
 from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import cast
 
 import httpcore
@@ -15,6 +16,8 @@ import httpx
 
 from rest.metadata_addresses import is_metadata_host
 
+MAX_HEAD_BYTES = 16 * 1024  # of a response: status line and headers, any number of informational ones included
+HEAD_PIECE_BYTES = 1024  # read at a time: parsing many short informational responses takes long
 READ_AHEAD = 4  # pieces of the body; beyond them the server waits for the reader
 
 
@@ -58,6 +61,7 @@ class CancellableRequest:
             raise asyncio.CancelledError
 
     async def _run(self, transport: httpx.AsyncBaseTransport, request: httpx.Request) -> None:
+        _trace_of_task.set(self._trace)
         self.response = await transport.handle_async_request(request)
         self._changed.set()
         try:
@@ -90,12 +94,20 @@ class _Trace:
 
     def __init__(self) -> None:
         self.is_connected = asyncio.Event()
+        self.head_bytes: int | None = MAX_HEAD_BYTES  # that may still be read; None once the head is complete
 
     async def __call__(self, event: str, info: Mapping[str, httpcore.AsyncNetworkStream]) -> None:
         if event.endswith("connect_tcp.complete"):
             await _check_peer(info["return_value"])
+        if event.endswith(("connect_tcp.complete", "start_tls.complete")):
+            _bound_heads(info["return_value"])
         if event.endswith("send_request_headers.started"):
             self.is_connected.set()
+        if event.endswith("receive_response_headers.complete"):
+            self.head_bytes = None
+
+
+_trace_of_task: ContextVar[_Trace] = ContextVar("trace_of_task")
 
 
 async def _check_peer(stream: httpcore.AsyncNetworkStream) -> None:
@@ -104,3 +116,20 @@ async def _check_peer(stream: httpcore.AsyncNetworkStream) -> None:
     if is_metadata_host(host):
         await stream.aclose()
         raise httpx.ConnectError(f"its name leads to {host}, where clouds serve a machine's secrets")
+
+
+def _bound_heads(stream: httpcore.AsyncNetworkStream) -> None:
+    """Bound what is read of this connection before a response has a complete head, which httpcore itself does not."""
+    read = stream.read
+
+    async def read_bounded(max_bytes: int, timeout: float | None = None) -> bytes:
+        trace = _trace_of_task.get()
+        if trace.head_bytes is None:
+            return await read(max_bytes, timeout)
+        piece = await read(min(max_bytes, HEAD_PIECE_BYTES), timeout)
+        trace.head_bytes -= len(piece)
+        if trace.head_bytes < 0:
+            raise httpcore.RemoteProtocolError(f"The head of its response has more than {MAX_HEAD_BYTES} bytes.")
+        return piece
+
+    stream.read = read_bounded  # type: ignore[method-assign]

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import aclosing
+from typing import Any
 
 import httpx
 import psutil
@@ -58,3 +59,23 @@ def test_request__cancelled_at_any_moment__no_connection_left_open(
 ) -> None:
     model.behaviour = behaviour
     asyncio.run(cancel_at_every_moment(model))
+
+
+@pytest.mark.parametrize(("hints", "is_read"), [(3, True), (10_000, False)])
+def test_response__informational_ones_before_it__a_few_are_read(model: ModelServer, hints: int, is_read: bool) -> None:
+    async def behaviour(server: ModelServer, writer: model_server.Writer, request: dict[str, Any]) -> None:
+        await model_server.write(writer, b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" * hints)
+        await model_server.answer(server, writer, request)
+
+    async def status() -> int:
+        async with httpx.AsyncHTTPTransport() as transport:
+            request = httpx.Request("POST", f"{model.url}/chat/completions", content=b"{}")
+            async with aclosing(CancellableRequest(transport, request)) as sent:
+                return (await sent.wait_for_response()).status_code
+
+    model.behaviour = behaviour
+    if is_read:
+        assert asyncio.run(status()) == 200
+    else:
+        with pytest.raises(httpx.RemoteProtocolError, match="head"):
+            asyncio.run(status())

@@ -60,6 +60,8 @@ STREAMS = {
 ENDS: dict[str, tuple[bytes, bytes, int, bytes]] = {
     "gzip": (SSE_HEAD + b"Content-Encoding: gzip\r\n\r\n", b"\x1f\x8b", MiB, b""),
     "a byte at a time": (SSE_HEAD + CHUNKED, b"1\r\n:\r\n", 500_000, b""),
+    "informational responses": (b"", b"HTTP/1.1 103 a\r\n\r\n", 500_000, b""),
+    "informational headers": (b"", b"HTTP/1.1 103 a\r\n" + b"a:\r\n" * 1000 + b"\r\n", 1_000, b""),
     "headers": (b"HTTP/1.1 200 OK\r\n", b"a:b\r\n", 500_000, b""),
     "small headers": (b"HTTP/1.1 200 OK\r\n", b"a:b\r\n", 3_000, b"\r\n"),
     "folded header": (b"HTTP/1.1 200 OK\r\na:b\r\n", b" c\r\n", 30_000, b""),
