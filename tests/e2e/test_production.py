@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 import pytest
@@ -34,23 +35,38 @@ def database() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(params=[RUN, ANOTHER])
-def server(request: pytest.FixtureRequest, database: str, tmp_path: Path) -> Iterator[str]:
-    port, log = free_port(), tmp_path / "log"
+class Server(NamedTuple):
+    """A running one."""
+
+    url: str
+    log: Path
+
+
+@pytest.fixture(scope="module", params=[RUN, ANOTHER])
+def running(
+    request: pytest.FixtureRequest, database: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    port, log = free_port(), tmp_path_factory.mktemp("production") / "log"
     program, *arguments = request.param.split()
     command = (Path(sys.executable).with_name(program), *arguments, "--port", str(port))
     env = {name: os.environ[name] for name in ("PATH", "REDIS_URL", "SECRET_KEY")}
     env |= {"DATABASE_URL": database, "ALLOWED_HOSTS": "companion.example"}
     env |= {"BEHIND_HTTPS_PROXY": "true", "LOG_FORMAT": "json", "COMPANION_ENV_FILE": os.devnull}
     env |= {"SHUTDOWN_NOTICE_SECONDS": "0"}
-    running = SupervisedServer(ServerSpec(program, command, log, cwd=ROOT, environment=env))
+    supervised = SupervisedServer(ServerSpec(program, command, log, cwd=ROOT, environment=env))
     try:
-        wait_until(lambda: "Started" in log.read_text() or running.process.poll() is not None, 30)
-        assert running.process.poll() is None, log.read_text()
+        wait_until(lambda: "Started" in log.read_text() or supervised.process.poll() is not None, 30)
+        assert supervised.process.poll() is None, log.read_text()
         wait_until(lambda: answers(port))
-        yield f"http://127.0.0.1:{port}"
+        yield Server(f"http://127.0.0.1:{port}", log)
     finally:
-        running.stop()
+        supervised.stop()
+
+
+@pytest.fixture
+def server(running: Server) -> str:
+    """Its URL."""
+    return running.url
 
 
 def answers(port: int) -> bool:
@@ -88,22 +104,22 @@ def test_production__probes__by_address_over_http(server: str) -> None:
         assert client.get("/metrics").status_code == 401
 
 
-def test_production__json_logs__each_line_has_the_id_of_its_request(server: str, tmp_path: Path) -> None:
+def test_production__json_logs__each_line_has_the_id_of_its_request(running: Server) -> None:
     def ask(number: int) -> httpx.Response:
         headers = HOST | {"X-Request-ID": f"mine-{number}", "X-Forwarded-Proto": "https"}
-        return httpx.get(f"{server}/livez/{number}", headers=headers, trust_env=False, follow_redirects=False)
+        return httpx.get(f"{running.url}/livez/{number}", headers=headers, trust_env=False, follow_redirects=False)
 
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(ask, range(32)))
     assert [answer.headers["X-Request-ID"] for answer in answers] == [f"mine-{number}" for number in range(32)]
-    wait_until(lambda: len(logged(tmp_path / "log")) >= 32)
-    assert logged(tmp_path / "log") == {f"Not Found: /livez/{number}": f"mine-{number}" for number in range(32)}
+    wait_until(lambda: len(logged(running.log)) >= 32)
+    assert logged(running.log) == {f"Not Found: /livez/{number}": f"mine-{number}" for number in range(32)}
 
 
 def logged(log: Path) -> dict[str, str]:
-    """The ids by message."""
+    """The ids by message, of requests for what is not there."""
     entries = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
-    return {entry["message"]: entry["request_id"] for entry in entries if entry["logger"] == "django.request"}
+    return {entry["message"]: entry["request_id"] for entry in entries if entry["message"].startswith("Not Found")}
 
 
 def test_production__body_of_unknown_or_excessive_length__refused_unread(server: str) -> None:
