@@ -1,9 +1,12 @@
 """Settings are read once, typed and loud. Each case starts a fresh process, as a deployment does."""
 
+import atexit
+import json
 import os
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,11 +25,45 @@ REQUIRED = {
 }
 
 
+# Answers each line of its input from a fork of itself, which has imported only libraries: these take longest.
+STARTER = """
+import json, os, sys, tempfile
+import dj_database_url, django.templatetags.static, environs, msgspec, psycopg_pool
+
+for line in sys.stdin:
+    asked, (out, err) = json.loads(line), (tempfile.TemporaryFile(), tempfile.TemporaryFile())
+    if not (child := os.fork()):
+        break
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    printed = [os.pread(file.fileno(), 1_000_000, 0).decode() for file in (out, err)]
+    print(json.dumps([code, *printed]), flush=True)
+    out.close(), err.close()
+else:
+    sys.exit()
+os.dup2(out.fileno(), 1), os.dup2(err.fileno(), 2)
+os.environ.clear(), os.environ.update(asked["env"])
+exec(asked["source"])
+"""
+
+
+@cache
+def starter() -> "subprocess.Popen[str]":
+    """The process that others are forked from; it ends with the one that tests."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", STARTER],
+        env=REQUIRED, cwd=settings.BASE_DIR, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    atexit.register(process.communicate)  # the end of its input is what it waits for
+    return process
+
+
 def start(code: str = "", **env: str) -> "subprocess.CompletedProcess[str]":
-    source = f"from companion import settings; {code}"
-    return subprocess.run(
-        [sys.executable, "-c", source], env=REQUIRED | env, cwd=settings.BASE_DIR, capture_output=True, text=True
-    )
+    """Run `code` in a new process that has read the settings; `env` is all its environment, over REQUIRED."""
+    source, parent = f"from companion import settings; {code}", starter()
+    assert parent.stdin
+    assert parent.stdout
+    print(json.dumps({"source": source, "env": REQUIRED | env}), file=parent.stdin, flush=True)
+    return subprocess.CompletedProcess(source, *json.loads(parent.stdout.readline()))
 
 
 def test_settings__required_only__production_defaults() -> None:
