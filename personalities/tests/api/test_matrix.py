@@ -157,29 +157,37 @@ def routes(resolver: URLResolver) -> Iterator[str]:
 
 
 @pytest.fixture
-def clients(user: User, staff: User, client_of: Callable[[User], APIClient]) -> dict[str, APIClient]:
-    """By role; there are all the objects of the table."""
+def client_as(user: User, staff: User, client_of: Callable[[User], APIClient]) -> Callable[[str], APIClient]:
+    """Return a function that makes the client of a role; there are all the objects of the table."""
     for name, owner in {"mine": user, "global": None}.items():
         Personality.objects.create(personality_name=name, owner=owner)
         Personality.objects.create(personality_name=f"{name}-inactive", owner=owner, is_active=False)
-    wrong, revoked = APIClient(), client_of(user)
-    wrong.credentials(HTTP_AUTHORIZATION=f"Bearer {generate()}")
-    ApiKey.objects.get(user=user).revoke()
-    by_key = {"user": client_of(user), "other": client_of(User.objects.create_user("otto")), "staff": client_of(staff)}
-    session, tokenless = APIClient(), APIClient(enforce_csrf_checks=True)
-    session.force_login(staff)
-    tokenless.force_login(user)
-    return {**by_key, "anonymous": APIClient(), "wrong": wrong, "revoked": revoked, "session": session,
-            "tokenless": tokenless}  # fmt: skip
+    people = {"user": user, "other": User.objects.create_user("otto"), "staff": staff}
+
+    def make(role: str) -> APIClient:
+        if role in people:
+            return client_of(people[role])
+        client = APIClient(enforce_csrf_checks=role == "tokenless")
+        if role == "wrong":
+            client.credentials(HTTP_AUTHORIZATION=f"Bearer {generate()}")
+        elif role == "revoked":
+            client = client_of(user)
+            ApiKey.objects.get(user=user).revoke()
+        elif role != "anonymous":
+            client.force_login({"session": staff, "tokenless": user}[role])
+        return client
+
+    return make
 
 
 def answers(client: APIClient, route: str, name: str) -> tuple[int, ...]:
-    return tuple(_answer(client, f"/api/v1/{route.replace('NAME', name)}", name, verb) for verb in VERBS)
-
-
-def _answer(client: APIClient, path: str, name: str, verb: str) -> int:
-    """The status; what was written is undone, and nothing is where it was refused."""
     before = list(Personality.objects.values())
+    path = f"/api/v1/{route.replace('NAME', name)}"
+    return tuple(_answer(client, path, name, verb, before) for verb in VERBS)
+
+
+def _answer(client: APIClient, path: str, name: str, verb: str, before: list[Any]) -> int:
+    """The status; what was written is undone, and nothing is where it was refused."""
     body = BODIES.get(path.split("/")[-2], {"personality_name": "new" if "whole" in name else name})
     given: dict[str, Any] = {} if verb in {"get", "head"} else {"data": body, "headers": {"If-Match": "*"}}
     with transaction.atomic():
@@ -201,9 +209,9 @@ def test_table__every_route_of_the_api_and_every_role__stands_in_it() -> None:
 
 @pytest.mark.parametrize(("route", "whose", "role", "expected"), CELLS)
 def test_api__role_and_object__as_the_table_says(
-    clients: dict[str, APIClient], route: str, whose: str, role: str, expected: tuple[int, ...]
+    client_as: Callable[[str], APIClient], route: str, whose: str, role: str, expected: tuple[int, ...]
 ) -> None:
-    assert dict(zip(VERBS, answers(clients[role], route, whose), strict=True)) == dict(
+    assert dict(zip(VERBS, answers(client_as(role), route, whose), strict=True)) == dict(
         zip(VERBS, expected, strict=True)
     )
 
@@ -211,6 +219,6 @@ def test_api__role_and_object__as_the_table_says(
 @pytest.mark.parametrize("role", STRANGERS)
 @pytest.mark.parametrize(("route", "whose"), PLACES)
 def test_api__who_has_no_key__401_for_everything(
-    clients: dict[str, APIClient], route: str, whose: str, role: str
+    client_as: Callable[[str], APIClient], route: str, whose: str, role: str
 ) -> None:
-    assert set(answers(clients[role], route, whose)) == {401}
+    assert set(answers(client_as(role), route, whose)) == {401}
