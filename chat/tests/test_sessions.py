@@ -44,7 +44,7 @@ def browser(url: str, session: Client) -> httpx.Client:
     address = url.removesuffix("/v1")
     cookies = {SESSION: session.cookies[SESSION].value, CSRF: TOKEN}
     headers = {"X-CSRFToken": TOKEN, "Origin": address}
-    return httpx.Client(base_url=address, cookies=cookies, headers=headers, trust_env=False)
+    return httpx.Client(base_url=address, cookies=cookies, headers=headers, trust_env=False, verify=False)
 
 
 def refused(answer: httpx.Response) -> tuple[int, str]:
