@@ -1,5 +1,6 @@
 """Fixtures for every test: a database and a key prefix that no other run, and no other worker, shares."""
 
+import gc
 import os
 import secrets
 from collections.abc import Callable, Iterator
@@ -45,6 +46,20 @@ def pytest_configure(config: pytest.Config) -> None:
     empty_tables_quickly()
     if file := os.environ.get("COMPANION_RECORD_REDIS_TESTS"):
         config.pluginmanager.register(RedisRecorder(Path(file)))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[Any]:
+    """Let the garbage collector alone while tests are found: it would look through all of them again and again.
+
+    What is there by then stays to the end, and is left out of what a test collects.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
