@@ -11,17 +11,23 @@ from xdist.scheduler import LoadScopeScheduling
 # Files that share a session's fixture; every other file is a group of its own.
 INSTANCE = ("chat", "foreground", "hot_read", "manage", "no_lost_edit", "redis_contract", "root", "run", "second_run")
 FAULTS_ALONE = ("chat", "history", "machine", "transactions")
+# Faults mostly wait. In one process they would be all that the suite waits for, so those with a whole service or a
+# database of their own have another, which costs a second PostgreSQL and Redis.
+SERVICES = ("database_defaults", "exports", "headers", "idle_connections", "instance_metrics", "probes",
+            "random_requests", "restore", "retention", "sign_ins", "slow_readers", "stopping", "two_phase",
+            "upstream_cost")  # fmt: skip
 SHARED = {
     **{f"tests/e2e/test_{name}.py": "instance" for name in (*INSTANCE, "urls_given")},
     **{f"tests/faults/test_{name}.py": f"{name} alone" for name in FAULTS_ALONE},
+    **{f"tests/faults/test_{name}.py": "services" for name in SERVICES},
     **{f"tests/faults/test_{name}.py": "chat service" for name in ("chat_again", "chat_callers")},
 }
 # Groups that take longest go first in their folder, so that none is left over at the end.
-FIRST = {"chat service", "faults", "instance", "tests/e2e/test_documentation.py", "tests/e2e/test_stop.py"}
+FIRST = {"chat service", "faults", "services", "instance", "tests/e2e/test_documentation.py", "tests/e2e/test_stop.py"}
 # These measure how fast something is, and so begin while the process with slow clients waits.
 MEASURING = ("tests/faults/test_redis_frozen.py", "tests/faults/test_commit.py")
 # Faults measure time, so tests that start no servers run beside them.
-ORDER = ("tests/faults", "accounts", "chat", "coherence", "companion", "tests/e2e")
+ORDER = ("tests/faults", "accounts", "chat", "tests/e2e", "coherence", "companion")
 
 
 class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist is untyped

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from tooling import environment, servers
 from tooling.processes import foreground
 
-PROCESSES = min((os.cpu_count() or 1) + 1, 4)  # one more than there are processors, for many tests wait
+PROCESSES = min((os.cpu_count() or 1) + 2, 4)  # two more than there are processors, for many tests wait
 WHOLE = ["-n", str(PROCESSES)]  # `-n 0` for one process; see tests/distribution.py
 BINARIES = ("PG_BINDIR", "REDIS_SERVER")
 
