@@ -85,10 +85,13 @@ def secret(name: str, environ: Environment = os.environ) -> str | None:
 
 def _read(file: Path, variable: str) -> str:
     try:
-        return file.read_text(encoding="utf-8-sig")
+        text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise EnvFileError(f"{variable or file.name}: {file} cannot be read ({reason})") from None
+    if "\0" in text:
+        raise EnvFileError(f"{variable or file.name}: {file} cannot be read (it contains NUL)")
+    return text
 
 
 def _value(assignment: "re.Match[str]") -> str:

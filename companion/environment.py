@@ -5,7 +5,7 @@ Every function raises ImproperlyConfigured, which names the variable and never q
 
 import re
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
@@ -15,10 +15,13 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 from environs import EnvError
+from psycopg import ProgrammingError
+from psycopg.conninfo import make_conninfo
 
 from companion.env_files import EnvFileError, load_env_file
 from companion.env_files import secret as read_secret
 from personalities.config import LENGTHS, MODEL_PATTERN
+from resilience.redis_pool import takes_address
 from rest.metadata_addresses import is_metadata_host
 
 REDIS_SCHEMES = {"redis", "rediss", "unix"}
@@ -27,6 +30,7 @@ DATABASE_RULE = (
     "not postgresql://USER:PASSWORD@HOST:PORT/NAME. In a password # / ? @ [ and ] are written %23 and so on."
 )
 ZONE = re.compile("%[^/]*")  # of an IPv6 address: fe80::1%eth0
+DJANGO_OPTIONS = {"assume_role", "isolation_level", "pool", "server_side_binding"}
 LLM_RULE = "https://HOST/PATH, or http:// and 127.0.0.1, [::1] or localhost; no user, no query, no fragment"
 OPTIONAL_APPS = {"preferences": (), "conversations": (), "chat": ("preferences", "conversations")}  # by what each needs
 KEY_RULE = "too easy to guess for HTTPS_ONLY: 50 random characters or more, as of `openssl rand -base64 48`"
@@ -126,7 +130,16 @@ def checked_database_url(url: str) -> dict[str, Any]:
         raise ImproperlyConfigured("DATABASE_URL: PostgreSQL is the only database supported")
     if not (database["NAME"] or "service" in database.get("OPTIONS", {})):
         raise ImproperlyConfigured("DATABASE_URL: names no database after the host")
+    _check_options(database.get("OPTIONS", {}))
     return database
+
+
+def _check_options(options: Mapping[str, str]) -> None:
+    """What follows `?` goes to libpq, but for what is Django's."""
+    try:
+        make_conninfo(**{name: value for name, value in options.items() if name not in DJANGO_OPTIONS})
+    except ProgrammingError as error:
+        raise ImproperlyConfigured(f"DATABASE_URL: {error}".strip()) from None
 
 
 def _hosts_as_parameters(url: str) -> str:
@@ -175,8 +188,11 @@ def split_redis_url(url: str) -> tuple[str, str | None, str | None]:
     username, _, password = credentials.partition(":")
     query = dict(parse_qsl(parts.query))  # redis-py accepts credentials there too
     username, password = query.pop("username", unquote(username)), query.pop("password", unquote(password))
-    address = f"{parts.scheme}://{host}{parts.path}"
-    return f"{address}?{urlencode(query)}" if query else address, username or None, password or None
+    address = f"{parts.scheme}://{host}{parts.path}" + (f"?{urlencode(query)}" if query else "")
+    if not takes_address(address):
+        message = "REDIS_URL: the number of the database, or a parameter after ?, is none that redis-py takes"
+        raise ImproperlyConfigured(message)
+    return address, username or None, password or None
 
 
 def checked_llm_models(models: list[str], default: str) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from django.conf import settings
 from django_redis import get_redis_connection
-from redis.connection import AbstractConnection, Connection, ConnectionPool
+from redis.connection import AbstractConnection, Connection, ConnectionPool, parse_url
 from redis.exceptions import ConnectionError, MaxConnectionsError, RedisError, ResponseError
 
 from resilience.circuit_breaker import Breaker
@@ -25,6 +25,16 @@ SILENT_SECONDS = 5.0
 def is_silent(heard: float) -> bool:
     """Whether a connection on which Redis last answered at `heard`, by time.monotonic, has been idle for too long."""
     return time.monotonic() - heard > SILENT_SECONDS
+
+
+def takes_address(url: str) -> bool:
+    """Whether redis-py knows each parameter of `url` and can read its value. Connects to nothing."""
+    try:
+        parameters = parse_url(url)  # type: ignore[no-untyped-call]
+        parameters.pop("connection_class", Connection)(**parameters)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 class BreakerOpen(ConnectionError):

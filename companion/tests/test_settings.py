@@ -13,8 +13,14 @@ import pytest
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from companion.env_files import ENV_FILE, SECRETS
-from companion.environment import checked_database_url, checked_key, checked_secret_key, secret, split_redis_url
+from companion.env_files import ENV_FILE, SECRETS, EnvFileError, read_env_file
+from companion.environment import (
+    checked_database_url,
+    checked_key,
+    checked_secret_key,
+    secret,
+    split_redis_url,
+)
 from tooling.processes import free_port
 
 REQUIRED = {
@@ -190,6 +196,12 @@ def test_settings__secret_twice_or_in_no_file__refused_by_name(
         secret(name)
 
 
+def test_env_file__nul__refused(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"DEBUG=tr\0ue\n")
+    with pytest.raises(EnvFileError, match=r"cannot be read \(it contains NUL\)"):
+        read_env_file(tmp_path / ".env")
+
+
 @pytest.mark.parametrize("end", ["\n", "\r", "\t", " ", "\x7f", "é", "\0"])
 def test_key__what_no_header_takes__refused_without_showing_it(end: str) -> None:
     for key in (f"sk-hidden{end}", f"sk-hid{end}den", f"{end}sk-hidden"):
@@ -212,6 +224,9 @@ def test_settings__key_with_a_line_end__refused_without_showing_it() -> None:
     [
         ({"SECRET_KEY": "", "DATABASE_URL": ""}, "SECRET_KEY, DATABASE_URL: required, but not set"),
         ({"REDIS_URL": "redis://[::1/0"}, "REDIS_URL: not an address of Redis"),
+        ({"REDIS_URL": "redis://h/0?socket_timeout=x"}, "REDIS_URL: the number of the database, or a parameter"),
+        ({"REDIS_URL": "redis://h/0?bogus=1"}, "REDIS_URL: the number of the database, or a parameter"),
+        ({"DATABASE_URL": "postgresql://a@b/c?bogus=1"}, 'DATABASE_URL: invalid connection option "bogus"'),
         ({"DEBUG": "perhaps"}, '"DEBUG" invalid: Not a valid boolean.'),
         ({"COMPANION_ENV_FILE": "/no/such/file"}, "COMPANION_ENV_FILE: /no/such/file cannot be read"),
     ],
@@ -304,7 +319,7 @@ def test_env_example__every_variable_that_is_read__stands_in_it() -> None:
     [
         ("redis://127.0.0.1:6379/0", ("redis://127.0.0.1:6379/0", None, None)),
         ("redis://:p%40ss@host/1", ("redis://host/1", None, "p@ss")),
-        ("rediss://user:pass@host:6380/2?x=1", ("rediss://host:6380/2?x=1", "user", "pass")),
+        ("rediss://user:pass@host:6380/2?socket_timeout=1", ("rediss://host:6380/2?socket_timeout=1", "user", "pass")),
         ("redis://user@host", ("redis://host", "user", None)),
         ("unix:///run/redis.sock?db=1", ("unix:///run/redis.sock?db=1", None, None)),
         ("redis://host/0?password=p%40ss&username=u", ("redis://host/0", "u", "p@ss")),

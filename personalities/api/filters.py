@@ -1,5 +1,6 @@
 """How the list of personalities is filtered, ordered and searched: a parameter that makes no sense is an error."""
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ from personalities.seeds import ARCHETYPES
 from rest.query_parameters import HasParameters, KnownParameters, Row
 
 BOOLEANS = [("true", "true"), ("false", "false")]
-MAX_SEARCH = 200  # characters; each word of them is looked for in every row
+MAX_SEARCH, MAX_WORDS = 200, 10  # characters; each word is looked for in every row
 
 
 class PersonalityFilter(FilterSet):  # type: ignore[misc]  # it is untyped
@@ -74,6 +75,6 @@ class PersonalityParameters(KnownParameters):
         if empty := {"archetype", "is_active"} & {name for name, value in request.query_params.items() if not value}:
             raise ValidationError(dict.fromkeys(empty, "This parameter must not be empty."))
         search = request.query_params.get("search", "")
-        if len(search) > MAX_SEARCH or "\x00" in search:
-            raise ValidationError({"search": f"At most {MAX_SEARCH} characters, without NUL."})
+        if len(search) > MAX_SEARCH or len(re.split(r"[\s,]+", search)) > MAX_WORDS or "\x00" in search:
+            raise ValidationError({"search": f"At most {MAX_WORDS} words of {MAX_SEARCH} characters, without NUL."})
         return queryset
