@@ -267,11 +267,6 @@ SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]  # advise the two ab
 if env.bool("BEHIND_HTTPS_PROXY", False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 X_FRAME_OPTIONS = "DENY"
-CONTENT_SECURITY_POLICY = (
-    # The admin theme has inline scripts and styles, and its Alpine evaluates code in attributes.
-    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
-)
 SESSION_ENGINE = "accounts.login"
 
 # ── Logs ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
