@@ -35,8 +35,8 @@ DEFAULTS = {
     "companion.restoring": "off",
     "companion.pruning": "off",
 }
-# PostgreSQL 17 has it. Only a superuser may set the other, for nobody else is it ever another; without triggers no
-# change would be noted.
+# transaction_timeout exists since PostgreSQL 17. session_replication_role differs only for superusers, and only they
+# may set it; as `replica` it would keep triggers from running, and no change would be noted.
 CONDITIONAL = """
 CASE WHEN current_setting('transaction_timeout', true) <> '0' THEN set_config('transaction_timeout', '0', false) END,
 CASE WHEN current_setting('session_replication_role') <> 'origin'

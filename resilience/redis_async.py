@@ -13,7 +13,7 @@ from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.exceptions import ConnectionError, RedisError, TimeoutError
 
 from resilience.redis_errors import count, failed, failed_to_connect
-from resilience.redis_pool import BreakerOpen, BreakerPool, check, is_silent
+from resilience.redis_pool import BreakerOpen, BreakerPool, check, is_idle
 
 CONNECTIONS = 8  # per loop; more would only queue behind each other, and each costs a timeout when Redis freezes
 
@@ -57,7 +57,7 @@ class LoopPool:
         # With its own timeouts redis-py would make a task of each send, which may swallow a cancellation, and take a
         # late loop for a silent server.
         given["socket_timeout"] = given["socket_connect_timeout"] = None
-        self._heard: dict[AbstractConnection, float] = {}  # when Redis last answered on each; the pool drops none
+        self._answered_at: dict[AbstractConnection, float] = {}  # by time.monotonic; the pool drops no connection
         self._slots = asyncio.Semaphore(min(CONNECTIONS, self._kept.max_connections))
         self._pool, self._outages = pool, pool.breaker.opened
 
@@ -77,7 +77,7 @@ class LoopPool:
             async with LoopTimeout(self._connect_seconds):
                 await self._forget_dead_sockets(breaker.opened)
                 connection: AbstractConnection = await self._kept.get_connection()  # type: ignore[no-untyped-call]
-                await self._renew_if_silent(connection)
+                await self._renew_if_idle(connection)
         except BreakerOpen as error:
             count(error)
             raise
@@ -92,15 +92,15 @@ class LoopPool:
             await self._kept.disconnect(inuse_connections=False)
             self._outages = outages
 
-    async def _renew_if_silent(self, connection: AbstractConnection) -> None:
+    async def _renew_if_idle(self, connection: AbstractConnection) -> None:
         try:
-            if is_silent(self._heard.get(connection, time.monotonic())):
+            if is_idle(self._answered_at.get(connection, time.monotonic())):
                 await connection.disconnect()
                 await connection.connect()  # type: ignore[no-untyped-call]
         except BaseException:
             await self._kept.release(connection)
             raise
-        self._heard[connection] = time.monotonic()
+        self._answered_at[connection] = time.monotonic()
 
     async def _reply(self, connection: AbstractConnection, command: tuple[object, ...]) -> Any:
         breaker = self._pool.breaker
@@ -112,7 +112,7 @@ class LoopPool:
             failed(breaker, error)
             raise
         breaker.succeeded()
-        self._heard[connection] = time.monotonic()
+        self._answered_at[connection] = time.monotonic()
         return reply
 
     async def aclose(self) -> None:

@@ -17,14 +17,14 @@ from redis.exceptions import ConnectionError, MaxConnectionsError, RedisError, R
 from resilience.circuit_breaker import Breaker
 from resilience.redis_errors import count, count_answer, failed, failed_to_connect
 
-# A connection that was idle for longer is made anew: firewalls forget such ones without a word, and to find out would
-# cost a timeout, which counts against Redis.
-SILENT_SECONDS = 5.0
+# A connection that was idle for longer is replaced: a firewall may have forgotten it, and finding out would cost a
+# timeout, which would count against Redis.
+MAX_IDLE_SECONDS = 5.0
 
 
-def is_silent(heard: float) -> bool:
-    """Whether a connection on which Redis last answered at `heard`, by time.monotonic, has been idle for too long."""
-    return time.monotonic() - heard > SILENT_SECONDS
+def is_idle(answered_at: float) -> bool:
+    """Whether a connection on which Redis last answered then, by time.monotonic, has been idle for too long."""
+    return time.monotonic() - answered_at > MAX_IDLE_SECONDS
 
 
 def takes_address(url: str) -> bool:
@@ -45,15 +45,15 @@ class Reporting(AbstractConnection):
     """Reports every outcome to the breaker. Mixed into the connection class that redis-py chose."""
 
     _connecting = False
-    _heard = 0.0
+    _answered_at = 0.0  # when Redis last answered on it, by time.monotonic
 
     def __init__(self, *args: Any, breaker: Breaker, **kwargs: Any) -> None:
         self._breaker = breaker
         super().__init__(*args, **kwargs)
 
     def connect(self) -> None:
-        """Connect if necessary, and anew after a silence: the pool asks for this before it lends a connection out."""
-        if self.is_connected and is_silent(self._heard):
+        """Connect if necessary, and again if it was idle for too long: the pool calls this before it lends it out."""
+        if self.is_connected and is_idle(self._answered_at):
             self.disconnect()  # type: ignore[no-untyped-call]
         super().connect()  # type: ignore[no-untyped-call]
 
@@ -88,7 +88,7 @@ class Reporting(AbstractConnection):
         except RedisError as error:
             self._report(error)
             raise
-        self._heard = time.monotonic()
+        self._answered_at = time.monotonic()
         if not self._connecting:  # the kernel of a frozen server accepts connections: only a reply proves anything
             self._breaker.succeeded()
             for each in reply if isinstance(reply, list) else ():  # EXEC's

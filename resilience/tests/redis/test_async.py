@@ -66,7 +66,7 @@ def test_loop__connection_idle_for_too_long__made_anew(
 ) -> None:
     first = run(execute(pool, "CLIENT", "ID"))
     assert run(execute(pool, "CLIENT", "ID")) == first
-    monkeypatch.setattr("resilience.redis_pool.SILENT_SECONDS", -1.0)
+    monkeypatch.setattr("resilience.redis_pool.MAX_IDLE_SECONDS", -1.0)
     assert run(execute(pool, "CLIENT", "ID")) > first
     assert not errors
 

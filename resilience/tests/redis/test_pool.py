@@ -85,7 +85,7 @@ def test_connection__idle_for_too_long__made_anew(pool: BreakerPool, monkeypatch
 
     first = lent()
     assert lent() == first
-    monkeypatch.setattr("resilience.redis_pool.SILENT_SECONDS", -1.0)
+    monkeypatch.setattr("resilience.redis_pool.MAX_IDLE_SECONDS", -1.0)
     assert lent() > first
 
 
