@@ -18,13 +18,13 @@ START = 10_000  # the same at first, and after an attempt that was not answered 
 RETENTION_DAYS = 7
 PRUNED_AT_ONCE = 5_000
 
-# Where a history is at home: on a timeline of PostgreSQL, in a database, in a row that a transaction of this database
-# has written (`xmin`). A promoted standby has another timeline; a restored row was written by another transaction.
+# The place of a history: a timeline of PostgreSQL, a database, and the transaction in it (`xmin`) that wrote the row. A
+# promoted standby has another timeline; a restored row was written by another transaction.
 PLACE = """
 concat_ws('/', public.coherence_timeline(), (SELECT oid FROM pg_database WHERE datname = current_database()), {xmin})
 """
 HERE = PLACE.format(xmin="history.xmin")
-# NULL: another history has begun and has no name yet. Empty: the same, and nobody may write its name.
+# NULL: another history has begun and has no name yet. Empty: the same, but its name cannot be written now.
 HISTORY = f"""
 SELECT CASE WHEN pg_is_in_recovery() THEN name WHEN place = {HERE} THEN name
             WHEN current_setting('transaction_read_only')::bool THEN '' END

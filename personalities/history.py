@@ -26,7 +26,7 @@ def versions(personality: Personality) -> QuerySet[Version]:
 
 
 def versions_for(user: AbstractBaseUser | AnonymousUser, personality: Personality) -> QuerySet[Version]:
-    """As `versions`; for others than staff, those written while it belonged to whom it belongs to now.
+    """As `versions`; for anybody but staff, only those written under its present owner.
 
     So a personality that changes hands takes no text, note or name of its former owner along.
     """

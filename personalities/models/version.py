@@ -9,7 +9,7 @@ from django.db import connection, models, transaction
 from personalities.config import MAX_NOTE_LENGTH, PersonalityConfig, config_of
 from personalities.models.personality import Personality
 
-# loaddata updates a row that is there already, with its time as JSON has it. What is the same is left as it is.
+# loaddata updates rows that exist already, and JSON has cut their times to milliseconds. Equal rows are left alone.
 SAME_OR_REFUSED = """
 IF TG_OP = 'UPDATE' THEN
     IF NEW.created_at = date_trunc('milliseconds', OLD.created_at) THEN
