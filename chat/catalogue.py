@@ -4,12 +4,13 @@ from datetime import datetime
 from typing import TypedDict
 
 from chat.callers import Caller
-from chat.errors import no_such_model
+from chat.errors import no_such_model, too_many_at_once
 from chat.threads import in_thread
 from personalities.cache import config_from_memory
 from personalities.config import PersonalityConfig
 from personalities.models import Personality
 from resilience.database import answer_within
+from rest.concurrency import TooManyAtOnce, one_of_few
 
 LIST_SECONDS = 2.0  # for the query that lists them
 MAX_LISTED = 10_000  # the protocol has no pages
@@ -45,11 +46,14 @@ def to_model(config: PersonalityConfig) -> Model:
 def list_models(caller: Caller) -> dict[str, object]:
     """The caller's own and the global personalities by name; of two with the same name, the caller's. Blocks.
 
-    At most MAX_LISTED, the first by name.
+    At most MAX_LISTED, the first by name. Raises ApiError when too many of the caller's lists are being made.
     """
     rows = Personality.objects.served_to(caller.user_id).values_list("personality_name", "created_at", "owner_id")
-    with answer_within(LIST_SECONDS):
-        return {"object": "list", "data": [_model(*row) for row in rows[:MAX_LISTED]]}
+    try:
+        with one_of_few(caller.user_id), answer_within(LIST_SECONDS):
+            return {"object": "list", "data": [_model(*row) for row in rows[:MAX_LISTED]]}
+    except TooManyAtOnce as error:
+        raise too_many_at_once(str(error.detail), error.headers) from None
 
 
 def _model(name: str, created: datetime, owner: int | None) -> Model:

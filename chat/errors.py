@@ -81,6 +81,11 @@ def rate_limited() -> ApiError:
     )
 
 
+def too_many_at_once(message: str, headers: Mapping[str, str]) -> ApiError:
+    """429: others of the caller's requests have to end first."""
+    return ApiError(HTTPStatus.TOO_MANY_REQUESTS, message, type="requests", code="rate_limit_exceeded", headers=headers)
+
+
 def api_error(
     status: HTTPStatus, message: str, code: str | None = None, headers: Mapping[str, str] | None = None
 ) -> ApiError:

@@ -25,6 +25,7 @@ from conversations.api.serializers import (
 from conversations.models import MAX_BYTES, MAX_JSON_BYTES, Conversation, Message, MessageQuerySet, Role
 from conversations.recent import Head, head
 from conversations.turns import Appended, Draft
+from rest.concurrency import one_of_few
 from rest.query_parameters import KnownParameters
 from rest.streaming import Interrupted, stream
 
@@ -48,8 +49,9 @@ class MessageListView(ListAPIView[Message]):
     def list(self, request: Request, *args: object, **kwargs: object) -> HttpResponse:  # type: ignore[override]
         """As DRF's, but encoded by msgspec: DRF would copy long messages four times."""
         pages = MessagePages()
-        pages.paginate_queryset(self.filter_queryset(self.get_queryset()), request, self)  # type: ignore[arg-type]
-        return HttpResponse(msgspec.json.encode(pages.body()), content_type="application/json")
+        with one_of_few(request.user.pk):
+            pages.paginate_queryset(self.filter_queryset(self.get_queryset()), request, self)  # type: ignore[arg-type]
+            return HttpResponse(msgspec.json.encode(pages.body()), content_type="application/json")
 
     @extend_schema(
         request=NewMessageSerializer,

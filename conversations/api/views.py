@@ -9,7 +9,6 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema
-from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
@@ -26,11 +25,12 @@ from conversations.api.serializers import (
 )
 from conversations.models import Conversation
 from personalities.models import Personality
+from rest.concurrency import CostlyListView
 from rest.conditional import IF_MATCH, IF_NONE_MATCH, respond, written
 from rest.query_parameters import KnownParameters
 
 
-class ConversationListView(ListAPIView[Conversation]):
+class ConversationListView(CostlyListView):
     """The caller's conversations, the last used first."""
 
     serializer_class = ConversationSerializer

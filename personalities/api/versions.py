@@ -5,7 +5,6 @@ from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
-from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -13,6 +12,7 @@ from personalities import history
 from personalities.api import writes
 from personalities.api.serializers import PersonalitySerializer, RollbackSerializer, represent
 from personalities.models import Version
+from rest.concurrency import CostlyListView
 from rest.conditional import IF_MATCH, Representation, respond, written
 from rest.fields import AnswerSerializer
 from rest.query_parameters import KnownParameters
@@ -57,7 +57,7 @@ class DifferenceSerializer(AnswerSerializer):
 
 
 @extend_schema_view(get=extend_schema(parameters=[writes.OWNER]))
-class VersionListView(ListAPIView[Version]):
+class VersionListView(CostlyListView):
     """The versions of a personality, the newest first."""
 
     serializer_class = VersionSerializer

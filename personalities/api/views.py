@@ -20,12 +20,13 @@ from personalities.api.filters import PersonalityFilter, PersonalityParameters, 
 from personalities.api.serializers import Represent, represent, represent_id
 from personalities.models import Personality
 from personalities.seeds import ARCHETYPES
+from rest.concurrency import CostlyListView, one_of_few
 from rest.conditional import IF_MATCH, IF_MATCH_ALWAYS, IF_NONE_MATCH, provenance_headers, respond, written
 
 PERSONALITY = serializers.PersonalitySerializer
 
 
-class PersonalityListView(ListCreateAPIView[Personality]):
+class PersonalityListView(CostlyListView, ListCreateAPIView[Personality]):
     """The global personalities and the caller's own. Staff create global ones, everybody else their own."""
 
     serializer_class = serializers.PersonalitySerializer
@@ -93,8 +94,9 @@ class ResolveView(APIView):
         serializer = serializers.ResolveSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         names = serializer.validated_data["names"]
-        answers = Personality.objects.lookup_many(names, request.user)
-        found = {name: answer.value.to_dict() for name, answer in answers.items() if answer.value}
+        with one_of_few(request.user.pk):
+            answers = Personality.objects.lookup_many(names, request.user)
+            found = {name: answer.value.to_dict() for name, answer in answers.items() if answer.value}
         missing = [name for name in answers if name not in found]
         return Response({"personalities": found, "missing": missing}, headers=provenance_headers(answers.values()))
 

@@ -1,0 +1,93 @@
+"""Of one user's lists few are made at a time, so that hot reads of others need not wait for the interpreter."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+from django.contrib.auth.models import User
+from rest_framework.test import APIClient
+
+from personalities.tests.api.conftest import LIST
+from rest.concurrency import AT_A_TIME, IN_LINE, TooManyAtOnce, one_of_few
+from tests.waiting import wait_until
+
+USER, OTHER = 1, 2
+
+
+class Crowd:
+    """Many requests of one user, each of which lasts until it is let go."""
+
+    def __init__(self, pool: ThreadPoolExecutor, user_id: int) -> None:
+        self.begun = threading.Semaphore(0)
+        self.most, self._now, self._go, self._lock = 0, 0, threading.Event(), threading.Lock()
+        self._pool, self._user_id = pool, user_id
+
+    def send(self, number: int) -> "list[Future[bool]]":
+        return [self._pool.submit(self._request) for _ in range(number)]
+
+    def let_go(self) -> None:
+        self._go.set()
+
+    def _request(self) -> bool:
+        try:
+            with one_of_few(self._user_id):
+                with self._lock:
+                    self._now += 1
+                    self.most = max(self.most, self._now)
+                self.begun.release()
+                self._go.wait(60)
+                with self._lock:
+                    self._now -= 1
+        except TooManyAtOnce:
+            return False
+        return True
+
+
+@contextmanager
+def crowd(user_id: int) -> Iterator[Crowd]:
+    """Make one whose first requests have taken every place there is."""
+    with ThreadPoolExecutor(AT_A_TIME + IN_LINE + 10) as pool:
+        made = Crowd(pool, user_id)
+        try:
+            made.send(AT_A_TIME)
+            for _ in range(AT_A_TIME):
+                assert made.begun.acquire(timeout=60)
+            yield made
+        finally:
+            made.let_go()
+
+
+def test_requests__more_than_may_wait__refused_and_the_others_answered_in_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("rest.concurrency.LINE_SECONDS", 60)
+    with crowd(USER) as made:
+        more = made.send(IN_LINE + 5)
+        wait_until(lambda: sum(future.done() for future in more) >= 5)
+        made.let_go()
+        assert sorted(future.result() for future in more) == [False] * 5 + [True] * IN_LINE
+        assert made.most == AT_A_TIME
+
+
+def test_requests__of_another_user__not_concerned() -> None:
+    with crowd(USER), one_of_few(OTHER):
+        pass
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", [LIST, f"{LIST}resolve/"])
+def test_list__too_long_in_line__429_and_then_200(
+    user: User, client_of: Callable[[User], APIClient], path: str
+) -> None:
+    client = client_of(user)
+
+    def status() -> int:
+        answer = client.post(path, {"names": ["elara"]}) if "resolve" in path else client.get(path)
+        assert answer.status_code == 200 or answer["Retry-After"] == "1"
+        return answer.status_code
+
+    with crowd(user.pk):
+        assert status() == 429
+    assert status() == 200

@@ -1,0 +1,72 @@
+"""Costly requests, such as long lists: few of one user's at a time in each process, lest all others wait for them."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from threading import Condition
+from typing import Any
+
+from django.db import connection
+from rest_framework.exceptions import APIException
+from rest_framework.generics import ListAPIView
+from rest_framework.request import Request
+
+AT_A_TIME = 4
+IN_LINE = 12  # that wait for one of these to end; each holds a thread
+LINE_SECONDS = 2.0  # that each waits
+
+_changed = Condition()
+_under_way: Counter[int | None] = Counter()  # by the id of the user
+_waiting: Counter[int | None] = Counter()
+
+
+class TooManyAtOnce(APIException):
+    """429: as many costly requests of this user are under way as may be."""
+
+    status_code = HTTPStatus.TOO_MANY_REQUESTS
+    default_detail = f"At most {AT_A_TIME} of your lists are made at a time, and {IN_LINE} more wait."
+    headers = {"Retry-After": "1"}
+
+
+class CostlyListView(ListAPIView[Any]):
+    """A list of which few are made at a time for each user."""
+
+    def list(self, request: Request, *args: object, **kwargs: object) -> Any:
+        """As DRF's. Raises TooManyAtOnce."""
+        with one_of_few(request.user.pk):
+            return super().list(request, *args, **kwargs)
+
+
+@contextmanager
+def one_of_few(user_id: int | None) -> Iterator[None]:
+    """Wait in line if need be. Raises TooManyAtOnce when the line is full, or the wait too long."""
+    with _changed:
+        if _under_way[user_id] >= AT_A_TIME:
+            _wait(user_id)
+        _under_way[user_id] += 1
+    try:
+        yield
+    finally:
+        with _changed:
+            _leave(_under_way, user_id)
+            _changed.notify_all()
+
+
+def _wait(user_id: int | None) -> None:
+    if _waiting[user_id] >= IN_LINE:
+        raise TooManyAtOnce
+    _waiting[user_id] += 1
+    if not connection.in_atomic_block:
+        connection.close()  # others need it meanwhile
+    try:
+        if not _changed.wait_for(lambda: _under_way[user_id] < AT_A_TIME, LINE_SECONDS):
+            raise TooManyAtOnce
+    finally:
+        _leave(_waiting, user_id)
+
+
+def _leave(counter: Counter[int | None], user_id: int | None) -> None:
+    counter[user_id] -= 1
+    if not counter[user_id]:
+        del counter[user_id]
