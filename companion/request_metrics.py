@@ -1,7 +1,7 @@
-"""Counts answered requests by route, method and status, with the time that they took."""
+"""Counts answered requests by route, method and status; and how long they took, by route and status."""
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -35,19 +35,27 @@ class RequestCounts:
         return self._rows.setdefault((route, method, status), [0.0] * (len(BOUNDS) + 2))
 
     def collect(self) -> "Iterable[Metric]":
-        """For prometheus-client's registry."""
+        """For prometheus-client's registry.
+
+        How long requests took is not told by method as well: whoever tries every method at every address would make
+        of 18 samples many thousands, and each scrape take longer than the event loop may be kept.
+        """
         # Imported here because prometheus-client adds 50 ms to the start.
         from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 
         requests = CounterMetricFamily("companion_http_requests", "Requests answered.", labels=LABELS)
         seconds = HistogramMetricFamily(
-            "companion_http_request_seconds", "Until the last byte was sent.", labels=LABELS
+            "companion_http_request_seconds", "Until the last byte was sent.", labels=("route", "status")
         )
-        for (route, method, status), row in self._rows.copy().items():
-            labels, buckets = (route, method, str(status or UNKNOWN)), _cumulative(row[:-1])
-            if number := buckets[-1][1]:
-                requests.add_metric(labels, number)
-                seconds.add_metric(labels, buckets, row[-1])
+        rows: dict[tuple[str, str], list[Row]] = {}
+        for (route, method, number), row in self._rows.copy().items():
+            status = str(number or UNKNOWN)
+            if answered := sum(row[:-1]):
+                requests.add_metric((route, method, status), answered)
+                rows.setdefault((route, status), []).append(row)
+        for labels, found in rows.items():
+            *buckets, total = map(sum, zip(*found, strict=True))
+            seconds.add_metric(labels, _cumulative(buckets), total)
         return requests, seconds
 
 
@@ -83,7 +91,7 @@ class RequestMetrics(HttpMiddleware):
             count(counts.row(str(scope.get(ROUTE) or UNKNOWN), method, status), perf_counter() - started)
 
 
-def _cumulative(row: Row) -> list[tuple[str, float]]:
+def _cumulative(row: Sequence[float]) -> list[tuple[str, float]]:
     total, buckets = 0.0, []
     for bound, number in zip((*map(str, BOUNDS), "+Inf"), row, strict=True):
         total += number
