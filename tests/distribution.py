@@ -13,9 +13,9 @@ INSTANCE = ("chat", "foreground", "hot_read", "manage", "no_lost_edit", "redis_c
 FAULTS_ALONE = ("chat", "history", "machine", "transactions")
 # Faults mostly wait. In one process they would be all that the suite waits for, so those with a whole service or a
 # database of their own have another, which costs a second PostgreSQL and Redis.
-SERVICES = ("database_defaults", "exports", "headers", "idle_connections", "instance_metrics", "lost_signals",
-            "probes", "random_requests", "restore", "retention", "sign_ins", "slow_readers", "stopping", "two_phase",
-            "upstream_cost")  # fmt: skip
+SERVICES = ("behind_proxy", "configuration", "database_defaults", "exports", "headers", "idle_connections",
+            "instance_metrics", "lost_signals", "probes", "random_requests", "restore", "retention", "sign_ins",
+            "slow_readers", "stopping", "strangers", "two_phase", "upstream_cost")  # fmt: skip
 SHARED = {
     **{f"tests/e2e/test_{name}.py": "instance" for name in (*INSTANCE, "urls_given")},
     **{f"tests/faults/test_{name}.py": f"{name} alone" for name in FAULTS_ALONE},

@@ -11,7 +11,7 @@ import pytest
 
 from companion.handler import Handler
 from companion.logs import MAX_LINE, MAX_MESSAGE, JsonFormatter, LineFormatter, one_line
-from companion.tests.asgi_client import HOST, PREFIX, AsgiClient, request, with_key
+from companion.tests.asgi_client import HOST, AsgiClient, request
 from rest.request_id import current
 
 FORGED = "x\n2026-01-01 00:00:00,000 ERROR companion: all is lost\r\x1b[2J\x85\x9b\u2028\u2029\u202e\x00\x7f"
@@ -59,19 +59,6 @@ def test_log__exception__one_line_with_its_traceback(logged: Callable[[], list[s
     assert "Something broke." in line
     assert "Traceback" in line
     assert line.endswith("the end")
-
-
-@pytest.mark.parametrize("host", [b"evil.example", b"x" * 255, b"a\x1b[2Jb", b"a\xc2\x85b"])
-def test_log__host_that_is_not_served__one_warning_without_traceback(
-    logged: Callable[[], list[str]], ask: AsgiClient, settings: Any, host: bytes
-) -> None:
-    settings.ALLOWED_HOSTS = [HOST]
-    assert ask(Handler(), request(PREFIX, with_key("", host=host))).status == 400
-    (line,) = logged()
-    assert len(line) <= 700
-    assert line.isprintable()
-    assert "WARNING" in line
-    assert "Traceback" not in line
 
 
 @pytest.mark.django_db(transaction=True)

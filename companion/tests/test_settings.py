@@ -216,34 +216,6 @@ def test_settings__key_with_a_line_end__refused_without_showing_it() -> None:
     assert "hidden" not in result.stderr
 
 
-@pytest.mark.parametrize(
-    "command", ["manage.py check", "-m granian --interface asginl --port 0 companion.asgi:application"]
-)
-@pytest.mark.parametrize(
-    ("variables", "sentence"),
-    [
-        ({"SECRET_KEY": "", "DATABASE_URL": ""}, "SECRET_KEY, DATABASE_URL: required, but not set"),
-        ({"REDIS_URL": "redis://[::1/0"}, "REDIS_URL: not an address of Redis"),
-        ({"REDIS_URL": "redis://h/0?socket_timeout=x"}, "REDIS_URL: the number of the database, or a parameter"),
-        ({"REDIS_URL": "redis://h/0?bogus=1"}, "REDIS_URL: the number of the database, or a parameter"),
-        ({"DATABASE_URL": "postgresql://a@b/c?bogus=1"}, 'DATABASE_URL: invalid connection option "bogus"'),
-        ({"DEBUG": "perhaps"}, '"DEBUG" invalid: Not a valid boolean.'),
-        ({"COMPANION_ENV_FILE": "/no/such/file"}, "COMPANION_ENV_FILE: /no/such/file cannot be read"),
-    ],
-)
-def test_start__wrong_variables__one_sentence_and_no_traceback(
-    command: str, variables: dict[str, str], sentence: str
-) -> None:
-    refused = subprocess.run(
-        [sys.executable, *command.split()],
-        env=REQUIRED | variables, cwd=settings.BASE_DIR, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
-    assert refused.returncode == 1
-    (line,) = refused.stderr.splitlines()
-    assert line.startswith("companion: ")
-    assert sentence in line
-
-
 @pytest.mark.parametrize("url", ["sqlite:///x.db", "mysql://a:b@c/d"])
 def test_settings__another_database__refused(url: str) -> None:
     assert "PostgreSQL is the only database supported" in start(DATABASE_URL=url).stderr

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import httpx
 import psutil
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 
 from tests.faults.environment import Environment
 from tests.waiting import wait_until
@@ -75,13 +76,32 @@ class FuzzServer:
                 answer += more
         return answer
 
+    def client(self) -> httpx.Client:
+        """Return a client that asks for HOST."""
+        url = f"http://127.0.0.1:{self.port}"
+        return httpx.Client(base_url=url, headers={"Host": HOST}, trust_env=False, timeout=30)
+
+
+def set_password(environment: Environment, username: str, password: str) -> None:
+    """Give a user a password whose hash is made quickly; the service makes a better one of it at the first sign-in."""
+    encoded = PBKDF2PasswordHasher().encode(password, "salt", iterations=1)
+    environment.sql("UPDATE auth_user SET password = %s WHERE username = %s", encoded, username)
+
+
+def sign_in(client: httpx.Client, password: str, username: str = "ursula", **headers: str) -> int:
+    """Try to sign in, as a browser does, under whatever session there is; return the status."""
+    token = "t" * 32
+    headers |= {"Cookie": f"csrftoken={token}", "Referer": f"https://{HOST}/"}
+    form = {"username": username, "password": password, "csrfmiddlewaretoken": token}
+    return client.post("/accounts/login/", data=form, headers=headers).status_code
+
 
 @contextmanager
-def fuzz_server(environment: Environment, folder: Path) -> Iterator[FuzzServer]:
-    """Run it on the servers of `environment`; `folder` gets its log."""
+def fuzz_server(environment: Environment, folder: Path, **settings: str) -> Iterator[FuzzServer]:
+    """Run it on the servers of `environment`; `folder` gets its log, `settings` are environment variables."""
     logging.getLogger("httpx").setLevel(logging.WARNING)
     variables = environment.variables | {"CHAT_BACKEND": "console", "CHAT_RATE": "100000/second"}
-    variables |= {"ALLOWED_HOSTS": HOST}
+    variables |= {"ALLOWED_HOSTS": HOST} | settings
     command = [sys.executable, "manage.py", "shell", "--no-imports", "-c", CAST]
     cast = subprocess.run(command, cwd=ROOT, env=variables, timeout=60, capture_output=True, text=True)
     assert cast.returncode == 0, cast.stderr
