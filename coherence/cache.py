@@ -146,7 +146,7 @@ class CoherentCache(Generic[K, V]):
         """An answer for each of `keys`. Not counted: call `count` for each answer you use. Raises as `get` does."""
         if not keys:
             return {}
-        return self._read_own_rows(keys) if in_transaction() else self._look_up(keys)
+        return self._read_own_rows(keys) if in_transaction() else self._read_copies_or_rows(keys)
 
     def count(self, answer: Answer[V]) -> None:
         """Count an answer of `get_many` for metrics. A caller may need several answers to give one."""
@@ -163,7 +163,7 @@ class CoherentCache(Generic[K, V]):
         _, values = self.load(keys)
         return {key: Answer(values.get(key), "database") for key in keys}
 
-    def _look_up(self, keys: Collection[K]) -> dict[K, Answer[V]]:
+    def _read_copies_or_rows(self, keys: Collection[K]) -> dict[K, Answer[V]]:
         answers: dict[K, Answer[V]] = {}
         if (age := self._catch_up_and_age()) is not None:
             answers = {key: Answer(copy.value, "near", age) for key in keys if (copy := self.current_copy(key))}
@@ -223,7 +223,7 @@ class CoherentCache(Generic[K, V]):
 
     def _query(self, keys: Collection[K]) -> tuple[Position, Mapping[K, V]]:
         known = feed.position
-        with _lookup():
+        with _lookup_deadline():
             position, values = self.load(keys)
             position = position or known  # known before the query: a safe lower bound
             if position.history != feed.position.history or position.number > feed.number:
@@ -239,7 +239,7 @@ class CoherentCache(Generic[K, V]):
             self.questions.get_many(unsure)
 
     def _ask(self, keys: Collection[K]) -> dict[K, None]:
-        with _lookup():
+        with _lookup_deadline():
             feed.ask([self.log_key(key) for key in keys])
         return dict.fromkeys(keys)
 
@@ -260,26 +260,26 @@ class CoherentCache(Generic[K, V]):
         catch_up_on_commit()
 
     def drop_on_commit(self, keys: Collection[K], *, using: str = DEFAULT_DB_ALIAS) -> None:
-        """After the commit, let this process know the change at once, and drop the shared copies of `keys`.
+        """After the commit, have this process catch up with the change log, and drop the shared copies of `keys`.
 
-        It only speeds things up: correctness comes from the triggers and the numbers.
+        Both only speed things up: correctness comes from the triggers and the numbers.
         """
         catch_up_on_commit(using)
         after_commit(self.shared.delete, keys, using=using)
 
     def watch(self, model: type[M], keys: Callable[[M], Collection[K]]) -> None:
-        """Invalidate `keys(instance)` after each save and deletion of an instance of `model`."""
+        """As `drop_on_commit` for `keys(instance)`, after each save and deletion of an instance of `model`."""
 
-        def invalidate(sender: type[M], instance: M, using: str, **kwargs: object) -> None:
+        def on_write(sender: type[M], instance: M, using: str, **kwargs: object) -> None:
             self.drop_on_commit(keys(instance), using=using)
 
-        post_save.connect(invalidate, sender=model, weak=False, dispatch_uid=f"coherence: {self.kind}")
-        post_delete.connect(invalidate, sender=model, weak=False, dispatch_uid=f"coherence: {self.kind}")
+        post_save.connect(on_write, sender=model, weak=False, dispatch_uid=f"coherence: {self.kind}")
+        post_delete.connect(on_write, sender=model, weak=False, dispatch_uid=f"coherence: {self.kind}")
 
 
 @contextmanager
-def _lookup() -> Iterator[None]:
-    """Queries of a lookup, with a deadline. Raises OperationalError after it."""
+def _lookup_deadline() -> Iterator[None]:
+    """Gives the queries of a lookup LOOKUP_SECONDS. Raises OperationalError after that."""
     try:
         with answer_within(LOOKUP_SECONDS):
             yield

@@ -110,12 +110,12 @@ class PersonalityManager(_FromQuerySet["Personality"]):
 
     def get_id(self, name: str, owner: "Owner" = None) -> UUID:
         """The id of the personality. Raises Personality.DoesNotExist, and OperationalError as `lookup` does."""
-        config = config_from_memory(name, None if owner is None else _id_of(owner)) or self._look(name, owner).value
+        config = config_from_memory(name, None if owner is None else _id_of(owner)) or self._fetch(name, owner).value
         return config.id if config else self._none(name)
 
     def get_config(self, name: str, owner: "Owner" = None) -> PersonalityConfig:
         """The configuration of the personality. Raises as `get_id` does; `lookup` also says if it is unverified."""
-        config = config_from_memory(name, None if owner is None else _id_of(owner)) or self._look(name, owner).value
+        config = config_from_memory(name, None if owner is None else _id_of(owner)) or self._fetch(name, owner).value
         return config or self._none(name)
 
     def _none(self, name: str) -> NoReturn:
@@ -134,10 +134,10 @@ class PersonalityManager(_FromQuerySet["Personality"]):
         """
         if config := config_from_memory(name, _id_of(owner)):
             return Answer(config, "near")
-        return self._look(name, owner)
+        return self._fetch(name, owner)
 
-    def _look(self, name: str, owner: "Owner") -> Answer[PersonalityConfig]:
-        """For what is not in memory."""
+    def _fetch(self, name: str, owner: "Owner") -> Answer[PersonalityConfig]:
+        """What Redis or PostgreSQL has, where memory alone could not answer."""
         return self.lookup_many([name], owner).get(name, NO_NAME)
 
     def lookup_many(self, names: Collection[str], owner: "Owner" = None) -> dict[str, Answer[PersonalityConfig]]:
