@@ -139,7 +139,10 @@ def _mend_pool() -> None:
 
 
 def _connect() -> "psycopg.Connection[Any]":
-    """Outside Django's pool, which would otherwise be one connection short."""
+    """Outside Django's pool, which would otherwise be one connection short.
+
+    Operators know the connection in `pg_stat_activity` by its name, which is older than coherence by itself.
+    """
     parameters = connections[DEFAULT_DB_ALIAS].get_connection_params() | CONNECT_OPTIONS
     return DeadlineConnection.connect(**parameters, application_name="companion: change feed", autocommit=True)
 

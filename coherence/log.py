@@ -13,7 +13,7 @@ M = TypeVar("M")
 
 CHANNEL = "coherence"
 REMEMBERED = 150_000  # changed keys and groups that a process remembers: some 23 MiB
-LIMIT = 100_000  # changes that it reads at once; of those it leaves out it asks when it meets a copy from before them
+LIMIT = 100_000  # changes that it reads at once; about the rest it asks the log later, copy by copy (`latest`)
 START = 10_000  # the same at first, and after an attempt that was not answered in time
 RETENTION_DAYS = 7
 PRUNED_AT_ONCE = 5_000
@@ -30,7 +30,7 @@ SELECT CASE WHEN pg_is_in_recovery() THEN name WHEN place = {HERE} THEN name
             WHEN current_setting('transaction_read_only')::bool THEN '' END
 FROM (SELECT) AS nothing LEFT JOIN coherence_history AS history ON id = 1
 """  # noqa: S608  built from constants
-BEGIN = f"""
+BEGIN_HISTORY = f"""
 INSERT INTO coherence_history AS history (id, name, place)
 VALUES (1, replace(gen_random_uuid()::text, '-', ''), {PLACE.format(xmin="pg_current_xact_id()::xid")})
 ON CONFLICT (id) DO UPDATE SET name = excluded.name, place = excluded.place
@@ -55,7 +55,7 @@ SELECT asked.key, coalesce(greatest(
     (SELECT min(number) FROM coherence_change)), 0)
 FROM unnest(%s::text[]) AS asked(key)
 """  # noqa: S608
-# The history is believed without a look at its place, which the feed has for every process that judges copies.
+# Does not check the place of the history: the feed does so, in every process that decides whether copies count.
 POSITION = """
 coalesce((SELECT name FROM coherence_history WHERE id = 1), ''), coalesce((SELECT max(number) FROM coherence_change), 0)
 """
@@ -93,7 +93,7 @@ class Cursor(Protocol):
 
 
 class Position(NamedTuple):
-    """A point of the change log: the `number` of a commit in one `history` of the database.
+    """A point of the change log: the `number` of a commit in one `history` of the database, a course of its commits.
 
     Numbers compare within one history alone: a failover or a restored backup that lost commits begins another, and its
     numbers may pass through those of the lost commits again.
@@ -111,7 +111,10 @@ class Line(NamedTuple):
 
     @property
     def group(self) -> str:
-        """The key of all rows that share the first two parts of this key: `personality:7` of `personality:7:mira`."""
+        """The first two parts of the key: `personality:7` of `personality:7:mira`.
+
+        For a copy that depends on several rows, such as a list of all that a user owns: it outdates with any of them.
+        """
         return ":".join(self.key.split(":", 2)[:2])
 
 
@@ -149,7 +152,7 @@ def begin_history(cursor: Cursor, lost: str) -> None:
     """Begin another history, unless somebody else has done so: the database is elsewhere, or history `lost` lacks
     commits that a reader knew of.
     """
-    cursor.execute(BEGIN, [lost])
+    cursor.execute(BEGIN_HISTORY, [lost])
 
 
 class NumberedQuery(Generic[M]):

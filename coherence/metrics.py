@@ -1,4 +1,7 @@
-"""Prometheus metrics of lookups, the change feed and Redis, computed from live counters only when scraped."""
+"""Prometheus metrics of lookups, the change feed and Redis, computed from live counters only when scraped.
+
+They are named after the service that coherence comes from: dashboards and alerts know them by these names.
+"""
 
 from collections.abc import Iterable, Iterator
 

@@ -1,4 +1,4 @@
-"""The tables of the change log. `triggers` writes it, `log` reads it."""
+"""The tables of the change log. Triggers and `log.note` write its lines; `log` reads and prunes them."""
 
 from django.db import models
 
@@ -37,7 +37,8 @@ class Milestone(models.Model):
 class History(models.Model):
     """The `name` of the database's history, in which its numbers count, and the `place` where the row was written.
 
-    There is one row. `log` writes another name into it when the place has become another.
+    A history is one course of the database's commits, not the past of a row. The table has one row. `log` writes
+    another name into it when the place has become another.
     """
 
     id = models.SmallIntegerField(primary_key=True)

@@ -1,4 +1,7 @@
-"""The history of personalities: a row for every change, written by a trigger however the change was made."""
+"""The history of each personality: a row for every change, written by a trigger however the change was made.
+
+`coherence` calls something else a history: the course of the database's commits.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
