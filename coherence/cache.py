@@ -14,7 +14,7 @@ from coherence.feed import IN_TOUCH_SECONDS, catch_up_on_commit, feed
 from coherence.listener import listener
 from coherence.local_cache import NO_EDITION, Copy, LocalCache
 from coherence.log import Position
-from coherence.shared import NotShared, Shared
+from coherence.shared import NoSharedCache, SharedCache
 from coherence.single_flight import SingleFlight
 from coherence.transactions import IDLE, after_commit, in_transaction, this_thread
 from resilience.database import answer_within
@@ -77,7 +77,7 @@ class CoherentCache(Generic[K, V]):
         load: Callable[[Collection[K]], tuple[Position | None, Mapping[K, V]]],
         log_key: Callable[[K], str],
         *,
-        shared: Shared[K, V] | None = None,
+        shared: SharedCache[K, V] | None = None,
         capacity: int,
         stale_seconds: float,
     ) -> None:
@@ -86,7 +86,7 @@ class CoherentCache(Generic[K, V]):
         absences, are kept in memory; while PostgreSQL is out of reach they are served for `stale_seconds`.
         """
         self.kind, self.load, self.log_key, self.stale_seconds = kind, load, log_key, stale_seconds
-        self.shared: Shared[K, V] = shared or NotShared()
+        self.shared: SharedCache[K, V] = shared or NoSharedCache()
         self.capacity = capacity
         self.unverified = 0  # answers given while out of touch with the change log
         self._counted: Counter[tuple[Source, bool]] = Counter()

@@ -19,8 +19,10 @@ IN_TOUCH_SECONDS = 1.2  # a process that knew every change this recently counts 
 class Known(NamedTuple):
     """The latest change of each key above `floor`, up to the log's `number`, all in one `history`.
 
-    Of a key that is not in `latest` the log has to be asked what changed below the floor, down to `void`: below that
-    number everything is outdated. A change of a key is also one of its group, about which the log cannot be asked.
+    About a copy that was read below the floor, of a key that is not in `latest`, the log has to be asked. Below `void`
+    even that does not help: the log does not reach back so far, or everything was invalidated then, so such a copy is
+    outdated. `void` is never above `floor`. A change of a key is also one of its group (`Line.group`), about which the
+    log cannot be asked.
     """
 
     history: str
@@ -168,14 +170,22 @@ class ChangeFeed:
             return False  # another thread has noticed it meanwhile
         if starts_over:
             floor = lines[-1].number if lines else 0
-            void = before.void if news.is_anchored else floor if news.is_whole else 0  # the log reaches no further back
-            before = Known(news.history or "", void, floor, {}, 0)
+            before = Known(news.history or "", _new_void(news, before.void, floor), floor, {}, 0)
         self._known = before.after(lines)
         self.edition += bool(lines) or starts_over
         return True
 
     def _renew_lock(self) -> None:
         self._lock = threading.Lock()  # the old one may be held by a thread that the child does not have
+
+
+def _new_void(news: News, void: int, floor: int) -> int:
+    """The `void` of a feed that starts over at `floor`, because the lines of `news` do not join what it knew."""
+    if news.is_anchored:  # they are only too many: the log has the rest of them, and all from before
+        return void
+    if news.is_whole:  # they are the whole log, which can be asked about nothing older
+        return floor
+    return 0  # there is more of the log, and `log.latest` knows itself how far back it reaches
 
 
 def _news(cursor: Cursor, known: Position, limit: int) -> News:

@@ -21,7 +21,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from coherence.codec import Codec
 from coherence.log import Position
-from coherence.shared import Shared
+from coherence.shared import SharedCache
 from resilience.redis_pool import is_away, is_redis
 
 K = TypeVar("K")
@@ -55,8 +55,12 @@ class Survey:
     first: list[Entry]
 
 
-class RedisCopies(Shared[K, V]):
-    """The copies of one kind, in the Django cache `alias`, for `ttl` seconds each."""
+class RedisCopies(SharedCache[K, V]):
+    """The copies of one kind, in the Django cache `alias`, for `ttl` seconds each.
+
+    Reading, writing and deleting come in pairs. `get_many`, `store` and `delete` are for lookups, which can do without
+    Redis, and never raise. `read`, `put` and `purge` are for people, who must learn of a failure: RedisUnavailable.
+    """
 
     def __init__(self, codec: Codec[K, V], *, ttl: int, alias: str = "default") -> None:
         self.codec, self.ttl, self.alias = codec, ttl, alias

@@ -9,7 +9,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-class Shared(Protocol[K, V]):
+class SharedCache(Protocol[K, V]):
     """A cache that processes share. It may lose, keep and reorder copies at will, because each has a position.
 
     It must neither raise nor hang.
@@ -25,7 +25,7 @@ class Shared(Protocol[K, V]):
         """Drop the copies of `keys`."""
 
 
-class NotShared(Shared[K, V]):
+class NoSharedCache(SharedCache[K, V]):
     """No shared cache."""
 
     def get_many(self, keys: Collection[K]) -> Mapping[K, tuple[Position, V]]:

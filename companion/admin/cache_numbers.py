@@ -18,7 +18,7 @@ from coherence.cache import SOURCES, CoherentCache, Source
 from coherence.feed import feed
 from coherence.listener import listener
 from coherence.redis_copies import Entry, RedisUnavailable, Survey
-from coherence.shared import NotShared
+from coherence.shared import NoSharedCache
 from personalities.cache import Key, redis_copies
 from resilience.redis_pool import breaker_of
 
@@ -45,7 +45,7 @@ def _kind(kind: str) -> Json:
     lookups = cache.lookups
     total = lookups.total()
     from_database = sum(lookups["database", found] for found in (True, False))
-    sources = [source for source in SOURCES if source != "redis" or not isinstance(cache.shared, NotShared)]
+    sources = [source for source in SOURCES if source != "redis" or not isinstance(cache.shared, NoSharedCache)]
     words = {
         "total": counted(total),
         "hits": share(total - from_database, total),

@@ -8,7 +8,7 @@ from time import monotonic
 from typing import Any
 
 from coherence.log import Position
-from coherence.shared import Shared
+from coherence.shared import SharedCache
 from coherence.tests.cache.rows import ID, NOBODY, OTHER
 from tests.waiting import MAX_SECONDS
 
@@ -30,7 +30,7 @@ class Deaf:
         pass
 
 
-class InRedis(Shared[int, str]):
+class InRedis(SharedCache[int, str]):
     """What a cache that processes share has to do, and nothing more."""
 
     def __init__(self, redis: Any, prefix: str) -> None:
