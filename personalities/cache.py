@@ -106,12 +106,13 @@ codec = PersonalityCodec("personality", PersonalityConfig)
 redis_copies = RedisCopies(codec, ttl=settings.COPY_TTL_SECONDS)
 configs = PersonalityCache("personality", load, codec.log_key, shared=redis_copies, **BOUNDS)
 
-# By the name as given: the copy that decides whose personality answers, with its cache, and the copy that answers. So a
-# lookup of a name that was seen before needs neither its canonical spelling nor the keys. What decides is the copy of
-# the owner's own personality, present or known to be absent, or else the entry of what they have.
-Deciding = tuple[CoherentCache[Any, Any], Copy[Any, Any]]
-Pair = tuple[CoherentCache[Any, Any], Copy[Any, Any], Copy[Key, PersonalityConfig]]
-_pairs: dict[tuple[str, int | None], Pair] = {}
+# How names were resolved, each as it was given: a lookup of a name that was seen before needs neither its canonical
+# spelling nor the keys. `decider` is a cache and `deciding` its copy that says whose personality answers: the owner's
+# own, there or known to be absent, or else the entry of what they have. `served` is the copy that answers.
+# Always unpacked under these names, and no named tuple: Python takes a fifth longer to unpack one.
+Decision = tuple[CoherentCache[Any, Any], Copy[Any, Any]]  # decider, deciding
+Resolution = tuple[CoherentCache[Any, Any], Copy[Any, Any], Copy[Key, PersonalityConfig]]  # decider, deciding, served
+_resolutions: dict[tuple[str, int | None], Resolution] = {}
 
 
 def config_from_memory(name: str, owner: int | None) -> PersonalityConfig | None:
@@ -124,27 +125,27 @@ def config_from_memory(name: str, owner: int | None) -> PersonalityConfig | None
 
 def current_config(name: str, owner: int | None) -> PersonalityConfig | None:
     """As `config_from_memory`, for a caller that has checked `coherence.cache.memory_may_answer`."""
-    pair = _pairs.get((name, owner))
-    # Nearly always both were found current in this very edition of the feed: compared flat, without a call.
-    if pair is None or not (pair[1].edition == pair[2].edition == feed.edition or _is_current(*pair)):
-        pair = _find_pair(name, owner)
-        if pair is None:
-            return None
-    _, deciding, served = pair
-    deciding.used = True
+    resolution = _resolutions.get((name, owner))
+    if resolution is not None:
+        decider, deciding, served = resolution
+        # Nearly always both were found current in this very edition of the feed: compared flat, without a call.
+        if deciding.edition == served.edition == feed.edition or (
+            decider.is_current(deciding) and configs.is_current(served)
+        ):
+            deciding.used = True
+            return served.read()
+    resolution = _resolve(name, owner)
+    if resolution is None:
+        return None
+    _, _, served = resolution
     return served.read()
-
-
-def _is_current(
-    decider: CoherentCache[Any, Any], deciding: Copy[Any, Any], served: Copy[Key, PersonalityConfig]
-) -> bool:
-    return decider.is_current(deciding) and configs.is_current(served)
 
 
 _canonical = lru_cache(maxsize=1000)(canonical)  # the same names are asked for again and again
 
 
-def _find_pair(name: str, owner: int | None) -> Pair | None:
+def _resolve(name: str, owner: int | None) -> Resolution | None:
+    """From the copies in memory, without what was resolved before."""
     try:
         spelling = _canonical(name)
     except InvalidName:
@@ -152,14 +153,14 @@ def _find_pair(name: str, owner: int | None) -> Pair | None:
     own = configs.current_copy((owner, spelling))
     if own is not None and own.value is not None:
         return _remember(name, owner, (configs, own), own)
-    deciding = (configs, own) if own is not None else _entry_without(spelling, owner)
-    served = configs.current_copy((None, spelling)) if deciding else None
-    if deciding is None or served is None or served.value is None:
+    decision = (configs, own) if own is not None else _entry_without(spelling, owner)
+    served = configs.current_copy((None, spelling)) if decision else None
+    if decision is None or served is None or served.value is None:
         return None
-    return _remember(name, owner, deciding, served)
+    return _remember(name, owner, decision, served)
 
 
-def _entry_without(name: str, owner: int | None) -> Deciding | None:
+def _entry_without(name: str, owner: int | None) -> Decision | None:
     """The entry in memory that says that `owner` has no personality of that name."""
     entry = owned_names.current_copy(owner) if owner is not None else None
     if entry is None or entry.value is None or entry.value.may_include(name):
@@ -167,17 +168,17 @@ def _entry_without(name: str, owner: int | None) -> Deciding | None:
     return owned_names, entry
 
 
-def _remember(name: str, owner: int | None, deciding: Deciding, served: Copy[Key, PersonalityConfig]) -> Pair:
-    if len(_pairs) >= configs.capacity:
-        _pairs.clear()
-    pair = _pairs[name, owner] = (*deciding, served)
-    return pair
+def _remember(name: str, owner: int | None, decision: Decision, served: Copy[Key, PersonalityConfig]) -> Resolution:
+    if len(_resolutions) >= configs.capacity:
+        _resolutions.clear()
+    resolution = _resolutions[name, owner] = (*decision, served)
+    return resolution
 
 
 # ── Not from memory alone ─────────────────────────────────────────────────────────────────────────────────────────────
 
-NOTHING: Answer[OwnedNames] = Answer(OwnedNames(()), "near")
-ANYTHING: Answer[OwnedNames] = Answer(OwnedNames(None), "near")
+OWNS_NOTHING: Answer[OwnedNames] = Answer(OwnedNames(()), "near")
+MAY_OWN_ANYTHING: Answer[OwnedNames] = Answer(OwnedNames(None), "near")
 
 
 def look_up(names: Collection[str], owner: int | None) -> dict[str, Answer[PersonalityConfig]]:
@@ -196,11 +197,15 @@ def look_up(names: Collection[str], owner: int | None) -> dict[str, Answer[Perso
 
 
 def _entry(names: Collection[str], owner: int | None) -> Answer[OwnedNames]:
-    """What `owner` has. Not read if memory has their own personality of each of `names`: those answer in any case."""
+    """What `owner` has. Not asked for where memory has their own of all `names`: each is looked up as theirs anyway.
+
+    Memory decides no answer here, so it may be outdated or, in a transaction, not count at all: `configs.get_many`
+    looks itself whether theirs is there, and if it is not, the global one is looked up next.
+    """
     if owner is None:
-        return NOTHING
+        return OWNS_NOTHING
     own = [configs.current_copy((owner, name)) for name in names]
-    return ANYTHING if all(copy and copy.value for copy in own) else owned_names.get(owner)
+    return MAY_OWN_ANYTHING if all(copy and copy.value for copy in own) else owned_names.get(owner)
 
 
 def _may_own(entry: Answer[OwnedNames], name: str) -> bool:
@@ -214,7 +219,10 @@ def _after(first: Answer[Any], last: Answer[PersonalityConfig]) -> Answer[Person
 
 
 def take_changed_keys(row: Row) -> set[Key]:
-    """The keys that a save or deletion outdates, after a rename the old one too; remembers the new one in the row."""
+    """The keys that saving or deleting `row` outdates: its own and, after a rename, the one before.
+
+    Sets `stored_key` to its own, for the next time.
+    """
     keys = {row.key, row.stored_key or row.key}
     row.stored_key = row.key
     return keys
