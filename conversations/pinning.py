@@ -23,9 +23,8 @@ def config_of(conversation: Conversation) -> PersonalityConfig:
     """The personality in the version the conversation is pinned to, even if it has been edited or deleted since."""
     pinned = {"personality": conversation.personality_id, "number": conversation.personality_version}
     versions = Version.objects.filter(**pinned).exclude(event=Event.DELETED)
-    return versions.latest(
-        "id"
-    ).to_config()  # a personality that was deleted and restored may have had this number twice
+    # The latest, because a personality that was deleted and restored may have had this number twice.
+    return versions.latest("id").to_config()
 
 
 def upgrade(conversation: Conversation) -> None:

@@ -28,7 +28,7 @@ Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_LENGTH)]
 
 # What servers of OpenAI's protocol call a language model: gpt-4.1-mini, qwen3:8b, @cf/meta/llama-3.1-8b.
 MODEL_PATTERN = r"^[A-Za-z0-9._:/@+-]+\Z"
-Model = Annotated[str, msgspec.Meta(max_length=100, pattern=MODEL_PATTERN)]
+ModelName = Annotated[str, msgspec.Meta(max_length=100, pattern=MODEL_PATTERN)]
 Temperature = Annotated[float, msgspec.Meta(ge=0, le=MAX_TEMPERATURE)]
 
 # What a user may prefer, and an author may lock.
@@ -41,8 +41,9 @@ class Frozen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Immutable, so that one object can be handed to every caller without copying."""
 
 
-# The docstrings of these structs, or that there is none, are part of the fingerprint of copies in Redis. Reword them
-# only along with a field: otherwise this release does not read the copies that the one before has left there.
+# The names and docstrings of these structs, or that there is none, are part of the fingerprint of copies in Redis.
+# Reword them only along with a field: otherwise this release does not read what the one before has left there. So
+# `Meta` keeps its name, although Django calls something else so.
 
 
 class Traits(Frozen, frozen=True):
@@ -73,7 +74,7 @@ class Custom(Frozen, frozen=True):
 class Generation(Frozen, frozen=True):
     """How the language model is asked. None: as the service asks it."""
 
-    model: Model | None
+    model: ModelName | None
     temperature: Temperature | None
 
 

@@ -22,13 +22,13 @@ from personalities.models import Personality
 from personalities.seeds import Columns, complete
 from rest.fields import StrictSerializer
 
-OF_THE_DATABASE = ("id", "meta")
+DATABASE_FIELDS = ("id", "meta")  # which say where and when, and are no part of a document
 
 
 def dump(personality: Personality) -> bytes:
     """The document. Equal personalities make equal bytes."""
     whole = personality.to_config().to_dict()
-    plain = {field: value for field, value in whole.items() if field not in OF_THE_DATABASE}
+    plain = {field: value for field, value in whole.items() if field not in DATABASE_FIELDS}
     return f"{json.dumps(plain, indent=2, ensure_ascii=False)}\n".encode()
 
 
@@ -56,7 +56,7 @@ def _parse(body: bytes) -> object:
 
 
 def _wrong(message: str) -> ValidationError:
-    """An error of the document as a whole, as DRF has it."""
+    """An error of the document as a whole, under the key that REST framework has for those."""
     return ValidationError({"non_field_errors": [message]})
 
 
@@ -68,7 +68,7 @@ class JSONObject(dict[str, object]):
         self.duplicates = [key for key, times in Counter(key for key, _ in pairs).items() if times > 1]
 
 
-class Thorough(StrictSerializer):
+class AllErrorsSerializer(StrictSerializer):
     """Reports unknown keys and wrong values together: somebody who mends a file by hand wants to do it once."""
 
     def to_internal_value(self, data: object) -> Any:
@@ -87,23 +87,23 @@ class Thorough(StrictSerializer):
         return super()._refusals(data) | {key: ["This key appears twice in the object."] for key in duplicates}
 
 
-class DocumentTraits(Thorough, TraitsSerializer):
+class DocumentTraits(AllErrorsSerializer, TraitsSerializer):
     """The API's traits, reporting all errors at once."""
 
 
-class DocumentBehaviors(Thorough, BehaviorsSerializer):
-    """The API's behaviors, thoroughly."""
+class DocumentBehaviors(AllErrorsSerializer, BehaviorsSerializer):
+    """The API's behaviors, reporting all errors at once."""
 
 
-class DocumentCustom(Thorough, CustomSerializer):
-    """The API's custom texts, thoroughly."""
+class DocumentCustom(AllErrorsSerializer, CustomSerializer):
+    """The API's custom texts, reporting all errors at once."""
 
 
-class DocumentGeneration(Thorough, GenerationSerializer):
-    """The API's way to ask a language model, thoroughly."""
+class DocumentGeneration(AllErrorsSerializer, GenerationSerializer):
+    """The API's way to ask a language model, reporting all errors at once."""
 
 
-class DocumentSerializer(Thorough, PersonalitySerializer):
+class DocumentSerializer(AllErrorsSerializer, PersonalitySerializer):
     """A whole document; its valid data are columns. The context has the name of the `file`, which is NAME.json."""
 
     id = None  # type: ignore[assignment]  # of this database, and so is `meta`

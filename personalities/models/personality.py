@@ -156,7 +156,8 @@ class Personality(models.Model):
 
     objects = PersonalityManager()
 
-    # The key under which the row was read. If it is outdated, a copy stays behind in Redis that is no longer served.
+    # The key under which the row was read or last saved. If others have renamed it since, the copy under the name that
+    # they gave stays in Redis; lookups do not serve it.
     stored_key: Key | None = None
 
     class Meta:
