@@ -17,6 +17,7 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
+from personalities.archetypes import complete, refill
 from personalities.config import (
     BEHAVIORS,
     CUSTOM,
@@ -29,7 +30,6 @@ from personalities.config import (
 )
 from personalities.lint import new_refusals
 from personalities.models import Personality
-from personalities.seeds import complete, refill
 
 FROM_ARCHETYPE = "from the archetype"
 LOCKS_WIDGET = UnfoldAdminCheckboxSelectMultipleWidget

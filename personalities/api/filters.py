@@ -13,8 +13,8 @@ from rest_framework.filters import OrderingFilter
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from personalities.archetypes import ARCHETYPES
 from personalities.models import Personality
-from personalities.seeds import ARCHETYPES
 from rest.query_parameters import HasParameters, KnownParameters, Row
 
 BOOLEANS = [("true", "true"), ("false", "false")]

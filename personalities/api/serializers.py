@@ -7,6 +7,7 @@ from django.core.validators import RegexValidator
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from personalities.archetypes import ARCHETYPES, Columns
 from personalities.config import (
     BEHAVIORS,
     CUSTOM,
@@ -23,7 +24,6 @@ from personalities.config import (
 )
 from personalities.models import Personality, RelationshipType
 from personalities.names import MAX_LENGTH, InvalidName, canonical
-from personalities.seeds import ARCHETYPES, Columns
 from rest.conditional import Representation
 from rest.fields import AnswerSerializer, Flag, StrictSerializer, Text, WholeNumber
 

@@ -18,8 +18,8 @@ from personalities.api import serializers, writes
 from personalities.api.errors import PersonalityNotFound
 from personalities.api.filters import PersonalityFilter, PersonalityParameters, StrictOrdering
 from personalities.api.serializers import Represent, represent, represent_id
+from personalities.archetypes import ARCHETYPES
 from personalities.models import Personality
-from personalities.seeds import ARCHETYPES
 from rest.concurrency import CostlyListView, one_of_few
 from rest.conditional import IF_MATCH, IF_MATCH_ALWAYS, IF_NONE_MATCH, provenance_headers, respond, written
 

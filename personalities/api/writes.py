@@ -16,11 +16,11 @@ from rest_framework.request import Request
 from personalities import edits, history
 from personalities.api.errors import GlobalIsForStaff, NameTaken, PersonalityNotFound, VersionNotFound
 from personalities.api.serializers import PersonalitySerializer, RollbackSerializer, columns, represent
+from personalities.archetypes import Columns, complete, refill
 from personalities.config import PersonalityConfig
 from personalities.managers import PersonalityQuerySet
 from personalities.models import Personality, Version, authored
 from personalities.names import InvalidName, canonical
-from personalities.seeds import Columns, complete, refill
 from rest.conditional import check_if_match
 
 OWNER = OpenApiParameter(

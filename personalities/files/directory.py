@@ -7,10 +7,10 @@ from typing import Any, NamedTuple, cast
 
 from rest_framework.serializers import ValidationError
 
+from personalities.archetypes import Columns
 from personalities.config import PersonalityConfig
 from personalities.files.documents import dump, load
 from personalities.models import Personality
-from personalities.seeds import Columns
 from rest.parsers import MAX_BYTES
 
 PATTERN = "[!.]*.json"

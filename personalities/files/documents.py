@@ -16,10 +16,10 @@ from personalities.api.serializers import (
     TraitsSerializer,
     null_to_empty,
 )
+from personalities.archetypes import Columns, complete
 from personalities.config import PersonalityConfig
 from personalities.lint import new_refusals
 from personalities.models import Personality
-from personalities.seeds import Columns, complete
 from rest.fields import StrictSerializer
 
 DATABASE_FIELDS = ("id", "meta")  # which say where and when, and are no part of a document

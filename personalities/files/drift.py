@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from django.contrib.auth.models import User
 
 from personalities import comparison, edits
+from personalities.archetypes import Columns
 from personalities.comparison import Change
 from personalities.files.directory import printable
 from personalities.models import Personality
-from personalities.seeds import Columns
 
 NOTE = "Imported from a file."
 WHOLE = 10_000  # characters: longer than any text of a personality, escapes included

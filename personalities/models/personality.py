@@ -14,6 +14,7 @@ from django.db.models import Q
 from django.db.models.sql import UpdateQuery
 
 from coherence.triggers import note_changes
+from personalities.archetypes import ARCHETYPES
 from personalities.cache import TRIGGER_KEY, Key
 from personalities.config import (
     LENGTHS,
@@ -28,7 +29,6 @@ from personalities.config import (
 from personalities.fields import NameField
 from personalities.managers import PersonalityManager
 from personalities.names import NAME_PATTERN, default_display_name
-from personalities.seeds import ARCHETYPES
 
 # Both writers of a race get their own version: the trigger runs while the row is locked.
 COUNT_VERSIONS = """

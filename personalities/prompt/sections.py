@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 
+from personalities.archetypes import ARCHETYPES
 from personalities.config import BEHAVIORS, CUSTOM, GENERATION, MAX_LEVEL, PREFERENCES, TRAITS, Meta, PersonalityConfig
 from personalities.prompt.parts import Omission
 from personalities.prompt.sentences import SENTENCES, Wish
 from personalities.prompt.wishes import Wishes
-from personalities.seeds import ARCHETYPES
 
 EMPTY = "empty"
 UNSPOKEN = ("id", "personality_name", "is_active", *(f"meta.{name}" for name in Meta.__struct_fields__))

@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 from hypothesis import strategies as st
 
+from personalities.archetypes import ARCHETYPES, complete, global_personalities
 from personalities.config import (
     BEHAVIORS,
     CUSTOM,
@@ -21,7 +22,6 @@ from personalities.config import (
     PersonalityConfig,
     Traits,
 )
-from personalities.seeds import ARCHETYPES, complete, global_personalities
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -7,8 +7,8 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
+from personalities.archetypes import ARCHETYPES
 from personalities.models import Personality
-from personalities.seeds import ARCHETYPES
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NAMES = {"elara", "seraphina", "isla", "lyra", "aria", "nova", "juniper", "sloane"}

@@ -7,8 +7,8 @@ from django.core.management.base import BaseCommand
 from django.db import transaction
 
 from coherence.commands import add_json_option, print_json, print_table
+from personalities.archetypes import Columns, global_personalities
 from personalities.models import Personality
-from personalities.seeds import Columns, global_personalities
 
 
 class Command(BaseCommand):

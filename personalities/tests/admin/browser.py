@@ -9,9 +9,9 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
+from personalities.archetypes import complete
 from personalities.config import BEHAVIORS, TRAITS
 from personalities.models import Personality
-from personalities.seeds import complete
 
 LIST = "/admin/personalities/personality/"
 ADD = f"{LIST}add/"

@@ -9,8 +9,8 @@ from django.db import connection
 from django.db.models.signals import pre_save
 from django.test import Client
 
+from personalities.archetypes import ARCHETYPES, complete
 from personalities.models import Personality
-from personalities.seeds import ARCHETYPES, complete
 from personalities.tests.admin.browser import ADD, committing, made, stored
 
 

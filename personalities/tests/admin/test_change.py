@@ -6,8 +6,8 @@ import re
 import pytest
 from django.test import Client
 
+from personalities.archetypes import ARCHETYPES
 from personalities.models import Personality
-from personalities.seeds import ARCHETYPES
 from personalities.tests.admin.browser import (
     allowed,
     change_url,

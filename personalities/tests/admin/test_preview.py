@@ -8,8 +8,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
+from personalities.archetypes import ARCHETYPES
 from personalities.models import Personality
-from personalities.seeds import ARCHETYPES
 from personalities.tests.admin.browser import (
     HOSTILE,
     LIST,

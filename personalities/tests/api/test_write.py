@@ -6,9 +6,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
+from personalities.archetypes import ARCHETYPES
 from personalities.config import PersonalityConfig
 from personalities.models import Personality
-from personalities.seeds import ARCHETYPES
 from personalities.tests.api.conftest import ELARA, LIST
 
 pytestmark = pytest.mark.django_db

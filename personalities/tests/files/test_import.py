@@ -11,8 +11,8 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
 from coherence.tests.change_log import number
+from personalities.archetypes import ARCHETYPES
 from personalities.models import Personality
-from personalities.seeds import ARCHETYPES
 from personalities.tests.files.commands import edit, imported, put, run
 
 pytestmark = pytest.mark.django_db(transaction=True)
