@@ -15,11 +15,11 @@ from django.views.decorators.http import require_POST
 from unfold.admin import ModelAdmin
 
 from personalities.admin.forms import PersonalityForm
+from personalities.admin.radar import radar
 from personalities.config import TRAITS
 from personalities.lint import lint
 from personalities.models import Personality
 from personalities.prompt import assemble
-from personalities.radar import radar
 
 TEMPLATE = "admin/personalities/personality/preview.html"
 URL_NAME = "personalities_personality_preview"

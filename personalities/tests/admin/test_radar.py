@@ -2,9 +2,9 @@ import re
 from itertools import pairwise
 from xml.etree import ElementTree
 
+from personalities.admin.radar import CENTRE_X, CENTRE_Y, HEIGHT, RADIUS, WIDTH, radar
 from personalities.archetypes import ARCHETYPES
 from personalities.config import TRAITS, Traits
-from personalities.radar import CENTRE_X, CENTRE_Y, HEIGHT, RADIUS, WIDTH, radar
 
 SVG = "{http://www.w3.org/2000/svg}"
 
