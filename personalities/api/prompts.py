@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from personalities.api import writes
+from personalities.api import rows, writes
 from personalities.api.serializers import PersonalitySerializer
 from personalities.config import PersonalityConfig
 from personalities.lint import lint
@@ -68,7 +68,7 @@ class LintSerializer(AnswerSerializer):
     findings = FindingSerializer(many=True)
 
 
-@extend_schema(parameters=[writes.OWNER])
+@extend_schema(parameters=[rows.OWNER])
 class PromptView(APIView):
     """The prompt of one personality."""
 
@@ -80,7 +80,7 @@ class PromptView(APIView):
         """
         answer = Personality.objects.lookup(name, request.user) if "owner" not in request.query_params else None
         if answer is None or answer.value is None:
-            return respond(request._request, _prompt(writes.visible(request, name).to_config()))
+            return respond(request._request, _prompt(rows.visible(request, name).to_config()))
         return respond(request._request, answer.value.memoized(_prompt), provenance_headers([answer]))
 
 
@@ -93,14 +93,14 @@ class NewLintView(APIView):
         return _findings(writes.draft(request))
 
 
-@extend_schema(parameters=[writes.OWNER])
+@extend_schema(parameters=[rows.OWNER])
 class LintView(APIView):
     """The linter, for an edit of a personality."""
 
     @extend_schema(request=PersonalitySerializer(partial=True), responses=LintSerializer)
     def post(self, request: Request, name: str) -> Response:
         """What the linter would find after a PATCH with this body. Nothing is saved."""
-        return _findings(writes.draft(request, writes.visible(request, name)))
+        return _findings(writes.draft(request, rows.visible(request, name)))
 
 
 def _prompt(config: PersonalityConfig) -> Representation:

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from personalities import history
-from personalities.api import writes
+from personalities.api import rows, writes
 from personalities.api.serializers import PersonalitySerializer, RollbackSerializer, represent
 from personalities.models import Version
 from rest.concurrency import CostlyListView
@@ -56,7 +56,7 @@ class DifferenceSerializer(AnswerSerializer):
     prompt = serializers.CharField(help_text="A unified diff of the assembled prompts.")
 
 
-@extend_schema_view(get=extend_schema(parameters=[writes.OWNER]))
+@extend_schema_view(get=extend_schema(parameters=[rows.OWNER]))
 class VersionListView(CostlyListView):
     """The versions of a personality, the newest first."""
 
@@ -66,31 +66,31 @@ class VersionListView(CostlyListView):
 
     def get_queryset(self) -> QuerySet[Version]:
         """The versions of the personality that the path names, since it has belonged to its present owner."""
-        row = writes.editable(self.request, self.kwargs["name"])
+        row = rows.editable(self.request, self.kwargs["name"])
         return history.versions_for(self.request.user, row).defer("state")
 
 
-@extend_schema(parameters=[writes.OWNER])
+@extend_schema(parameters=[rows.OWNER])
 class VersionView(APIView):
     """One version of a personality."""
 
     @extend_schema(responses={200: WholeVersionSerializer, 304: None})
     def get(self, request: Request, name: str, number: int) -> HttpResponseBase:
         """A personality as it was in one version."""
-        version = writes.version_of(request, writes.editable(request, name), number)
+        version = rows.version_of(request, rows.editable(request, name), number)
         body = VersionSerializer(version).data | {"personality": version.to_config().to_dict()}
         return respond(request._request, Representation.of(body))
 
 
-@extend_schema(parameters=[writes.OWNER])
+@extend_schema(parameters=[rows.OWNER])
 class DifferenceView(APIView):
     """Two versions of a personality, compared."""
 
     @extend_schema(responses=DifferenceSerializer)
     def get(self, request: Request, name: str, before: int, after: int) -> HttpResponseBase:
         """What changed from one version to another: the fields, and the prompt that is made of them."""
-        row = writes.editable(request, name)
-        old, new = (writes.version_of(request, row, number).to_config() for number in (before, after))
+        row = rows.editable(request, name)
+        old, new = (rows.version_of(request, row, number).to_config() for number in (before, after))
         body = msgspec.to_builtins(history.difference(old, new)) | {"before": before, "after": after}
         return respond(request._request, Representation.of(body))
 
@@ -98,7 +98,7 @@ class DifferenceView(APIView):
 class RollbackView(APIView):
     """The way back to an earlier version."""
 
-    @extend_schema(request=RollbackSerializer, responses=PersonalitySerializer, parameters=[IF_MATCH, writes.OWNER])
+    @extend_schema(request=RollbackSerializer, responses=PersonalitySerializer, parameters=[IF_MATCH, rows.OWNER])
     def post(self, request: Request, name: str) -> HttpResponseBase:
         """Make it again what it was in `version`. That is a new version: nothing is lost."""
         return written(represent(writes.roll_back(request, name)))

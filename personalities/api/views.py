@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
-from personalities.api import serializers, writes
+from personalities.api import rows, serializers, writes
 from personalities.api.errors import PersonalityNotFound
 from personalities.api.filters import PersonalityFilter, PersonalityParameters, StrictOrdering
 from personalities.api.serializers import Represent, represent, represent_id
@@ -52,22 +52,22 @@ class PersonalityDetailView(APIView):
 
     represent = staticmethod(represent)
 
-    @extend_schema(responses={200: PERSONALITY, 304: None}, parameters=[IF_NONE_MATCH, writes.OWNER])
+    @extend_schema(responses={200: PERSONALITY, 304: None}, parameters=[IF_NONE_MATCH, rows.OWNER])
     def get(self, request: Request, name: str) -> HttpResponseBase:
         """Active ones only: an inactive personality is listed for its editors, and served to nobody."""
         return _read(request, name, self.represent)
 
-    @extend_schema(request=PERSONALITY, responses=PERSONALITY, parameters=[IF_MATCH_ALWAYS, writes.OWNER])
+    @extend_schema(request=PERSONALITY, responses=PERSONALITY, parameters=[IF_MATCH_ALWAYS, rows.OWNER])
     def put(self, request: Request, name: str) -> HttpResponseBase:
         """Replace the whole: what is left out becomes what a new personality has there."""
         return written(represent(writes.edit(request, name, partial=False)))
 
-    @extend_schema(request=PERSONALITY, responses=PERSONALITY, parameters=[IF_MATCH, writes.OWNER])
+    @extend_schema(request=PERSONALITY, responses=PERSONALITY, parameters=[IF_MATCH, rows.OWNER])
     def patch(self, request: Request, name: str) -> HttpResponseBase:
         """Change what is given and keep the rest."""
         return written(represent(writes.edit(request, name, partial=True)))
 
-    @extend_schema(responses={204: None}, parameters=[IF_MATCH, writes.OWNER])
+    @extend_schema(responses={204: None}, parameters=[IF_MATCH, rows.OWNER])
     def delete(self, request: Request, name: str) -> Response:
         """Delete it. Its history stays."""
         writes.delete(request, name)
@@ -79,7 +79,7 @@ class PersonalityIdView(APIView):
 
     represent = staticmethod(represent_id)
 
-    @extend_schema(responses={200: serializers.IdSerializer, 304: None}, parameters=[IF_NONE_MATCH, writes.OWNER])
+    @extend_schema(responses={200: serializers.IdSerializer, 304: None}, parameters=[IF_NONE_MATCH, rows.OWNER])
     def get(self, request: Request, name: str) -> HttpResponseBase:
         """Only the id."""
         return _read(request, name, self.represent)
@@ -112,7 +112,7 @@ class ArchetypeListView(APIView):
 
 def _read(request: Request, name: str, represent: Represent) -> HttpResponseBase:
     if "owner" in request.query_params:
-        row = writes.visible(request, name, is_active=True)
+        row = rows.visible(request, name, is_active=True)
         return respond(request._request, represent(row.to_config()))
     answer = Personality.objects.lookup(name, request.user)
     headers = provenance_headers([answer])

@@ -1,91 +1,24 @@
-"""Which row a request is about, and how it is written: lock it and check If-Match, change it by the body, save it.
+"""Writes of personalities: lock the row and check If-Match, change it by the body, save it.
 
-Each write is one transaction and builds the configuration twice, before and after.
+Each is one transaction, builds the configuration twice, before and after, and raises ValidationError for a bad body and
+what `check_if_match` raises.
 """
 
-from typing import Any, cast
+from typing import cast
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Q
-from drf_spectacular.utils import OpenApiParameter
 from rest_framework.exceptions import ValidationError
-from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 
 from personalities import edits, history
-from personalities.api.errors import GlobalIsForStaff, NameTaken, PersonalityNotFound, VersionNotFound
+from personalities.api.errors import NameTaken
+from personalities.api.rows import locked, version_of
 from personalities.api.serializers import PersonalitySerializer, RollbackSerializer, columns, represent
 from personalities.archetypes import Columns, complete, refill
 from personalities.config import PersonalityConfig
-from personalities.managers import PersonalityQuerySet
-from personalities.models import Personality, Version, authored
-from personalities.names import InvalidName, canonical
+from personalities.models import Personality, authored
 from rest.conditional import check_if_match
-
-OWNER = OpenApiParameter(
-    "owner",
-    enum=["me", "global"],
-    description="Which one is meant, if the caller has one with the name of a global one.",
-)
-
-
-# ── Rows ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def visible(request: Request, name: str, **filters: Any) -> Personality:
-    """The personality that GET shows the caller, else an inactive one of theirs. Raises PersonalityNotFound."""
-    return _first(_named(request, name).filter(**filters), name)
-
-
-def editable(request: Request, name: str) -> Personality:
-    """As `visible`; raises GlobalIsForStaff where the caller may read, but not write."""
-    return _if_editable(request, visible(request, name))
-
-
-def version_of(request: Request, row: Personality, number: int) -> Version:
-    """Version `number` of `row`, if the caller may read it. Raises VersionNotFound."""
-    if version := history.versions_for(request.user, row).filter(number=number).first():
-        return version
-    raise VersionNotFound(number)
-
-
-def _locked(request: Request, name: str) -> Personality:
-    """As `editable`; nobody else can write it before the transaction ends."""
-    return _if_editable(request, _first(_named(request, name).select_for_update(), name))
-
-
-def _if_editable(request: Request, row: Personality) -> Personality:
-    if not row.is_editable_by(request.user):
-        raise GlobalIsForStaff
-    return row
-
-
-def _named(request: Request, name: str) -> PersonalityQuerySet:
-    try:
-        rows = Personality.objects.visible_to(request.user).filter(personality_name=canonical(name))
-    except InvalidName as error:
-        raise PersonalityNotFound(str(error)) from None
-    return rows.filter(_scope(request)).served_first()
-
-
-def _scope(request: Request) -> Q:
-    """Raises ValidationError. A write that misspells `owner` would hit the wrong one of two."""
-    if request.method not in SAFE_METHODS and (unknown := request.query_params.keys() - {"owner"}):
-        raise ValidationError(dict.fromkeys(unknown, "This parameter is not known."))
-    scopes = {None: Q(), "me": Q(owner=request.user.pk), "global": Q(owner=None)}
-    if (scope := request.query_params.get("owner")) not in scopes:
-        raise ValidationError({"owner": "Must be me or global."})
-    return scopes[scope]
-
-
-def _first(rows: PersonalityQuerySet, name: str) -> Personality:
-    if row := rows.first():
-        return row
-    raise PersonalityNotFound(f"No personality is named {name!r:.120}.")
-
-
-# ── Writes: each raises ValidationError for a bad body, and what `check_if_match` raises ──────────────────────────────
 
 
 @transaction.atomic
@@ -101,7 +34,7 @@ def create(request: Request) -> PersonalityConfig:
 def edit(request: Request, name: str, *, partial: bool) -> PersonalityConfig:
     """What the body makes of the personality: PUT replaces it, PATCH is `partial`. Raises NameTaken."""
     _ = request.data  # parsed, or refused, before a row is locked
-    row = _locked(request, name)
+    row = locked(request, name)
     before = row.to_config()
     _check_unchanged(request, before, required=not partial)
     body = _valid(request, before, partial=partial)
@@ -112,7 +45,7 @@ def edit(request: Request, name: str, *, partial: bool) -> PersonalityConfig:
 def roll_back(request: Request, name: str) -> PersonalityConfig:
     """What the personality was in the version that the body names, as one more version. Raises NameTaken."""
     _ = request.data
-    row = _locked(request, name)
+    row = locked(request, name)
     before = row.to_config()
     _check_unchanged(request, before)
     body = RollbackSerializer(data=request.data)
@@ -125,7 +58,7 @@ def roll_back(request: Request, name: str) -> PersonalityConfig:
 @transaction.atomic
 def delete(request: Request, name: str) -> None:
     """Delete the personality. Its history stays."""
-    row = _locked(request, name)
+    row = locked(request, name)
     _check_unchanged(request, row.to_config())
     with authored(request.user.get_username()):
         row.delete()

@@ -1,0 +1,73 @@
+"""The personality, or the version of one, that a request is about, if its caller may see or write it."""
+
+from typing import Any
+
+from django.db.models import Q
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework.exceptions import ValidationError
+from rest_framework.permissions import SAFE_METHODS
+from rest_framework.request import Request
+
+from personalities import history
+from personalities.api.errors import GlobalIsForStaff, PersonalityNotFound, VersionNotFound
+from personalities.managers import PersonalityQuerySet
+from personalities.models import Personality, Version
+from personalities.names import InvalidName, canonical
+
+OWNER = OpenApiParameter(
+    "owner",
+    enum=["me", "global"],
+    description="Which one is meant, if the caller has one with the name of a global one.",
+)
+
+
+def visible(request: Request, name: str, **filters: Any) -> Personality:
+    """The personality that GET shows the caller, else an inactive one of theirs. Raises PersonalityNotFound."""
+    return _first(_named(request, name).filter(**filters), name)
+
+
+def editable(request: Request, name: str) -> Personality:
+    """As `visible`; raises GlobalIsForStaff where the caller may read, but not write."""
+    return _if_editable(request, visible(request, name))
+
+
+def version_of(request: Request, row: Personality, number: int) -> Version:
+    """Version `number` of `row`, if the caller may read it. Raises VersionNotFound."""
+    if version := history.versions_for(request.user, row).filter(number=number).first():
+        return version
+    raise VersionNotFound(number)
+
+
+def locked(request: Request, name: str) -> Personality:
+    """As `editable`; nobody else can write it before the transaction ends."""
+    return _if_editable(request, _first(_named(request, name).select_for_update(), name))
+
+
+def _if_editable(request: Request, row: Personality) -> Personality:
+    if not row.is_editable_by(request.user):
+        raise GlobalIsForStaff
+    return row
+
+
+def _named(request: Request, name: str) -> PersonalityQuerySet:
+    try:
+        rows = Personality.objects.visible_to(request.user).filter(personality_name=canonical(name))
+    except InvalidName as error:
+        raise PersonalityNotFound(str(error)) from None
+    return rows.filter(_scope(request)).served_first()
+
+
+def _scope(request: Request) -> Q:
+    """Raises ValidationError. A write that misspells `owner` would hit the wrong one of two."""
+    if request.method not in SAFE_METHODS and (unknown := request.query_params.keys() - {"owner"}):
+        raise ValidationError(dict.fromkeys(unknown, "This parameter is not known."))
+    scopes = {None: Q(), "me": Q(owner=request.user.pk), "global": Q(owner=None)}
+    if (scope := request.query_params.get("owner")) not in scopes:
+        raise ValidationError({"owner": "Must be me or global."})
+    return scopes[scope]
+
+
+def _first(rows: PersonalityQuerySet, name: str) -> Personality:
+    if row := rows.first():
+        return row
+    raise PersonalityNotFound(f"No personality is named {name!r:.120}.")
