@@ -4,7 +4,6 @@ from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 from uuid import UUID
 
-from django.contrib.auth.models import User
 from django.db import models, transaction
 from django.db.models import Q
 
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     Owner = AbstractBaseUser | AnonymousUser | int | None
 
 NO_NAME: Answer[PersonalityConfig] = Answer(None, "near")
-EXPECTED_USERS = 100_000
 KEY_FIELDS = frozenset({"owner", "owner_id", "personality_name"})
 
 
@@ -51,16 +49,6 @@ class PersonalityQuerySet(models.QuerySet["Personality"]):
     def active_keys(self) -> list[Key]:
         """The keys under which the active ones are cached."""
         return list(self.filter(is_active=True).values_list("owner_id", "personality_name"))
-
-    def expected_owners(self) -> set[int]:
-        """The ids of users for whom lookups are likely: the owners of these, the holders of API keys, and the
-        EXPECTED_USERS who signed in last.
-        """
-        users = User.objects.filter(is_active=True)
-        latest = users.order_by(models.F("last_login").desc(nulls_last=True), "pk")[:EXPECTED_USERS]
-        holders = users.filter(api_keys__revoked_at=None, api_keys__isnull=False)
-        owners = self.exclude(owner=None).values_list("owner_id", flat=True)
-        return {*owners, *holders.values_list("pk", flat=True), *latest.values_list("pk", flat=True)}
 
     def update(self, **values: Any) -> int:
         """As Django's. PostgreSQL counts a version and sets `updated_at` unless it is given."""

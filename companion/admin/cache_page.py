@@ -15,7 +15,7 @@ from coherence.commands import warm
 from companion.admin.cache_numbers import numbers
 from personalities.admin.actions import report_forgotten, report_warmed
 from personalities.cache import codec, configs, redis_copies
-from personalities.management.cache_command import warm_entries
+from personalities.management.cache_command import expected_owners, warm_entries
 from personalities.models import Personality
 from personalities.owned_names import owned_copies
 
@@ -95,7 +95,7 @@ def purge_all() -> int:
 
 def copy_all() -> int:
     """Copy all active personalities into Redis; return how many that were. Raises RedisUnavailable."""
-    warm_entries(Personality.objects.expected_owners())
+    warm_entries(expected_owners())
     return sum(warm(configs, redis_copies, Personality.objects.active_keys()))
 
 

@@ -5,7 +5,9 @@ from collections.abc import Collection, Iterable, Sequence
 from itertools import chain
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.core.management.base import CommandError
+from django.db.models import F
 
 from coherence.commands import CacheCommand, Selection, warm
 from personalities.cache import Key, configs, owners_of, redis_copies
@@ -14,6 +16,7 @@ from personalities.models import Personality
 from personalities.names import InvalidName, canonical
 from personalities.owned_names import owned_copies, owned_names
 
+EXPECTED_USERS = 100_000
 ENTRIES_PER_BATCH = 1000  # they mostly have a hundred bytes each
 
 
@@ -51,6 +54,17 @@ def canonical_names(names: Sequence[str]) -> list[str]:
         return [canonical(name) for name in names]
     except InvalidName as error:
         raise CommandError(f"name: {error}") from None
+
+
+def expected_owners() -> set[int]:
+    """The ids of users for whom lookups are likely: the owners of personalities, the holders of API keys, and the
+    EXPECTED_USERS who signed in last.
+    """
+    users = User.objects.filter(is_active=True)
+    latest = users.order_by(F("last_login").desc(nulls_last=True), "pk")[:EXPECTED_USERS]
+    holders = users.filter(api_keys__revoked_at=None, api_keys__isnull=False)
+    owners = Personality.objects.exclude(owner=None).values_list("owner_id", flat=True)
+    return {*owners, *holders.values_list("pk", flat=True), *latest.values_list("pk", flat=True)}
 
 
 def warm_entries(owners: Collection[int]) -> None:

@@ -7,7 +7,12 @@ from django.core.management.base import CommandError
 from coherence.commands import WarmCommand
 from personalities.cache import Key, owners_of
 from personalities.config import PersonalityConfig
-from personalities.management.cache_command import PersonalityCacheCommand, canonical_names, warm_entries
+from personalities.management.cache_command import (
+    PersonalityCacheCommand,
+    canonical_names,
+    expected_owners,
+    warm_entries,
+)
 from personalities.models import Personality
 
 
@@ -22,7 +27,7 @@ class Command(PersonalityCacheCommand, WarmCommand[Key, PersonalityConfig]):
 
     def run(self, wanted: Sequence[str], *, as_json: bool, quiet: bool) -> None:
         """Copy the entries of owners, then the personalities as for any kind."""
-        warm_entries(owners_of(self.keys(wanted)) if wanted else Personality.objects.expected_owners())
+        warm_entries(owners_of(self.keys(wanted)) if wanted else expected_owners())
         super().run(wanted, as_json=as_json, quiet=quiet)
 
     def all_keys(self) -> Collection[Key]:
