@@ -31,3 +31,16 @@ def test_counts__of_kinds__apart_and_those_that_never_came_left_out() -> None:
     requests, _ = made.collect()
     found = {(sample.labels["route"], sample.labels["status"]): sample.value for sample in requests.samples}
     assert found == {("/here/", "200"): 2, ("/here/", "none"): 1}
+
+
+def test_counts__of_several_methods__their_times_together() -> None:
+    """Else whoever tries every method at every address makes thousands of samples, and scrapes slow."""
+    made = RequestCounts()
+    for method in ("GET", "POST", "PUT"):
+        count(made.row("/here/", method, 405), 0.1)
+    requests, seconds = made.collect()
+    assert [sample.labels["method"] for sample in requests.samples] == ["GET", "POST", "PUT"]
+    assert len(seconds.samples) == len(BOUNDS) + 3
+    assert seconds.samples[-2].value == 3
+    assert seconds.samples[-1].value == pytest.approx(0.3)
+    assert seconds.samples[-1].labels == {"route": "/here/", "status": "405"}
