@@ -16,8 +16,9 @@ from resilience.advisory_lock import exclusively
 # accepts 1,024 connections, each for 30 seconds, and buffers up to 400 KB of headers for each.
 BOUNDS = ("--backpressure", "4096", "--http1-header-read-timeout", "10000", "--http1-buffer-size", "65536")
 LASTING = "--respawn-failed-workers"  # else the death of one worker, by the OOM killer say, ends all of them
-# As docs/operations.md runs it in production.
-GRANIAN = ("granian", "--interface", "asginl", "--http", "1", "--no-ws", *BOUNDS, LASTING, "companion.asgi:application")
+INTERFACE = ("--interface", "asginl", "--http", "1", "--no-ws")
+# The arguments of `python -m`, as docs/operations.md runs it in production.
+GRANIAN = ("companion.server", *INTERFACE, *BOUNDS, LASTING, "companion.asgi:application")
 FILES = 16_384  # open at a time: one for each connection, and one for each request to a language model
 QUIET = ("--log-level", "warning")
 PREPARING = 0x636F6D70  # PostgreSQL's advisory locks are numbers; any that nobody else uses

@@ -22,7 +22,7 @@ from tooling.processes import ServerSpec, SupervisedServer, free_port
 from tooling.serve import GRANIAN
 
 HOST = {"Host": "companion.example"}
-RUN = " ".join(GRANIAN)  # in docs/operations.md
+RUN = " ".join(("python", "-m", *GRANIAN))  # in docs/operations.md
 ANOTHER = "uvicorn --lifespan off companion.asgi:application"  # any ASGI server will do
 
 
