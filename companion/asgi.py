@@ -16,12 +16,12 @@ with exit_if_misconfigured():
 from companion import instance_metrics  # noqa: E402
 from companion.front import around  # noqa: E402
 from companion.handler import Handler  # noqa: E402
-from companion.slow_readers import slow_readers  # noqa: E402
+from companion.slow_peers import slow_peers  # noqa: E402
 from personalities.startup import start  # noqa: E402
 
 django_application = Handler()
 application = around(django_application)
 start()
-slow_readers.start()
+slow_peers.start()
 instance_metrics.start()
 shutdown.start()

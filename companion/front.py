@@ -8,10 +8,11 @@ from companion.optional_apps import mount_chat
 from companion.refusals import BrokenBodies
 from companion.request_metrics import RequestMetrics
 from companion.shutdown import Draining
+from companion.slow_peers import Answering
 from rest.request_id import RequestIds
 
 
 def around(django_application: Handler) -> HotReader:
-    """All of it, outermost first: from memory, draining, counted, with id, within bounds; then chat or Django."""
+    """All of it, outermost first: from memory, draining, noted, counted, with id, bounded; then chat or Django."""
     bounded = HeaderLimits(mount_chat(otherwise=BodyLimits(django_application)))
-    return HotReader(Draining(RequestMetrics(RequestIds(BrokenBodies(bounded)))))
+    return HotReader(Draining(Answering(RequestMetrics(RequestIds(BrokenBodies(bounded))))))

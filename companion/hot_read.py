@@ -18,7 +18,8 @@ from coherence.cache import Answer as Lookup
 from coherence.cache import memory_may_answer
 from companion.mount import Headers, encoded, is_secure_request, security_headers
 from companion.request_metrics import Row, count, counts
-from companion.shutdown import shutdown
+from companion.shutdown import CLOSE, shutdown
+from companion.slow_peers import slow_peers
 from personalities.api.views import PersonalityDetailView, PersonalityIdView
 from personalities.cache import current_config
 from personalities.config import PersonalityConfig
@@ -74,7 +75,7 @@ class HotReader:
             await self.application(scope, receive, send)
             return
         # A new list for each request: middleware that wraps `send` may append to it.
-        headers = [*response.headers]
+        headers = [*response.headers, CLOSE] if slow_peers.is_full else [*response.headers]
         await send({"type": "http.response.start", "status": response.status, "headers": headers, "trailers": False})
         await send({"type": "http.response.body", "body": response.body, "more_body": False})
         count(response.row, perf_counter() - started)

@@ -185,10 +185,10 @@ def own_metrics() -> "list[Metric]":
     from coherence.metrics import registry
     from companion import __version__, optional_apps
     from companion.request_metrics import counts
-    from companion.slow_readers import slow_readers
+    from companion.slow_peers import slow_peers
 
     made = registry()
-    for collector in (counts, slow_readers, sharing, *optional_apps.collectors()):
+    for collector in (counts, slow_peers, sharing, *optional_apps.collectors()):
         made.register(collector)  # type: ignore[arg-type]
     Info("companion_build", "The release that answers.", registry=made).info({"version": __version__})
     return [*made.collect()]

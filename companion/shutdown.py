@@ -14,6 +14,8 @@ from multiprocessing import parent_process
 from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
 from django.conf import settings
 
+from companion.slow_peers import slow_peers
+
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.05
@@ -73,7 +75,9 @@ shutdown = Shutdown()
 
 
 class Draining:
-    """Wraps an ASGI application: counts its requests, and asks callers to go elsewhere while this process drains."""
+    """Wraps an ASGI application: counts its requests, and ends connections with them while this process drains or is
+    full.
+    """
 
     def __init__(self, application: ASGI3Application) -> None:
         self.application = application
@@ -82,7 +86,7 @@ class Draining:
         """Hand the request on."""
         shutdown.under_way += 1
         try:
-            await self.application(scope, receive, _closing(send) if shutdown.begun else send)
+            await self.application(scope, receive, _closing(send) if shutdown.begun or slow_peers.is_full else send)
         finally:
             shutdown.under_way -= 1
 

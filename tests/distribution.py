@@ -15,7 +15,7 @@ FAULTS_ALONE = ("chat", "history", "machine", "transactions")
 # database of their own have another, which costs a second PostgreSQL and Redis.
 SERVICES = ("behind_proxy", "configuration", "database_defaults", "exports", "headers", "idle_connections",
             "instance_metrics", "lost_signals", "probes", "random_requests", "restore", "retention", "sign_ins",
-            "slow_readers", "stopping", "strangers", "two_phase", "upstream_cost")  # fmt: skip
+            "slow_peers", "stopping", "strangers", "two_phase", "upstream_cost")  # fmt: skip
 SHARED = {
     **{f"tests/e2e/test_{name}.py": "instance" for name in (*INSTANCE, "urls_given")},
     **{f"tests/faults/test_{name}.py": f"{name} alone" for name in FAULTS_ALONE},

@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from accounts import verification
 from accounts.models import ApiKey
 from companion.hot_read import HotReader
+from companion.slow_peers import slow_peers
 from companion.tests.asgi_client import PREFIX, AsgiClient, request, with_key
 from companion.tests.hot_read.conftest import Cast
 from personalities.cache import configs
@@ -47,6 +48,15 @@ def test_reader__server_that_leaves_out_what_it_may__without_django(
 def test_reader__only_the_id__without_django(alone: HotReader, cast: Cast, ask: AsgiClient) -> None:
     answer = ask(alone, request(f"{ELARA}id/", with_key(cast.otto)))
     assert answer.body == b'{"id":"%s"}' % str(Personality.objects.get_id("elara")).encode()
+
+
+def test_reader__others_wait_to_be_let_in__connection_closed(
+    alone: HotReader, cast: Cast, ask: AsgiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = ask(alone, request(ELARA, with_key(cast.otto)))
+    monkeypatch.setattr(slow_peers, "is_full", True)
+    closed = ask(alone, request(ELARA, with_key(cast.otto)))
+    assert sorted([*kept.headers, (b"connection", b"close")]) == closed.headers
 
 
 def test_reader__own_and_global__own_for_its_owner(alone: HotReader, cast: Cast, ask: AsgiClient) -> None:
