@@ -1,7 +1,7 @@
 """Idle connections to PostgreSQL that a firewall has forgotten, by a proxy that swallows what is sent on them."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Any
 
 import psycopg
@@ -9,7 +9,9 @@ import pytest
 from django.db import connection
 from psycopg_pool import ConnectionPool
 
+from resilience.database import answer_within
 from resilience.database_pool import PooledConnection
+from tests.database import sql
 from tests.faults.forgetful import ForgetfulProxy, forgetful
 from tests.waiting import wait_until
 
@@ -57,12 +59,13 @@ def test_pool__nothing_forgotten__its_connections_stay(pool: "ConnectionPool[Any
     assert lend_all(pool) == before
 
 
+@pytest.mark.parametrize("deadline", [nullcontext(), answer_within(SECONDS)], ids=["no deadline", "a deadline"])
 def test_pool__all_forgotten__replaced_before_anybody_asks_for_the_second(
-    pool: "ConnectionPool[Any]", firewall: ForgetfulProxy
+    pool: "ConnectionPool[Any]", firewall: ForgetfulProxy, deadline: "AbstractContextManager[None]"
 ) -> None:
     before = lend_all(pool)
     firewall.forget()
-    with pool.connection(SECONDS) as lent:
+    with deadline, pool.connection(SECONDS) as lent:
         assert lent.execute("SELECT 1").fetchall() == [(1,)]
     wait_until(lambda: pool.get_stats()["pool_available"] == SIZE)
     assert all(one.closed for one in before)
@@ -75,5 +78,14 @@ def test_connection__forgotten_in_no_pool__the_check_fails_and_closes_it(firewal
     asked.execute("")
     firewall.forget()
     with pytest.raises(psycopg.OperationalError, match="did not answer in time"):
+        asked.execute("")
+    assert asked.closed
+
+
+@pytest.mark.usefixtures("firewall")  # which mends Django's pool in the end
+def test_connection__ended_by_the_server__the_check_fails_and_closes_it() -> None:
+    asked = PooledConnection.connect(**connection.get_connection_params(), autocommit=True)
+    sql("SELECT pg_terminate_backend(%s, 10000)", asked.info.backend_pid)
+    with pytest.raises(psycopg.OperationalError):
         asked.execute("")
     assert asked.closed

@@ -10,7 +10,7 @@ from time import monotonic, sleep
 from typing import Any
 
 import pytest
-from redis.exceptions import TimeoutError
+from redis.exceptions import RedisError, TimeoutError
 
 from resilience import redis_async
 from resilience.redis_async import CONNECTIONS
@@ -18,6 +18,7 @@ from resilience.redis_errors import errors
 from resilience.redis_pool import BreakerPool
 from resilience.tests.redis.test_frozen import frozen
 from resilience.tests.redis.use import Run, execute
+from tests.waiting import wait_until
 from tooling.processes import SupervisedServer
 
 FORK = """
@@ -69,6 +70,24 @@ def test_loop__connection_idle_for_too_long__made_anew(
     monkeypatch.setattr("resilience.redis_pool.MAX_IDLE_SECONDS", -1.0)
     assert run(execute(pool, "CLIENT", "ID")) > first
     assert not errors
+
+
+def test_loop__connection_cannot_be_made_anew__its_place_is_free_again(
+    use_pool: Any, run: Run, own_redis: SupervisedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answers() -> bool:
+        try:
+            return bool(run(execute(pool, "PING")) == b"PONG")
+        except RedisError:
+            return False
+
+    pool = use_pool(SOCKET_TIMEOUT=1, SOCKET_CONNECT_TIMEOUT=1, CONNECTION_POOL_KWARGS={"max_connections": 1})
+    pool.breaker.retry_after = (0, 0)
+    wait_until(answers)
+    monkeypatch.setattr("resilience.redis_pool.SILENT_SECONDS", -1.0)
+    with frozen(own_redis):
+        assert not answers()
+    wait_until(answers)
 
 
 def test_settings__password_and_database__the_pools(use_pool: Any, admin: Any, run: Run, settings: Any) -> None:
