@@ -114,10 +114,13 @@ def test_metrics__requests__counted_by_route_method_and_status(
     for path in (f"{PREFIX}elara/", f"{PREFIX}elara/", f"{PREFIX}nobody/", "/nothing", "/static/favicon.svg"):
         ask(application, request(path, headers))
     ask(application, request(f"{PREFIX}elara/", headers, "BREW"))
+    etag = ask(application, request(f"{PREFIX}elara/", headers)).header(b"etag")
+    ask(application, request(f"{PREFIX}elara/", with_key(key, if_none_match=etag)))
     after = scrape()
     route = f"{PREFIX}<str:name>/"
     for labels, number in {
-        f"GET,{route},200": 2,
+        f"GET,{route},200": 3,
+        f"GET,{route},304": 1,
         f"GET,{route},404": 1,
         "GET,none,404": 1,
         "GET,/static/,200": 1,
@@ -127,7 +130,7 @@ def test_metrics__requests__counted_by_route_method_and_status(
         for name in (f"requests_total{{{labels}}}", f"request_seconds_count{{{others}}}"):
             assert after[f"companion_http_{name}"] - before.get(f"companion_http_{name}", 0) == number, name
     within_a_minute = f"companion_http_request_seconds_bucket{{60.0,{route},200}}"
-    assert after[within_a_minute] - before.get(within_a_minute, 0) == 2
+    assert after[within_a_minute] - before.get(within_a_minute, 0) == 3
 
 
 def test_metrics__requests__that_fail_or_are_given_up(ask: AsgiClient) -> None:
