@@ -55,8 +55,7 @@ class PooledConnection(DeadlineConnection):
         try:
             with answer_within(CHECK_SECONDS):
                 return super().execute("")
-        except psycopg.OperationalError:
-            self.close()
+        except psycopg.OperationalError:  # which has closed it, be it in `wait` or in libpq
             self._invalidate_idle(began_at)
             raise
 
