@@ -84,7 +84,7 @@ def test_loop__connection_cannot_be_made_anew__its_place_is_free_again(
     pool = use_pool(SOCKET_TIMEOUT=1, SOCKET_CONNECT_TIMEOUT=1, CONNECTION_POOL_KWARGS={"max_connections": 1})
     pool.breaker.retry_after = (0, 0)
     wait_until(answers)
-    monkeypatch.setattr("resilience.redis_pool.SILENT_SECONDS", -1.0)
+    monkeypatch.setattr("resilience.redis_pool.MAX_IDLE_SECONDS", -1.0)
     with frozen(own_redis):
         assert not answers()
     wait_until(answers)
