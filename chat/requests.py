@@ -10,7 +10,7 @@ from rest_framework.exceptions import APIException
 
 from chat.errors import ApiError, bad_request
 from conversations.models import MAX_JSON_BYTES
-from rest.parsers import parse_json
+from rest.parsers import MAX_PATH, parse_json
 
 Penalty = Annotated[float, msgspec.Meta(ge=-2, le=2)]
 Tokens = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
@@ -81,7 +81,7 @@ class ChatRequest(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True
     max_tokens: Tokens | None = None
     max_completion_tokens: Tokens | None = None
     stop: Text | Annotated[list[Text], msgspec.Meta(max_length=4)] | None = None
-    seed: int | None = None
+    seed: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | None = None
     presence_penalty: Penalty | None = None
     frequency_penalty: Penalty | None = None
     user: Text | None = None
@@ -164,9 +164,9 @@ def _convert(given: dict[str, object]) -> ChatRequest:
 
 
 def _invalid_parameter(message: str) -> ApiError:
-    """msgspec puts the path behind the message: "Expected `int`, got `str` - at `$.seed`"."""
+    """msgspec puts the path behind it, "Expected `int`, got `str` - at `$.seed`", and may repeat all that was sent."""
     what, _, where = message.partition(" - at `$")
     field = re.fullmatch("Object (?:missing required|contains unknown) field `(.*)`", what)
     path = f"{where.rstrip('`')}.{field[1]}" if field else where.rstrip("`")
-    param = re.sub(r"\[\.\.\.\]", "", path).strip(".")
-    return bad_request(f"{param}: {what}." if param else f"{what}.", param or None)
+    param = re.sub(r"\[\.\.\.\]", "", path).strip(".")[:MAX_PATH]
+    return bad_request(f"{param}: {what:.{MAX_PATH}}." if param else f"{what:.{MAX_PATH}}.", param or None)

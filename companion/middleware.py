@@ -1,6 +1,7 @@
 """Middleware of our own: caching, forwarded headers, database deadline, slashes, large forms, content security."""
 
 import logging
+import re
 from collections.abc import Callable
 from http import HTTPStatus
 
@@ -16,6 +17,9 @@ from rest.parsers import MAX_BYTES
 
 logger = logging.getLogger(__name__)
 
+FORM, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
+# name*=charset''value, by RFC 2231: Python remembers each name of a charset that it was ever asked for, known or not.
+ENCODED_PARAMETER = re.compile(rb"\*[\s\x1c-\x1f]*+=")
 FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_X_REAL_IP", "HTTP_FORWARDED")
 
 
@@ -77,18 +81,27 @@ class SlashMiddleware(CommonMiddleware):
         return request.method in {"GET", "HEAD"} and super().should_redirect_with_slash(request)
 
 
-class LargeFormMiddleware(MiddlewareMixin):
-    """Stands before Django looks for a CSRF token in a form, which takes it apart: a large one is staff's alone."""
+class FormLimitsMiddleware(MiddlewareMixin):
+    """Stands before Django takes a form apart, which it does to look for a CSRF token: who sent it matters not."""
 
     def process_request(self, request: HttpRequest) -> HttpResponse | None:
-        """413 for others. `BodyLimits` has checked that Content-Length is a number within the bound of the page."""
-        is_large = request.method == "POST" and int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BYTES
-        if not is_large or request.content_type != "application/x-www-form-urlencoded" or request.user.is_staff:
+        """413 for a large form of whom is not staff, 400 for a multipart one that names charsets.
+
+        `BodyLimits` has checked that Content-Length is a number within the bound of the page.
+        """
+        if request.method != "POST":
             return None
-        detail = f"413 Content Too Large. At most {MAX_BYTES} bytes of a form are read for whom is not signed in."
-        return HttpResponse(
-            detail, status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE, content_type="text/plain; charset=utf-8"
-        )
+        is_large = int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BYTES
+        if is_large and request.content_type == FORM and not request.user.is_staff:
+            return _refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"Only staff send more than {MAX_BYTES} bytes.")
+        if request.content_type == MULTIPART and ENCODED_PARAMETER.search(request.body):
+            return _refused(HTTPStatus.BAD_REQUEST, "A form with encoded parameters is not read.")
+        return None
+
+
+def _refused(status: HTTPStatus, detail: str) -> HttpResponse:
+    text = f"{status} {status.phrase}. {detail}"
+    return HttpResponse(text, status=status, content_type="text/plain; charset=utf-8")
 
 
 CONTENT_SECURITY_POLICY = (

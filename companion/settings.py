@@ -84,7 +84,7 @@ MIDDLEWARE = [  # static files bypass it: see handler.py
     "companion.middleware.SlashMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "companion.middleware.LargeFormMiddleware",
+    "companion.middleware.FormLimitsMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "companion.middleware.ContentSecurityPolicyMiddleware",

@@ -13,8 +13,8 @@ from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 
 AT_A_TIME = 4
-IN_LINE = 12  # that wait for one of these to end; each holds a thread
-LINE_SECONDS = 2.0  # that each waits
+IN_LINE = 60  # that wait for one of these to end; each holds a thread
+LINE_SECONDS = 5.0  # that each waits
 
 _changed = Condition()
 _under_way: Counter[int | None] = Counter()  # by the id of the user

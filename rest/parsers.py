@@ -15,6 +15,7 @@ MEDIA_TYPE = "application/json"
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 20
 MAX_PATH = 200  # characters of the name of a field at fault
+MAX_DIGITS = 100  # of an integer: its time to parse, and to write again, grows with their square
 MAX_VALUES = 20_000  # a thread that parses more in one go would keep the event loop waiting for the interpreter
 
 # Possessive, and content with a missing end, so that no input makes it try twice.
@@ -46,8 +47,8 @@ class StrictJSONParser(BaseParser):
 
 
 def parse_json(body: bytes, media_type: str = MEDIA_TYPE, *, max_bytes: int = MAX_BYTES) -> object:
-    """The value of a JSON text in UTF-8: no duplicate keys, NaN, NUL or lone surrogates, at most 20 levels and 20,000
-    values.
+    """The value of a JSON text in UTF-8: no duplicate keys, NaN, NUL or lone surrogates, at most 20 levels, 20,000
+    values, 100 digits of an integer.
 
     Raises TooLarge, UnsupportedMediaType for another charset, and else ValidationError by the path at fault.
     """
@@ -88,8 +89,9 @@ def _check_depth(structure: bytes) -> None:
 
 def _loads(body: bytes) -> object:
     try:
-        return json.loads(body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse_constant)
-    except ValueError as error:  # malformed JSON, bytes that are not UTF-8, an integer of thousands of digits
+        text = body.decode("utf-8")
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_int=_integer)
+    except ValueError as error:  # malformed JSON, or bytes that are not UTF-8
         raise ValidationError({"body": f"This is not JSON in UTF-8: {error}"}) from None
 
 
@@ -102,6 +104,12 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
             raise ValidationError({_short(key): "This key appears twice in the object."})
         values[key] = value
     return values
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise ValidationError({"body": f"An integer has at most {MAX_DIGITS} digits."})
+    return int(digits)
 
 
 def _refuse_constant(name: str) -> None:

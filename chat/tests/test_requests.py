@@ -51,6 +51,8 @@ def test_request__body_that_does_not_come__408(
         ({"model": "elara", "messages": MESSAGES, "temperature": 2.1}, "temperature"),
         ({"model": "elara", "messages": MESSAGES, "temperature": "1"}, "temperature"),
         ({"model": "elara", "messages": MESSAGES, "stop": ["x"] * 5}, "stop"),
+        ({"model": "elara", "messages": MESSAGES, "seed": 2**63}, "seed"),
+        ({"model": "elara", "messages": MESSAGES, "seed": 10**100}, "body"),
         ({"model": "elara", "messages": MESSAGES, "n": 2}, "n"),
         ({"model": "elara", "messages": MESSAGES, "tools": [{"type": "function"}]}, "tools"),
         ({"model": "elara", "messages": MESSAGES, "base_url": "http://169.254.169.254"}, "base_url"),
@@ -123,3 +125,12 @@ def test_request__other_mistakes__in_the_same_shape(
     headers = {"Authorization": f"Bearer {key}", "Content-Type": kind}
     response = httpx.request(method, f"{url}{path}", content=content, headers=headers, trust_env=False, verify=False)
     assert (response.status_code, response.json()["error"]["type"]) == (status, "invalid_request_error")
+
+
+@pytest.mark.parametrize(
+    "message", [{"role": "x" * 900_000}, {"role": "user", "content": "", "x" * 900_000: 1}, {"type": "x" * 900_000}]
+)
+def test_request__long_text_at_fault__not_repeated_whole(url: str, key: str, message: dict[str, Any]) -> None:
+    answer = ask(url, key, {"model": "elara", "messages": [message]})
+    assert answer.status_code == 400
+    assert len(answer.content) < 2_000

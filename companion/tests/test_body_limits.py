@@ -1,5 +1,6 @@
 """How large a body may be is asked of the routes, not guessed from addresses."""
 
+import encodings
 import weakref
 from typing import Any
 from uuid import UUID
@@ -79,6 +80,16 @@ def test_form__above_64_kib__taken_apart_for_staff_alone(client: Client, admin_c
     form, kind = "a=" + "%" * JSON, "application/x-www-form-urlencoded"
     assert client.post("/admin/login/", form, content_type=kind).status_code == 413
     assert admin_client.post("/admin/", form, content_type=kind).status_code != 413
+
+
+@pytest.mark.parametrize("name", [b"x*", b"x*0*", b"x* ", b"x*\t", b"x*\x1f"])
+def test_form__multipart_that_names_charsets__remembered_by_nobody(client: Client, name: bytes) -> None:
+    part = b'--a\r\nContent-Disposition: form-data; name="a"; ' + name + b"=c%d''a\r\n\r\n\r\n"
+    body = b"".join(part % number for number in range(50)) + b"--a--\r\n"
+    before = len(encodings._cache)
+    answer = client.post("/accounts/login/", body, content_type="multipart/form-data; boundary=a")
+    assert answer.status_code == 400
+    assert len(encodings._cache) == before
 
 
 @pytest.mark.parametrize("query", [b"a=%00", b"a=\x00", b"a=\xff"])

@@ -114,7 +114,8 @@ def test_create__bad_field__400_names_it(editor: APIClient, body: dict[str, Any]
         (rb'{"personality_name": "mira\u0000"}', "personality_name"),
         (b'{"personality_name": "mira", "traits": {"humor_level": NaN}}', "body"),
         (b'{"personality_name": "mira", "traits": {"humor_level": 1e400}}', "traits.humor_level"),
-        (b'{"personality_name": "mira", "traits": {"humor_level": ' + b"9" * 4000 + b"}}", "traits.humor_level"),
+        (b'{"personality_name": "mira", "traits": {"humor_level": ' + b"9" * 100 + b"}}", "traits.humor_level"),
+        (b'{"personality_name": "mira", "traits": {"humor_level": ' + b"9" * 101 + b"}}", "body"),
         (b'{"personality_name": "mira", "traits": {"humor_level": ' + b"9" * 5000 + b"}}", "body"),
     ],
 )
