@@ -6,7 +6,7 @@ Every function raises ImproperlyConfigured, which names the variable and never q
 import re
 import sys
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Any
@@ -86,10 +86,11 @@ def names_by_commas(value: str) -> list[str]:
 
 
 def checked_hosts(value: str) -> list[str]:
-    """ALLOWED_HOSTS. Refuses addresses, which would never match: a host is named without scheme and path."""
+    """ALLOWED_HOSTS. Refuses what would never match: a host is named without scheme, port and path."""
     hosts = names_by_commas(value)
-    if wrong := [host for host in hosts if re.search(r"[/\s]", host)]:
-        raise ImproperlyConfigured(f"ALLOWED_HOSTS: not the name of a host: {wrong[0]!r}")
+    if wrong := [host for host in hosts if re.search(r"[/\s]|.\*|\*.|[^:]:\d+$|\]:", host)]:
+        reason = "not the name of a host, or .example.com for all below it"
+        raise ImproperlyConfigured(f"ALLOWED_HOSTS: {reason}: {wrong[0]!r}")
     return hosts
 
 
@@ -196,9 +197,11 @@ def split_redis_url(url: str) -> tuple[str, str | None, str | None]:
 
 
 def checked_llm_models(models: list[str], default: str) -> list[str]:
-    """LLM_MODELS: what authors may choose besides LLM_MODEL, the `default`."""
-    if not all(re.search(MODEL_PATTERN, name) and len(name) <= LENGTHS["model"] for name in models):
-        raise ImproperlyConfigured(f"LLM_MODELS: names of at most {LENGTHS['model']} letters, digits or . _ : / @ + -")
+    """LLM_MODELS: what authors may choose besides LLM_MODEL, the `default`, which is checked too."""
+    for variable, names in (("LLM_MODEL", [default] if default else []), ("LLM_MODELS", models)):
+        if not all(re.search(MODEL_PATTERN, name) and len(name) <= LENGTHS["model"] for name in names):
+            message = f"{variable}: names of at most {LENGTHS['model']} letters, digits or . _ : / @ + -"
+            raise ImproperlyConfigured(message)
     if models and not default:
         raise ImproperlyConfigured("LLM_MODELS: requires LLM_MODEL")
     return models
@@ -211,7 +214,7 @@ def checked_llm_url(url: str) -> str:
     """
     try:
         parts = urlsplit(url)
-        is_valid = not url or (_is_plain(url, parts) and _is_safe(parts.scheme, parts.hostname or ""))
+        is_valid = not url or (_is_plain(url, parts) and _is_safe(parts.scheme, parts.hostname or "") and _is_sent(url))
     except ValueError:  # a port or an address that is none
         is_valid = False
     if not is_valid:
@@ -222,6 +225,15 @@ def checked_llm_url(url: str) -> str:
 def _is_plain(url: str, parts: SplitResult) -> bool:
     _ = parts.port  # raises ValueError
     return url.isascii() and url.isprintable() and " " not in url and not any(mark in url for mark in "@?#\\")
+
+
+def _is_sent(url: str) -> bool:
+    """Whether the HTTP client takes it. Raises ValueError for a host that is no name."""
+    import httpx  # noqa: PLC0415  takes 60 ms, and is loaded anyway where a model is asked
+
+    with suppress(httpx.InvalidURL):
+        return bool(httpx.URL(url).host)
+    return False
 
 
 def _is_safe(scheme: str, host: str) -> bool:

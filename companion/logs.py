@@ -2,7 +2,6 @@
 
 import json
 import logging
-import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
@@ -11,8 +10,6 @@ from rest.request_id import current
 
 PACKAGES = ("resilience", "coherence", "rest", "rate_limits", "accounts", "personalities", "companion")
 MAX_MESSAGE, MAX_LINE = 1_000, 8_000  # characters, of a message and of a line with its traceback
-# What begins another line, moves a terminal's cursor or turns text around, and what cannot be encoded.
-CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def logging_config(format: str, level: int, apps: Iterable[str]) -> dict[str, Any]:
@@ -40,8 +37,10 @@ def logging_config(format: str, level: int, apps: Iterable[str]) -> dict[str, An
 
 
 def one_line(text: str, limit: int) -> str:
-    """`text` with control characters escaped as in Python, and without its middle beyond `limit` characters."""
-    return _cut(CONTROL.sub(_escaped, _cut(text, limit)), limit)
+    """`text` with what cannot be seen escaped as in Python, and without its middle beyond `limit` characters: nothing
+    begins another line, moves a terminal's cursor, turns text around or cannot be encoded.
+    """
+    return _cut("".join(map(_printable, _cut(text, limit))), limit)
 
 
 class LineFormatter(logging.Formatter):
@@ -94,5 +93,5 @@ def _cut(text: str, limit: int) -> str:
     return text[: limit - end - len(left_out)] + left_out + text[-end:]
 
 
-def _escaped(found: re.Match[str]) -> str:
-    return found[0].encode("unicode_escape").decode("ascii")
+def _printable(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")

@@ -76,6 +76,9 @@ def test_llm_url__https_or_this_machine__taken(url: str) -> None:
         "file:///etc/passwd",
         "hidden",
         "https://api.openai.com/v1\r\nX: y",
+        "https://[v1.hidden]/v1",
+        "https://xn--a/hidden",
+        "https://llm.example/" + "hidden" * 20_000,
     ],
 )
 def test_llm_url__anything_else__refused_without_showing_it(url: str) -> None:

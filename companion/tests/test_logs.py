@@ -40,6 +40,11 @@ def test_log__control_characters_in_a_message__one_line_without_them(
     assert r"\r\x1b[2J\x85\x9b\u2028\u2029\u202e\x00\x7f." in line
 
 
+@pytest.mark.parametrize("character", "\u200b\u200e\u200f\u061c\ufeff\u00ad\U000e0041\u2066\ud800")
+def test_log__character_that_nobody_sees__escaped(character: str) -> None:
+    assert one_line(f"a{character}é 語", 99) == "a" + character.encode("unicode_escape").decode() + "é 語"
+
+
 def test_log__long_message__cut_with_both_ends(logged: Callable[[], list[str]]) -> None:
     logging.getLogger("companion").error("Begun %s ended.", "\x1b" * 100_000)
     (line,) = logged()

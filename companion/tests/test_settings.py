@@ -98,6 +98,8 @@ def test_settings__required_only__production_defaults() -> None:
         ("HSTS_PRELOAD", "later"),
         ("ALLOWED_HOSTS", "https://companion.example"),
         ("ALLOWED_HOSTS", "a.example b.example"),
+        ("ALLOWED_HOSTS", "a.example:8000"),
+        ("ALLOWED_HOSTS", "*.example.com"),
         ("TRUSTED_PROXIES", "nginx"),
         ("CSRF_TRUSTED_ORIGINS", "companion.example"),
         ("CSRF_TRUSTED_ORIGINS", "https://companion.example/chat"),

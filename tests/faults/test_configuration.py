@@ -45,6 +45,7 @@ WRONG: list[tuple[str, dict[str, str]]] = [
     ("REDIS_URL", {"REDIS_URL": "redis://h/0?bogus=1"}),
     ("LLM_API_KEY", LLM | {"LLM_API_KEY": "sk-hidden\nX: y"}),
     ("LLM_BASE_URL", LLM | {"LLM_BASE_URL": "https://hidden@169.254.169.254"}),
+    ("LLM_BASE_URL", LLM | {"LLM_BASE_URL": "https://[v1.a]/v1"}),
     ("LLM_MODEL", LLM | {"LLM_MODEL": ""}),
     ("DEBUG", {"DEBUG": "perhaps"}),
     ("DATABASE_SECONDS", {"DATABASE_SECONDS": "5 seconds"}),
