@@ -10,7 +10,7 @@ from rest_framework.exceptions import APIException
 
 from chat.errors import ApiError, bad_request
 from conversations.models import MAX_JSON_BYTES
-from rest.parsers import MAX_PATH, parse_json
+from rest.parsers import MAX_TEXT, parse_json
 
 Penalty = Annotated[float, msgspec.Meta(ge=-2, le=2)]
 Tokens = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
@@ -168,5 +168,5 @@ def _invalid_parameter(message: str) -> ApiError:
     what, _, where = message.partition(" - at `$")
     field = re.fullmatch("Object (?:missing required|contains unknown) field `(.*)`", what)
     path = f"{where.rstrip('`')}.{field[1]}" if field else where.rstrip("`")
-    param = re.sub(r"\[\.\.\.\]", "", path).strip(".")[:MAX_PATH]
-    return bad_request(f"{param}: {what:.{MAX_PATH}}." if param else f"{what:.{MAX_PATH}}.", param or None)
+    param = re.sub(r"\[\.\.\.\]", "", path).strip(".")[:MAX_TEXT]
+    return bad_request(f"{param}: {what:.{MAX_TEXT}}." if param else f"{what:.{MAX_TEXT}}.", param or None)

@@ -1,9 +1,12 @@
 """Fields that take JSON at its word: a number is not text, true is not a number, an unknown key is a mistake."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from rest_framework import serializers
+
+from rest.problems import MAX_ERRORS
 
 OPTIONAL_TEXT = {"required": False, "allow_null": True, "allow_blank": True, "trim_whitespace": False}
 
@@ -44,6 +47,21 @@ class Text(serializers.CharField):
         return super().to_internal_value(data)
 
 
+class ShortList(serializers.ListField):
+    """A list of at most `max_length` items. DRF would also validate each of thousands before it says that."""
+
+    max_length: int
+
+    def __init__(self, *, max_length: int, **kwargs: Any) -> None:
+        super().__init__(max_length=max_length, **kwargs)
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Raises ValidationError."""
+        if isinstance(data, list) and len(data) > self.max_length:
+            self.fail("max_length", max_length=self.max_length)
+        return super().to_internal_value(data)
+
+
 class AnswerSerializer(serializers.Serializer[Any]):
     """The JSON of an answer, as the OpenAPI schema documents it. Requests are read by StrictSerializer."""
 
@@ -52,20 +70,18 @@ class StrictSerializer(serializers.Serializer[Any]):
     """Refuses unknown keys, and read-only ones unless they are sent back unchanged."""
 
     def to_internal_value(self, data: object) -> Any:
-        """Raises ValidationError."""
-        if isinstance(data, Mapping) and (errors := self._refusals(data)):
+        """Raises ValidationError, which names one field more than a problem shows if there are so many."""
+        if isinstance(data, Mapping) and (errors := dict(islice(self._refusals(data), MAX_ERRORS + 1))):
             raise serializers.ValidationError(errors)
         return super().to_internal_value(data)
 
-    def _refusals(self, data: Mapping[str, object]) -> dict[str, list[str]]:
+    def _refusals(self, data: Mapping[str, object]) -> Iterator[tuple[str, list[str]]]:
         shown = self._shown()
-        unknown = {key: ["This field is not known."] for key in data if key not in self.fields}
-        read_only = {
-            key: ["This field is read-only."]
-            for key, value in data.items()
-            if key in self.fields and self.fields[key].read_only and value != shown.get(key)
-        }
-        return unknown | read_only
+        for key, value in data.items():
+            if key not in self.fields:
+                yield key, ["This field is not known."]
+            elif self.fields[key].read_only and value != shown.get(key):
+                yield key, ["This field is read-only."]
 
     def _shown(self) -> Mapping[str, object]:
         """What a read shows now. Clients may send it back: what is written has the shape of what is read."""

@@ -14,7 +14,7 @@ from rest_framework.parsers import BaseParser
 MEDIA_TYPE = "application/json"
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 20
-MAX_PATH = 200  # characters of the name of a field at fault
+MAX_TEXT = 200  # characters of a field's name in an error, and of what is said about it
 MAX_DIGITS = 100  # of an integer: its time to parse, and to write again, grows with their square
 MAX_VALUES = 20_000  # a thread that parses more in one go would keep the event loop waiting for the interpreter
 
@@ -63,6 +63,11 @@ def parse_json(body: bytes, media_type: str = MEDIA_TYPE, *, max_bytes: int = MA
     return value
 
 
+def shortened(text: str) -> str:
+    """As much of it as an error need say: what was sent, a key even, may be as long as the body."""
+    return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}…"
+
+
 def _check_charset(media_type: str) -> None:
     charset = parse_header_parameters(media_type)[1].get("charset", "utf-8")
     if charset.lower() not in {"utf-8", "utf8"}:
@@ -101,7 +106,7 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
         if UNSTORABLE.search(key):
             raise ValidationError({"body": "NUL and lone surrogates are not text, nor the name of a field."})
         if key in values:
-            raise ValidationError({_short(key): "This key appears twice in the object."})
+            raise ValidationError({shortened(key): "This key appears twice in the object."})
         values[key] = value
     return values
 
@@ -124,10 +129,5 @@ def _path_to_unstorable(value: object) -> str | None:
     for key, item in items:
         path = _path_to_unstorable(item)
         if path is not None:
-            return _short(f"{key}.{path}") if path else _short(str(key))
+            return shortened(f"{key}.{path}" if path else str(key))
     return None
-
-
-def _short(path: str) -> str:
-    """As much of it as an error need say: a key may be as long as the body."""
-    return path if len(path) <= MAX_PATH else f"{path[:MAX_PATH]}…"

@@ -1,12 +1,13 @@
 """Errors as problem details (RFC 9457, application/problem+json), with a list of messages for each field at fault.
 
 An exception may carry more than DRF's status and detail: `errors` by field, `headers`, and further `members` of the
-body.
+body. However much is wrong with a request, its problem is short: it repeats no more of what was sent than helps.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
+from itertools import islice
 from typing import Any
 
 from rest_framework.exceptions import APIException, UnsupportedMediaType, ValidationError
@@ -14,11 +15,13 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from resilience.database import outage
+from rest.parsers import shortened
 
 logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = "1"  # seconds
+MAX_ERRORS = 20  # fields that a problem names
 
 
 class PreconditionRequired(APIException):
@@ -49,8 +52,9 @@ def to_problem(error: Exception, context: dict[str, Any]) -> Response | None:
     response = exception_handler(error, context)
     if response is None:
         return None
-    body = problem_body(response.status_code, _detail(error), errors=_errors(error)) | getattr(error, "members", {})
-    response.data, response.content_type = body, MEDIA_TYPE
+    errors = _errors(error)
+    body = problem_body(response.status_code, _detail(error, errors), errors=errors)
+    response.data, response.content_type = body | getattr(error, "members", {}), MEDIA_TYPE
     for name, value in getattr(error, "headers", {}).items():
         response[name] = value
     return response
@@ -62,36 +66,47 @@ def problem(status: int, detail: str, *, headers: Mapping[str, str] | None = Non
 
 
 def problem_body(status: int, detail: str, *, errors: Mapping[str, list[str]] | None = None) -> dict[str, object]:
-    """The members of a problem; `errors` are messages by the field, header or parameter at fault."""
-    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
-    return body | ({"errors": errors} if errors else {})
+    """The members of a problem; `errors` are messages by the field, header or parameter at fault.
+
+    The first MAX_ERRORS of them are shown, and all texts are `shortened`.
+    """
+    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": shortened(detail)}
+    first = islice((errors or {}).items(), MAX_ERRORS)
+    shown = {shortened(name): [shortened(message) for message in messages] for name, messages in first}
+    return body | ({"errors": shown} if shown else {})
 
 
-def _detail(error: Exception) -> str:
+def _detail(error: Exception, errors: Mapping[str, list[str]]) -> str:
     if isinstance(error, ValidationError):
-        return "Some fields are not valid; `errors` names each."
+        named = "each" if len(errors) <= MAX_ERRORS else f"{MAX_ERRORS} of them"
+        return f"Some fields are not valid; `errors` names {named}."
     return str(getattr(error, "detail", "") or error.__class__.__name__)
 
 
 def _errors(error: Exception) -> dict[str, list[str]]:
-    """Messages by dotted path. An error that is no ValidationError may name its fields in `errors`."""
+    """Messages by dotted path, of which one more than is shown tells that there are more.
+
+    An error that is no ValidationError may name its fields in `errors`.
+    """
     if isinstance(error, ValidationError):
-        return _flatten(error.detail, "")
+        return dict(islice(_flatten(error.detail, ""), MAX_ERRORS + 1))
     if isinstance(error, UnsupportedMediaType):
         return {"Content-Type": [str(error.detail)]}
     return getattr(error, "errors", {})
 
 
-def _flatten(detail: object, path: str) -> dict[str, list[str]]:
+def _flatten(detail: object, path: str) -> Iterator[tuple[str, list[str]]]:
     """{"traits": {"humor_level": ["…"]}} becomes {"traits.humor_level": ["…"]}; list items get their index."""
     if isinstance(detail, dict):
-        pairs = [(_join(path, str(key)), value) for key, value in detail.items()]
+        for key, value in detail.items():
+            yield from _flatten(value, _join(path, str(key)))
     elif isinstance(detail, list) and any(isinstance(item, dict | list) for item in detail):
-        pairs = [(_join(path, str(index)), value) for index, value in enumerate(detail) if value]
+        for index, value in enumerate(detail):
+            if value:
+                yield from _flatten(value, _join(path, str(index)))
     else:
         messages = detail if isinstance(detail, list) else [detail]
-        return {path or "body": [str(message) for message in messages]}
-    return {name: messages for key, value in pairs for name, messages in _flatten(value, key).items()}
+        yield path or "body", [str(message) for message in messages]
 
 
 def _join(path: str, key: str) -> str:

@@ -25,7 +25,7 @@ from personalities.config import (
 from personalities.models import Personality, RelationshipType
 from personalities.names import MAX_LENGTH, InvalidName, canonical
 from rest.conditional import Representation
-from rest.fields import AnswerSerializer, Flag, StrictSerializer, Text, WholeNumber
+from rest.fields import AnswerSerializer, Flag, ShortList, StrictSerializer, Text, WholeNumber
 
 MAX_NAMES = 100
 GROUPS = ("traits", "behaviors", "custom", "generation")
@@ -71,7 +71,7 @@ class Temperature(serializers.FloatField):
 
 
 @extend_schema_field({"type": "array", "items": {"type": "string", "enum": list(PREFERENCES)}, "uniqueItems": True})
-class Locks(serializers.ListField):
+class Locks(ShortList):
     """Names of preferences, each once; the order has no meaning."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -209,7 +209,7 @@ class RollbackSerializer(StrictSerializer):
 class ResolveSerializer(StrictSerializer):
     """Names in any spelling; the answer calls them as they were given."""
 
-    names = serializers.ListField(child=NameAsGiven(), min_length=1, max_length=MAX_NAMES)
+    names = ShortList(child=NameAsGiven(), min_length=1, max_length=MAX_NAMES)
 
 
 class ResolvedSerializer(AnswerSerializer):

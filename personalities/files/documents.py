@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from rest_framework import serializers
@@ -73,7 +73,7 @@ class AllErrorsSerializer(StrictSerializer):
 
     def to_internal_value(self, data: object) -> Any:
         """Raises ValidationError."""
-        errors: dict[str, Any] = self._refusals(data) if isinstance(data, Mapping) else {}
+        errors: dict[str, Any] = dict(self._refusals(data)) if isinstance(data, Mapping) else {}
         try:
             value = super(StrictSerializer, self).to_internal_value(data)
         except ValidationError as error:
@@ -82,9 +82,10 @@ class AllErrorsSerializer(StrictSerializer):
             raise ValidationError(errors)
         return value
 
-    def _refusals(self, data: Mapping[str, object]) -> dict[str, list[str]]:
-        duplicates = data.duplicates if isinstance(data, JSONObject) else []
-        return super()._refusals(data) | {key: ["This key appears twice in the object."] for key in duplicates}
+    def _refusals(self, data: Mapping[str, object]) -> Iterator[tuple[str, list[str]]]:
+        yield from super()._refusals(data)
+        for key in data.duplicates if isinstance(data, JSONObject) else ():
+            yield key, ["This key appears twice in the object."]
 
 
 class DocumentTraits(AllErrorsSerializer, TraitsSerializer):

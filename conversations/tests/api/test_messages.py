@@ -11,6 +11,7 @@ from conversations.api.pages import MAX_PAGE_BYTES
 from conversations.models import MAX_BYTES, Conversation, Role
 from conversations.tests.transcripts import append_turns, recent_contents, stored_contents, texts_of_turns
 from conversations.turns import Draft
+from tests.promises import Figure
 
 pytestmark = pytest.mark.django_db(transaction=True)
 HELLO = {"role": "user", "content": "Hello."}
@@ -96,6 +97,23 @@ def test_post__bad_input__400_names_the_field(
     answer = post(owner, messages, body)
     assert (answer.status_code, list(answer.json()["errors"])) == (400, [field])
     assert stored_contents(conversation) == []
+
+
+def test_post__900_kb_that_are_wrong__400_that_repeats_little_of_it(
+    owner: APIClient, messages: str, figure: Figure
+) -> None:
+    long = "x" * 900_000
+    bodies: list[Any] = [
+        {"content": "a", long: 1},
+        {"content": "a", "role": long},
+        {"content": "a", "role": [long]},
+        {"content": "a", **{f"{number:042}": 1 for number in range(9_900)}},
+    ]
+    answers = [post(owner, messages, body) for body in bodies]
+    assert {answer.status_code for answer in answers} == {400}
+    largest = max(len(answer.content) for answer in answers)
+    measured, before = f"{largest:,} bytes", "752 to 900 kB"
+    figure("G5", "a 400 repeats little of a body", "< 8 KiB", measured=measured, met=largest < 8192, before=before)
 
 
 @pytest.mark.parametrize("text", [rb"a\u0000b", rb"\ud800"])

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
+from personalities.api.serializers import PersonalitySerializer
 from personalities.models import Personality
 from personalities.tests.api.conftest import ELARA, LIST
 
@@ -32,6 +33,12 @@ BAD_NAMES: list[Any] = [
 ]
 BAD_LEVELS: list[Any] = [-1, 11, "5", None, 5.5, 5.0, True, [], {}, 10**30, ""]
 BAD_TEXTS: list[Any] = [5, True, [], {}, "x" * 2001]
+LONG = "x" * 60_000
+
+
+def unknown(number: int) -> dict[str, int]:
+    """That many keys that no body has."""
+    return {f"unknown_{key}": 1 for key in range(number)}
 
 
 def assert_refused(response: Any, field: str, status: int = 400) -> None:
@@ -90,6 +97,62 @@ def test_create__bad_text__400(editor: APIClient, field: str, value: Any) -> Non
 )
 def test_create__bad_field__400_names_it(editor: APIClient, body: dict[str, Any], field: str) -> None:
     assert_refused(editor.post(LIST, {"personality_name": "mira", **body}), field)
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({LONG: 1}, "x" * 200 + "…"),
+        ({"traits": {LONG: 1}}, "traits." + "x" * 193 + "…"),
+        ({"archetype": LONG}, "archetype"),
+        ({"relationship_type": [LONG]}, "relationship_type"),
+        ({"locked_preferences": [LONG]}, "locked_preferences.0"),
+        ({"locked_preferences": ["x"] * 9_000}, "locked_preferences"),
+        (unknown(3_000), "unknown_0"),
+        ({"traits": unknown(3_000)}, "traits.unknown_0"),
+    ],
+)
+def test_create__much_that_is_wrong__400_that_repeats_little_of_it(
+    editor: APIClient, body: dict[str, Any], field: str
+) -> None:
+    response = editor.post(LIST, {"personality_name": "mira", **body})
+    assert_refused(response, field)
+    texts = [text for name, messages in response.json()["errors"].items() for text in (name, *messages)]
+    assert max(map(len, texts)) <= 201  # with the mark of what was cut
+    assert len(response.content) < 4096
+
+
+@pytest.mark.parametrize(
+    ("number", "detail"),
+    [
+        (20, "Some fields are not valid; `errors` names each."),
+        (21, "Some fields are not valid; `errors` names 20 of them."),
+        (3_000, "Some fields are not valid; `errors` names 20 of them."),
+    ],
+)
+def test_create__many_unknown_fields__20_are_named(editor: APIClient, number: int, detail: str) -> None:
+    problem = editor.post(LIST, {"personality_name": "mira", **unknown(number)}).json()
+    assert problem["detail"] == detail
+    assert list(problem["errors"]) == list(unknown(20))
+
+
+def test_serializer__many_unknown_fields__collects_one_more_than_is_named() -> None:
+    serializer = PersonalitySerializer(data=unknown(3_000))
+    assert not serializer.is_valid()
+    assert len(serializer.errors) == 21
+
+
+@pytest.mark.parametrize("names", [[1] * 19_000, ["elara"] * 101])
+def test_resolve__too_many_names__none_is_looked_at(reader: APIClient, names: list[Any]) -> None:
+    response = reader.post(f"{LIST}resolve/", {"names": names})
+    assert response.status_code == 400
+    assert response.json()["errors"] == {"names": ["Ensure this field has no more than 100 elements."]}
+
+
+def test_resolve__wrong_names__20_are_named(reader: APIClient) -> None:
+    problem = reader.post(f"{LIST}resolve/", {"names": [1] * 100}).json()
+    assert list(problem["errors"]) == [f"names.{index}" for index in range(20)]
+    assert problem["detail"].endswith("20 of them.")
 
 
 @pytest.mark.parametrize(
@@ -199,6 +262,14 @@ def test_list__bad_ordering__400_names_it(reader: APIClient, ordering: str) -> N
 )
 def test_list__nothing_of_the_kind__404(reader: APIClient, query: str) -> None:
     assert reader.get(f"{LIST}?{query}").status_code == 404
+
+
+@pytest.mark.parametrize("query", [f"{'x' * 7_000}=1", f"archetype={'x' * 7_000}", f"ordering={'x' * 7_000}",
+                                   "&".join(f"x{number}=1" for number in range(900))])  # fmt: skip
+def test_list__much_that_is_wrong__400_that_repeats_little_of_it(reader: APIClient, query: str) -> None:
+    response = reader.get(f"{LIST}?{query}")
+    assert response.status_code == 400
+    assert len(response.content) < 2048
 
 
 def test_method__not_offered__405(editor: APIClient) -> None:
