@@ -12,7 +12,7 @@ from django.db.models.signals import post_delete, post_save
 from coherence import log
 from coherence.feed import IN_TOUCH_SECONDS, catch_up_on_commit, feed
 from coherence.listener import listener
-from coherence.local_cache import NO_EDITION, Copy, LocalCache
+from coherence.local_cache import NO_EDITION, Copy, LocalCache, weightless
 from coherence.log import Position
 from coherence.shared import NoSharedCache, SharedCache
 from coherence.single_flight import SingleFlight
@@ -80,14 +80,17 @@ class CoherentCache(Generic[K, V]):
         shared: SharedCache[K, V] | None = None,
         capacity: int,
         stale_seconds: float,
+        weigh: Callable[[V], int] = weightless,
+        max_weight: int = 0,
     ) -> None:
         """`kind` names the cache in metrics. `load` reads rows and the position of the change log in one statement, as
         `log.NumberedQuery` does. `log_key` is what the model's triggers note. Up to `capacity` values, and as many
-        absences, are kept in memory; while PostgreSQL is out of reach they are served for `stale_seconds`.
+        absences, are kept in memory, of which values `weigh` at most `max_weight` together; while PostgreSQL is out of
+        reach they are served for `stale_seconds`.
         """
         self.kind, self.load, self.log_key, self.stale_seconds = kind, load, log_key, stale_seconds
         self.shared: SharedCache[K, V] = shared or NoSharedCache()
-        self.capacity = capacity
+        self.capacity, self.weigh, self.max_weight = capacity, weigh, max_weight
         self.unverified = 0  # answers given while out of touch with the change log
         self._counted: Counter[tuple[Source, bool]] = Counter()
         self._new_memory()
@@ -105,7 +108,7 @@ class CoherentCache(Generic[K, V]):
         self._new_memory()
 
     def _new_memory(self) -> None:
-        self.found: LocalCache[K, V] = LocalCache(self.capacity)
+        self.found: LocalCache[K, V] = LocalCache(self.capacity, self.weigh, self.max_weight)
         self.absent: LocalCache[K, V] = LocalCache(self.capacity)  # apart: invented keys must not evict real ones
         self.loads = SingleFlight(self._load)
         self.questions = SingleFlight(self._ask)

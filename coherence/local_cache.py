@@ -1,6 +1,7 @@
 """Copies in this process's memory, bounded, read without a lock."""
 
 import threading
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from coherence.log import Position
@@ -40,11 +41,21 @@ class Copy(Generic[K, V]):
         return self.position.history == position.history and self.position.number > position.number
 
 
-class LocalCache(Generic[K, V]):
-    """At most `capacity` copies by key; the oldest that was not used lately is evicted. Reading takes no lock."""
+def weightless(value: object) -> int:
+    """For values so small that their number bounds them."""
+    return 0
 
-    def __init__(self, capacity: int) -> None:
+
+class LocalCache(Generic[K, V]):
+    """At most `capacity` copies by key; the oldest that was not used lately is evicted. Reading takes no lock.
+
+    Together they weigh at most `max_weight`, in whatever unit `weigh` returns, except that the latest is kept anyway.
+    """
+
+    def __init__(self, capacity: int, weigh: Callable[[V], int] = weightless, max_weight: int = 0) -> None:
         self.capacity = capacity
+        self.retired_weight = 0  # of all copies ever dropped: whoever still holds some learns that it is time to let go
+        self._weigh, self._max_weight, self._weight = weigh, max_weight, 0
         self._copies: dict[K, Copy[K, V]] = {}
         self._lock = threading.Lock()
         self._past_reads = 0  # of copies that were dropped
@@ -72,9 +83,10 @@ class LocalCache(Generic[K, V]):
             kept = self._copies.get(copy.key)
             if kept is None or not kept.is_later(copy.position):
                 self._copies[copy.key] = copy
+                self._weight += self._weight_of(copy)
                 self._retire(kept)
-            while len(self._copies) > self.capacity:
-                self._evict()
+            while len(self._copies) > self.capacity or (self._weight > self._max_weight and len(self._copies) > 1):
+                self._evict(spared=copy.key)
 
     def retire_all(self) -> None:
         """Retire every copy. Takes no lock, which a thread that a forked child lacks may hold."""
@@ -90,11 +102,14 @@ class LocalCache(Generic[K, V]):
             if kept is not None and not kept.is_later(position):
                 self._retire(self._copies.pop(key))
 
-    def _evict(self) -> None:
-        """Drop the oldest, unless it was used meanwhile: nearly least recently used, without a lock for readers."""
+    def _evict(self, spared: K) -> None:
+        """Drop the oldest, unless it was used meanwhile: nearly least recently used, without a lock for readers.
+
+        `spared` is the key of the latest, which does not go when all others were used.
+        """
         key = next(iter(self._copies))
         copy = self._copies.pop(key)
-        if copy.used:
+        if copy.used or key == spared:
             copy.used = False
             self._copies[key] = copy
         else:
@@ -102,5 +117,10 @@ class LocalCache(Generic[K, V]):
 
     def _retire(self, copy: Copy[K, V] | None) -> None:
         if copy is not None:
+            weight = self._weight_of(copy)
+            self._weight, self.retired_weight = self._weight - weight, self.retired_weight + weight
             self._past_reads += copy.reads
             copy.retire()
+
+    def _weight_of(self, copy: Copy[K, V]) -> int:
+        return 0 if copy.value is None else self._weigh(copy.value)

@@ -133,15 +133,20 @@ def _respond(config: PersonalityConfig, form: Form, headers: Mapping[bytes, byte
 
 
 def _make_responses(config: PersonalityConfig, form: Form) -> Responses:
-    view, method, is_secure = form
+    """Of both methods, which share what they answer."""
+    view, _, is_secure = form
     found = view.represent(config)
     headers = found.headers | _view_headers(view) | security_headers(is_secure)  # type: ignore[arg-type]  # hashable
-    length = str(len(found.body))
-    ok = Response(200, encoded(headers | {"Content-Length": length}), found.body, _row(view, method, 200))
+    ok = encoded(headers | {"Content-Length": str(len(found.body))})
     del headers["Content-Type"]
-    not_modified = Response(304, encoded(headers | {"Content-Length": "0"}), b"", _row(view, method, 304))
-    responses = Responses(found.etag.encode(), ok, not_modified)
-    config.memo[form] = responses
+    not_modified = encoded(headers | {"Content-Length": "0"})
+    for method in METHODS:
+        config.memo[view, method, is_secure] = Responses(
+            found.etag.encode(),
+            Response(200, ok, found.body, _row(view, method, 200)),
+            Response(304, not_modified, b"", _row(view, method, 304)),
+        )
+    responses: Responses = config.memo[form]
     return responses
 
 

@@ -1,6 +1,7 @@
 """The cache of configurations: their keys and form in Redis, and lookups, the owner's own before the global one."""
 
 import re
+import sys
 from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any, Protocol
@@ -102,9 +103,29 @@ class PersonalityCache(CoherentCache[Key, PersonalityConfig]):
         after_commit(owned_copies.delete, owners_of(keys), using=using)
 
 
+MEAN_BYTES = 16 * 1024  # of copies in memory: fewer are kept where their texts are longer
+LEAST_BYTES = 4 * 1024  # of a copy without texts, with what is computed from it: prompts, and responses with headers
+TIMES_KEPT = 9  # is a text then kept: in the configuration, in its JSON, in prompts as text and in parts, in responses
+
+
+def bytes_in_memory(config: PersonalityConfig) -> int:
+    """About how many a copy takes once it has been read in every way that there is."""
+    custom = config.custom
+    texts = (config.display_name, config.greeting, custom.backstory, custom.custom_instructions, custom.speaking_style)
+    return LEAST_BYTES + TIMES_KEPT * sum(map(sys.getsizeof, filter(None, texts)))
+
+
 codec = PersonalityCodec("personality", PersonalityConfig)
 redis_copies = RedisCopies(codec, ttl=settings.COPY_TTL_SECONDS)
-configs = PersonalityCache("personality", load, codec.log_key, shared=redis_copies, **BOUNDS)
+configs = PersonalityCache(
+    "personality",
+    load,
+    codec.log_key,
+    shared=redis_copies,
+    weigh=bytes_in_memory,
+    max_weight=MEAN_BYTES * settings.LOCAL_CACHE_ENTRIES,
+    **BOUNDS,
+)
 
 # How names were resolved, each as it was given: a lookup of a name that was seen before needs neither its canonical
 # spelling nor the keys. `decider` is a cache and `deciding` its copy that says whose personality answers: the owner's
@@ -112,7 +133,24 @@ configs = PersonalityCache("personality", load, codec.log_key, shared=redis_copi
 # Always unpacked under these names, and no named tuple: Python takes a fifth longer to unpack one.
 Decision = tuple[CoherentCache[Any, Any], Copy[Any, Any]]  # decider, deciding
 Resolution = tuple[CoherentCache[Any, Any], Copy[Any, Any], Copy[Key, PersonalityConfig]]  # decider, deciding, served
-_resolutions: dict[tuple[str, int | None], Resolution] = {}
+
+
+class Resolutions(dict[tuple[str, int | None], Resolution]):
+    """By name as given, and owner."""
+
+    retired_weight = 0  # of copies in memory, when all was last forgotten
+
+    def remember(self, name: str, owner: int | None, resolution: Resolution) -> Resolution:
+        """Keep one; first forget all if they are many, or hold on to much that is kept nowhere else any more."""
+        retired = configs.found.retired_weight
+        if len(self) >= configs.capacity or abs(retired - self.retired_weight) > configs.max_weight // 8:
+            self.clear()
+            self.retired_weight = retired
+        self[name, owner] = resolution
+        return resolution
+
+
+_resolutions = Resolutions()
 
 
 def config_from_memory(name: str, owner: int | None) -> PersonalityConfig | None:
@@ -152,12 +190,12 @@ def _resolve(name: str, owner: int | None) -> Resolution | None:
         return None
     own = configs.current_copy((owner, spelling))
     if own is not None and own.value is not None:
-        return _remember(name, owner, (configs, own), own)
+        return _resolutions.remember(name, owner, (configs, own, own))
     decision = (configs, own) if own is not None else _entry_without(spelling, owner)
     served = configs.current_copy((None, spelling)) if decision else None
     if decision is None or served is None or served.value is None:
         return None
-    return _remember(name, owner, decision, served)
+    return _resolutions.remember(name, owner, (*decision, served))
 
 
 def _entry_without(name: str, owner: int | None) -> Decision | None:
@@ -166,13 +204,6 @@ def _entry_without(name: str, owner: int | None) -> Decision | None:
     if entry is None or entry.value is None or entry.value.may_include(name):
         return None
     return owned_names, entry
-
-
-def _remember(name: str, owner: int | None, decision: Decision, served: Copy[Key, PersonalityConfig]) -> Resolution:
-    if len(_resolutions) >= configs.capacity:
-        _resolutions.clear()
-    resolution = _resolutions[name, owner] = (*decision, served)
-    return resolution
 
 
 # ── Not from memory alone ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping
-from typing import Annotated, Protocol
+from typing import Annotated, Protocol, TypedDict
 
 import msgspec
 from django.conf import settings
@@ -83,7 +83,16 @@ class OwnedNamesCache(CoherentCache[int, OwnedNames]):
 
 
 # Of configurations too.
-BOUNDS = {"capacity": settings.LOCAL_CACHE_ENTRIES, "stale_seconds": settings.COPY_STALE_IF_ERROR_SECONDS}
+
+
+class Bounds(TypedDict):
+    """Of copies in memory."""
+
+    capacity: int
+    stale_seconds: int
+
+
+BOUNDS: Bounds = {"capacity": settings.LOCAL_CACHE_ENTRIES, "stale_seconds": settings.COPY_STALE_IF_ERROR_SECONDS}
 codec = OwnedNamesCodec()
 owned_copies = RedisCopies(codec, ttl=settings.COPY_TTL_SECONDS)
 owned_names = OwnedNamesCache("owned_names", load, codec.log_key, shared=owned_copies, **BOUNDS)

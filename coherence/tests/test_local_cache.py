@@ -46,6 +46,14 @@ def test_keep__all_were_read__bounded_all_the_same() -> None:
     assert len(cache) == 3
 
 
+def test_keep__all_others_were_read__the_latest_stays() -> None:
+    cache = filled(3, "abc")
+    for key in "abc":
+        assert cache.get(key)
+    cache.keep(Copy("d", "d", at(1)))
+    assert kept(cache, "abcd") == "bcd"
+
+
 def test_keep__full__what_was_read_stays_and_what_was_not_goes() -> None:
     cache = filled(3, "abc")
     for key in "defghijk":
@@ -79,6 +87,25 @@ def test_keep__of_another_history__replaced_whatever_its_number() -> None:
     copy = cache.get("a")
     assert copy
     assert copy.value == "good"
+
+
+def test_keep__heavier_than_may_be__the_oldest_go_and_the_latest_stays() -> None:
+    cache: LocalCache[str, str] = LocalCache(10, len, 10)
+    for key, value in [("a", "1234"), ("b", "1234"), ("c", "12")]:
+        cache.keep(Copy(key, value, at(1)))
+    assert kept(cache, "abc") == "abc"
+    cache.keep(Copy("d", "1", at(1)))
+    assert (kept(cache, "abcd"), cache.retired_weight) == ("bcd", 4)
+    cache.keep(Copy("b", "12", at(2)))  # now it takes less
+    cache.keep(Copy("e", "12345", at(1)))
+    assert (kept(cache, "bcde"), cache.retired_weight) == ("bcde", 8)
+    cache.drop("e", at(1))
+    cache.keep(Copy("f", "12345", at(1)))
+    assert kept(cache, "bcdef") == "bcdf"
+    cache.keep(Copy("g", "1" * 99, at(1)))
+    assert kept(cache, "abcdefg") == "g"
+    cache.keep(Copy("h", None, at(1)))
+    assert kept(cache, "gh") == "h"
 
 
 def test_drop__of_another_history__whatever_its_number() -> None:

@@ -76,7 +76,11 @@ def without_flight() -> None:
 
 def without_bound() -> None:
     """Never evict from the local cache."""
-    LocalCache._evict = lambda self: setattr(self, "capacity", len(self) + 1)  # type: ignore[method-assign]
+
+    def evict(self: LocalCache[Any, Any], spared: Any) -> None:
+        self.capacity, self._max_weight = len(self) + 1, self._weight
+
+    LocalCache._evict = evict  # type: ignore[method-assign]
 
 
 CURES: dict[str, Callable[[], None]] = {
