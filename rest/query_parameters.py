@@ -1,5 +1,6 @@
 """Query parameters: unknown or malformed ones are errors, where DRF would ignore them or choose for itself."""
 
+import re
 from typing import Protocol, TypeVar
 
 from django.core.paginator import Paginator
@@ -11,6 +12,13 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 Row = TypeVar("Row", bound=Model)
+MAX_SEARCH, MAX_WORDS = 200, 10  # characters; each word is looked for in every row
+SEARCH_BOUND = f"At most {MAX_WORDS} words of {MAX_SEARCH} characters, without NUL."
+
+
+def can_be_searched(text: str) -> bool:
+    """Whether `text` is within SEARCH_BOUND. Words end at spaces and commas."""
+    return len(text) <= MAX_SEARCH and len(re.split(r"[\s,]+", text)) <= MAX_WORDS and "\x00" not in text
 
 
 class HasParameters(Protocol):

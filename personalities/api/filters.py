@@ -1,6 +1,5 @@
 """How the list of personalities is filtered, ordered and searched: a parameter that makes no sense is an error."""
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -15,10 +14,9 @@ from rest_framework.views import APIView
 
 from personalities.archetypes import ARCHETYPES
 from personalities.models import Personality
-from rest.query_parameters import HasParameters, KnownParameters, Row
+from rest.query_parameters import SEARCH_BOUND, HasParameters, KnownParameters, Row, can_be_searched
 
 BOOLEANS = [("true", "true"), ("false", "false")]
-MAX_SEARCH, MAX_WORDS = 200, 10  # characters; each word is looked for in every row
 
 
 class PersonalityFilter(FilterSet):  # type: ignore[misc]  # it is untyped
@@ -74,7 +72,6 @@ class PersonalityParameters(KnownParameters):
         super().filter_queryset(request, queryset, view)
         if empty := {"archetype", "is_active"} & {name for name, value in request.query_params.items() if not value}:
             raise ValidationError(dict.fromkeys(empty, "This parameter must not be empty."))
-        search = request.query_params.get("search", "")
-        if len(search) > MAX_SEARCH or len(re.split(r"[\s,]+", search)) > MAX_WORDS or "\x00" in search:
-            raise ValidationError({"search": f"At most {MAX_WORDS} words of {MAX_SEARCH} characters, without NUL."})
+        if not can_be_searched(request.query_params.get("search", "")):
+            raise ValidationError({"search": SEARCH_BOUND})
         return queryset
