@@ -63,9 +63,9 @@ def parse_json(body: bytes, media_type: str = MEDIA_TYPE, *, max_bytes: int = MA
     return value
 
 
-def shortened(text: str) -> str:
+def shortened(text: str, limit: int = MAX_TEXT) -> str:
     """As much of it as an error need say: what was sent, a key even, may be as long as the body."""
-    return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}…"
+    return text if len(text) <= limit else f"{text[:limit]}…"
 
 
 def _check_charset(media_type: str) -> None:

@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = "1"  # seconds
 MAX_ERRORS = 20  # fields that a problem names
+MAX_MESSAGE = 500  # characters of what it says of each: some list what may be chosen
 
 
 class PreconditionRequired(APIException):
@@ -72,7 +73,7 @@ def problem_body(status: int, detail: str, *, errors: Mapping[str, list[str]] | 
     """
     body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": shortened(detail)}
     first = islice((errors or {}).items(), MAX_ERRORS)
-    shown = {shortened(name): [shortened(message) for message in messages] for name, messages in first}
+    shown = {shortened(name): [shortened(text, MAX_MESSAGE) for text in messages] for name, messages in first}
     return body | ({"errors": shown} if shown else {})
 
 
