@@ -67,10 +67,16 @@ class ChatService:
         return State(int(found[1]), self.model.connections, int(row[0]), self.process.num_fds(), mebibytes)
 
     def state_after(self, before: State, seconds: float = 2) -> State:
-        """Return the state as soon as nothing is left behind, or after `seconds` in any case."""
+        """Return the first state in which nothing is left behind, or the last one after `seconds`."""
+        states = [self.state()]  # looked at once each: a moment later the change log may be followed again
+
+        def is_as_before() -> bool:
+            states.append(self.state())
+            return not states[-1].left_behind(before)
+
         with suppress(AssertionError):  # the caller sees it in the state
-            wait_until(lambda: not self.state().left_behind(before), seconds)
-        return self.state()
+            wait_until(is_as_before, seconds)
+        return states[-1]
 
 
 def _is_worker(parent: psutil.Process | None, process: psutil.Process) -> bool:
