@@ -10,9 +10,10 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
+from urllib.parse import urlsplit
 
 import httpx
 import psutil
@@ -251,7 +252,15 @@ def production_service(
         log, process = folder / "log", running.server.process
         wait_until(lambda: "Started worker" in log.read_text() or process.poll() is not None, 30)
         assert process.poll() is None, log.read_text()
+        port = urlsplit(running.url).port
+        wait_until(lambda: _accepts(port), 30)  # a moment after it has said so
         yield running
+
+
+def _accepts(port: int | None) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False
 
 
 @contextmanager
