@@ -27,6 +27,11 @@ CHARSETS = {"utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin-1", "wind
 CHARSET = re.compile(r"""charset\s*=[\s"]*([^\s";,]*)""", re.IGNORECASE)
 ENCODED_PARAMETER = re.compile(r"\*\d*+\s*+=")  # name*=charset''value or name*0*=, by RFC 2231
 MAX_ESCAPES = 256  # backslashes in cookies: Python before 3.11.10 searches all that follows each of them
+TOO_MANY = Refusal(
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    "headers",
+    f"At most {MAX_HEADERS} headers of {MAX_ALL_HEADERS} bytes in all are read.",
+)
 
 
 class HeaderLimits(HttpMiddleware):
@@ -45,20 +50,13 @@ def _refusal(scope: HTTPScope) -> Refusal | None:
         return Refusal(HTTPStatus.REQUEST_URI_TOO_LONG, "path", f"An address has at most {MAX_ADDRESS} bytes.")
     pairs = [*scope["headers"]]
     if len(pairs) > MAX_HEADERS:
-        return _TOO_MANY
+        return TOO_MANY
     for name, value in combined(pairs).items():
         if len(value) > SHORTER.get(name, MAX_VALUE) or len(name) > MAX_NAME:
             return _too_long(name)
         if name in PARSED and (refusal := PARSED[name](value.decode("latin-1"))):
             return refusal
-    return _TOO_MANY if sum(len(name) + len(value) for name, value in pairs) > MAX_ALL_HEADERS else None
-
-
-_TOO_MANY = Refusal(
-    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
-    "headers",
-    f"At most {MAX_HEADERS} headers of {MAX_ALL_HEADERS} bytes in all are read.",
-)
+    return TOO_MANY if sum(len(name) + len(value) for name, value in pairs) > MAX_ALL_HEADERS else None
 
 
 def _too_long(name: bytes) -> Refusal:

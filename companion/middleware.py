@@ -82,10 +82,10 @@ class SlashMiddleware(CommonMiddleware):
 
 
 class FormLimitsMiddleware(MiddlewareMixin):
-    """Stands before Django takes a form apart, which it does to look for a CSRF token: who sent it matters not."""
+    """Refuses costly forms before Django takes them apart, which it does to find the CSRF token, whoever sent them."""
 
     def process_request(self, request: HttpRequest) -> HttpResponse | None:
-        """413 for a large form of whom is not staff, 400 for a multipart one that names charsets.
+        """413 for a large form from anybody but staff, 400 for a multipart one that names charsets.
 
         `BodyLimits` has checked that Content-Length is a number within the bound of the page.
         """

@@ -12,6 +12,8 @@ from typing import Protocol
 
 import pytest
 
+from chat.tests import model_server
+from chat.tests.model_server import ModelServer
 from tests.faults.chat_service import ChatService, chat_service
 from tests.faults.environment import Environment
 from tests.faults.workers import Worker
@@ -63,3 +65,19 @@ def fresh() -> Callable[[], str]:
 def name(fresh: Callable[[], str]) -> str:
     """Return one name that no other test knows."""
     return fresh()
+
+
+@pytest.fixture
+def key(environment: Environment) -> str:
+    """An API key; there is an elara to talk to."""
+    if not environment.sql("SELECT 1 FROM personalities_personality WHERE personality_name = 'elara'"):
+        environment.create("elara")
+    return str(environment.writer.ask("issue", count=1)[0])
+
+
+@pytest.fixture
+def model() -> Iterator[ModelServer]:
+    """A language model whose streams go on until they are released."""
+    with model_server.running() as running:
+        running.behaviour = model_server.wait_for_release
+        yield running

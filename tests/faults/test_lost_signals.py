@@ -14,7 +14,7 @@ import httpx
 import psutil
 import pytest
 
-from chat.tests import model_server, raw_client
+from chat.tests import raw_client
 from chat.tests.model_server import ModelServer
 from tests.faults.conftest import LONG
 from tests.faults.environment import Environment, Service, has_accepted, production_service, starting_service
@@ -168,21 +168,6 @@ def first_seen(service: Service, number: int) -> Iterator[psutil.Process]:
             new = set(service.main.children()) - seen
             seen |= new
             yield from new
-
-
-@pytest.fixture
-def key(environment: Environment) -> str:
-    """An API key; there is an elara to talk to."""
-    if not environment.sql("SELECT 1 FROM personalities_personality WHERE personality_name = 'elara'"):
-        environment.create("elara")
-    return str(environment.writer.ask("issue", count=1)[0])
-
-
-@pytest.fixture
-def model() -> Iterator[ModelServer]:
-    with model_server.running() as running:
-        running.behaviour = model_server.wait_for_release
-        yield running
 
 
 @pytest.fixture

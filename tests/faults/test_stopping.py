@@ -13,7 +13,7 @@ from threading import Event, Thread
 import httpx
 import pytest
 
-from chat.tests import model_server, raw_client
+from chat.tests import raw_client
 from chat.tests.model_server import ModelServer
 from tests.faults.environment import Environment, Service, client_of, has_accepted, production_service
 from tests.faults.history import pretty
@@ -21,21 +21,6 @@ from tests.promises import Figure
 from tests.waiting import wait_until
 
 NOTICE = 2  # seconds
-
-
-@pytest.fixture
-def model() -> Iterator[ModelServer]:
-    with model_server.running() as running:
-        running.behaviour = model_server.wait_for_release
-        yield running
-
-
-@pytest.fixture
-def key(environment: Environment) -> str:
-    """An API key; there is an elara to talk to."""
-    if not environment.sql("SELECT 1 FROM personalities_personality WHERE personality_name = 'elara'"):
-        environment.create("elara")
-    return str(environment.writer.ask("issue", count=1)[0])
 
 
 @pytest.fixture
