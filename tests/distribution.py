@@ -24,8 +24,6 @@ SHARED = {
 }
 # Groups that take longest go first in their folder, so that none is left over at the end.
 FIRST = {"chat service", "faults", "services", "instance", "tests/e2e/test_documentation.py", "tests/e2e/test_stop.py"}
-# These measure how fast something is, and so begin while the process with slow clients waits.
-MEASURING = ("tests/faults/test_redis_frozen.py", "tests/faults/test_commit.py")
 # Faults measure time, so tests that start no servers run beside them.
 ORDER = ("tests/faults", "accounts", "chat", "tests/e2e", "coherence", "companion")
 
@@ -50,4 +48,5 @@ def group(nodeid: str) -> str:
 def rank(item: pytest.Item) -> tuple[int, bool, bool]:
     """Return a key by which to sort tests, those that shall begin first before others."""
     places = [place for place, folder in enumerate(ORDER) if item.nodeid.startswith(f"{folder}/")]
-    return (*places, len(ORDER))[0], group(item.nodeid) not in FIRST, not item.nodeid.startswith(MEASURING)
+    # What measures time begins while the process with slow clients waits.
+    return (*places, len(ORDER))[0], group(item.nodeid) not in FIRST, item.get_closest_marker("measures") is None

@@ -3,12 +3,15 @@
 import os
 from collections.abc import Callable
 
+import pytest
+
 from tests.faults.conftest import LONG, Workers
 from tests.faults.environment import Environment
 from tests.faults.history import pretty
 from tests.faults.scenarios import BOUND, watched
 from tests.promises import Figure
 
+pytestmark = pytest.mark.measures
 NOTICED, NOTICED_BY_THE_BUSY = 0.02, 0.1
 
 

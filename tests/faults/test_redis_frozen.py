@@ -11,6 +11,7 @@ from tests.faults.history import pretty
 from tests.faults.lookup_load import THREADS, Load, load, take_turns
 from tests.promises import Figure
 
+pytestmark = pytest.mark.measures
 OPENING = 0.6  # seconds of lookups into which the fault falls
 # So long that the first timeouts, which fall into it, are not most of what is measured.
 ROUNDS, SECONDS, PEER_SECONDS = (21, 0.5, 3) if LONG else (45, 0.1, 0.5)
