@@ -37,7 +37,7 @@ PARTS = {
     "--contract": Part([["tests/contract"]], ["requirements/contract.txt"]),
     "--deploy": Part([["tests/deploy"]], ["requirements/deploy.txt"]),
     "--faults": Part(
-        [["tests/faults", *WHOLE, "-m", "not measures"], ["tests/faults", "-m", "measures"]],
+        [["tests/faults", "-n", "2", "-m", "not measures"], ["tests/faults", "-m", "measures"]],
         environment={"COMPANION_FAULTS": "long"},
     ),
 }

@@ -15,6 +15,7 @@ from tests.faults.conftest import LONG, Workers
 from tests.faults.environment import Environment, Service, production_service
 from tests.promises import Figure
 
+pytestmark = pytest.mark.measures
 AT_A_TIME = 40
 SECONDS = 7 if LONG else 3
 LOGIN, LIST = "/accounts/login/", "/api/v1/conversations/"
