@@ -34,7 +34,7 @@ PARTS = {
         ["requirements/browser.txt"],
         {"COMPANION_SCREENSHOTS": "docs/screenshots"},
     ),
-    "--contract": Part([["tests/contract"]], ["requirements/contract.txt"]),
+    "--contract": Part([["tests/contract"]], ["requirements/contract.txt", "requirements/node.txt"]),
     "--deploy": Part([["tests/deploy"]], ["requirements/deploy.txt"]),
     "--faults": Part(
         [["tests/faults", "-n", "2", "-m", "not measures"], ["tests/faults", "-m", "measures"]],
