@@ -43,7 +43,7 @@ class Turn(NamedTuple):
     history: list[Message]
     drafts: list[Draft]
     idempotency_key: str
-    earlier_answer: str | None
+    earlier_answer: Draft | None
 
 
 def begin_turn(caller: Caller, request: ChatRequest, idempotency_key: str) -> Turn:
@@ -90,7 +90,7 @@ class RecordingBackend:
     async def complete(self, payload: Payload) -> Completion:
         """The stored answer or, if there is none yet, the language model's. Raises ApiError."""
         if self._turn.earlier_answer is not None:
-            return {**responses.completion(self._turn.earlier_answer), "usage": responses.NO_USAGE}
+            return {**responses.completion(self._turn.earlier_answer.content), "usage": responses.NO_USAGE}
         answer = await self._backend.complete(payload)
         text = _text(answer["choices"], "message")
         stored = await self._store(text)
@@ -99,7 +99,7 @@ class RecordingBackend:
     async def chunks(self, payload: Payload) -> AsyncGenerator[Chunk, None]:
         """The same answer in chunks. Raises ApiError."""
         if self._turn.earlier_answer is not None:
-            for chunk in responses.chunks(self._turn.earlier_answer, payload):
+            for chunk in responses.chunks(self._turn.earlier_answer.content, payload):
                 yield chunk
             return
         texts: list[str] = []
@@ -136,18 +136,19 @@ def _stored_meanwhile(turn: Turn) -> str:
     answer = _stored_answer(turn.conversation, turn.drafts, turn.idempotency_key)
     if answer is None:
         raise _not_found()  # deleted since
-    return answer
+    return answer.content
 
 
-def _stored_answer(conversation: Conversation, drafts: list[Draft], idempotency_key: str) -> str | None:
+def _stored_answer(conversation: Conversation, drafts: list[Draft], idempotency_key: str) -> Draft | None:
     """The answer to these messages that is stored under the key. Raises ApiError if other messages are."""
     stored = turns.stored(conversation, idempotency_key)
     if not stored:
         return None
-    if [(message.role, message.content) for message in stored[:-1]] != [tuple(draft) for draft in drafts]:
+    *said, answer = map(Draft.of, stored)
+    if said != drafts:
         message = "This Idempotency-Key was sent with another message."
         raise ApiError(HTTPStatus.CONFLICT, message, param="idempotency-key", code="idempotency_key_reused")
-    return stored[-1].content
+    return answer
 
 
 def _conversation(caller: Caller, text: str) -> Conversation:

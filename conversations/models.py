@@ -2,25 +2,29 @@
 
 import uuid
 from datetime import datetime
-from typing import Self, TypedDict
+from typing import Any, Self, TypedDict, cast
 
 import pgtrigger
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
 from django.db.models import F, Func, Q, Sum, Window
+from django.db.models.functions import Cast, Concat
 from django.db.models.lookups import LessThanOrEqual
 
-from conversations.redis_list import RecentMessage
+from conversations.redis_list import JsonObject, RecentMessage
 from personalities.models import SAME_OR_REFUSED, Personality
 from personalities.names import MAX_LENGTH
 
-MAX_BYTES = 128 * 1024  # of a message in UTF-8: longer than language models answer
+MAX_BYTES = 128 * 1024  # of a message's text in UTF-8, with calls of tools: longer than language models answer
 MAX_TITLE = 200  # characters
 MAX_IDEMPOTENCY_KEY = 255  # characters
 MAX_JSON_BYTES = 8 * MAX_BYTES  # of a request body, in which every character of a message may be escaped
+MAX_PARTS_BYTES = MAX_JSON_BYTES  # of a message's parts, as JSON: an image is as long as the request that brings it
 
 OCTETS = Func(F("content"), function="octet_length", output_field=models.IntegerField())
+CALLS = Concat(Cast("tool_calls", models.TextField()), "tool_call_id")
+BYTES = OCTETS + Func(CALLS, function="octet_length", output_field=models.IntegerField()) + F("parts_bytes")
 
 # Checked at COMMIT, because PostgreSQL deletes the messages of a conversation before the conversation.
 UNBROKEN = """
@@ -89,6 +93,7 @@ class Role(models.TextChoices):
     USER = "user"
     ASSISTANT = "assistant"
     SYSTEM = "system"
+    TOOL = "tool"
 
 
 class MessageRow(TypedDict):
@@ -98,6 +103,9 @@ class MessageRow(TypedDict):
     position: int
     role: str
     content: str
+    tool_calls: list[JsonObject] | None
+    tool_call_id: str | None
+    parts: list[JsonObject] | None
     created_at: datetime
 
 
@@ -107,24 +115,34 @@ class MessageQuerySet(models.QuerySet["Message"]):
     def read_from(self, first: int, limit: int, max_bytes: int) -> list[MessageRow]:
         """Up to `limit` messages of one conversation from position `first` on, in order, as the API shows them.
 
-        Fewer if together they had more than `max_bytes` of text; that must be MAX_BYTES or more.
+        Fewer if together they had more than `max_bytes`, but never less than one.
         """
         rows = self.filter(position__range=(first, first + limit - 1)).order_by("position")
-        bounded = rows.annotate(read=Window(Sum(OCTETS), order_by="position")).filter(read__lte=max_bytes)
-        return list(bounded.values(*MessageRow.__annotations__))
+        read = rows.annotate(read=Window(Sum(BYTES), order_by="position"))
+        bounded = read.filter(Q(position=first) | Q(read__lte=max_bytes))
+        return [_shown(row) for row in bounded.values(*MessageRow.__annotations__)]
+
+
+def _shown(row: dict[str, Any]) -> MessageRow:
+    """With null for what a message does not have."""
+    return cast(MessageRow, {**row, "tool_call_id": row["tool_call_id"] or None})
 
 
 class Message(models.Model):
     """A message. It never changes, and is deleted only with its conversation: triggers see to both.
 
-    `turns.append` writes it.
+    `turns.append` writes it. What it calls, answers or shows besides its text is kept in the form of OpenAI's messages.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     conversation = models.ForeignKey(Conversation, models.CASCADE, db_index=False, related_name="messages")
     position = models.PositiveIntegerField(help_text="From 1, without gaps.")
     role = models.CharField(max_length=10, choices=Role)
-    content = models.TextField()
+    content = models.TextField(help_text="Its text; if it has parts, theirs.")
+    tool_calls = models.JSONField(null=True, blank=True, help_text="What an answer calls.")
+    tool_call_id = models.TextField(blank=True, default="", db_default="", help_text="The call whose result it is.")
+    parts = models.JSONField(null=True, blank=True, help_text="Its content, if there is more in it than text.")
+    parts_bytes = models.PositiveIntegerField(default=0, db_default=0, help_text="Of the parts, as JSON.")
     idempotency_key = models.CharField(
         max_length=MAX_IDEMPOTENCY_KEY, blank=True, help_text="Of the append that it came with."
     )
@@ -158,6 +176,11 @@ class Message(models.Model):
             models.CheckConstraint(
                 name="message_content_bounded", condition=LessThanOrEqual(OCTETS, MAX_BYTES)
             ),
+            models.CheckConstraint(
+                name="message_parts_bounded",
+                condition=Q(parts__isnull=True, parts_bytes=0)
+                | Q(parts__isnull=False, parts_bytes__range=(1, MAX_PARTS_BYTES)),
+            ),
         ]  # fmt: skip
 
     def __str__(self) -> str:
@@ -166,5 +189,12 @@ class Message(models.Model):
     def to_recent(self) -> RecentMessage:
         """The message as its list in Redis holds it."""
         return RecentMessage(
-            id=self.id, position=self.position, role=self.role, content=self.content, created_at=self.created_at
+            id=self.id,
+            position=self.position,
+            role=self.role,
+            content=self.content,
+            created_at=self.created_at,
+            tool_calls=self.tool_calls,
+            tool_call_id=self.tool_call_id,
+            has_parts=self.parts_bytes > 0,
         )

@@ -5,9 +5,12 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 from uuid import UUID
 
+import msgspec
+from django.db.models import Sum, Window
+
 from coherence.transactions import in_transaction
 from conversations import redis_list
-from conversations.models import Conversation, Message
+from conversations.models import MAX_PARTS_BYTES, Conversation, Message
 from conversations.redis_list import LIMIT, RecentMessage
 
 Source = Literal["redis", "database"]
@@ -24,9 +27,16 @@ class Head(NamedTuple):
 def recent(conversation: Conversation) -> list[RecentMessage]:
     """The last 20 messages, oldest first: all that were committed before the call, whatever Redis does.
 
-    A list in Redis is used if it has every position up to that of the last message, for which PostgreSQL is asked each
-    time, and ends with that very message. That suffices: messages never change, and a list is either written as a whole
-    from rows or continues one that ended with the message before (see `redis_list.APPEND`). So its last message
+    Of their parts only the newest are read, MAX_PARTS_BYTES in all; of others `has_parts` alone is told.
+    """
+    found = _without_parts(conversation)
+    return _with_parts(found) if any(message.has_parts for message in found) else found
+
+
+def _without_parts(conversation: Conversation) -> list[RecentMessage]:
+    """A list in Redis is used if it has every position up to that of the last message, for which PostgreSQL is asked
+    each time, and ends with that very message. That suffices: messages never change, and a list is either written as a
+    whole from rows or continues one that ended with the message before (see `redis_list.APPEND`). So its last message
     determines all others. Any other list is replaced.
     """
     if in_transaction():  # what is read here may never be committed, so it must not get into a list
@@ -39,6 +49,13 @@ def recent(conversation: Conversation) -> list[RecentMessage]:
         sources["redis"] += 1
         return listed
     return _rows(conversation) if listed is None else _rebuilt(conversation)
+
+
+def _with_parts(messages: list[RecentMessage]) -> list[RecentMessage]:
+    rows = Message.objects.filter(pk__in=[message.id for message in messages if message.has_parts])
+    read = rows.annotate(read=Window(Sum("parts_bytes"), order_by="-position"))
+    parts = dict(read.filter(read__lte=MAX_PARTS_BYTES).values_list("pk", "parts"))
+    return [msgspec.structs.replace(message, parts=parts.get(message.id)) for message in messages]
 
 
 def head(conversation: Conversation) -> Head | None:
@@ -63,5 +80,5 @@ def _rebuilt(conversation: Conversation) -> list[RecentMessage]:
 
 def _rows(conversation: Conversation) -> list[RecentMessage]:
     sources["database"] += 1
-    rows = Message.objects.filter(conversation=conversation.pk).order_by("-position")[:LIMIT]
+    rows = Message.objects.filter(conversation=conversation.pk).order_by("-position").defer("parts")[:LIMIT]
     return [row.to_recent() for row in reversed(rows)]

@@ -29,16 +29,24 @@ if last == before or (before ~= '' and string.sub(last, 1, #before) == before) t
 end
 """
 T = TypeVar("T")
+JsonObject = dict[str, Any]
 
 
-class RecentMessage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A message as the list holds it. The id comes first because APPEND compares how items begin."""
+class RecentMessage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A message as the list holds it. The id comes first because APPEND compares how items begin.
+
+    `parts` are never in the list, for images would fill Redis: who reads it asks PostgreSQL for them.
+    """
 
     id: UUID
     position: int
     role: str
     content: str
     created_at: datetime
+    tool_calls: list[JsonObject] | None = None
+    tool_call_id: str = ""
+    has_parts: bool = False
+    parts: list[JsonObject] | None = None
 
 
 _decode = msgspec.json.Decoder(RecentMessage).decode

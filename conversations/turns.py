@@ -5,16 +5,27 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+import msgspec
 from django.db import transaction
 from django.utils import timezone
 
 from coherence.transactions import after_commit
 from conversations import redis_list
-from conversations.models import MAX_BYTES, MAX_IDEMPOTENCY_KEY, Conversation, Message, Role
+from conversations.models import (
+    MAX_BYTES,
+    MAX_IDEMPOTENCY_KEY,
+    MAX_PARTS_BYTES,
+    Conversation,
+    Message,
+    Role,
+)
 from conversations.recent import Head, head
+from conversations.redis_list import JsonObject
 
 IDEMPOTENCY_KEY = re.compile(rf"[!-~]{{1,{MAX_IDEMPOTENCY_KEY}}}")
 IDEMPOTENCY_KEY_RULE = f"1 to {MAX_IDEMPOTENCY_KEY} visible ASCII characters."  # the same in words, for error messages
+
+ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # in JSON: behind an even number of backslashes
 
 
 class InvalidContent(ValueError):
@@ -26,10 +37,21 @@ class KeyReused(Exception):
 
 
 class Draft(NamedTuple):
-    """A message that is not stored yet."""
+    """A message that is not stored yet: its text and, in the form of OpenAI's messages, what else it has.
+
+    `content` is the text of `parts`, if there are any.
+    """
 
     role: Role
     content: str
+    tool_calls: list[JsonObject] | None = None
+    tool_call_id: str = ""
+    parts: list[JsonObject] | None = None
+
+    @classmethod
+    def of(cls, message: Message) -> "Draft":
+        """What the stored message was made from."""
+        return cls(Role(message.role), message.content, message.tool_calls, message.tool_call_id, message.parts)
 
 
 class Appended(NamedTuple):
@@ -47,7 +69,7 @@ def append(conversation: Conversation, drafts: Sequence[Draft], idempotency_key:
     error. Raises KeyReused if the key was used for other messages, InvalidContent, and Conversation.DoesNotExist.
     """
     for draft in drafts:
-        check(draft.content)
+        check_draft(draft)
     _lock(conversation)
     if idempotency_key and (earlier := stored(conversation, idempotency_key)):
         return Appended(_same(earlier, drafts), repeated=True)
@@ -65,6 +87,17 @@ def stored(conversation: Conversation, idempotency_key: str) -> list[Message]:
     return list(conversation.messages.filter(idempotency_key=idempotency_key).order_by("part"))
 
 
+def check_draft(draft: Draft) -> None:
+    """Raises InvalidContent if the message cannot be stored."""
+    for text in (draft.content, draft.tool_call_id):
+        check(text)
+    size = len((draft.content + draft.tool_call_id).encode()) + _size(draft.tool_calls)
+    if size > MAX_BYTES:
+        raise InvalidContent(f"Text and tool calls have at most {MAX_BYTES} bytes; these have {size}.")
+    if (size := _size(draft.parts)) > MAX_PARTS_BYTES:
+        raise InvalidContent(f"The parts of a message have at most {MAX_PARTS_BYTES} bytes; these have {size}.")
+
+
 def check(content: str) -> None:
     """Raises InvalidContent if the text cannot be stored."""
     try:
@@ -77,13 +110,26 @@ def check(content: str) -> None:
         raise InvalidContent("NUL is not text.")
 
 
+def _size(value: list[JsonObject] | None) -> int:
+    """In bytes, as JSON; 0 for None. Raises InvalidContent for what PostgreSQL does not take as text."""
+    if value is None:
+        return 0
+    try:
+        encoded = msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        raise InvalidContent("Lone surrogates are not text.") from None
+    if ESCAPED_NUL.search(encoded):
+        raise InvalidContent("NUL is not text.")
+    return len(encoded)
+
+
 def _lock(conversation: Conversation) -> None:
     """One append at a time. A statement of its own, so that the next one sees what the previous holder committed."""
     Conversation.objects.select_for_update(no_key=True).only("id").order_by().get(pk=conversation.pk)
 
 
 def _same(earlier: list[Message], drafts: Sequence[Draft]) -> list[Message]:
-    if [(message.role, message.content) for message in earlier] != [tuple(draft) for draft in drafts]:
+    if [Draft.of(message) for message in earlier] != [*drafts]:
         raise KeyReused
     return earlier
 
@@ -94,7 +140,7 @@ def _rows(
     first = last.position + 1 if last else 1
     common = {"conversation": conversation, "idempotency_key": key, "created_at": now}
     return [
-        Message(position=first + part, part=part, role=draft.role, content=draft.content, **common)
+        Message(position=first + part, part=part, parts_bytes=_size(draft.parts), **draft._asdict(), **common)
         for part, draft in enumerate(drafts)
     ]
 

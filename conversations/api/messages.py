@@ -30,7 +30,7 @@ from rest.query_parameters import KnownParameters
 from rest.streaming import Interrupted, stream
 
 EXPORT_BATCH = 500  # messages per query
-EXPORT_BYTES = 2 * MAX_BYTES  # of their text; escaped in JSON it may be six times as long
+EXPORT_BYTES = 2 * MAX_BYTES  # of them, but one at least; escaped in JSON its text may be six times as long
 
 
 class MessageListView(ListAPIView[Message]):

@@ -9,7 +9,7 @@ from rest_framework.views import APIView
 from conversations.models import MAX_BYTES, MessageQuerySet, MessageRow
 from rest.query_parameters import Pages
 
-MAX_PAGE_BYTES = 4 * MAX_BYTES  # of text; escaped in JSON it may be six times as long
+MAX_PAGE_BYTES = 4 * MAX_BYTES  # of messages, but one at least; escaped in JSON its text may be six times as long
 MAX_DIGITS = 10  # of a position
 AFTER: dict[str, object] = {
     "name": "after",

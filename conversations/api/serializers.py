@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from uuid import UUID
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import APIException, NotFound
 
-from conversations.models import MAX_TITLE, Conversation, Role
+from conversations.models import MAX_TITLE, Conversation, Message, Role
 from conversations.turns import InvalidContent, check
 from personalities.api.serializers import Name
 from rest.fields import StrictSerializer, Text
@@ -63,18 +64,30 @@ class Content(serializers.CharField):
         return super().to_internal_value(data)
 
 
+@extend_schema_field({"type": "array", "items": {"type": "object"}, "nullable": True, "readOnly": True})
+class Objects(serializers.JSONField):
+    """A list of objects, as OpenAI's messages have them, or null."""
+
+
 class MessageSerializer(StrictSerializer):
-    """A message of a conversation."""
+    """A message of a conversation. What it does not have is null."""
 
     id = serializers.UUIDField(read_only=True)
     position = serializers.IntegerField(read_only=True, help_text="From 1, without gaps.")
     role = serializers.ChoiceField(choices=Role.values)
-    content = Content(trim_whitespace=False)
+    content = Content(trim_whitespace=False, help_text="Its text; if it has parts, theirs.")
+    tool_calls = Objects(read_only=True, help_text="What an answer calls, in the form of OpenAI's messages.")
+    tool_call_id = Text(read_only=True, help_text="The call whose result it is.")
+    parts = Objects(read_only=True, help_text="Texts, images and files, in the same form, if there is more than text.")
     created_at = serializers.DateTimeField(read_only=True)
+
+    def to_representation(self, instance: Message) -> dict[str, object]:
+        """DRF's, with null in place of an empty id."""
+        return {**super().to_representation(instance), "tool_call_id": instance.tool_call_id or None}
 
 
 class NewMessageSerializer(MessageSerializer):
-    """A message to add to a conversation."""
+    """A message to add to a conversation: a text. Tools are called, and images shown, in chat."""
 
     role = serializers.ChoiceField(choices=WRITABLE, default=Role.USER.value)
 

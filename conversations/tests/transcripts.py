@@ -10,6 +10,19 @@ from conversations.recent import recent
 from conversations.turns import Appended, Draft
 
 PERSONALITY = "elara"
+CALLS = [{"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": '{"in": "Ulm\\u0000"}'}}]
+TEXT = {"type": "text", "text": "Look:"}
+USED = [Draft(Role.USER, "Rain?"), Draft(Role.ASSISTANT, "", CALLS), Draft(Role.TOOL, "Yes.", None, "call_1")]
+
+
+def image(size: int) -> dict[str, Any]:
+    """A part with an image of so many characters."""
+    return {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * size}}
+
+
+def shown(size: int = 30) -> Draft:
+    """A message with a text and an image."""
+    return Draft(Role.USER, "Look:", parts=[TEXT, image(size)])
 
 
 def append_turn(conversation: Conversation, number: int, key: str = "") -> Appended:

@@ -1,0 +1,113 @@
+"""Calls of tools, their results, and images are kept as they are, and fill neither Redis nor a page."""
+
+import json
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, connection
+
+from conversations import turns
+from conversations.models import MAX_BYTES, MAX_PARTS_BYTES, Conversation, Message, Role
+from conversations.recent import recent
+from conversations.tests.transcripts import CALLS, TEXT, USED, list_items, list_key, shown
+from conversations.turns import Draft, InvalidContent, KeyReused
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_append__calls_results_and_parts__kept_as_they_are(conversation: Conversation, redis: Any) -> None:
+    drafts = [*USED, shown()]
+    turns.append(conversation, drafts)
+    assert [Draft.of(message) for message in conversation.messages.order_by("position")] == drafts
+    from_redis = recent(conversation)
+    assert len(list_items(redis, conversation)) == 4
+    redis.delete(list_key(conversation))
+    assert recent(conversation) == from_redis
+    told = [(message.role, message.content, message.tool_calls, message.tool_call_id) for message in from_redis]
+    assert told == [draft[:4] for draft in drafts]
+    assert [message.parts for message in from_redis] == [draft.parts for draft in drafts]
+
+
+def test_append__the_same_under_its_key__once_and_other_calls_refused(conversation: Conversation) -> None:
+    turns.append(conversation, [*USED, shown()], "a")
+    assert turns.append(conversation, [*USED, shown()], "a").repeated
+    others = [[*USED, shown(31)], [*USED[:2], Draft(Role.TOOL, "Yes.", None, "call_2"), shown()],
+              [USED[0], Draft(Role.ASSISTANT, ""), USED[2], shown()]]  # fmt: skip
+    for other in others:
+        with pytest.raises(KeyReused):
+            turns.append(conversation, other, "a")
+    assert conversation.messages.count() == 4
+
+
+@pytest.mark.parametrize(
+    "draft",
+    [
+        Draft(Role.ASSISTANT, "x" * (MAX_BYTES - 90), CALLS),
+        Draft(Role.ASSISTANT, "", [{"id": "\0"}]),
+        Draft(Role.ASSISTANT, "", [{"id": "\ud800"}]),
+        Draft(Role.TOOL, "x", None, "x" * MAX_BYTES),
+        Draft(Role.TOOL, "", None, "\0"),
+        shown(MAX_PARTS_BYTES),
+    ],
+)
+def test_append__too_long_or_no_text__refused(conversation: Conversation, draft: Draft) -> None:
+    with pytest.raises(InvalidContent):
+        turns.append(conversation, [draft])
+    assert not conversation.messages.exists()
+
+
+def test_append__backslashes_that_only_look_like_nul__kept(conversation: Conversation) -> None:
+    calls = [{"id": "\\u0000", "type": "function", "function": {"name": "f", "arguments": "\\\\u0000"}}]
+    turns.append(conversation, [Draft(Role.ASSISTANT, "", calls)])
+    assert conversation.messages.get().tool_calls == calls
+
+
+def test_recent__large_images__not_in_redis_and_the_newest_up_to_the_bound(
+    conversation: Conversation, redis: Any
+) -> None:
+    size = MAX_PARTS_BYTES // 3 - 200
+    turns.append(conversation, [shown(size + number) for number in range(5)])
+    assert sum(map(len, list_items(redis, conversation))) < 2000
+    kept = [shown(size + number).parts for number in (2, 3, 4)]
+    for _ in range(2):
+        found = recent(conversation)
+        assert [message.has_parts for message in found] == [True] * 5
+        assert [message.parts for message in found] == [None, None, *kept]
+        redis.delete(list_key(conversation))
+
+
+def test_recent__no_parts__asks_for_none(conversation: Conversation, django_assert_num_queries: Any) -> None:
+    turns.append(conversation, USED)
+    with django_assert_num_queries(1):
+        recent(conversation)
+    turns.append(conversation, [shown()])
+    with django_assert_num_queries(2):
+        recent(conversation)
+
+
+def test_list__item_of_a_plain_message__as_the_release_before_reads_it(conversation: Conversation, redis: Any) -> None:
+    turns.append(conversation, USED)
+    fields = [[*json.loads(item)] for item in list_items(redis, conversation)]
+    plain = ["id", "position", "role", "content", "created_at"]
+    assert fields == [plain, [*plain, "tool_calls"], [*plain, "tool_call_id"]]
+
+
+def test_message__written_by_the_release_before__stored(conversation: Conversation) -> None:
+    """It knows nothing of the new columns, and serves on while `migrate` has been run already."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO conversations_message (id, conversation_id, position, role, content, idempotency_key, part,"
+            " created_at) VALUES (gen_random_uuid(), %s, 1, 'user', 'Hello.', '', 0, now())", [conversation.pk]
+        )  # fmt: skip
+    assert Draft.of(conversation.messages.get()) == Draft(Role.USER, "Hello.")
+    assert recent(conversation)[0].content == "Hello."
+
+
+@pytest.mark.parametrize("size", [0, MAX_PARTS_BYTES + 1])
+def test_message__parts_without_their_size__postgresql_refuses(conversation: Conversation, size: int) -> None:
+    (message,) = turns.append(conversation, [Draft(Role.USER, "One.")]).messages
+    with pytest.raises(IntegrityError, match="message_parts_bounded"):
+        Message.objects.create(
+            conversation=conversation, position=2, role=Role.USER, parts=[TEXT], parts_bytes=size,
+            created_at=message.created_at,
+        )  # fmt: skip
