@@ -81,8 +81,7 @@ def _payload(config: PersonalityConfig, wishes: Wishes, request: ChatRequest, tu
     Parameters of the request take precedence over those of the personality.
     """
     system = {"role": "system", "content": _prompt(config, wishes)}
-    history = turn.history if turn else []
-    messages = [system, *history, *msgspec.to_builtins(request.messages)]
+    messages = [system, *(turn.messages if turn else msgspec.to_builtins(request.messages))]
     return cast(Payload, {**_generation(config), **request.passed_on(), "messages": messages})
 
 

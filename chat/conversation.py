@@ -9,38 +9,44 @@ streamed gets an error at its end.
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from http import HTTPStatus
-from itertools import dropwhile
-from typing import NamedTuple
+from typing import NamedTuple, cast
 from uuid import UUID
 
+import msgspec
 from django.urls import reverse
 
-from chat.backends import Backend, Chunk, Completion, Message, Payload, responses
+from chat.backends import Backend, Chunk, Completion, JsonObject, Message, Payload, responses
 from chat.callers import Caller
 from chat.errors import ApiError, bad_request
-from chat.requests import ChatMessage, ChatRequest
+from chat.history import awaited_results, to_message, window, with_results
+from chat.requests import ChatRequest
+from chat.said import check_known, check_results, take_apart, text_of, without_instructions
 from chat.threads import in_thread
 from conversations import pinning, turns
 from conversations.models import Conversation, Role
-from conversations.recent import recent
-from conversations.redis_list import RecentMessage
 from conversations.turns import Draft, InvalidContent, KeyReused
 from personalities.config import PersonalityConfig
 from personalities.models import Personality
 from personalities.names import InvalidName, canonical
 
-INSTRUCTIONS = {"system", "developer"}  # roles of messages that are passed on with this turn but not stored
+NOT_KEPT = {  # parameters whose answers a conversation does not hold
+    "n": "It keeps one answer.",
+    "functions": "Send `tools`.",
+    "function_call": "Send `tools` and `tool_choice`.",
+    "audio": "It keeps text.",
+}
 
 
 class Turn(NamedTuple):
-    """`history` are the recent messages for the prompt; `drafts`, the new ones to be stored with the answer.
+    """`messages` are what the language model is sent: what was said before, and what is new. `drafts` are the new ones
+    as they are to be stored with the answer.
 
     `earlier_answer` is the answer that was stored when the same turn was sent before under its idempotency key.
     """
 
     conversation: Conversation
     config: PersonalityConfig
-    history: list[Message]
+    messages: list[Message]
     drafts: list[Draft]
     idempotency_key: str
     earlier_answer: Draft | None
@@ -54,12 +60,18 @@ def begin_turn(caller: Caller, request: ChatRequest, idempotency_key: str) -> Tu
     conversation = _conversation(caller, (request.metadata or {})["conversation"])
     config = pinning.config_of(conversation)
     _check_model(caller, request.model, conversation, config.personality_name)
-    drafts = [_draft(message) for message in request.messages if message.role not in INSTRUCTIONS]
+    _check_kept(request)
+    said = take_apart(msgspec.to_builtins(request.messages))
+    drafts = [_draft(message) for message in without_instructions(said.new)]
     if not drafts:
         raise bad_request("Send the user's new message: the earlier ones are stored here.", "messages")
     earlier = _stored_answer(conversation, drafts, idempotency_key) if idempotency_key else None
-    history: list[Message] = [{"role": message.role, "content": message.content} for message in _window(conversation)]
-    return Turn(conversation, config, history, drafts, idempotency_key, earlier)
+    history = window(conversation)
+    if earlier is None:
+        check_known(said.known, history)
+        check_results(said.new, awaited_results(history))
+    messages = with_results([*said.instructions, *map(to_message, history), *said.new])
+    return Turn(conversation, config, messages, drafts, idempotency_key, earlier)
 
 
 def store_turn(turn: Turn, answer: str) -> str:
@@ -186,20 +198,21 @@ def _is_named(name: str, model: str) -> bool:
         return False
 
 
-def _window(conversation: Conversation) -> Sequence[RecentMessage]:
-    """The recent messages. If earlier ones are left out, they begin with a question, as some models require."""
-    found = recent(conversation)
-    is_cut = bool(found) and found[0].position > 1
-    return list(dropwhile(lambda message: message.role == Role.ASSISTANT, found)) if is_cut else found
+def _check_kept(request: ChatRequest) -> None:
+    for name, why in NOT_KEPT.items():
+        if getattr(request, name) is not None:
+            raise bad_request(f"{name}: not in a conversation that is kept here. {why}", name)
 
 
-def _draft(message: ChatMessage) -> Draft:
-    if message.role != "user":
-        raise bad_request("Answers are stored here: send the user's new message only.", "messages")
-    content = message.content
-    text = content if isinstance(content, str) else "".join(part.text for part in content)
+def _draft(message: Message) -> Draft:
+    if message["role"] not in {Role.USER, Role.TOOL}:
+        raise bad_request("Send the user's new message, or the results of tools: the rest is stored here.", "messages")
+    content = message.get("content")
+    shows_more = isinstance(content, list) and any(part["type"] != "text" for part in content)
+    parts = cast(list[JsonObject], content) if shows_more else None
+    draft = Draft(Role(message["role"]), text_of(message), None, message.get("tool_call_id", ""), parts)
     try:
-        turns.check(text)
+        turns.check_draft(draft)
     except InvalidContent as error:
         raise bad_request(str(error), "messages") from None
-    return Draft(Role.USER, text)
+    return draft

@@ -1,10 +1,13 @@
 """What chat adds to the OpenAPI schema, which drf-spectacular cannot see because chat is not a DRF view."""
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
+from django.conf import settings
 
 from chat.application import COMPLETIONS, MODELS
+from chat.content_parts import KINDS, allowed_kinds
 from chat.requests import ChatRequest
 
 Schema = dict[str, Any]  # a JSON Schema, or a part of an OpenAPI document
@@ -14,11 +17,6 @@ OBJECT = {"type": "object"}
 NAME = {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}
 TEXT = {"type": "string"}
 NULLABLE = {"type": "string", "nullable": True}
-
-ONLY_WITH_STREAM = [
-    {"required": ["stream"], "properties": {"stream": {"type": "boolean", "enum": [True]}}},
-    {"not": {"required": ["stream_options"]}},
-]
 
 COMPONENTS: Schema = {
     "ChatModel": {
@@ -63,14 +61,37 @@ COMPONENTS: Schema = {
 def add(result: Schema, **_: object) -> Schema:
     """A postprocessing hook of drf-spectacular."""
     components: Schema = msgspec.json.schema_components([ChatRequest], ref_template=REFERENCE)[1]
-    components["ChatRequest"]["anyOf"] = ONLY_WITH_STREAM
-    result["components"]["schemas"] |= COMPONENTS | components
+    result["components"]["schemas"] |= COMPONENTS | _with_allowed_parts(components)
     result["paths"] |= {
         COMPLETIONS: {"post": _operation("chat", "Chat with a personality.", "ChatCompletion", body=True)},
         MODELS: {"get": _operation("models", "List the personalities you can chat with.", "ChatModelList")},
         f"{MODELS}/{{name}}": {"get": _operation("model", "Get one of them.", "ChatModel") | {"parameters": [NAME]}},
     }
     return result
+
+
+def _with_allowed_parts(components: Schema) -> Schema:
+    """Of the parts of messages, those that the operator passes on."""
+    if settings.LLM_CONTENT_PART_ADDRESSES:
+        del components["ChatMedia"]["properties"]["url"]["pattern"]
+    left_out = {name for name, schema in components.items() if _kind(schema) not in {None, *allowed_kinds()}}
+    references = [REFERENCE.format(name=name) for name in left_out]
+    return {name: _without(schema, references) for name, schema in components.items() if name not in left_out}
+
+
+def _kind(schema: Schema) -> str | None:
+    """The kind of part that the schema is of, if it is of one."""
+    kinds = schema.get("properties", {}).get("type", {}).get("enum", [])
+    return kinds[0] if len(kinds) == 1 and kinds[0] in KINDS else None
+
+
+def _without(schema: Any, references: Collection[str]) -> Any:
+    """The same schema without these choices."""
+    if isinstance(schema, dict):
+        return {name: _without(value, references) for name, value in schema.items() if value not in references}
+    if isinstance(schema, list):
+        return [_without(value, references) for value in schema if value not in [{"$ref": name} for name in references]]
+    return schema
 
 
 def _operation(id: str, summary: str, answer: str, *, body: bool = False) -> Schema:

@@ -2,75 +2,43 @@
 
 import asyncio
 import re
+from collections.abc import Collection
+from functools import lru_cache
 from http import HTTPStatus
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, cast
 
 import msgspec
+from django.conf import settings
 from rest_framework.exceptions import APIException
 
+from chat.content_parts import Word
 from chat.errors import ApiError, bad_request
+from chat.messages import ChatMessage, check_parts, in_one_form
+from chat.parameters import with_effect
 from conversations.models import MAX_JSON_BYTES
 from rest.parsers import MAX_TEXT, parse_json
 
 Penalty = Annotated[float, msgspec.Meta(ge=-2, le=2)]
-Tokens = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+Tokens = Annotated[int, msgspec.Meta(ge=-1, le=1_000_000)]  # -1 and 0: no limit, as if it were left out
+Bias = Annotated[int, msgspec.Meta(ge=-100, le=100)] | Annotated[float, msgspec.Meta(ge=-100, le=100)]
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
 Label = Annotated[str, msgspec.Meta(max_length=64)]
 Value = Annotated[str, msgspec.Meta(max_length=512)]
+JsonObject = dict[str, Any]
 
-# Values that clients send for parameters they do not use: they mean what leaving the parameter out means. Any other
-# value would change the answer, so ignoring it silently would mislead the caller.
-NEUTRAL: dict[str, list[object]] = {
-    "n": [1],
-    "store": [False],
-    "logprobs": [False],
-    "tools": [[]],
-    "functions": [[]],
-    "tool_choice": ["none", "auto"],
-    "function_call": ["none", "auto"],
-    "parallel_tool_calls": [True, False],
-    "logit_bias": [{}],
-    "modalities": [["text"]],
-    "response_format": [{"type": "text"}],
-    "service_tier": ["auto", "default"],
-    "top_logprobs": [0],
-    "user": [""],
-}
-IGNORED = {"prompt_cache_key", "safety_identifier"}  # no answer depends on them
-ANSWER_EXTRAS = {
-    "refusal",
-    "reasoning",
-    "reasoning_content",
-    "annotations",
-    "audio",
-}  # what models send beside the text
+MAX_CHOICES = 8  # as many as are read of an answer
 THREAD_BYTES = 16 * 1024  # a longer body takes milliseconds to parse, which a thread does
 
 
-class ChatTextPart(msgspec.Struct, forbid_unknown_fields=True):
-    """A part of a message. Text only: the language model's server would fetch the URL of an image."""
-
-    type: Literal["text"]
-    text: str
-
-
-class ChatMessage(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
-    """One message of the conversation."""
-
-    role: Literal["system", "developer", "user", "assistant"]
-    content: str | Annotated[list[ChatTextPart], msgspec.Meta(min_length=1)]
-    name: Text | None = None
-
-
 class ChatStreamOptions(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
-    """What a stream contains besides the text."""
+    """What a stream contains besides the answer."""
 
     include_usage: bool | None = None
     include_obfuscation: bool | None = None
 
 
 class ChatRequest(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
-    """All supported parameters. Those that are sent are passed on to the language model, but for `model`."""
+    """All parameters of OpenAI's. Those that are sent are passed on to the language model, but for `model`."""
 
     model: Annotated[str, msgspec.Meta(min_length=1)]
     messages: Annotated[list[ChatMessage], msgspec.Meta(min_length=1)]
@@ -78,16 +46,36 @@ class ChatRequest(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True
     stream_options: ChatStreamOptions | None = None
     temperature: Annotated[float, msgspec.Meta(ge=0, le=2)] | None = None
     top_p: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
+    n: Annotated[int, msgspec.Meta(ge=1, le=MAX_CHOICES)] | None = None
     max_tokens: Tokens | None = None
     max_completion_tokens: Tokens | None = None
-    stop: Text | Annotated[list[Text], msgspec.Meta(max_length=4)] | None = None
+    stop: Word | Annotated[list[Word], msgspec.Meta(max_length=4)] | None = None
     seed: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | None = None
     presence_penalty: Penalty | None = None
     frequency_penalty: Penalty | None = None
-    user: Text | None = None
-    reasoning_effort: Text | None = None
-    verbosity: Text | None = None
-    response_format: dict[str, Any] | None = None
+    logit_bias: dict[Label, Bias] | None = None
+    logprobs: bool | None = None
+    top_logprobs: Annotated[int, msgspec.Meta(ge=0, le=20)] | None = None
+    response_format: JsonObject | None = None
+    tools: list[JsonObject] | None = None
+    tool_choice: Word | JsonObject | None = None
+    parallel_tool_calls: bool | None = None
+    functions: list[JsonObject] | None = None
+    function_call: Word | JsonObject | None = None
+    reasoning_effort: Word | None = None
+    verbosity: Word | None = None
+    modalities: Annotated[list[Word], msgspec.Meta(max_length=4)] | None = None
+    audio: JsonObject | None = None
+    prediction: JsonObject | None = None
+    web_search_options: JsonObject | None = None
+    moderation: JsonObject | None = None
+    service_tier: Word | None = None
+    store: bool | None = None
+    prompt_cache_key: Word | None = None
+    prompt_cache_options: JsonObject | None = None
+    prompt_cache_retention: Word | None = None
+    safety_identifier: Word | None = None
+    user: Word | None = None
     metadata: Annotated[dict[Label, Value], msgspec.Meta(max_length=16)] | None = None
 
     def passed_on(self) -> dict[str, object]:
@@ -109,31 +97,34 @@ def _read(body: bytes, content_type: bytes) -> ChatRequest:
     parsed = _parse(body, content_type.decode("latin-1"))
     if not isinstance(parsed, dict):
         raise bad_request("The body must be one JSON object.", "body")
-    given = {name: value for name, value in parsed.items() if _has_effect(name, value)}
-    if isinstance(given.get("messages"), list):
-        given["messages"] = [_without_extras(message) for message in given["messages"]]
-    request = _convert(given)
-    if request.stream_options and not request.stream:
-        raise bad_request("stream_options: allowed only with stream.", "stream_options")
+    return checked(parsed)
+
+
+def checked(body: JsonObject) -> ChatRequest:
+    """The request that a parsed body is. Raises ApiError that names the parameter at fault."""
+    kind = _kind(tuple(settings.LLM_EXTRA_PARAMETERS))
+    given = with_effect(body, settings.LLM_EXTRA_PARAMETERS)
+    if isinstance(messages := given.get("messages"), list):
+        given["messages"] = in_one_form(messages)
+    _check_names(given, kind.__struct_fields__)
+    request = _convert(given, kind)
+    check_parts(request.messages)
     return request
 
 
-def _has_effect(name: str, value: object) -> bool:
-    return value is not None and name not in IGNORED and value not in NEUTRAL.get(name, ())
+@lru_cache(maxsize=8)
+def _kind(extra: tuple[str, ...]) -> type[ChatRequest]:
+    """The parameters, with those that the operator passes on besides."""
+    more = [(name, Any, msgspec.UNSET) for name in extra if name not in ChatRequest.__struct_fields__]
+    made = msgspec.defstruct("ChatRequest", more, bases=(ChatRequest,), omit_defaults=True, forbid_unknown_fields=True)
+    return cast(type[ChatRequest], made)
 
 
-def _without_extras(message: object) -> object:
-    """Clients send an answer back just as they received it: with a null refusal, empty annotations, reasoning."""
-    if not isinstance(message, dict):
-        return message
-    is_answer = message.get("role") == "assistant"
-    extras = ANSWER_EXTRAS if is_answer else set()
-    left = {
-        name: value
-        for name, value in message.items()
-        if name not in extras and value is not None and (value != [] or name == "content")
-    }
-    return {"content": "", **left} if is_answer and "content" in message else left
+def _check_names(given: JsonObject, known: Collection[str]) -> None:
+    if unknown := sorted(given.keys() - {*known}):
+        names = ", ".join(f"{name:.64}" for name in unknown[:5])
+        hint = "Leave it out, or have the operator add it to LLM_EXTRA_PARAMETERS."
+        raise bad_request(f"{names}: not passed on to the language model. {hint}", unknown[0][:64])
 
 
 def _parse(body: bytes, content_type: str) -> object:
@@ -153,12 +144,9 @@ def _to_api_error(error: APIException) -> ApiError:
     return ApiError(HTTPStatus(error.status_code), message, param=param)
 
 
-def _convert(given: dict[str, object]) -> ChatRequest:
-    if unknown := given.keys() - set(ChatRequest.__struct_fields__):
-        name = min(unknown)
-        raise bad_request(f"Companion does not support this parameter, or this value of it: {name:.64}.", name[:64])
+def _convert(given: JsonObject, kind: type[ChatRequest]) -> ChatRequest:
     try:
-        return msgspec.convert(given, ChatRequest)
+        return msgspec.convert(given, kind)
     except msgspec.ValidationError as error:
         raise _invalid_parameter(str(error)) from None
 

@@ -32,6 +32,7 @@ DATABASE_RULE = (
 ZONE = re.compile("%[^/]*")  # of an IPv6 address: fe80::1%eth0
 DJANGO_OPTIONS = {"assume_role", "isolation_level", "pool", "server_side_binding"}
 LLM_RULE = "https://HOST/PATH, or http:// and 127.0.0.1, [::1] or localhost; no user, no query, no fragment"
+CONTENT_PARTS = ("text", "image_url", "input_audio", "file", "video_url")
 OPTIONAL_APPS = {"preferences": (), "conversations": (), "chat": ("preferences", "conversations")}  # by what each needs
 KEY_RULE = "too easy to guess for HTTPS_ONLY: 50 random characters or more, as of `openssl rand -base64 48`"
 
@@ -205,6 +206,22 @@ def checked_llm_models(models: list[str], default: str) -> list[str]:
     if models and not default:
         raise ImproperlyConfigured("LLM_MODELS: requires LLM_MODEL")
     return models
+
+
+def checked_content_parts(kinds: list[str]) -> list[str]:
+    """LLM_CONTENT_PARTS. Refuses kinds of parts that no server knows."""
+    if unknown := sorted({*kinds} - {*CONTENT_PARTS}):
+        raise ImproperlyConfigured(
+            f"LLM_CONTENT_PARTS: unknown: {', '.join(unknown)}; known: {', '.join(CONTENT_PARTS)}"
+        )
+    return kinds
+
+
+def checked_parameters(names: list[str]) -> list[str]:
+    """LLM_EXTRA_PARAMETERS. Refuses what is no name of a parameter."""
+    if wrong := [name for name in names if not re.fullmatch("[a-z][a-z0-9_]{0,63}", name, re.IGNORECASE)]:
+        raise ImproperlyConfigured(f"LLM_EXTRA_PARAMETERS: not the name of a parameter, such as top_k: {wrong[0]!r}")
+    return names
 
 
 def checked_llm_url(url: str) -> str:

@@ -20,6 +20,7 @@ from companion import __version__
 from companion.environment import (
     OPTIONAL_APPS,
     checked_apps,
+    checked_content_parts,
     checked_database_url,
     checked_hosts,
     checked_key,
@@ -27,6 +28,7 @@ from companion.environment import (
     checked_llm_url,
     checked_networks,
     checked_origins,
+    checked_parameters,
     checked_secret_key,
     load_dotenv,
     names_by_commas,
@@ -189,6 +191,9 @@ LLM_MODEL = env.str("LLM_MODEL", "")
 if LLM_BASE_URL and not LLM_MODEL:
     raise ImproperlyConfigured("LLM_MODEL: required with LLM_BASE_URL")
 LLM_MODELS = checked_llm_models(names_by_commas(env.str("LLM_MODELS", "")), LLM_MODEL)
+LLM_CONTENT_PARTS = checked_content_parts(names_by_commas(env.str("LLM_CONTENT_PARTS", "text,image_url")))
+LLM_CONTENT_PART_ADDRESSES = env.bool("LLM_CONTENT_PART_ADDRESSES", False)
+LLM_EXTRA_PARAMETERS = checked_parameters(names_by_commas(env.str("LLM_EXTRA_PARAMETERS", "")))
 LLM_CONNECT_SECONDS = env.float("LLM_CONNECT_SECONDS", 5.0, validate=validate.Range(0.01, 3600))
 LLM_FIRST_BYTE_SECONDS = env.float("LLM_FIRST_BYTE_SECONDS", 30.0, validate=validate.Range(0.01, 3600))
 LLM_IDLE_SECONDS = env.float("LLM_IDLE_SECONDS", 30.0, validate=validate.Range(0.01, 3600))

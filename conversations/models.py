@@ -24,7 +24,8 @@ MAX_PARTS_BYTES = MAX_JSON_BYTES  # of a message's parts, as JSON: an image is a
 
 OCTETS = Func(F("content"), function="octet_length", output_field=models.IntegerField())
 CALLS = Concat(Cast("tool_calls", models.TextField()), "tool_call_id")
-BYTES = OCTETS + Func(CALLS, function="octet_length", output_field=models.IntegerField()) + F("parts_bytes")
+TEXT_BYTES = OCTETS + Func(CALLS, function="octet_length", output_field=models.IntegerField())
+BYTES = TEXT_BYTES + F("parts_bytes")
 
 # Checked at COMMIT, because PostgreSQL deletes the messages of a conversation before the conversation.
 UNBROKEN = """

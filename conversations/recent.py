@@ -10,9 +10,10 @@ from django.db.models import Sum, Window
 
 from coherence.transactions import in_transaction
 from conversations import redis_list
-from conversations.models import MAX_PARTS_BYTES, Conversation, Message
+from conversations.models import MAX_BYTES, MAX_PARTS_BYTES, TEXT_BYTES, Conversation, Message, Role
 from conversations.redis_list import LIMIT, RecentMessage
 
+REACH = 200  # messages
 Source = Literal["redis", "database"]
 sources: Counter[Source] = Counter()  # where recent messages came from, for metrics
 
@@ -56,6 +57,21 @@ def _with_parts(messages: list[RecentMessage]) -> list[RecentMessage]:
     read = rows.annotate(read=Window(Sum("parts_bytes"), order_by="-position"))
     parts = dict(read.filter(read__lte=MAX_PARTS_BYTES).values_list("pk", "parts"))
     return [msgspec.structs.replace(message, parts=parts.get(message.id)) for message in messages]
+
+
+def since_question(conversation: Conversation, found: list[RecentMessage]) -> list[RecentMessage]:
+    """The recent messages, and those before them from the user's last one on.
+
+    The same as were found if that is more than 200 messages ago, or they have more text than twenty may have.
+    """
+    first = found[0].position
+    before = Message.objects.filter(conversation=conversation.pk, position__range=(first - REACH, first - 1))
+    question = before.filter(role=Role.USER).order_by("-position").values_list("position", flat=True).first()
+    rows = before.filter(position__gte=question or first).order_by("position").defer("parts")
+    if question is None or (rows.aggregate(read=Sum(TEXT_BYTES))["read"] or 0) > LIMIT * MAX_BYTES:
+        return found
+    messages = [*(row.to_recent() for row in rows), *found]
+    return _with_parts(messages) if any(message.has_parts for message in messages) else messages
 
 
 def head(conversation: Conversation) -> Head | None:

@@ -6,18 +6,13 @@ from typing import Protocol, Required, TypedDict
 JsonObject = dict[str, object]
 
 
-class TextPart(TypedDict):
-    """A part of a message's content."""
+class Message(TypedDict, total=False):
+    """One message of the prompt. More may be in it than is named here."""
 
-    type: str
-    text: str
-
-
-class Message(TypedDict):
-    """One message of the prompt."""
-
-    role: str
-    content: str | list[TextPart]
+    role: Required[str]
+    content: str | list[JsonObject] | None
+    tool_calls: list[JsonObject]
+    tool_call_id: str
 
 
 class Payload(TypedDict, total=False):

@@ -2,7 +2,9 @@
 
 from collections.abc import AsyncGenerator
 
-from chat.backends import Chunk, Completion, Payload, TextPart, responses
+import msgspec
+
+from chat.backends import Chunk, Completion, Message, Payload, responses
 from personalities.prompt import estimate_tokens
 
 HEADING = "No language model was asked (CHAT_BACKEND=console). This is what it would have been sent:"
@@ -32,7 +34,7 @@ class ConsoleBackend:
             yield build.usage(_usage(payload, text))
 
     def _text(self, payload: Payload) -> str:
-        messages = [f"[{each['role']}]\n{_shortened(_content(each['content']))}" for each in payload["messages"]]
+        messages = [f"[{each['role']}]\n{_shortened(_content(each))}" for each in payload["messages"]]
         given = {"model": payload.get("model", self._model), "temperature": payload.get("temperature")}
         parameters = ", ".join(f"{name} = {value}" for name, value in given.items() if value not in ("", None))
         return "\n\n".join([HEADING, *([parameters] if parameters else []), *messages])
@@ -43,12 +45,16 @@ def _shortened(content: str) -> str:
     return f"{HEADING} ..." if content.startswith(HEADING) else content
 
 
-def _content(content: str | list[TextPart]) -> str:
-    return content if isinstance(content, str) else "".join(part["text"] for part in content)
+def _content(message: Message) -> str:
+    """Its text, and in brackets what else it shows and calls."""
+    content = message.get("content") or ""
+    texts = [content] if isinstance(content, str) else [str(part.get("text", f"[{part['type']}]")) for part in content]
+    calls = [f"[{msgspec.json.encode(call).decode()}]" for call in message.get("tool_calls", ())]
+    return "".join([*texts, *calls])
 
 
 def _usage(payload: Payload, answer: str) -> dict[str, int]:
     """Estimated numbers of tokens."""
-    sent = sum(estimate_tokens(_content(message["content"])) for message in payload["messages"])
+    sent = sum(estimate_tokens(_content(message)) for message in payload["messages"])
     answered = estimate_tokens(answer)
     return {"prompt_tokens": sent, "completion_tokens": answered, "total_tokens": sent + answered}

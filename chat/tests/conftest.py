@@ -18,6 +18,8 @@ from chat.backends.console import ConsoleBackend
 from chat.backends.upstream import Deadlines, UpstreamBackend
 from chat.tests import model_server
 from chat.tests.model_server import ModelServer
+from conversations import pinning
+from conversations.models import Conversation
 from personalities.models import Personality
 from tests.waiting import wait_until
 
@@ -66,6 +68,7 @@ def upstream(model: ModelServer, deadlines: Deadlines = SHORT) -> UpstreamBacken
 
 
 Client = Callable[..., openai.OpenAI]
+Say = Callable[..., Any]
 
 
 @pytest.fixture
@@ -87,3 +90,22 @@ def client(key: str) -> Iterator[Client]:
 def talk(client: Client, model: ModelServer) -> openai.OpenAI:
     """An OpenAI client of an application that asks the language model, with short timeouts."""
     return client(upstream(model))
+
+
+@pytest.fixture
+def conversation(key: str) -> Conversation:
+    """A conversation of ursula with elara."""
+    return pinning.start(User.objects.get(username="ursula"), Personality.objects.get_config("elara"))
+
+
+@pytest.fixture
+def say(talk: openai.OpenAI, conversation: Conversation) -> Say:
+    """Sends a turn of the conversation, under an idempotency key or none."""
+
+    def send(text: str, idempotency_key: str = "", **options: Any) -> Any:
+        given: Any = {"model": "elara", "metadata": {"conversation": str(conversation.pk)}} | options
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else None
+        messages = given.pop("messages", [{"role": "user", "content": text}])
+        return talk.chat.completions.create(messages=messages, extra_headers=headers, **given)
+
+    return send

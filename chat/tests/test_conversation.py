@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from chat.conversation import Turn, store_turn
 from chat.errors import ApiError
 from chat.tests import model_server
-from chat.tests.conftest import Client
+from chat.tests.conftest import Client, Say
 from chat.tests.model_server import ModelServer
 from conversations import pinning, turns
 from conversations.models import MAX_BYTES, Conversation, Role
@@ -21,24 +21,6 @@ from personalities.models import Personality
 from personalities.prompt import Wishes, assemble
 from preferences.models import Preferences
 from tests.waiting import wait_until
-
-Say = Callable[..., Any]
-
-
-@pytest.fixture
-def conversation(key: str) -> Conversation:
-    return pinning.start(User.objects.get(username="ursula"), Personality.objects.get_config("elara"))
-
-
-@pytest.fixture
-def say(talk: openai.OpenAI, conversation: Conversation) -> Say:
-    def send(text: str, idempotency_key: str = "", **options: Any) -> Any:
-        given: Any = {"model": "elara", "metadata": {"conversation": str(conversation.pk)}} | options
-        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else None
-        messages = given.pop("messages", [{"role": "user", "content": text}])
-        return talk.chat.completions.create(messages=messages, extra_headers=headers, **given)
-
-    return send
 
 
 def stored(conversation: Conversation) -> list[tuple[str, str]]:

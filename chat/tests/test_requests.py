@@ -53,10 +53,11 @@ def test_request__body_that_does_not_come__408(
         ({"model": "elara", "messages": MESSAGES, "stop": ["x"] * 5}, "stop"),
         ({"model": "elara", "messages": MESSAGES, "seed": 2**63}, "seed"),
         ({"model": "elara", "messages": MESSAGES, "seed": 10**100}, "body"),
-        ({"model": "elara", "messages": MESSAGES, "n": 2}, "n"),
-        ({"model": "elara", "messages": MESSAGES, "tools": [{"type": "function"}]}, "tools"),
+        ({"model": "elara", "messages": MESSAGES, "n": 9}, "n"),
+        ({"model": "elara", "messages": MESSAGES, "tools": {"type": "function"}}, "tools"),
+        ({"model": "elara", "messages": MESSAGES, "top_k": 40}, "top_k"),
         ({"model": "elara", "messages": MESSAGES, "base_url": "http://169.254.169.254"}, "base_url"),
-        ({"model": "elara", "messages": MESSAGES, "stream_options": {}}, "stream_options"),
+        ({"model": "elara", "messages": MESSAGES, "stream": True, "stream_options": {"x": 1}}, "stream_options.x"),
     ],
 )
 def test_request__bad_request__400_that_names_the_parameter(
@@ -74,7 +75,7 @@ def test_request__bad_request__400_that_names_the_parameter(
     ("given", "passed_on"),
     [
         ({"top_logprobs": 0, "user": "", "n": 1}, {}),
-        ({"prompt_cache_key": "a", "safety_identifier": "b"}, {}),
+        ({"prompt_cache_key": "a", "safety_identifier": "b"}, {"prompt_cache_key": "a", "safety_identifier": "b"}),
         ({"metadata": {"a": ""}}, {"metadata": {"a": ""}}),
         ({"reasoning_effort": "low", "verbosity": "low"}, {"reasoning_effort": "low", "verbosity": "low"}),
         ({"response_format": {"type": "json_object"}}, {"response_format": {"type": "json_object"}}),
@@ -128,7 +129,8 @@ def test_request__other_mistakes__in_the_same_shape(
 
 
 @pytest.mark.parametrize(
-    "message", [{"role": "x" * 900_000}, {"role": "user", "content": "", "x" * 900_000: 1}, {"type": "x" * 900_000}]
+    "message",
+    [{"role": "x" * 900_000}, {"role": "user", "content": [{"type": "x" * 900_000}]}, {"type": "x" * 900_000}],
 )
 def test_request__long_text_at_fault__not_repeated_whole(url: str, key: str, message: dict[str, Any]) -> None:
     answer = ask(url, key, {"model": "elara", "messages": [message]})

@@ -99,7 +99,14 @@ def test_settings__llm_key__stands_nowhere_else() -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("CHAT_BACKEND", "telepathy"), ("LLM_TOTAL_SECONDS", "0"), ("LLM_IDLE_SECONDS", "soon"), ("LLM_BASE_URL", URL)],
+    [
+        ("CHAT_BACKEND", "telepathy"),
+        ("LLM_TOTAL_SECONDS", "0"),
+        ("LLM_IDLE_SECONDS", "soon"),
+        ("LLM_BASE_URL", URL),
+        ("LLM_CONTENT_PARTS", "text,telepathy"),
+        ("LLM_EXTRA_PARAMETERS", "top_k,min p"),
+    ],
 )
 def test_settings__chat__refused_by_name(name: str, value: str) -> None:
     """LLM_BASE_URL alone is refused for the missing LLM_MODEL."""

@@ -1,0 +1,87 @@
+"""What a language model is sent of a stored conversation: the recent messages, as models require them to be.
+
+They begin with a question, and each call of a tool is followed by its result.
+"""
+
+from collections.abc import Iterable, Sequence
+from itertools import dropwhile
+from typing import cast
+
+from chat.backends import JsonObject, Message
+from chat.content_parts import are_passed_on
+from conversations.models import Conversation, Role
+from conversations.recent import recent, since_question
+from conversations.redis_list import RecentMessage
+
+NO_RESULT = "There is no result: the conversation went on without it."
+LEFT_OUT = "[Something was shown here that is not shown again.]"
+
+
+def window(conversation: Conversation) -> Sequence[RecentMessage]:
+    """The recent messages. If earlier ones are left out, they begin with a question, as some models require: if there
+    is none among them, because tools were called since, with the last one.
+    """
+    found = recent(conversation)
+    if not found or found[0].position == 1:
+        return found
+    from_question = list(dropwhile(lambda message: message.role in {Role.ASSISTANT, Role.TOOL}, found))
+    return from_question or since_question(conversation, found)
+
+
+def to_message(stored: RecentMessage) -> Message:
+    """The message as the language model is sent it. What it showed is left out if that is too much by now, or not to be
+    passed on any more.
+    """
+    message: JsonObject = {"role": stored.role, "content": stored.content}
+    if stored.has_parts:
+        shown = stored.parts if stored.parts and are_passed_on(stored.parts) else None
+        message["content"] = shown or "\n".join(filter(None, (stored.content, LEFT_OUT)))
+    if stored.tool_calls:
+        message |= {"content": stored.content or None, "tool_calls": stored.tool_calls}
+    if stored.tool_call_id:
+        message["tool_call_id"] = stored.tool_call_id
+    return cast(Message, message)
+
+
+def with_results(messages: Iterable[Message]) -> list[Message]:
+    """The same messages, in which each call has its result: a call that was left without it, because its caller gave up
+    or the user went on, gets one that says so, and results of no call are left out.
+    """
+    made: list[Message] = []
+    awaited: list[str] = []
+    for message in messages:
+        if message["role"] == Role.TOOL:
+            if (id := called_by(message)) in awaited:
+                awaited.remove(id)
+                made.append(message)
+            continue
+        made += map(_no_result, awaited)
+        made.append(message)
+        awaited = ids_of_calls(message)
+    return made
+
+
+def awaited_results(messages: Sequence[RecentMessage]) -> list[str]:
+    """The ids of the last calls that have no result yet."""
+    awaited: list[str] = []
+    for message in messages:
+        if message.role == Role.TOOL:
+            awaited = [id for id in awaited if id != message.tool_call_id]
+        else:
+            awaited = ids_of_calls({"tool_calls": message.tool_calls})
+    return awaited
+
+
+def ids_of_calls(message: Message | JsonObject) -> list[str]:
+    """The ids of the tool calls that the message makes."""
+    calls = cast(list[JsonObject], message.get("tool_calls") or [])
+    return [str(call.get("id")) for call in calls]
+
+
+def called_by(message: Message | JsonObject) -> str:
+    """The id of the call whose result the message is."""
+    return str(message.get("tool_call_id"))
+
+
+def _no_result(id: str) -> Message:
+    return cast(Message, {"role": "tool", "tool_call_id": id, "content": NO_RESULT})

@@ -1,0 +1,87 @@
+"""Takes the messages of a request in a stored conversation apart: instructions, what is stored already, what is new.
+
+Agents that call tools in a loop send what was said since the user's question along with the results, or at least the
+answer that made the calls. That is stored already, and is not stored again.
+"""
+
+from collections.abc import Iterable, Sequence
+from itertools import dropwhile, takewhile
+from typing import NamedTuple
+
+from chat.backends import Message
+from chat.errors import bad_request
+from chat.history import called_by, ids_of_calls
+from conversations.models import Role
+from conversations.redis_list import RecentMessage
+
+INSTRUCTIONS = {"system", "developer"}  # roles of messages that are passed on with this turn but not stored
+
+
+class Said(NamedTuple):
+    """`instructions` are sent before what was said earlier; others stay among `new`, where the caller has put them."""
+
+    instructions: list[Message]
+    known: list[Message]
+    new: list[Message]
+
+
+def take_apart(messages: Sequence[Message]) -> Said:
+    """What is known ends with the last answer. Between calls and their results nothing else may stand."""
+    answers = [index for index, message in enumerate(messages) if message["role"] == Role.ASSISTANT]
+    end = answers[-1] + 1 if answers else 0
+    before, new = messages[:end], messages[end:]
+    instructions = list(filter(_is_instruction, before))
+    if any(message["role"] == Role.TOOL for message in new):
+        instructions += takewhile(_is_instruction, new)
+        new = list(dropwhile(_is_instruction, new))
+    return Said(instructions, without_instructions(before), list(new))
+
+
+def without_instructions(messages: Iterable[Message]) -> list[Message]:
+    """The messages that are stored."""
+    return [message for message in messages if not _is_instruction(message)]
+
+
+def check_known(known: Sequence[Message], stored: Sequence[RecentMessage]) -> None:
+    """Raises ApiError unless these are the last messages that are stored, and end with calls of tools."""
+    if not known:
+        return
+    if not ids_of_calls(known[-1]):
+        raise bad_request("Answers are stored here: send the user's new message only.", "messages")
+    pairs = zip(reversed(known), reversed(stored), strict=False)
+    if not stored or len(known) > stored[-1].position or not all(_is_same(*pair) for pair in pairs):
+        message = "These are not the last messages that are stored here: send only what is new."
+        raise bad_request(message, "messages")
+
+
+def check_results(new: Sequence[Message], awaited: Sequence[str]) -> None:
+    """Raises ApiError for a result that no call waits for, and unless all calls get theirs if one does."""
+    left = list(awaited)
+    for message in without_instructions(new):
+        if message["role"] != Role.TOOL:
+            break
+        if (id := called_by(message)) not in left:
+            raise bad_request(f"No call with the id {id!r:.80} waits for a result.", "messages")
+        left.remove(id)
+    results = [message for message in new if message["role"] == Role.TOOL]
+    if results and left:
+        raise bad_request(f"Send the results of all calls at once: {', '.join(left):.200} are missing.", "messages")
+    if len(results) > len(awaited) - len(left):
+        raise bad_request("Send the results of calls before anything else.", "messages")
+
+
+def _is_instruction(message: Message) -> bool:
+    return message["role"] in INSTRUCTIONS
+
+
+def _is_same(sent: Message, stored: RecentMessage) -> bool:
+    """By what was called, or else by what was said: clients write arguments, and answers with calls, anew."""
+    if sent["role"] != stored.role or ids_of_calls(sent) != ids_of_calls({"tool_calls": stored.tool_calls}):
+        return False
+    return bool(stored.tool_calls) or text_of(sent) == stored.content
+
+
+def text_of(message: Message) -> str:
+    """The text of a message, or of its parts."""
+    content = message.get("content") or ""
+    return content if isinstance(content, str) else "".join(str(part.get("text", "")) for part in content)
