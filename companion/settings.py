@@ -194,6 +194,7 @@ LLM_MODELS = checked_llm_models(names_by_commas(env.str("LLM_MODELS", "")), LLM_
 LLM_CONTENT_PARTS = checked_content_parts(names_by_commas(env.str("LLM_CONTENT_PARTS", "text,image_url")))
 LLM_CONTENT_PART_ADDRESSES = env.bool("LLM_CONTENT_PART_ADDRESSES", False)
 LLM_EXTRA_PARAMETERS = checked_parameters(names_by_commas(env.str("LLM_EXTRA_PARAMETERS", "")))
+LLM_GREETING = env.str("LLM_GREETING", "message", validate=validate.OneOf(["message", "prompt"]))
 LLM_CONNECT_SECONDS = env.float("LLM_CONNECT_SECONDS", 5.0, validate=validate.Range(0.01, 3600))
 LLM_FIRST_BYTE_SECONDS = env.float("LLM_FIRST_BYTE_SECONDS", 30.0, validate=validate.Range(0.01, 3600))
 LLM_IDLE_SECONDS = env.float("LLM_IDLE_SECONDS", 30.0, validate=validate.Range(0.01, 3600))

@@ -1,6 +1,11 @@
-"""Which language models an author may choose: the operator decides, who pays for them."""
+"""Which language models an author may choose, and how one is told a personality: the operator decides, who pays."""
 
 from django.conf import settings
+
+from personalities.config import PersonalityConfig
+from personalities.prompt import Prompt, Wishes, assemble, greeting_for
+
+IN_PROMPT = "prompt"  # a value of LLM_GREETING
 
 
 def offered() -> tuple[str, ...]:
@@ -10,3 +15,14 @@ def offered() -> tuple[str, ...]:
     to, a service that has one.
     """
     return tuple(dict.fromkeys([settings.LLM_MODEL, *settings.LLM_MODELS])) if settings.LLM_MODEL else ()
+
+
+def greets_in_prompt() -> bool:
+    """Whether a language model is told the greeting in its prompt: some refuse a talk that begins with an answer."""
+    return bool(settings.LLM_GREETING == IN_PROMPT)
+
+
+def prompt_at_first(config: PersonalityConfig, wishes: Wishes | None = None) -> Prompt:
+    """The prompt of a conversation that begins now, for a user with `wishes`: explained, with the greeting if told."""
+    greeting = greeting_for(config, wishes or Wishes()) if greets_in_prompt() else ""
+    return assemble(config, wishes, greeting)

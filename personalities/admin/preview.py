@@ -17,9 +17,9 @@ from unfold.admin import ModelAdmin
 from personalities.admin.forms import PersonalityForm
 from personalities.admin.radar import radar
 from personalities.config import TRAITS
+from personalities.language_models import prompt_at_first
 from personalities.lint import lint
 from personalities.models import Personality
-from personalities.prompt import assemble
 
 TEMPLATE = "admin/personalities/personality/preview.html"
 URL_NAME = "personalities_personality_preview"
@@ -58,7 +58,7 @@ def panel(form: PersonalityForm) -> dict[str, object]:
     config = personality.to_config()
     return {
         "radar": radar(config.traits),
-        "prompt": assemble(config),
+        "prompt": prompt_at_first(config),
         "findings": [] if errors else lint(config),
         "levels": json.dumps({trait: getattr(personality, trait) for trait in TRAITS}),
         "mistakes": errors,

@@ -11,9 +11,9 @@ from rest_framework.views import APIView
 from personalities.api import rows, writes
 from personalities.api.serializers import PersonalitySerializer
 from personalities.config import PersonalityConfig
+from personalities.language_models import prompt_at_first
 from personalities.lint import lint
 from personalities.models import Personality
-from personalities.prompt import assemble
 from rest.conditional import Representation, provenance_headers, respond
 from rest.fields import AnswerSerializer
 
@@ -47,6 +47,9 @@ class PromptSerializer(AnswerSerializer):
     """A system prompt. Each field of the personality is the source of a line or of an omission."""
 
     text = serializers.CharField(help_text="The sections, joined by a blank line.")
+    sha256 = serializers.CharField(
+        help_text="Of its beginning, up to the sections `user` and `greeting`: the `Prompt-SHA256` of chat's answers."
+    )
     tokens = serializers.IntegerField(help_text="Estimated.")
     sections = SectionSerializer(many=True)
     lines = LineSerializer(many=True)
@@ -104,7 +107,7 @@ class LintView(APIView):
 
 
 def _prompt(config: PersonalityConfig) -> Representation:
-    return Representation.of(assemble(config))
+    return Representation.of(prompt_at_first(config))
 
 
 def _findings(config: PersonalityConfig) -> Response:

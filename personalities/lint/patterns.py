@@ -85,7 +85,7 @@ PATTERNS = (
         "warning",
         "unresolved-macro",
         MACRO,
-        "This looks like a placeholder. None is filled in: write what it stands for.",
+        "This looks like a placeholder. None but a greeting's {{user}} and {{char}} is filled in: write what it means.",
     ),
     _pattern(
         "warning", "email-address", EMAIL, f"This looks like an e-mail address. {SENT}, which may repeat it to users."

@@ -8,6 +8,7 @@ from personalities.config import CUSTOM, MAX_LEVEL, PersonalityConfig
 from personalities.language_models import offered
 from personalities.lint.patterns import PATTERNS, Finding, Pattern
 from personalities.prompt import assemble, estimate_tokens
+from personalities.prompt.greeting import PLACEHOLDER
 
 # Tokens. A prompt is paid for with every message. The shipped personalities need about 800, and English that fills
 # every field to its bound about 1350: only those in another script exceed 1500, at several times the cost.
@@ -17,7 +18,8 @@ BUDGET = 1500
 def patterns(config: PersonalityConfig) -> Iterator[Finding]:
     """What looks like a secret, a placeholder, a contact or an attack in the author's texts."""
     custom = {f"custom.{field}": getattr(config.custom, field) or "" for field in CUSTOM}
-    yield from patterns_in({"display_name": config.display_name, "greeting": config.greeting or "", **custom})
+    greeting = PLACEHOLDER.sub(lambda filled: " " * len(filled[0]), config.greeting or "")
+    yield from patterns_in({"display_name": config.display_name, "greeting": greeting, **custom})
 
 
 def patterns_in(texts: Mapping[str, str]) -> Iterator[Finding]:

@@ -3,14 +3,20 @@
 from collections.abc import Iterable, Iterator
 
 from personalities.config import PersonalityConfig
-from personalities.prompt.parts import Line, Omission, Prompt, Section, estimate_tokens
-from personalities.prompt.sections import SECTIONS, Part, user_section
+from personalities.prompt.greeting import greeting_for
+from personalities.prompt.parts import Line, Omission, Prompt, Section, Stable, estimate_tokens
+from personalities.prompt.sections import SECTIONS, Part, greeting_section, user_section
 from personalities.prompt.wishes import Wishes
 
-__all__ = ["Line", "Omission", "Prompt", "Section", "Wishes", "assemble", "estimate_tokens"]
+__all__ = [
+    "Line", "Omission", "Prompt", "Section", "Stable", "Wishes", "assemble", "estimate_tokens", "greeting_for",
+    "stable", "with_part_for_user",
+]  # fmt: skip
+
+Parts = dict[str, list[Part]]  # of each section, by its name
 
 
-def assemble(config: PersonalityConfig, wishes: Wishes | None = None) -> Prompt:
+def assemble(config: PersonalityConfig, wishes: Wishes | None = None, greeting: str = "") -> Prompt:
     """Write the system prompt of `config` for a user with `wishes`. Equal arguments always give an equal prompt.
 
     Its `text` is the sections joined by a blank line; a section is its lines. Every field of the configuration is the
@@ -18,17 +24,47 @@ def assemble(config: PersonalityConfig, wishes: Wishes | None = None) -> Prompt:
     sentence of its own. What authors wrote is taken to the letter, as data: no placeholder in it is filled, no mark-up
     read, no space trimmed. No disk, database or network is touched.
 
-    A preference that the author has locked is an omission. The user's other wishes come last, as the section `user`,
-    and overrule the personality's own ways: where a trait asks for the opposite, the line says so.
+    What is the same for every user comes first, as `stable` writes it, so that language models' servers find it in
+    their caches. Behind it come the user's wishes, as the section `user`; they overrule the personality's own ways, and
+    where a trait asks for the opposite, the line says so. A preference that the author has locked is an omission. Last
+    comes `greeting`, for a language model that is not sent it as a message.
     """
-    parts = {name: list(write(config)) for name, write in SECTIONS.items()}
-    if wishes is not None:
-        parts["user"] = list(user_section(config, wishes))
+    for_all, for_user = _parts_for_all(config), _parts_for_user(config, wishes, greeting)
+    parts = {name: for_all[name] for name in for_all if name not in for_user} | for_user
     lines = tuple(line for name, of_section in parts.items() for line in _lines(name, of_section))
-    sections = tuple(_sections(lines))
-    text = "\n\n".join(section.text for section in sections)
-    omissions = tuple(part for of_section in parts.values() for part in of_section if isinstance(part, Omission))
-    return Prompt(text=text, tokens=estimate_tokens(text), sections=sections, lines=lines, omissions=omissions)
+    text = _text(parts)
+    return Prompt(
+        text=text,
+        sha256=Stable.of(_text(for_all)).sha256,
+        tokens=estimate_tokens(text),
+        sections=tuple(_sections(lines)),
+        lines=lines,
+        omissions=tuple(part for of in parts.values() for part in of if isinstance(part, Omission)),
+    )
+
+
+def stable(config: PersonalityConfig) -> Stable:
+    """The beginning of the prompt, which is the same for every user."""
+    return Stable.of(_text(_parts_for_all(config)))
+
+
+def with_part_for_user(text: str, config: PersonalityConfig, wishes: Wishes, greeting: str = "") -> str:
+    """`text`, the same for every user and perhaps written by another release, and behind it what is for this one."""
+    return "\n\n".join(filter(None, [text, _text(_parts_for_user(config, wishes, greeting))]))
+
+
+def _parts_for_all(config: PersonalityConfig) -> Parts:
+    return {name: list(write(config)) for name, write in SECTIONS.items()}
+
+
+def _parts_for_user(config: PersonalityConfig, wishes: Wishes | None, greeting: str) -> Parts:
+    parts = {} if wishes is None else {"user": list(user_section(config, wishes))}
+    return parts | ({"greeting": list(greeting_section(greeting))} if greeting else {})
+
+
+def _text(parts: Parts) -> str:
+    sections = ("\n".join(part[1] for part in of if not isinstance(part, Omission)) for of in parts.values())
+    return "\n\n".join(filter(None, sections))
 
 
 def _lines(section: str, parts: Iterable[Part]) -> Iterator[Line]:

@@ -1,7 +1,9 @@
 """What a prompt is made of, and how long it is."""
 
+import hashlib
 import math
 import re
+from typing import NamedTuple
 
 from personalities.config import Frozen
 
@@ -32,10 +34,26 @@ class Omission(Frozen, frozen=True):
     reason: str
 
 
+class Stable(NamedTuple):
+    """The part of a prompt that is the same for every user, and `sha256` of its UTF-8, 64 hexadecimal digits."""
+
+    sha256: str
+    text: str
+
+    @classmethod
+    def of(cls, text: str) -> "Stable":
+        """`text` with its hash."""
+        return cls(hashlib.sha256(text.encode()).hexdigest(), text)
+
+
 class Prompt(Frozen, frozen=True):
-    """The whole: `text` is the sections joined by a blank line, `tokens` an estimate."""
+    """The whole: `text` is the sections joined by a blank line, `tokens` an estimate.
+
+    `sha256` is of the part that is the same for every user, with which `text` begins (see `Stable`).
+    """
 
     text: str
+    sha256: str
     tokens: int
     sections: tuple[Section, ...]
     lines: tuple[Line, ...]

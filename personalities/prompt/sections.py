@@ -100,6 +100,11 @@ SECTIONS: Mapping[str, Writer] = MappingProxyType(
 )
 
 
+def greeting_section(greeting: str) -> Iterator[Part]:
+    """The personality's first words, under a line that says that she has said them."""
+    yield "greeting", f"{USER.greeting}\n{greeting}"
+
+
 def user_section(config: PersonalityConfig, wishes: Wishes) -> Iterator[Part]:
     """What a user's wishes add, under a line that says that they go before the personality's own ways.
 

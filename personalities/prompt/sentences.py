@@ -28,12 +28,13 @@ class Wish(Frozen, frozen=True):
 
 
 class User(Frozen, frozen=True):
-    """What is said around a user's wishes, and why one of them is omitted."""
+    """What is said around a user's wishes and before a greeting, and why a wish is omitted."""
 
     introduction: str
     overrules: str
     language: str
     call_me: str
+    greeting: str
     none: str
     locked: str
     unknown: str

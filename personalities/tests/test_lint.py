@@ -80,7 +80,7 @@ def test_lint__harmless__nothing(text: str) -> None:
     [("display_name", "display_name"), ("greeting", "greeting"), *((f, f"custom.{f}") for f in CUSTOM)],
 )
 def test_lint__any_text__looked_at_and_named_as_in_the_api(field: str, path: str) -> None:
-    found = lint(config(**{"speaking_style": VOICE, field: "{{user}}"}))
+    found = lint(config(**{"speaking_style": VOICE, field: "{{name}}"}))
     assert [finding.field for finding in found] == [path]
 
 

@@ -13,8 +13,9 @@ from rest_framework.views import APIView
 from accounts.authentication import lock_caller
 from personalities.api.errors import PersonalityNotFound
 from personalities.api.prompts import PromptSerializer
+from personalities.language_models import prompt_at_first
 from personalities.models import Personality
-from personalities.prompt import Wishes, assemble
+from personalities.prompt import Wishes
 from preferences.api.serializers import PreferencesSerializer
 from preferences.models import NO_WISHES, Preferences
 from rest.conditional import (
@@ -85,7 +86,7 @@ class PromptView(APIView):
         headers = provenance_headers([found, wishes])
         if found.value is None:
             raise PersonalityNotFound(f"No active personality is named {name!r:.120}.", headers)
-        prompt = Representation.of(assemble(found.value, wishes.value))
+        prompt = Representation.of(prompt_at_first(found.value, wishes.value))
         return respond(request._request, prompt, headers)
 
 
