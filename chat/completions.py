@@ -12,20 +12,21 @@ from chat.callers import Caller
 from chat.conversation import RecordingBackend, Turn, begin_turn
 from chat.errors import bad_request
 from chat.exchange import Exchange
+from chat.greetings import without_greeting
 from chat.metrics import counts
 from chat.requests import ChatRequest, read
 from chat.streaming import stream
 from chat.threads import in_thread
 from conversations.turns import IDEMPOTENCY_KEY, IDEMPOTENCY_KEY_RULE
 from personalities.config import PersonalityConfig
-from personalities.language_models import offered
-from personalities.prompt import Wishes, assemble
+from personalities.language_models import greets_in_prompt, offered
+from personalities.prompt import Stable, Wishes, stable, with_part_for_user
 from preferences.cache import wishes as wishes_cache
 from preferences.models import NO_WISHES, Preferences
 
 logger = logging.getLogger(__name__)
 
-PROMPT = "prompt"  # where a configuration keeps the prompt that was assembled from it
+PROMPT_SHA256 = "Prompt-SHA256"  # of the part of the prompt that is the same for every user
 
 
 async def complete(exchange: Exchange, caller: Caller, backend: Backend, keep_alive_seconds: float) -> None:
@@ -48,7 +49,9 @@ async def _answer(
         )
         wishes = await _wishes(caller)
     with exchange.timing.part("prompt"):
-        payload = _payload(config, wishes, request, turn)
+        prompt = turn.prompt if turn else config.memoized(stable)
+        payload = _payload(prompt.text, config, wishes, request, turn)
+    exchange.extra_headers |= _prompt_header(prompt, turn)
     answering = RecordingBackend(backend, turn) if turn else backend
     if request.stream:
         await stream(exchange, answering, payload, config.personality_name, keep_alive_seconds)
@@ -75,24 +78,24 @@ async def _wishes(caller: Caller) -> Wishes:
     return await in_thread(lambda: Preferences.objects.wishes_of(caller.user_id))
 
 
-def _payload(config: PersonalityConfig, wishes: Wishes, request: ChatRequest, turn: Turn | None) -> Payload:
+def _payload(
+    prompt: str, config: PersonalityConfig, wishes: Wishes, request: ChatRequest, turn: Turn | None
+) -> Payload:
     """Our prompt always comes first; the caller's system messages stay where they are among the others.
 
     Parameters of the request take precedence over those of the personality.
     """
-    system = {"role": "system", "content": _prompt(config, wishes)}
-    messages = [system, *(turn.messages if turn else msgspec.to_builtins(request.messages))]
-    return cast(Payload, {**_generation(config), **request.passed_on(), "messages": messages})
+    messages = turn.messages if turn else msgspec.to_builtins(request.messages)
+    greeting, messages = without_greeting(messages) if greets_in_prompt() else ("", messages)
+    system = {"role": "system", "content": with_part_for_user(prompt, config, wishes, greeting)}
+    return cast(Payload, {**_generation(config), **request.passed_on(), "messages": [system, *messages]})
 
 
-def _prompt(config: PersonalityConfig, wishes: Wishes) -> str:
-    """The system prompt. Without wishes it depends on the configuration alone, and is assembled once for each."""
-    if wishes != NO_WISHES:
-        return assemble(config, wishes).text
-    text = config.memo.get(PROMPT)
-    if not isinstance(text, str):
-        text = config.memo[PROMPT] = assemble(config).text
-    return text
+def _prompt_header(prompt: Stable, turn: Turn | None) -> dict[str, str]:
+    """Which prompt the answer is given with, or was, if it is an earlier one; none where a former release kept it."""
+    earlier = turn.earlier_answer if turn else None
+    sha256 = prompt.sha256 if earlier is None else earlier.prompt_sha256
+    return {PROMPT_SHA256: sha256} if sha256 else {}
 
 
 def _generation(config: PersonalityConfig) -> dict[str, object]:

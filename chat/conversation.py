@@ -23,11 +23,12 @@ from chat.requests import ChatRequest
 from chat.said import check_known, check_results, take_apart, text_of, without_instructions
 from chat.threads import in_thread
 from conversations import pinning, turns
-from conversations.models import Conversation, Role
+from conversations.models import Conversation, Prompt, Role
 from conversations.turns import Draft, InvalidContent, KeyReused
 from personalities.config import PersonalityConfig
 from personalities.models import Personality
 from personalities.names import InvalidName, canonical
+from personalities.prompt import Stable
 
 NOT_KEPT = {  # parameters whose answers a conversation does not hold
     "n": "It keeps one answer.",
@@ -46,6 +47,7 @@ class Turn(NamedTuple):
 
     conversation: Conversation
     config: PersonalityConfig
+    prompt: Stable
     messages: list[Message]
     drafts: list[Draft]
     idempotency_key: str
@@ -65,13 +67,14 @@ def begin_turn(caller: Caller, request: ChatRequest, idempotency_key: str) -> Tu
     drafts = [_draft(message) for message in without_instructions(said.new)]
     if not drafts:
         raise bad_request("Send the user's new message: the earlier ones are stored here.", "messages")
+    prompt = _prompt(conversation, config)
     earlier = _stored_answer(conversation, drafts, idempotency_key) if idempotency_key else None
     history = window(conversation)
     if earlier is None:
         check_known(said.known, history)
         check_results(said.new, awaited_results(history))
     messages = with_results([*said.instructions, *map(to_message, history), *said.new])
-    return Turn(conversation, config, messages, drafts, idempotency_key, earlier)
+    return Turn(conversation, config, prompt, messages, drafts, idempotency_key, earlier)
 
 
 def store_turn(turn: Turn, answer: str) -> str:
@@ -81,7 +84,8 @@ def store_turn(turn: Turn, answer: str) -> str:
     other request first. Raises ApiError if the conversation is gone or the answer cannot be stored.
     """
     try:
-        turns.append(turn.conversation, [*turn.drafts, Draft(Role.ASSISTANT, answer)], turn.idempotency_key)
+        made = Draft(Role.ASSISTANT, answer, prompt_sha256=turn.prompt.sha256)
+        turns.append(turn.conversation, [*turn.drafts, made], turn.idempotency_key)
     except KeyReused:
         return _stored_meanwhile(turn)
     except Conversation.DoesNotExist:
@@ -149,6 +153,13 @@ def _stored_meanwhile(turn: Turn) -> str:
     if answer is None:
         raise _not_found()  # deleted since
     return answer.content
+
+
+def _prompt(conversation: Conversation, config: PersonalityConfig) -> Stable:
+    try:
+        return pinning.prompt_of(conversation, config)
+    except (Conversation.DoesNotExist, Prompt.DoesNotExist):  # deleted a moment ago
+        raise _not_found() from None
 
 
 def _stored_answer(conversation: Conversation, drafts: list[Draft], idempotency_key: str) -> Draft | None:

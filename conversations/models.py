@@ -10,7 +10,7 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
 from django.db.models import F, Func, Q, Sum, Window
 from django.db.models.functions import Cast, Concat
-from django.db.models.lookups import LessThanOrEqual
+from django.db.models.lookups import Exact, LessThanOrEqual
 
 from conversations.redis_list import JsonObject, RecentMessage
 from personalities.models import SAME_OR_REFUSED, Personality
@@ -44,6 +44,54 @@ RETURN NULL;
 """
 
 
+SHA256 = Func(
+    F("text"), template="encode(sha256(convert_to(%(expressions)s, 'UTF8')), 'hex')", output_field=models.TextField()
+)
+UNUSED = """NOT EXISTS (SELECT FROM public.conversations_conversation WHERE prompt_id = prompt.sha256)
+    AND NOT EXISTS (SELECT FROM public.conversations_earlierprompt WHERE prompt_id = prompt.sha256)"""
+# Whoever pins a conversation meanwhile has locked its prompt (see `prompts.keep`): that one is skipped. The others are
+# looked at again once they are locked, by a statement of its own, which sees what was committed before.
+DROP_UNUSED = f"""
+unused := ARRAY(
+    SELECT sha256 FROM public.conversations_prompt AS prompt WHERE sha256 IN (SELECT prompt_id FROM gone)
+    AND {UNUSED}
+    FOR UPDATE OF prompt SKIP LOCKED);
+DELETE FROM public.conversations_prompt AS prompt WHERE sha256 = ANY(unused)
+    AND {UNUSED};
+RETURN NULL;
+"""  # noqa: S608
+
+
+def _drops_unused_prompts() -> pgtrigger.Trigger:
+    """For a table whose rows hold a prompt."""
+    return pgtrigger.Trigger(
+        name="drop_unused_prompts",
+        level=pgtrigger.Statement,
+        when=pgtrigger.After,
+        operation=pgtrigger.Delete,
+        referencing=pgtrigger.Referencing(old="gone"),  # type: ignore[no-untyped-call]
+        declare=[("unused", "text[]")],
+        func=DROP_UNUSED,
+    )
+
+
+class Prompt(models.Model):
+    """What every user is told of a personality alike, as it was when a conversation was pinned.
+
+    Conversations with the same text share it. It never changes, because its key is its hash, and goes with the last
+    conversation that has or had it. `prompts.keep` makes it.
+    """
+
+    sha256 = models.CharField(max_length=64, primary_key=True, help_text="Of the text in UTF-8, in hexadecimal.")
+    text = models.TextField()
+
+    class Meta:
+        constraints = [models.CheckConstraint(name="prompt_sha256_of_text", condition=Exact(F("sha256"), SHA256))]
+
+    def __str__(self) -> str:
+        return f"prompt {self.sha256}"
+
+
 class ConversationQuerySet(models.QuerySet["Conversation"]):
     """Queries for conversations."""
 
@@ -67,6 +115,9 @@ class Conversation(models.Model):
     )
     personality_version = models.PositiveIntegerField()
     personality_name = models.CharField(max_length=MAX_LENGTH, help_text="What it was called in that version.")
+    prompt = models.ForeignKey(
+        Prompt, models.PROTECT, null=True, db_index=False, related_name="+"
+    )  # none yet where a release before this one made the conversation: see `pinning.prompt_of`
     title = models.CharField(max_length=MAX_TITLE, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True, help_text="The last message counts.")
@@ -79,13 +130,30 @@ class Conversation(models.Model):
             models.Index(F("owner"), F("updated_at").desc(), F("id"), name="conversations_of_owner"),
             # for the trigger (migrations/0003) that keeps the versions to which conversations are pinned
             models.Index(fields=("personality", "personality_version"), name="conversations_of_version"),
+            models.Index(fields=("prompt",), name="conversations_of_prompt"),
         ]
+        triggers = [_drops_unused_prompts()]
         constraints = [
             models.CheckConstraint(name="conversation_version_positive", condition=Q(personality_version__gte=1))
         ]
 
     def __str__(self) -> str:
         return f"conversation {self.id}"  # not its title, because the admin lists what is deleted with a user
+
+
+class EarlierPrompt(models.Model):
+    """A prompt that a conversation had before it was upgraded, for those of its messages that name it."""
+
+    conversation = models.ForeignKey(Conversation, models.CASCADE, db_index=False, related_name="earlier_prompts")
+    prompt = models.ForeignKey(Prompt, models.PROTECT, db_index=False, related_name="+")
+
+    class Meta:
+        indexes = [models.Index(fields=("prompt",), name="earlier_prompts_of_prompt")]
+        constraints = [models.UniqueConstraint(fields=("conversation", "prompt"), name="earlier_prompt_once")]
+        triggers = [_drops_unused_prompts()]
+
+    def __str__(self) -> str:
+        return f"{self.prompt_id} of conversation {self.conversation_id}"
 
 
 class Role(models.TextChoices):
@@ -107,6 +175,7 @@ class MessageRow(TypedDict):
     tool_calls: list[JsonObject] | None
     tool_call_id: str | None
     parts: list[JsonObject] | None
+    prompt_sha256: str | None
     created_at: datetime
 
 
@@ -126,7 +195,7 @@ class MessageQuerySet(models.QuerySet["Message"]):
 
 def _shown(row: dict[str, Any]) -> MessageRow:
     """With null for what a message does not have."""
-    return cast(MessageRow, {**row, "tool_call_id": row["tool_call_id"] or None})
+    return cast(MessageRow, {**row, **{name: row[name] or None for name in ("tool_call_id", "prompt_sha256")}})
 
 
 class Message(models.Model):
@@ -148,6 +217,9 @@ class Message(models.Model):
         max_length=MAX_IDEMPOTENCY_KEY, blank=True, help_text="Of the append that it came with."
     )
     part = models.PositiveSmallIntegerField(default=0, help_text="Its place in that append, from 0.")
+    prompt_sha256 = models.CharField(
+        max_length=64, blank=True, default="", db_default="", help_text="Of the prompt that it answers with."
+    )  # no foreign key, which would need an index of all messages: Conversation and EarlierPrompt have it
     created_at = models.DateTimeField()
 
     objects = MessageQuerySet.as_manager()

@@ -1,21 +1,45 @@
-"""Pins a conversation to one version of a personality."""
+"""Pins a conversation to one version of a personality, and to the prompt that this release makes of it."""
+
+from typing import NamedTuple
 
 from django.contrib.auth.models import User
+from django.db import transaction
 
-from conversations.models import Conversation
+from conversations import prompts, turns
+from conversations.models import Conversation, EarlierPrompt, Role
+from conversations.turns import Draft
 from personalities.config import PersonalityConfig
 from personalities.models import Event, Personality, Version
+from personalities.prompt import Stable, Wishes, greeting_for, stable
 
 
 class PersonalityGone(Exception):
     """The personality is deleted, inactive, or no longer visible to the user."""
 
 
-def start(owner: User, config: PersonalityConfig, title: str = "") -> Conversation:
-    """Creates a conversation pinned to the version that `config` is of."""
+class Pin(NamedTuple):
+    """What a conversation is pinned to."""
+
+    version: int
+    prompt: Stable
+
+
+class Upgrade(NamedTuple):
+    """What an upgrade would change."""
+
+    before: Pin
+    after: Pin
+
+
+@transaction.atomic
+def start(owner: User, config: PersonalityConfig, title: str = "", *, greeting: bool = True) -> Conversation:
+    """Creates a conversation pinned to the version that `config` is of. It begins with the personality's greeting."""
     conversation = Conversation(owner=owner, title=title)
-    _pin(conversation, config)
+    _pin(conversation, config, stable(config))
     conversation.save(force_insert=True)
+    if greeting and (words := greeting_for(config, _wishes(owner))):
+        (message,) = turns.append(conversation, [Draft(Role.ASSISTANT, words)]).messages
+        conversation.updated_at = message.created_at
     return conversation
 
 
@@ -27,17 +51,75 @@ def config_of(conversation: Conversation) -> PersonalityConfig:
     return versions.latest("id").to_config()
 
 
+def prompt_of(conversation: Conversation, config: PersonalityConfig) -> Stable:
+    """The prompt the conversation is pinned to, whatever this release would make of `config`, the version it has.
+
+    A conversation that an older release has begun since the database was migrated is pinned now.
+    """
+    if conversation.prompt_id is None:
+        _pin_now(conversation, stable(config))
+    return prompts.load(conversation.prompt_id)
+
+
+def prompts_of(conversation: Conversation) -> list[str]:
+    """The SHA-256 of each prompt that it has or had, the present one last."""
+    earlier = conversation.earlier_prompts.exclude(prompt=conversation.prompt_id).order_by("id")
+    present = [conversation.prompt_id] if conversation.prompt_id else []
+    return [*earlier.values_list("prompt", flat=True), *present]
+
+
+def preview(conversation: Conversation) -> Upgrade:
+    """What `upgrade` would do, without doing it. Raises PersonalityGone."""
+    before, after = config_of(conversation), _current(conversation)
+    prompt = prompts.load(conversation.prompt_id) if conversation.prompt_id else stable(before)
+    return Upgrade(Pin(conversation.personality_version, prompt), Pin(after.meta.version, stable(after)))
+
+
 def upgrade(conversation: Conversation) -> None:
-    """Pins the conversation to the personality's current version. Raises PersonalityGone."""
+    """Pins the conversation to the personality's current version, and to the prompt that this release makes of it.
+
+    Raises PersonalityGone.
+    """
+    config = _current(conversation)
+    prompt = stable(config)
+    if (config.meta.version, prompt.sha256) != (conversation.personality_version, conversation.prompt_id):
+        _pin_anew(conversation, config, prompt)
+
+
+def _current(conversation: Conversation) -> PersonalityConfig:
     rows = Personality.objects.visible_to(conversation.owner).filter(pk=conversation.personality_id, is_active=True)
     if (row := rows.first()) is None:
         raise PersonalityGone
-    if row.version != conversation.personality_version:
-        _pin(conversation, row.to_config())
-        conversation.save(update_fields=["personality_name", "personality_version", "updated_at"])
+    return row.to_config()
 
 
-def _pin(conversation: Conversation, config: PersonalityConfig) -> None:
+def _pin(conversation: Conversation, config: PersonalityConfig, prompt: Stable) -> None:
+    prompts.keep(prompt)
     conversation.personality_id = config.id
     conversation.personality_name = config.personality_name
     conversation.personality_version = config.meta.version
+    conversation.prompt_id = prompt.sha256
+
+
+@transaction.atomic
+def _pin_anew(conversation: Conversation, config: PersonalityConfig, prompt: Stable) -> None:
+    """The prompt that it had stays for the messages that name it, once, however often it had it."""
+    if (earlier := conversation.prompt_id) and earlier != prompt.sha256:
+        row = EarlierPrompt(conversation=conversation, prompt_id=earlier)
+        EarlierPrompt.objects.bulk_create([row], ignore_conflicts=True)
+    _pin(conversation, config, prompt)
+    conversation.save(update_fields=["personality_name", "personality_version", "prompt", "updated_at"])
+
+
+@transaction.atomic
+def _pin_now(conversation: Conversation, prompt: Stable) -> None:
+    """To the prompt, unless somebody else was first. Raises Conversation.DoesNotExist."""
+    if Conversation.objects.filter(pk=conversation.pk, prompt=None).update(prompt=prompt.sha256):
+        prompts.keep(prompt)  # the foreign key looks for it at COMMIT
+    conversation.refresh_from_db(fields=["prompt"])
+
+
+def _wishes(owner: User) -> Wishes:
+    """None without a row; nor where preferences are left out (COMPANION_APPS), for then there is no such attribute."""
+    preferences = getattr(owner, "preferences", None)  # Django's error for a missing row is an AttributeError
+    return preferences.to_wishes() if preferences else Wishes()

@@ -39,7 +39,8 @@ class KeyReused(Exception):
 class Draft(NamedTuple):
     """A message that is not stored yet: its text and, in the form of OpenAI's messages, what else it has.
 
-    `content` is the text of `parts`, if there are any.
+    `content` is the text of `parts`, if there are any. `prompt_sha256` is that of the prompt with which this answer was
+    given, if a language model gave it.
     """
 
     role: Role
@@ -47,11 +48,12 @@ class Draft(NamedTuple):
     tool_calls: list[JsonObject] | None = None
     tool_call_id: str = ""
     parts: list[JsonObject] | None = None
+    prompt_sha256: str = ""
 
     @classmethod
     def of(cls, message: Message) -> "Draft":
         """What the stored message was made from."""
-        return cls(Role(message.role), message.content, message.tool_calls, message.tool_call_id, message.parts)
+        return cls(**{name: getattr(message, name) for name in cls._fields})._replace(role=Role(message.role))
 
 
 class Appended(NamedTuple):

@@ -236,7 +236,8 @@ def test_store_turn__stored_by_another_request_and_deleted_since__not_found(
 
     monkeypatch.setattr(turns, "append", reused)
     config = pinning.config_of(conversation)
-    turn = Turn(conversation, config, [], [Draft(Role.USER, "One.")], "turn-1", None)
+    prompt = pinning.prompt_of(conversation, config)
+    turn = Turn(conversation, config, prompt, [], [Draft(Role.USER, "One.")], "turn-1", None)
     with pytest.raises(ApiError) as raised:
         store_turn(turn, "Hello.")
     assert (raised.value.status, raised.value.code) == (404, "conversation_not_found")

@@ -23,7 +23,9 @@ IMAGE: dict[str, Any] = {"type": "image_url", "image_url": {"url": PNG}}
 
 
 def drafts_of(conversation: Conversation) -> list[Draft]:
-    return [Draft.of(message) for message in conversation.messages.order_by("position")]
+    """Without the prompts that they were given with."""
+    rows = conversation.messages.order_by("position")
+    return [Draft.of(message)._replace(prompt_sha256="") for message in rows]
 
 
 def sent(model: ModelServer) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from conversations import turns
+from conversations import pinning, prompts, turns
 from conversations.api import rows
 from conversations.api.pages import MessagePages
 from conversations.api.serializers import (
@@ -22,7 +22,7 @@ from conversations.api.serializers import (
     MessageSerializer,
     NewMessageSerializer,
 )
-from conversations.models import MAX_BYTES, MAX_JSON_BYTES, Conversation, Message, MessageQuerySet, Role
+from conversations.models import MAX_BYTES, MAX_JSON_BYTES, Conversation, Message, MessageQuerySet, Prompt, Role
 from conversations.recent import Head, head
 from conversations.turns import Appended, Draft
 from rest.concurrency import one_of_few
@@ -104,4 +104,16 @@ def _export(conversation: Conversation, last: Head | None) -> Iterator[bytes]:
             raise Interrupted(f"{conversation} was deleted meanwhile.")
         yield (b"," if position else b"") + msgspec.json.encode(messages)[1:-1]
         position = messages[-1]["position"]
-    yield b"]}"
+    yield b'],"prompts":{'
+    yield from _prompts(conversation)
+    yield b"}}"
+
+
+def _prompts(conversation: Conversation) -> Iterator[bytes]:
+    """Those that its messages name, and perhaps others that it had: text by SHA-256, one at a time."""
+    for number, sha256 in enumerate(pinning.prompts_of(conversation)):
+        try:
+            text = prompts.load(sha256).text
+        except Prompt.DoesNotExist:
+            raise Interrupted(f"{conversation} was deleted meanwhile.") from None
+        yield (b"," if number else b"") + b"%b:%b" % (msgspec.json.encode(sha256), msgspec.json.encode(text))

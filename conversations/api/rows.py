@@ -19,6 +19,10 @@ IDEMPOTENCY_PARAMETER = OpenApiParameter(
     "it is sent, stores one message and is answered with it; a different one with the same key is refused with 409.",
 )
 
+DRY_RUN = OpenApiParameter(
+    "dry_run", bool, description="true: change nothing, and answer with what would change, as UpgradePreview."
+)
+
 
 def owned(request: Request, id: UUID) -> Conversation:
     """The caller's conversation. Raises ConversationNotFound."""
@@ -52,3 +56,12 @@ def idempotency_key(request: Request) -> str:
     if given is not None and not IDEMPOTENCY_KEY.fullmatch(given):
         raise ValidationError({"Idempotency-Key": IDEMPOTENCY_KEY_RULE})
     return given or ""
+
+
+def is_dry_run(request: Request) -> bool:
+    """What the query says. Raises ValidationError: misspelt, it would do what was only to be shown."""
+    if unknown := request.query_params.keys() - {DRY_RUN.name}:
+        raise ValidationError(dict.fromkeys(unknown, "This parameter is not known."))
+    if (given := request.query_params.get(DRY_RUN.name, "false")) not in {"true", "false"}:
+        raise ValidationError({DRY_RUN.name: "Must be true or false."})
+    return given == "true"

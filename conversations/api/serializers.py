@@ -10,17 +10,24 @@ from rest_framework.exceptions import APIException, NotFound
 from conversations.models import MAX_TITLE, Conversation, Message, Role
 from conversations.turns import InvalidContent, check
 from personalities.api.serializers import Name
-from rest.fields import StrictSerializer, Text
+from rest.fields import AnswerSerializer, Flag, StrictSerializer, Text
 
 WRITABLE = (Role.USER.value, Role.ASSISTANT.value)  # clients do not write messages of the system
 
 
 class ConversationSerializer(StrictSerializer):
-    """`personality_version` is the version the conversation is pinned to."""
+    """`personality_version` is the version the conversation is pinned to, `prompt_sha256` the prompt."""
 
     id = serializers.UUIDField(read_only=True)
     personality = Name(source="personality_name", help_text="By name; your own before a global one.")
     personality_version = serializers.IntegerField(read_only=True)
+    prompt_sha256 = serializers.CharField(
+        source="prompt_id",
+        read_only=True,
+        allow_null=True,
+        help_text="Of what a language model is told of the personality, before the user's wishes. The text is in the "
+        "export. Null until the first answer, if an older release began the conversation.",
+    )
     title = Text(max_length=MAX_TITLE)
     created_at = serializers.DateTimeField(read_only=True)
     updated_at = serializers.DateTimeField(read_only=True, help_text="Also when a message is added.")
@@ -32,6 +39,12 @@ class ConversationSerializer(StrictSerializer):
     def validate_title(self, title: str | None) -> str:
         """The title as the column holds it."""
         return title or ""
+
+
+class NewConversationSerializer(ConversationSerializer):
+    """A conversation to begin."""
+
+    greeting = Flag(default=True, write_only=True, help_text="Whether its first message is the personality's greeting.")
 
 
 class RenameSerializer(ConversationSerializer):
@@ -79,11 +92,15 @@ class MessageSerializer(StrictSerializer):
     tool_calls = Objects(read_only=True, help_text="What an answer calls, in the form of OpenAI's messages.")
     tool_call_id = Text(read_only=True, help_text="The call whose result it is.")
     parts = Objects(read_only=True, help_text="Texts, images and files, in the same form, if there is more than text.")
+    prompt_sha256 = serializers.CharField(
+        read_only=True, allow_null=True, help_text="Of the prompt with which a language model gave this answer."
+    )
     created_at = serializers.DateTimeField(read_only=True)
 
     def to_representation(self, instance: Message) -> dict[str, object]:
-        """DRF's, with null in place of an empty id."""
-        return {**super().to_representation(instance), "tool_call_id": instance.tool_call_id or None}
+        """DRF's, with null in place of an empty text."""
+        empty = {name: None for name in ("tool_call_id", "prompt_sha256") if not getattr(instance, name)}
+        return {**super().to_representation(instance), **empty}
 
 
 class NewMessageSerializer(MessageSerializer):
@@ -97,6 +114,24 @@ class ExportSerializer(serializers.Serializer[Conversation]):
 
     conversation = ConversationSerializer()
     messages = MessageSerializer(many=True, help_text="All, in order.")
+    prompts = serializers.DictField(
+        child=serializers.CharField(), help_text="What a language model was told of the personality, by its SHA-256."
+    )
+
+
+class PinSerializer(AnswerSerializer):
+    """What a conversation is pinned to."""
+
+    personality_version = serializers.IntegerField()
+    prompt_sha256 = serializers.CharField()
+
+
+class UpgradePreviewSerializer(AnswerSerializer):
+    """What an upgrade would change."""
+
+    before = PinSerializer()
+    after = PinSerializer()
+    prompt = serializers.CharField(help_text="A unified diff of the two prompts; empty if they are equal.")
 
 
 class ConversationNotFound(NotFound):

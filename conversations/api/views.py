@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
@@ -19,11 +19,15 @@ from conversations import pinning
 from conversations.api import rows
 from conversations.api.serializers import (
     ConversationSerializer,
+    NewConversationSerializer,
     PersonalityGone,
     PersonalityNotFound,
     RenameSerializer,
+    UpgradePreviewSerializer,
 )
 from conversations.models import Conversation
+from conversations.pinning import Pin
+from personalities.comparison import unified
 from personalities.models import Personality
 from rest.concurrency import CostlyListView
 from rest.conditional import IF_MATCH, IF_NONE_MATCH, respond, written
@@ -41,10 +45,10 @@ class ConversationListView(CostlyListView):
         """The caller's own."""
         return Conversation.objects.owned_by(self.request.user)
 
-    @extend_schema(responses={201: ConversationSerializer})
+    @extend_schema(request=NewConversationSerializer, responses={201: ConversationSerializer})
     def post(self, request: Request) -> HttpResponseBase:
-        """Begin a conversation with a personality as it is now."""
-        body = ConversationSerializer(data=request.data)
+        """Begin a conversation with a personality as it is now. The personality's greeting is its first message."""
+        body = NewConversationSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         given = body.validated_data
         config = Personality.objects.lookup(given["personality_name"], request.user).value
@@ -52,7 +56,7 @@ class ConversationListView(CostlyListView):
             raise PersonalityNotFound(given["personality_name"])
         with transaction.atomic():
             lock_caller(request)
-            made = pinning.start(cast(User, request.user), config, given.get("title", ""))
+            made = pinning.start(cast(User, request.user), config, given.get("title", ""), greeting=given["greeting"])
         location = reverse("conversation", args=[made.pk], request=request)
         return written(rows.represent(made), HTTPStatus.CREATED, {"Location": location})
 
@@ -86,16 +90,39 @@ class ConversationView(APIView):
 
 
 class UpgradeView(APIView):
-    """The version a conversation is pinned to."""
+    """The version and the prompt that a conversation is pinned to."""
 
-    @extend_schema(request=None, responses=ConversationSerializer, parameters=[IF_MATCH])
+    @extend_schema(
+        request=None,
+        responses=PolymorphicProxySerializer(
+            "UpgradeAnswer", [ConversationSerializer, UpgradePreviewSerializer], resource_type_field_name=None
+        ),
+        parameters=[IF_MATCH, rows.DRY_RUN],
+    )
     @transaction.atomic
     def post(self, request: Request, id: UUID) -> HttpResponseBase:
-        """Go on with the personality as it is now."""
+        """Go on with the personality as it is now, or see what that would change."""
+        is_dry_run = rows.is_dry_run(request)
         row = rows.locked(request, id)
         rows.check_unchanged(request, row)
         try:
+            if is_dry_run:
+                return Response(_preview(row))
             pinning.upgrade(row)
         except pinning.PersonalityGone:
             raise PersonalityGone from None
         return written(rows.represent(row))
+
+
+def _preview(row: Conversation) -> dict[str, object]:
+    old, new = pinning.preview(row)
+    difference = unified(old.prompt.text, new.prompt.text, (_name(old), _name(new)))
+    return {"before": _shown(old), "after": _shown(new), "prompt": difference}
+
+
+def _shown(pin: Pin) -> dict[str, object]:
+    return {"personality_version": pin.version, "prompt_sha256": pin.prompt.sha256}
+
+
+def _name(pin: Pin) -> str:
+    return f"version {pin.version}, prompt {pin.prompt.sha256}"

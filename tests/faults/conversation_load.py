@@ -30,7 +30,7 @@ def begin(name: str, count: int) -> list[str]:
     """Start `count` conversations with the personality `name`; answer their ids."""
     owner, _ = User.objects.get_or_create(username=name)
     config = Personality.objects.get_config(name)
-    return [str(pinning.start(owner, config).pk) for _ in range(count)]
+    return [str(pinning.start(owner, config, greeting=False).pk) for _ in range(count)]
 
 
 def talk(conversations: list[str], speaker: str, count: int) -> dict[str, Any]:

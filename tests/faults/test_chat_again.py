@@ -27,7 +27,8 @@ def client(service: ChatService) -> Iterator[httpx.Client]:
 class Turn:
     def __init__(self, client: httpx.Client) -> None:
         self._client = client
-        self.id = client.post("/api/v1/conversations/", json={"personality": "elara"}).raise_for_status().json()["id"]
+        new = {"personality": "elara", "greeting": False}
+        self.id = client.post("/api/v1/conversations/", json=new).raise_for_status().json()["id"]
 
     def send(self, seconds: float = 20) -> str:
         messages = [{"role": "user", "content": "One."}]

@@ -36,9 +36,11 @@ for owner in (None, ann):
     with authored("ann", "Because."):
         row = Personality.objects.create(personality_name="{NAME}", greeting="1", owner=owner)
     conversation = pinning.start(ann, row.to_config())
-    turns.append(conversation, [Draft(Role.USER, "Hello."), Draft(Role.ASSISTANT, "Hello, Ann.")], "once")
-    row.greeting, row.temperature = "2", 0.7
+    answer = Draft(Role.ASSISTANT, "Hello, Ann.", prompt_sha256=conversation.prompt_id)
+    turns.append(conversation, [Draft(Role.USER, "Hello."), answer], "once")
+    row.greeting, row.temperature, row.backstory = "2", 0.7, "Bridges."
     row.save()
+    pinning.upgrade(conversation)
 Personality.objects.create(personality_name="gone").delete()
 """
 # What must be there again. Times are left out: JSON has them in milliseconds.
@@ -48,8 +50,10 @@ CONTENT = {
     "preferences_preferences": "user_id, call_me",
     "personalities_personality": "id, owner_id, personality_name, greeting, temperature, version",
     "personalities_version": "id, personality_id, number, event, author, note, state::text",
-    "conversations_conversation": "id, owner_id, personality_id, personality_version",
-    "conversations_message": "id, conversation_id, position, role, content, idempotency_key",
+    "conversations_prompt": "sha256, text",
+    "conversations_conversation": "id, owner_id, personality_id, personality_version, prompt_id",
+    "conversations_earlierprompt": "conversation_id, prompt_id",
+    "conversations_message": "id, conversation_id, position, role, content, idempotency_key, prompt_sha256",
 }
 OUT_OF_FIXTURES = ("contenttypes", "auth.permission", "sessions", "coherence")
 

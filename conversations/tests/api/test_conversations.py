@@ -10,12 +10,13 @@ from rest_framework.test import APIClient
 
 from conversations import pinning, turns
 from conversations.api.messages import EXPORT_BYTES
-from conversations.models import MAX_BYTES, Conversation, Message, Role
+from conversations.models import MAX_BYTES, Conversation, Message, Prompt, Role
 from conversations.pinning import config_of
 from conversations.tests.api.conftest import LIST
 from conversations.tests.transcripts import append_turn, append_turns, texts_of_turns
 from conversations.turns import Draft
 from personalities.models import Personality
+from personalities.prompt import stable
 from rest.streaming import Interrupted
 from tests.database import sql
 
@@ -31,8 +32,8 @@ def test_create__by_name_in_any_spelling__pinned_to_what_is_served(owner: APICli
     assert made.status_code == 201
     assert made.json() == owner.get(made["Location"]).json()
     assert {**made.json(), "id": None, "created_at": None, "updated_at": None} == {
-        "id": None, "personality": "elara", "personality_version": 1, "title": "Bridges", "created_at": None,
-        "updated_at": None,
+        "id": None, "personality": "elara", "personality_version": 1,
+        "prompt_sha256": stable(elara.to_config()).sha256, "title": "Bridges", "created_at": None, "updated_at": None,
     }  # fmt: skip
     assert config_of(Conversation.objects.get()) == elara.to_config()
 
@@ -52,6 +53,9 @@ def test_create__own_one_of_the_name__with_that(owner: APIClient, user: User, el
         ({"personality": "el ara"}, "personality"),
         ({"personality": "elara", "title": "x" * 201}, "title"),
         ({"personality": "elara", "title": 5}, "title"),
+        ({"personality": "elara", "greeting": 1}, "greeting"),
+        ({"personality": "elara", "greeting": None}, "greeting"),
+        ({"personality": "elara", "prompt_sha256": "0"}, "prompt_sha256"),
         ({"personality": "elara", "owner": 1}, "owner"),
         ({"personality": "elara", "personality_version": 7}, "personality_version"),
         ({"personality": "elara", "id": "85c872cd-68db-42d5-9164-a78a7f51a611"}, "id"),
@@ -135,6 +139,8 @@ def test_rename__nothing_new__same_etag(owner: APIClient, address: str) -> None:
         ({"personality": "vega"}, "personality"),
         ({"personality_version": 2}, "personality_version"),
         ({"owner": 1}, "owner"),
+        ({"greeting": False}, "greeting"),
+        ({"prompt_sha256": None}, "prompt_sha256"),
         ({"messages": []}, "messages"),
     ],
 )
@@ -207,6 +213,7 @@ def test_export__messages__all_in_order_as_they_are_read(
     assert exported == {
         "conversation": owner.get(address).json(),
         "messages": owner.get(f"{address}messages/").json()["results"],
+        "prompts": {prompt.sha256: prompt.text for prompt in Prompt.objects.all()},
     }
     assert [message["content"] for message in exported["messages"]] == texts_of_turns(1, 6)
     assert answer["Content-Disposition"] == f'attachment; filename="conversation-{conversation.pk}.json"'
@@ -252,7 +259,8 @@ def test_export__long_messages__a_batch_is_bounded(owner: APIClient, address: st
 
 
 def test_export__no_messages__empty(owner: APIClient, address: str) -> None:
-    assert json.loads(owner.get(f"{address}export/").getvalue())["messages"] == []
+    exported = json.loads(owner.get(f"{address}export/").getvalue())
+    assert (exported["messages"], len(exported["prompts"])) == ([], 1)
 
 
 @pytest.mark.parametrize("id", ["1", "x", "85c872cd", "85c872cd-68db-42d5-9164-a78a7f51a61", "%00", "..%2f"])
