@@ -241,14 +241,14 @@ class Service:
 
 @contextmanager
 def production_service(
-    environment: Environment, key: str, folder: Path, *arguments: str, **settings: str
+    environment: Environment, key: str, folder: Path, *arguments: str, root: str = str(ROOT), **settings: str
 ) -> Iterator[Service]:
     """Run the service as the README does in production, on the servers of `environment`; `folder` gets its log.
 
-    `arguments` are granian's, `settings` environment variables.
+    `arguments` are granian's, `settings` environment variables, `root` is where its code is.
     """
     logging.getLogger("httpx").setLevel(logging.WARNING)  # or a failed test reports each request
-    with starting_service(environment, key, folder, *arguments, **settings) as running:
+    with starting_service(environment, key, folder, *arguments, root=root, **settings) as running:
         log, process = folder / "log", running.server.process
         wait_until(lambda: "Started worker" in log.read_text() or process.poll() is not None, 30)
         assert process.poll() is None, log.read_text()
@@ -265,13 +265,13 @@ def _accepts(port: int | None) -> bool:
 
 @contextmanager
 def starting_service(
-    environment: Environment, key: str, folder: Path, *arguments: str, **settings: str
+    environment: Environment, key: str, folder: Path, *arguments: str, root: str = str(ROOT), **settings: str
 ) -> Iterator[Service]:
     """Start it likewise, and do not wait until it runs."""
     port, log = free_port(), folder / "log"
     command = (sys.executable, "-m", *GRANIAN, "--port", str(port), *arguments)
     env = environment.variables | {"SHUTDOWN_NOTICE_SECONDS": "0"} | settings
-    server = SupervisedServer(ServerSpec("granian", command, log, cwd=ROOT, environment=env))
+    server = SupervisedServer(ServerSpec("granian", command, log, cwd=Path(root), environment=env))
     try:
         running = Service(f"http://127.0.0.1:{port}", key, server)
         with running.client:
