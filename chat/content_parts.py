@@ -14,7 +14,7 @@ from chat.backends import JsonObject
 from chat.errors import ApiError, bad_request
 
 ALWAYS = ("text", "refusal")  # are passed on whatever the settings say
-AS_TEXT = {"input_text", "output_text"}  # what the Responses API calls it
+AS_TEXT = ("input_text", "output_text")  # what the Responses API calls it
 MEDIA = {"image_url", "video_url"}
 ADDRESSES = ("http://", "https://")
 

@@ -12,7 +12,7 @@ import msgspec
 from chat import content_parts
 from chat.content_parts import ChatPart, Content, Unset, Word
 
-MAY_BE_EMPTY = {"assistant", "tool", "function"}  # roles: a tool may have returned nothing
+MAY_BE_EMPTY = ("assistant", "tool", "function")  # roles: a tool may have returned nothing
 INSTEAD_OF_CONTENT = {"tool_calls", "function_call", "refusal", "audio"}
 
 

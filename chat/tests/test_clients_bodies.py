@@ -3,6 +3,8 @@
 import asyncio
 import json
 import re
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -10,7 +12,7 @@ import pytest
 
 from chat import openapi
 from chat.errors import ApiError
-from chat.requests import read
+from chat.requests import checked, read
 from chat.tests.bodies import BODIES, CALLED, PNG, TOOL, M
 
 IMAGE = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
@@ -95,12 +97,34 @@ def test_parameters__that_nobody_lists__refused_with_what_to_do(given: dict[str,
         ({"messages": [{"role": "user", "content": []}]}, "messages[0].content"),
         ({"messages": shown({"type": "image_url", "image_url": {}})}, "messages[0].content[0].image_url.url"),
         ({"messages": shown({"type": "text", "text": "a"}, 5)}, "messages[0].content[1]"),
+        ({"messages": shown({"type": {}})}, "messages[0].content[0].type"),
+        ({"messages": [{"role": ["user"], "content": []}]}, "messages[0].role"),
+        ({"messages": [{"role": {"a": 1}, "content": "Hi"}]}, "messages[0].role"),
     ],
 )
 def test_body__wrong__400_that_names_the_parameter(given: dict[str, Any], param: str) -> None:
     error = refused(**given)
     assert str(error.param) == param.replace("[...]", "")
     assert len(str(error).split()) > 2
+
+
+def places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Each list or object within a value, with each of its indexes or names."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, item in inner:
+        yield value, name
+        yield from places(item)
+
+
+@pytest.mark.parametrize("client", BODIES)
+@pytest.mark.parametrize("value", [None, 5, "x", ["x"], [[]], [{}], {"x": 1}, {"type": []}])
+def test_body__any_value_anywhere__taken_or_refused(client: str, value: Any) -> None:
+    for index in range(min(100, len(list(places(BODIES[client][0]))))):
+        body = json.loads(json.dumps(BODIES[client][0]))
+        within, name = list(places(body))[index]
+        within[name] = value
+        with suppress(ApiError):
+            checked({"model": "elara", "messages": M} | body)
 
 
 @pytest.mark.parametrize(("part", "kind"), [(AUDIO, "input_audio"), (FILE, "file"), ({"type": "image"}, "image")])
