@@ -17,11 +17,11 @@ WHERE conversation.id = found.id AND conversation.prompt_id IS NULL
 
 
 def pin(apps, schema_editor):
-    """Each conversation to the prompt that this release makes of the version it has; each version is read once.
+    """Each conversation to the prompt that this release makes of the version it has.
 
     One whose version is not in the history is left out: chat cannot go on with it either.
     """
-    prompt_of = lru_cache(maxsize=10_000)(lambda *pinned: _prompt(apps.get_model('personalities', 'Version'), *pinned))
+    prompt_of = lru_cache(maxsize=2000)(lambda *pinned: _prompt(apps.get_model('personalities', 'Version'), *pinned))
     last = UUID(int=0)
     while batch := _rows(NEXT, [last, BATCH]):
         last = batch[-1][0]
