@@ -15,7 +15,7 @@ from uuid import UUID
 import msgspec
 from django.urls import reverse
 
-from chat.backends import Backend, Chunk, Completion, JsonObject, Message, Payload, responses
+from chat.backends import Backend, Chunk, Completion, JsonObject, Message, Payload, answers
 from chat.callers import Caller
 from chat.errors import ApiError, bad_request
 from chat.history import awaited_results, to_message, window, with_results
@@ -106,16 +106,16 @@ class RecordingBackend:
     async def complete(self, payload: Payload) -> Completion:
         """The stored answer or, if there is none yet, the language model's. Raises ApiError."""
         if self._turn.earlier_answer is not None:
-            return {**responses.completion(self._turn.earlier_answer.content), "usage": responses.NO_USAGE}
+            return {**answers.completion(self._turn.earlier_answer.content), "usage": answers.NO_USAGE}
         answer = await self._backend.complete(payload)
         text = _text(answer["choices"], "message")
         stored = await self._store(text)
-        return answer if stored == text else {**answer, **responses.completion(stored)}  # the usage stays
+        return answer if stored == text else {**answer, **answers.completion(stored)}  # the usage stays
 
     async def chunks(self, payload: Payload) -> AsyncGenerator[Chunk, None]:
         """The same answer in chunks. Raises ApiError."""
         if self._turn.earlier_answer is not None:
-            for chunk in responses.chunks(self._turn.earlier_answer.content, payload):
+            for chunk in answers.chunks(self._turn.earlier_answer.content, payload):
                 yield chunk
             return
         texts: list[str] = []
@@ -123,7 +123,7 @@ class RecordingBackend:
         async with aclosing(self._backend.chunks(payload)) as chunks:
             async for chunk in chunks:
                 texts.append(_text(chunk["choices"], "delta"))
-                if responses.is_last(chunk) and not is_stored:  # a caller who has the last one may hang up at once
+                if answers.is_last(chunk) and not is_stored:  # a caller who has the last one may hang up at once
                     await self._store_streamed("".join(texts))
                     is_stored = True
                 yield chunk

@@ -93,6 +93,19 @@ def api_error(
     return ApiError(status, message, type="api_error", code=code, headers=headers)
 
 
+def broken_answer(reason: str) -> ApiError:
+    """502: the language model's answer is not one in OpenAI's protocol, or breaks off. Logs the reason."""
+    logger.warning("The language model's answer is broken: %.500s", reason)
+    return api_error(HTTPStatus.BAD_GATEWAY, "The language model's answer was broken.", "upstream_broken")
+
+
+def empty_answer(why: str = "") -> ApiError:
+    """502: the language model answered without saying or calling anything. `why` is its reason to finish."""
+    reason = f" ({why:.40})" if why else ""
+    logger.warning("The language model's answer is empty%s.", reason)
+    return api_error(HTTPStatus.BAD_GATEWAY, f"The language model's answer was empty{reason}.", "upstream_empty")
+
+
 def log_internal_errors(*expected: type[Exception]) -> AbstractContextManager[None]:
     """A context that logs any exception other than ApiError and `expected`, and raises ApiError (500) in its place."""
     return _InternalErrors((ApiError, *expected))

@@ -23,6 +23,7 @@ class Payload(TypedDict, total=False):
 
     messages: Required[list[Message]]
     model: str
+    n: int
     temperature: float
     stream_options: dict[str, bool]
 
@@ -41,12 +42,17 @@ class Chunk(Completion, total=False):
     """A `chat.completion.chunk`."""
 
 
+# What a backend may put among its chunks once the answer is complete: from here on the stream's time limit does not
+# count, so that an answer that is stored is told to its end.
+ENDING: Chunk = {"choices": []}
+
+
 class Backend(Protocol):
     """Answers. When cancelled, neither method leaves a task or a connection behind."""
 
     @property
     def stream_seconds(self) -> float | None:
-        """How long a stream may take as a whole; None if there is no limit. The reader of the stream enforces it."""
+        """How long a stream may take up to ENDING; None if there is no limit. The reader of the stream enforces it."""
 
     async def complete(self, payload: Payload) -> Completion:
         """The whole answer. Raises ApiError."""

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 
 import msgspec
 
-from chat.backends import Chunk, Completion, Message, Payload, responses
+from chat.backends import Chunk, Completion, Message, Payload, answers
 from personalities.prompt import estimate_tokens
 
 HEADING = "No language model was asked (CHAT_BACKEND=console). This is what it would have been sent:"
@@ -21,16 +21,16 @@ class ConsoleBackend:
     async def complete(self, payload: Payload) -> Completion:
         """The prompt as one message."""
         text = self._text(payload)
-        return {**responses.completion(text), "usage": _usage(payload, text)}
+        return {**answers.completion(text), "usage": _usage(payload, text)}
 
     async def chunks(self, payload: Payload) -> AsyncGenerator[Chunk, None]:
         """The prompt line by line."""
-        text, build = self._text(payload), responses.ChunkBuilder()
+        text, build = self._text(payload), answers.ChunkBuilder()
         yield build.begin()
         for line in text.splitlines(keepends=True):
             yield build.piece(line)
         yield build.end()
-        if responses.wants_usage(payload):
+        if answers.wants_usage(payload):
             yield build.usage(_usage(payload, text))
 
     def _text(self, payload: Payload) -> str:

@@ -6,16 +6,31 @@ import asyncio
 from collections.abc import AsyncIterable, AsyncIterator
 from time import monotonic
 
+import msgspec
+
 MAX_JSON_BYTES = 256 * 1024  # of an event, or of an answer that is not streamed: what is parsed at once
 MAX_EVENT_LINES = 1000
 MAX_BYTES_WITHOUT_EVENT = 512 * 1024  # comments, for example
 LEAST_BYTES = 256  # what a piece counts as at least, and four lines: that is what they cost
 UNITS_PER_SECOND = 2000  # pieces, KiB of them, events and KiB of these: each takes 50 us at most, with all that follows
 BURST_SECONDS = 0.1  # as many units as belong to this time are read at once
+BOM = b"\xef\xbb\xbf"
+MESSAGE = "message"
 
 
 class TooLarge(Exception):
     """More was sent than any answer needs."""
+
+
+class Event(msgspec.Struct, frozen=True, gc=False):
+    """An event: its data, whose lines are joined by LF, and its type, which is "message" unless the server names one.
+
+    Bytes that are not UTF-8 have become U+FFFD. `is_ended` is false for what comes last, if the blank line is missing.
+    """
+
+    data: str
+    type: str = MESSAGE
+    is_ended: bool = True
 
 
 async def bounded(pieces: AsyncIterable[bytes], limit: int) -> AsyncIterator[bytes]:
@@ -28,10 +43,10 @@ async def bounded(pieces: AsyncIterable[bytes], limit: int) -> AsyncIterator[byt
         yield piece
 
 
-async def events(pieces: AsyncIterable[bytes]) -> AsyncIterator[str]:
-    """The data of each server-sent event, however the pieces are cut. Bytes that are not UTF-8 become U+FFFD.
+async def events(pieces: AsyncIterable[bytes]) -> AsyncIterator[Event]:
+    """Each server-sent event that has data, however the pieces are cut. Raises TooLarge.
 
-    The empty line after the last event may be missing. Raises TooLarge.
+    As WHATWG's standard says, but for an event at the end without its blank line: that is not dropped but marked.
     """
     reader, pace, idle = EventReader(), _Pace(), 0
     async for piece in pieces:
@@ -40,7 +55,7 @@ async def events(pieces: AsyncIterable[bytes]) -> AsyncIterator[str]:
         idle = 0 if found else idle + weight
         if idle > MAX_BYTES_WITHOUT_EVENT:
             raise TooLarge(f"more than {MAX_BYTES_WITHOUT_EVENT} bytes without an event, or too short lines")
-        await pace.keep(1 + weight / 1024 + sum(1 + len(event) / 1024 for event in found))
+        await pace.keep(1 + weight / 1024 + sum(1 + len(event.data) / 1024 for event in found))
         for event in found:
             yield event
     for event in reader.close():
@@ -48,28 +63,33 @@ async def events(pieces: AsyncIterable[bytes]) -> AsyncIterator[str]:
 
 
 class EventReader:
-    """Finds events in what is fed to it. Lines end in LF, CR LF or CR, as the standard allows."""
+    """Finds events in what is fed to it. Lines end in LF, CR LF or CR; a byte order mark may come first."""
 
     def __init__(self) -> None:
         """Nothing was read yet."""
         self._buffer = bytearray()
+        self._is_first = True  # what lies in the buffer
         self._is_after_cr = False  # then an LF belongs to the line end before it
 
-    def feed(self, piece: bytes) -> list[str]:
-        """The data of each event that ends in this piece. Raises TooLarge."""
+    def feed(self, piece: bytes) -> list[Event]:
+        """Each event that ends in this piece. Raises TooLarge."""
         searched = max(len(self._buffer) - 1, 0)
         self._buffer += self._with_plain_line_ends(piece)
         blocks = []
         if self._buffer.find(b"\n\n", searched) >= 0:
-            *blocks, self._buffer = self._buffer.split(b"\n\n")
+            *blocks, rest = self._buffer.split(b"\n\n")
+            blocks[0], self._buffer, self._is_first = self._without_bom(blocks[0]), rest, False
         if len(self._buffer) > MAX_JSON_BYTES:
             raise TooLarge(f"more than {MAX_JSON_BYTES} bytes in one event")
-        return [data for block in blocks if (data := _data(block)) is not None]
+        return [event for block in blocks if (event := _event(block)) is not None]
 
-    def close(self) -> list[str]:
-        """The data of the event that no blank line has ended."""
-        data = _data(self._buffer)
-        return [] if data is None else [data]
+    def close(self) -> list[Event]:
+        """The event that no blank line has ended."""
+        event = _event(self._without_bom(self._buffer))
+        return [] if event is None else [msgspec.structs.replace(event, is_ended=False)]
+
+    def _without_bom(self, block: bytearray) -> bytearray:
+        return block.removeprefix(BOM) if self._is_first else block
 
     def _with_plain_line_ends(self, piece: bytes) -> bytes:
         if self._is_after_cr:
@@ -96,11 +116,23 @@ def _weight(piece: bytes) -> int:
     return max(len(piece), LEAST_BYTES * (1 + lines // 4))
 
 
-def _data(block: bytearray) -> str | None:
-    """None for an event without data: a comment, for example."""
-    if b"data:" not in block:
+def _event(block: bytearray) -> Event | None:
+    """None for one without data: a comment, for example."""
+    if block.startswith(b"data:") and b"\n" not in block:  # as nearly all are
+        return Event(_value(block, b"data:").decode(errors="replace"))
+    if b"data" not in block:
         return None
     if block.count(b"\n") > MAX_EVENT_LINES:
         raise TooLarge(f"more than {MAX_EVENT_LINES} lines in one event")
-    lines = [line[5:].removeprefix(b" ") for line in block.split(b"\n") if line.startswith(b"data:")]
-    return b"\n".join(lines).decode(errors="replace") if lines else None
+    lines = block.split(b"\n")
+    data = [_value(line, b"data:") for line in lines if line == b"data" or line.startswith(b"data:")]
+    types = [_value(line, b"event:") for line in lines if line == b"event" or line.startswith(b"event:")]
+    if not data:
+        return None
+    type = types[-1].decode(errors="replace") if types else ""
+    return Event(b"\n".join(data).decode(errors="replace"), type or MESSAGE)
+
+
+def _value(line: bytearray, name: bytes) -> bytearray:
+    """What stands behind the name of the field and its colon; empty if there is neither."""
+    return line[len(name) :].removeprefix(b" ")

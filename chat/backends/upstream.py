@@ -11,7 +11,7 @@ import httpcore
 import httpx
 import msgspec
 
-from chat.backends import Chunk, Completion, Payload, upstream_answers
+from chat.backends import Chunk, Completion, Payload, upstream_errors
 from chat.backends.server_sent_events import MAX_JSON_BYTES, TooLarge, bounded
 from chat.backends.transport import CancellableRequest
 from chat.backends.upstream_answers import check_content_type, parse_chunks, parse_completion
@@ -58,7 +58,7 @@ class UpstreamBackend:
 
     def __init__(self, base_url: str, api_key: str, model: str, deadlines: Deadlines) -> None:
         self._url, self._model, self._deadlines = f"{base_url.rstrip('/')}/chat/completions", model, deadlines
-        self._key = api_key.encode()
+        self._secrets = upstream_errors.secrets_among(api_key)
         self._headers = HEADERS | ({"Authorization": f"Bearer {api_key}"} if api_key else {})
         self._timeout = httpx.Timeout(None, connect=deadlines.connect).as_dict()  # the others are enforced here
         self.stream_seconds = deadlines.total
@@ -69,7 +69,7 @@ class UpstreamBackend:
     async def complete(self, payload: Payload) -> Completion:
         """The whole answer. Raises ApiError."""
         total = self._deadlines.total
-        with upstream_answers.failures_as_api_errors():
+        with upstream_errors.failures_as_api_errors(self._secrets):
             async with asyncio.timeout(total), self._answer(payload, total) as request:
                 check_content_type(request.response, "application/json")
                 pieces = bounded(self._pieces(request), MAX_JSON_BYTES)
@@ -77,11 +77,11 @@ class UpstreamBackend:
 
     async def chunks(self, payload: Payload) -> AsyncGenerator[Chunk, None]:
         """The answer in chunks, as they come. Raises ApiError."""
-        with upstream_answers.failures_as_api_errors():
+        with upstream_errors.failures_as_api_errors(self._secrets):
             async with self._answer(payload, self._deadlines.first_byte) as request:
                 check_content_type(request.response, "text/event-stream")
                 pieces = bounded(self._pieces(request), MAX_ANSWER_BYTES)
-                async with aclosing(parse_chunks(pieces)) as chunks:
+                async with aclosing(parse_chunks(pieces, payload.get("n") or 1)) as chunks:
                     async for chunk in chunks:
                         yield chunk
 
@@ -93,7 +93,7 @@ class UpstreamBackend:
             async with asyncio.timeout(seconds):
                 request = await self._send(closing, content, attempts=2)
             if request.response.status_code != HTTPStatus.OK:
-                raise upstream_answers.failed(request.response, await self._refusal(request))
+                raise upstream_errors.failed(request.response, await self._refusal(request))
             yield request
 
     async def _send(self, closing: AsyncExitStack, content: bytes, attempts: int) -> CancellableRequest:
@@ -117,13 +117,12 @@ class UpstreamBackend:
         return httpx.Request("POST", self._url, headers=self._headers, content=content, extensions=extensions)
 
     async def _refusal(self, request: CancellableRequest) -> bytes:
-        """What the server says, for the log and in part for the caller: without our key, in case it is quoted."""
+        """What the server says, for the log and in part for the caller: without our secrets."""
         pieces: list[bytes] = []
         with suppress(TooLarge):
             async for piece in bounded(self._pieces(request), MAX_REFUSAL_BYTES):
                 pieces.append(piece)
-        body = b"".join(pieces)
-        return body.replace(self._key, b"...") if self._key else body
+        return upstream_errors.without(self._secrets, b"".join(pieces))
 
     async def _pieces(self, request: CancellableRequest) -> AsyncIterator[bytes]:
         """The body as it comes. Raises TimeoutError if nothing comes for `idle` seconds."""

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 
 from chat.backends import Chunk, Payload
-from chat.backends.responses import ChunkBuilder
+from chat.backends.answers import ChunkBuilder
 from chat.errors import ApiError
 from chat.metrics import counts
 from chat.tests.conftest import Client

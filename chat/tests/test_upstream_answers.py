@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import httpx
@@ -10,15 +10,8 @@ import msgspec
 import pytest
 
 from chat.backends import upstream_answers
-from chat.backends.server_sent_events import TooLarge
-from chat.backends.upstream_answers import (
-    MAX_QUOTED,
-    check_content_type,
-    failed,
-    failures_as_api_errors,
-    parse_chunks,
-    parse_completion,
-)
+from chat.backends.upstream_answers import check_content_type, parse_chunks, parse_completion
+from chat.backends.upstream_errors import failures_as_api_errors
 from chat.errors import ApiError
 
 
@@ -55,40 +48,135 @@ def test_content_type__another_or_compressed__broken(headers: dict[str, Any]) ->
 
 
 ANSWERS = [
-    {"choices": []},
     {"choices": [{}]},
     {"choices": [{"index": 0}, {}] * 4},
     {"choices": [{"index": 0, "message": None, "finish_reason": None}]},
     {"choices": [{"message": {"content": "Hé", "reasoning": [1.5, {}], "tool_calls": []}, "logprobs": {"a": [{}]}}]},
-    {"choices": [{"delta": {"content": [{"type": "text", "text": "x"}]}, "finish_reason": "stop", "x": "\\ \n"}]},
+    {"choices": [{"delta": {"content": "x", "refusal": None}, "finish_reason": "stop", "x": "\\ \n"}], "error": None},
+    {"choices": [{"index": 7, "delta": {"role": "assistant", "refusal": "No."}, "error": None}], "usage": None},
     {"id": 5, "choices": [{"delta": {}}], "usage": {"total_tokens": 5}, "provider": {"of": ["another", "house"]}},
+    {"choices": [{"delta": {"tool_calls": [{"index": 0, "function": {"arguments": "{"}}]}}], "error": {}},
 ]
 CHOICES_OF_ANOTHER_SHAPE: list[object] = [
-    None, {}, [None], [5], [[]], [{}] * 9, [{}, 5], [{"message": 5}], [{"message": []}], [{"message": "x"}],
+    {}, [None], [5], [[]], [{}] * 9, [{}, 5], [{"message": 5}], [{"message": []}], [{"message": "x"}],
     [{"delta": 5}], [{"delta": {"content": 5}}], [{"message": {"content": {}}}], [{"message": {"content": True}}],
-    [{"finish_reason": 5}],
+    [{"finish_reason": 5}], [{"delta": {"content": [5]}}], [{"delta": {"content": [{"text": 5}]}}],
+    [{"delta": {"refusal": 5}}],
 ]  # fmt: skip
-OTHER_SHAPES: list[object] = [[], "x", 5, None, {}, *({"choices": choices} for choices in CHOICES_OF_ANOTHER_SHAPE)]
+OTHER_SHAPES: list[object] = [[], "x", 5, *({"choices": choices} for choices in CHOICES_OF_ANOTHER_SHAPE)]
+
+
+def stream(*answers: object) -> list[Any]:
+    """What is passed on of a stream of these, up to `[DONE]`."""
+    events = [f"data: {json.dumps(answer)}\n\n".encode() for answer in answers]
+    return [builtin(chunk) for chunk in read(parse_chunks(pieces_of(*events, b"data: [DONE]\n\n")))]
+
+
+def builtin(answer: object) -> Any:
+    return msgspec.json.decode(msgspec.json.encode(answer))
+
+
+def failure(work: Callable[[], object]) -> ApiError:
+    with pytest.raises(ApiError) as raised, failures_as_api_errors():
+        work()
+    return raised.value
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_answer__in_the_protocol__passed_on_as_it_is(answer: dict[str, Any]) -> None:
     for indent in (None, 1):
         text = json.dumps(answer, indent=indent)
-        assert msgspec.json.decode(msgspec.json.encode(parse_completion(text.encode()))) == answer
+        assert builtin(parse_completion(text.encode())) == answer
         sent = text.replace("\n", "\ndata: ")
         (chunk,) = read(parse_chunks(pieces_of(f"data: {sent}\n\ndata: [DONE]\n\n".encode())))
         assert b"\n" not in msgspec.json.encode(chunk)  # it would end the caller's event
-        assert msgspec.json.decode(msgspec.json.encode(chunk)) == answer
+        assert builtin(chunk) == answer
 
 
 @pytest.mark.parametrize("answer", OTHER_SHAPES)
 def test_answer__of_another_shape__broken(answer: object) -> None:
-    text = json.dumps(answer).encode()
-    for parse in (lambda: parse_completion(text), lambda: read(parse_chunks(pieces_of(b"data: " + text + b"\n\n")))):
-        with pytest.raises(ApiError) as raised, failures_as_api_errors():
-            parse()
-        assert (raised.value.status, raised.value.code) == (502, "upstream_broken")
+    for work in (lambda: parse_completion(json.dumps(answer).encode()), lambda: stream(answer)):
+        error = failure(work)
+        assert (error.status, error.code) == (502, "upstream_broken")
+
+
+@pytest.mark.parametrize("answer", [None, {}, {"choices": None}, {"choices": []}, {"usage": {}}])
+def test_answer__nothing_at_all__said_so(answer: dict[str, Any] | None) -> None:
+    assert failure(lambda: stream(answer)).code == "upstream_empty"
+    code = "upstream_empty" if "choices" in (answer or {}) else "upstream_broken"
+    assert failure(lambda: parse_completion(json.dumps(answer).encode())).code == code
+
+
+def choice(delta: object, finish: object = None, **more: object) -> dict[str, Any]:
+    return {"index": 0, "delta": delta, "finish_reason": finish, **more}
+
+
+SAID = {"choices": [choice({"content": "x"})]}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"error": {"message": "boom"}}, {"error": "boom"}, {"error": True}, {"error": 5},
+        {"error": {"message": "boom"}, "choices": []}, {"error": {"message": "boom"}, "choices": [choice({}, "stop")]},
+        {"choices": [choice({"content": ""}, "error")]}, {"choices": [choice({"content": "x"}, error={"code": 5})]},
+        {"object": "error", "message": "boom", "code": 500}, {"object": "error", "choices": None},
+    ],
+)  # fmt: skip
+def test_answer__an_error_in_it__not_an_answer(answer: dict[str, Any]) -> None:
+    for work in (lambda: parse_completion(json.dumps(answer).encode()), lambda: stream(SAID, answer)):
+        error = failure(work)
+        assert (error.status, error.code) == (502, "upstream_failed")
+
+
+@pytest.mark.parametrize("nothing", [None, False, "", {}, []])
+def test_answer__an_error_that_says_nothing__none(nothing: object) -> None:
+    assert stream({**SAID, "error": nothing}) == [{**SAID, "error": nothing}]
+
+
+@pytest.mark.parametrize(
+    ("event", "told"),
+    [
+        (b"data: {}", []), (b"data: null", []), (b"data:", []), (b"data\ndata", []), (b": ping", []), (b"id: 1", []),
+        (b"event: ping\ndata: {}", []), (b"event: ping\ndata: pong", []), (b'event: x\ndata: {"type": "ping"}', []),
+        (b'data: {"type": "ping"}', []), (b'data: {"choices": null}', []), (b'data: {"usage": null}', []),
+        (b'data: {"usage": {"total_tokens": 5}}', [{"usage": {"total_tokens": 5}, "choices": []}]),
+        (b'data: {"usage": {}, "choices": null}', [{"usage": {}, "choices": []}]),
+        (b'data: {"prompt_filter_results": [], "choices": []}', [{"prompt_filter_results": [], "choices": []}]),
+        (b'event: chunk\ndata: {"choices": [{}]}', [{"choices": [{}]}]),
+    ],
+)  # fmt: skip
+def test_chunks__an_event_that_says_nothing__does_not_end_the_answer(event: bytes, told: list[object]) -> None:
+    said = f"data: {json.dumps(SAID)}\n\n".encode()
+    chunks = read(parse_chunks(pieces_of(said, event + b"\n\n", said, b"data: [DONE]\n\n")))
+    assert [builtin(chunk) for chunk in chunks] == [SAID, *told, SAID]
+
+
+@pytest.mark.parametrize("data", [b"boom", b'{"message": "boom"}', b'{"error": {"message": "boom"}}', b""])
+def test_chunks__an_event_named_error__an_error(data: bytes) -> None:
+    wire = f"data: {json.dumps(SAID)}\n\nevent: error\ndata: ".encode() + data + b"\n\ndata: [DONE]\n\n"
+    assert failure(lambda: read(parse_chunks(pieces_of(wire)))).code == "upstream_failed"
+
+
+@pytest.mark.parametrize(
+    ("delta", "told"),
+    [
+        ({"content": "a\0b"}, {"content": "a\ufffdb"}),
+        ({"refusal": "\0"}, {"refusal": "\ufffd"}),
+        ({"content": [{"type": "text", "text": "a\0"}, {"text": "b"}]}, {"content": "a\ufffdb"}),
+        ({"content": []}, {"content": ""}),
+        ({"content": [{"type": "image_url", "image_url": {}}, {"type": "text"}]}, {"content": ""}),
+        ({"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]}, {"text": "a"}]},
+         {"content": "a", "reasoning_content": "Hm."}),
+        ({"content": [{"type": "thinking", "thinking": "Hm."}]}, {"content": "", "reasoning_content": "Hm."}),
+    ],
+)  # fmt: skip
+def test_text__in_any_shape__one_text_that_can_be_kept(delta: dict[str, Any], told: dict[str, Any]) -> None:
+    assert stream({"choices": [choice(delta)]}) == [{"choices": [choice(told)]}]
+
+
+def test_finish__an_empty_reason__none() -> None:
+    assert stream({"choices": [choice({"content": "x"}, "")]}) == [SAID]
 
 
 CHUNK = b'data: {"choices": [{"delta": {"content": "x"}, "finish_reason": %s}]}\n\n'
@@ -103,18 +191,56 @@ def test_chunks__finished_without_done__ends_well() -> None:
     assert len(read(parse_chunks(pieces_of(CHUNK % b"null", CHUNK % b'"stop"', CHUNK % b"null")))) == 3
 
 
-def test_chunks__neither_done_nor_finished__broken() -> None:
+@pytest.mark.parametrize("reason", [b"null", b'""'])
+def test_chunks__neither_done_nor_finished__broken(reason: bytes) -> None:
     with pytest.raises(ApiError, match="broken"):
-        read(parse_chunks(pieces_of(CHUNK % b"null")))
+        read(parse_chunks(pieces_of(CHUNK % reason)))
+
+
+def test_chunks__text_after_the_reason_to_finish__passed_on() -> None:
+    chunks = read(parse_chunks(pieces_of(CHUNK % b'"stop"', CHUNK % b"null", CHUNK % b'"stop"', b"data: [DONE]\n\n")))
+    assert len(chunks) == 3
+
+
+@pytest.mark.parametrize("last", [CHUNK % b'"stop"', b"data: [DONE]\n\n", CHUNK % b'"stop"' + b"data: [DO"])
+@pytest.mark.parametrize("cut", [1, 2])
+def test_chunks__the_last_event_lacks_its_blank_line__counts_if_it_is_whole(last: bytes, cut: int) -> None:
+    assert len(read(parse_chunks(pieces_of(CHUNK % b"null", last[:-cut])))) == 1 + last.count(b"choices")
+
+
+def test_chunks__the_last_event_is_cut__broken() -> None:
+    with pytest.raises(ApiError, match="broken"):
+        read(parse_chunks(pieces_of(CHUNK % b"null", (CHUNK % b'"stop"')[:-4])))
+
+
+def test_chunks__silence_after_the_reason_to_finish__the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never_ends() -> AsyncIterator[bytes]:
+        yield CHUNK % b'"stop"'
+        yield CHUNK % b"null"
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(upstream_answers, "FINISH_SECONDS", 0.01)
+    assert len(read(parse_chunks(never_ends()))) == 2
+
+
+def test_chunks__silence_before_all_choices_have_finished__waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def goes_on() -> AsyncIterator[bytes]:
+        yield CHUNK % b'"stop"'
+        await asyncio.sleep(0.05)
+        yield CHUNK % b'"stop"'
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(upstream_answers, "FINISH_SECONDS", 0.01)
+    assert len(read(parse_chunks(goes_on(), expected=2))) == 2
 
 
 def test_chunks__more_after_done_than_is_waited_for__let_go(monkeypatch: pytest.MonkeyPatch) -> None:
     async def never_ends() -> AsyncIterator[bytes]:
-        yield b"data: [DONE]\n\n"
+        yield CHUNK % b"null" + b"data: [DONE]\n\n"
         await asyncio.Event().wait()
 
     monkeypatch.setattr(upstream_answers, "END_SECONDS", 0.01)
-    assert read(parse_chunks(never_ends())) == []
+    assert len(read(parse_chunks(never_ends()))) == 1
 
 
 def test_chunks__done__read_to_the_end_of_the_body() -> None:
@@ -122,91 +248,9 @@ def test_chunks__done__read_to_the_end_of_the_body() -> None:
     read_to_the_end = []
 
     async def body() -> AsyncIterator[bytes]:
-        yield b"data: [DONE]\n\n"
+        yield CHUNK % b"null" + b"data: [DONE]\n\n"
         yield b": bye\n\n"
         read_to_the_end.append(True)
 
-    assert read(parse_chunks(body())) == []
+    assert len(read(parse_chunks(body()))) == 1
     assert read_to_the_end
-
-
-@pytest.mark.parametrize("status", [400, 413, 422])
-def test_failed__the_callers_fault__what_the_server_says_of_it(status: int) -> None:
-    body = json.dumps({"error": {"message": "too long", "param": "messages", "code": "context"}}).encode()
-    error = failed(response(status), body)
-    assert (error.status, str(error), error.param, error.code) == (400, "too long", "messages", "context")
-    assert (error.type, error.headers) == ("invalid_request_error", {})
-
-
-def test_failed__the_server_says_very_much__cut() -> None:
-    body = json.dumps({"error": {"message": "m" * 999, "param": "p" * 999, "code": "c" * 999}}).encode()
-    error = failed(response(400), body)
-    assert (str(error), error.param, error.code) == ("m" * MAX_QUOTED, "p" * 64, "c" * 64)
-
-
-@pytest.mark.parametrize(
-    "body",
-    [b"", b"{", b"[]", b"5", b"{}", b'{"error": null}', b'{"error": "x"}', b'{"error": {}}', b"[" * 100_000,
-     b'{"error": {"message": 5, "param": [], "code": {}}}'],
-)  # fmt: skip
-def test_failed__the_server_does_not_say_why__a_calm_400(body: bytes) -> None:
-    error = failed(response(400), body)
-    assert (error.status, error.param, error.code) == (400, None, None)
-    assert str(error) == "The language model did not accept the request."
-
-
-@pytest.mark.parametrize(
-    ("status", "passed_on"), [(401, 502), (404, 502), (418, 502), (500, 502), (502, 502), (503, 503), (504, 504)]
-)
-def test_failed__not_the_callers_fault__a_5xx(status: int, passed_on: int) -> None:
-    error = failed(response(status), b"planted")
-    assert (error.status, error.type, error.code) == (passed_on, "api_error", "upstream_failed")
-    assert str(error) == f"The language model failed ({status})."
-
-
-@pytest.mark.parametrize("status", [429, 503])
-@pytest.mark.parametrize(
-    ("after", "told"),
-    [("7", "7"), ("0", "0"), ("9999", "9999"), ("10000", "1"), ("", "1"), ("soon", "1"), ("-1", "1"), ("1.5", "1")],
-)
-def test_failed__told_when_to_come_again__as_the_server_says_if_it_is_sensible(
-    status: int, after: str, told: str
-) -> None:
-    assert failed(response(status, retry_after=after), b"").headers == {"Retry-After": told}
-
-
-def test_failed__digits_that_are_not_ascii__not_passed_on() -> None:
-    headers = httpx.Headers({b"retry-after": "٣".encode()}, encoding="utf-8")
-    assert failed(httpx.Response(429, headers=headers), b"").headers == {"Retry-After": "1"}
-
-
-def test_failed__another_status__retry_after_only_if_the_server_says_so() -> None:
-    assert failed(response(500), b"").headers == {}
-    assert failed(response(500, retry_after="3"), b"").headers == {"Retry-After": "3"}
-
-
-def test_failed__429__the_limit_of_the_model() -> None:
-    error = failed(response(429), b"")
-    assert (error.status, error.type, error.code) == (429, "requests", "rate_limit_exceeded")
-
-
-@pytest.mark.parametrize(
-    ("failure", "status", "code"),
-    [
-        (TimeoutError(), 504, "upstream_timeout"),
-        (httpx.ReadTimeout("slow"), 504, "upstream_timeout"),
-        (httpx.ConnectTimeout("slow"), 504, "upstream_timeout"),
-        (httpx.ConnectError("refused"), 502, "upstream_unreachable"),
-        (httpx.RemoteProtocolError("cut"), 502, "upstream_broken"),
-        (TooLarge("much"), 502, "upstream_broken"),
-        (msgspec.DecodeError("nonsense"), 502, "upstream_broken"),
-        (RecursionError(), 502, "upstream_broken"),
-    ],
-)
-def test_failures__each__its_error_for_the_caller_and_a_line_for_the_log(
-    failure: Exception, status: int, code: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    with pytest.raises(ApiError) as raised, failures_as_api_errors():
-        raise failure
-    assert (raised.value.status, raised.value.type, raised.value.code) == (status, "api_error", code)
-    assert [record.levelname for record in caplog.records] == ["WARNING"]

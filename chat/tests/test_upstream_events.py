@@ -14,6 +14,7 @@ from chat.backends.server_sent_events import (
     MAX_EVENT_LINES,
     MAX_JSON_BYTES,
     UNITS_PER_SECOND,
+    Event,
     TooLarge,
     bounded,
     events,
@@ -39,20 +40,24 @@ async def endless(piece: bytes, counted: list[int]) -> AsyncIterator[bytes]:
 @given(st.lists(st.integers(0, 1000)))
 def test_events__cut_anywhere__the_same(places: list[int]) -> None:
     async def read() -> list[str]:
-        return [event async for event in events(cut(WIRE, places))]
+        return [event.data async for event in events(cut(WIRE, places))]
 
     assert asyncio.run(read()) == ["{}", "ü\n2", "[DONE]"]
 
 
-def read(*pieces: bytes) -> list[str]:
+def read_events(*pieces: bytes) -> list[Event]:
     async def sent() -> AsyncIterator[bytes]:
         for piece in pieces:
             yield piece
 
-    async def collect() -> list[str]:
+    async def collect() -> list[Event]:
         return [event async for event in events(sent())]
 
     return asyncio.run(collect())
+
+
+def read(*pieces: bytes) -> list[str]:
+    return [event.data for event in read_events(*pieces)]
 
 
 @given(st.lists(st.integers(0, 1000)), st.sampled_from([b"\r", b"\r\n", b"\n"]))
@@ -60,13 +65,70 @@ def test_events__any_line_end_of_the_standard__the_same(places: list[int], end: 
     wire = WIRE.replace(b"\r", b"").replace(b"\n", end)
 
     async def collect() -> list[str]:
-        return [event async for event in events(cut(wire, places))]
+        return [event.data async for event in events(cut(wire, places))]
 
     assert asyncio.run(collect()) == ["{}", "ü\n2", "[DONE]"]
 
 
 def test_events__several_in_one_piece_and_one_in_several__each_once_and_in_order() -> None:
     assert read(b"data: 1\n\ndata:2\n\nda", b"ta:  3\r\n\r", b"\n\n\ndata: 4") == ["1", "2", " 3", "4"]
+
+
+BOM = b"\xef\xbb\xbf"
+
+
+@pytest.mark.parametrize(
+    ("wire", "data"),
+    [
+        (b"data\n\n", [""]),
+        (b"data:\n\n", [""]),
+        (b"data\ndata\n\n", ["\n"]),
+        (b"data: 1\ndata\ndata: 3\n\n", ["1\n\n3"]),
+        (b"data:  1 \n\n", [" 1 "]),
+        (b"dataset: 1\n\n", []),
+        (b" data: 1\n\n", []),
+        (b"Data: 1\n\n", []),
+        (b":data: 1\n\n", []),
+        (b"event: x\n\n", []),
+        (b"id: data\nretry: 5\n\n", []),
+        (b"\n\n\ndata: 1\n\n\n\n", ["1"]),
+        (b"event: x\nid: 5\nretry: 1\n: x\nfoo\ndata: 1\n\n", ["1"]),
+    ],
+)
+def test_events__fields__as_the_standard_reads_them(wire: bytes, data: list[str]) -> None:
+    for end in (b"\n", b"\r", b"\r\n"):
+        assert read(wire.replace(b"\n", end)) == data
+
+
+@pytest.mark.parametrize(
+    ("mark", "data"),
+    [(BOM, ["1", "2"]), (BOM + BOM, ["2"]), (BOM[:2], ["2"]), (BOM + b"\n", ["1", "2"]), (b"", ["1", "2"])],
+)
+def test_events__byte_order_mark__left_out_once_and_at_the_beginning_alone(mark: bytes, data: list[str]) -> None:
+    wire = mark + b"data: 1\n\ndata: 2\n\n" + BOM + b"data: 3\n\n"
+    assert read(wire) == data
+    assert read(*[wire[at : at + 1] for at in range(len(wire))]) == data
+    assert read(mark + b"data: 1") == data[:-1]
+
+
+@pytest.mark.parametrize(
+    ("wire", "type"),
+    [
+        (b"data: 1\n", "message"),
+        (b"event: error\ndata: 1\n", "error"),
+        (b"data: 1\nevent:error\n", "error"),
+        (b"event: a\nevent: b\ndata: 1\n", "b"),
+        (b"event: a\nevent\ndata: 1\n", "message"),
+        (b"event:\ndata: 1\n", "message"),
+        (b"eventual: a\ndata: 1\n", "message"),
+    ],
+)
+def test_events__type__the_last_one_given(wire: bytes, type: str) -> None:
+    assert read_events(wire + b"\n", wire) == [Event("1", type), Event("1", type, is_ended=False)]
+
+
+def test_events__line_end_cut_in_two__one_line_end() -> None:
+    assert read(b"data: 1\r", b"\ndata: 2\r", b"\n\r", b"\ndata: 3\r", b"\r") == ["1\n2", "3"]
 
 
 @pytest.mark.parametrize(

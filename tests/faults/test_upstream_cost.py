@@ -54,6 +54,13 @@ STREAMS = {
     "choices in an event": event(b'{"choices":[' + b"{}," * 80_000 + b"{}]}"),
     "members in an event": event(b'{"choices":[],' + MEMBERS + b"}"),
     "members in a delta": event(b'{"choices":[{"delta":{' + MEMBERS + b',"content":5}}]}'),
+    "parts in a delta": event(b'{"choices":[{"delta":{"content":[' + b"{}," * 80_000 + b"{}]}}]}"),
+    "parts that think": event(b'{"choices":[{"delta":{"content":[{"thinking":[' + b"{}," * 80_000 + b"{}]}]}}]}"),
+    "calls in a delta": event(b'{"choices":[{"delta":{"tool_calls":[' + b"{}," * 80_000 + b"{}]}}]}"),
+    "empty events": b"data\n\n",
+    "events of another type": b"event: x\ndata: x\n\n",
+    "types of an event": b"event: x\n" * 900 + b"data\n\n",
+    "usage in each event": event(b'{"usage":[' + b"[]," * 80_000 + b"1]}"),
     "not UTF-8": event(b"\xff" * 250_000),
 }
 # What is no stream of 16 MiB: its head, what follows, how often, and the end.
@@ -76,6 +83,8 @@ ENDS: dict[str, tuple[bytes, bytes, int, bytes]] = {
     "whole, lists": (JSON_HEAD + b'\r\n{"choices":[],"x":[', b"[],", 80_000, b"1]}"),
     "whole, numbers": (JSON_HEAD + b'\r\n{"choices":[],"x":[', FLOAT, 6_500, b"1]}"),
     "whole, members": (JSON_HEAD + b'\r\n{"choices":[],' + MEMBERS, b"}", 1, b""),
+    "whole, parts": (JSON_HEAD + b'\r\n{"choices":[{"message":{"content":[', b"{},", 80_000, b"{}]}}]}"),
+    "whole, an error": (JSON_HEAD + b'\r\n{"error":[', b"{},", 80_000, b"{}]}"),
     "whole, not choices": (JSON_HEAD + b'\r\n{"choices":"', b"x", 250_000, b'"}'),
 }
 

@@ -4,18 +4,18 @@ from typing import Any
 
 import pytest
 
-from chat.backends import responses
+from chat.backends import answers
 
 NO_TOKENS = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
 
 
 def test_completion__one_choice_that_is_complete() -> None:
-    answer = responses.completion("Hello.")
+    answer = answers.completion("Hello.")
     (choice,) = answer["choices"]
     assert answer["object"] == "chat.completion"
     assert (choice["index"], choice["finish_reason"]) == (0, "stop")
     assert choice["message"] == {"role": "assistant", "content": "Hello.", "refusal": None}
-    assert answer["id"] != responses.completion("Hello.")["id"]
+    assert answer["id"] != answers.completion("Hello.")["id"]
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def test_completion__one_choice_that_is_complete() -> None:
 )  # fmt: skip
 def test_chunks__role_text_end_and_the_usage_if_it_is_wanted(options: dict[str, Any], has_usage: bool) -> None:
     payload: Any = {"messages": []} | options
-    begin, piece, end, *usage = responses.chunks("Hello.", payload)
+    begin, piece, end, *usage = answers.chunks("Hello.", payload)
     deltas = [chunk["choices"][0]["delta"] for chunk in (begin, piece, end)]
     assert deltas == [{"role": "assistant", "content": ""}, {"content": "Hello."}, {}]
     assert [chunk["choices"][0]["finish_reason"] for chunk in (begin, piece, end)] == [None, None, "stop"]
@@ -42,4 +42,4 @@ def test_chunks__role_text_end_and_the_usage_if_it_is_wanted(options: dict[str, 
      ([{"finish_reason": None}, {"finish_reason": "stop"}], True)],
 )  # fmt: skip
 def test_is_last__any_choice_has_finished(choices: list[dict[str, Any]], is_last: bool) -> None:
-    assert responses.is_last({"choices": choices}) is is_last
+    assert answers.is_last({"choices": choices}) is is_last

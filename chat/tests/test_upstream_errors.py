@@ -1,0 +1,218 @@
+"""What callers are told of a language model's failures: to the letter, and without a server."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from chat.backends.server_sent_events import TooLarge
+from chat.backends.upstream_errors import (
+    MAX_QUOTED,
+    MAX_RETRY_AFTER,
+    ErrorInside,
+    failed,
+    failures_as_api_errors,
+    secrets_among,
+    without,
+)
+from chat.errors import ApiError
+
+
+def response(status: int = 200, **headers: Any) -> httpx.Response:
+    return httpx.Response(status, headers={name.replace("_", "-"): value for name, value in headers.items()})
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_failed__the_callers_fault__what_the_server_says_of_it(status: int) -> None:
+    body = json.dumps({"error": {"message": "too long", "param": "messages", "code": "context"}}).encode()
+    error = failed(response(status), body)
+    assert (error.status, str(error), error.param, error.code) == (400, "too long", "messages", "context")
+    assert (error.type, error.headers) == ("invalid_request_error", {})
+
+
+def test_failed__the_server_says_very_much__cut() -> None:
+    body = json.dumps({"error": {"message": "m" * 999, "param": "p" * 999, "code": "c" * 999}}).encode()
+    error = failed(response(400), body)
+    assert (str(error), error.param, error.code) == ("m" * MAX_QUOTED, "p" * 64, "c" * 64)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"[]", b"5", b"{}", b'{"error": null}', b'{"error": ""}', b'{"error": {}}', b'{"error": 5}',
+     b"[" * 100_000, b'{"error": {"message": 5, "param": [], "code": {}}}'],
+)  # fmt: skip
+def test_failed__the_server_does_not_say_why__a_calm_400(body: bytes) -> None:
+    error = failed(response(400), body)
+    assert (error.status, error.param, error.code) == (400, None, None)
+    assert str(error) == "The language model did not accept the request."
+
+
+@pytest.mark.parametrize(
+    ("status", "passed_on"), [(401, 502), (404, 502), (418, 502), (500, 502), (502, 502), (503, 503), (504, 504)]
+)
+def test_failed__not_the_callers_fault__a_5xx(status: int, passed_on: int) -> None:
+    error = failed(response(status), b"planted")
+    assert (error.status, error.type, error.code) == (passed_on, "api_error", "upstream_failed")
+    assert str(error) == f"The language model failed ({status})."
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": {"message": "no such role", "type": "invalid_request_error"}},
+        {"error": "no such role"},
+        {"object": "error", "message": "no such role", "type": "BadRequestError", "param": None, "code": 400},
+        "no such role",
+    ],
+)
+def test_failed__the_callers_fault_in_any_server_s_shape__its_message(body: object) -> None:
+    error = failed(response(400), json.dumps(body).encode())
+    assert (error.status, str(error), error.param, error.code) == (400, "no such role", None, None)
+
+
+OVERFLOWS = {
+    "llama.cpp": "the request exceeds the available context size. try increasing the context size",
+    "vLLM": "This model's maximum context length is 4096 tokens. However, you requested 5000 tokens.",
+    "vLLM, later": "The decoder prompt (length 5000) is longer than the maximum model length of 4096.",
+    "SGLang": "The input (5000 tokens) is longer than the model's context length (4096 tokens).",
+    "Ollama": "the input length exceeds the context length",
+    "LM Studio": "Trying to keep the first 5000 tokens when context overflows. The model has a context window of 4096",
+    "TGI": "Input validation error: `inputs` must have less than 1024 tokens. Given: 1500",
+    "Anthropic": "prompt is too long: 210000 tokens > 200000 maximum",
+    "Gemini": "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).",
+    "xAI": "This model's maximum prompt length is 131072 but the request contains 200000 tokens.",
+    "Bedrock": "Input is too long for requested model.",
+}
+
+
+@pytest.mark.parametrize("name", OVERFLOWS)
+@pytest.mark.parametrize("code", [None, 400, "invalid_request_error"])
+def test_failed__longer_than_the_context__the_code_that_clients_act_upon(name: str, code: object) -> None:
+    body = json.dumps({"error": {"message": OVERFLOWS[name], "code": code}}).encode()
+    error = failed(response(400), body)
+    assert (error.status, error.param, error.code) == (400, "messages", "context_length_exceeded")
+    assert str(error) == OVERFLOWS[name]
+
+
+def test_failed__longer_than_the_context_by_its_type__the_same_code() -> None:
+    error = failed(
+        response(400), b'{"error": {"message": "no", "param": "prompt", "type": "exceed_context_size_error"}}'
+    )
+    assert (str(error), error.param, error.code) == ("no", "prompt", "context_length_exceeded")
+
+
+MOST = str(MAX_RETRY_AFTER)
+RETRY_AFTER = [
+    ("7", "7"), ("0", "0"), ("9999", "9999"), ("2.5", "3"), ("0.001", "1"), ("3.", "3"),
+    ("100000", MOST), ("9" * 40, MOST), ("Fri, 31 Dec 9999 23:59:59 GMT", MOST),
+    ("Sat, 01 Jan 2180 00:00:00 -0000", MOST),
+    *[(text, "1") for text in ("", "soon", "-1", "-0.5", "+1", "1e3", "inf", "nan", "0x10", "1_0", "1 s", "9" * 99)],
+    *[(text, "1") for text in ("Mon, 01 Jan 2001 00:00:00 GMT", "Mon, 99 Jan 2001", "01 Jan 99999999999 00:00:00")],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize(("after", "told"), RETRY_AFTER)
+def test_failed__told_when_to_come_again__rounded_up_and_bounded(status: int, after: str, told: str) -> None:
+    assert failed(response(status, retry_after=after), b"").headers == {"Retry-After": told}
+
+
+def test_failed__told_a_date__the_seconds_until_then() -> None:
+    date = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+    assert 3500 < int(failed(response(429, retry_after=date), b"").headers["Retry-After"]) <= 3600
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "told"),
+    [("1", "1"), ("1000", "1"), ("1000.5", "2"), ("0", "0"), ("9" * 40, "86400"), ("x", "7"), ("-5", "7")],
+)
+def test_failed__told_in_milliseconds__they_count_first(milliseconds: str, told: str) -> None:
+    error = failed(response(429, retry_after="7", retry_after_ms=milliseconds), b"")
+    assert error.headers == {"Retry-After": told}
+
+
+def test_failed__digits_that_are_not_ascii__not_passed_on() -> None:
+    headers = httpx.Headers({b"retry-after": "٣".encode()}, encoding="utf-8")
+    assert failed(httpx.Response(429, headers=headers), b"").headers == {"Retry-After": "1"}
+
+
+def test_failed__another_status__retry_after_only_if_the_server_says_so() -> None:
+    assert failed(response(500), b"").headers == {}
+    assert failed(response(500, retry_after="3"), b"").headers == {"Retry-After": "3"}
+
+
+def test_failed__429__the_limit_of_the_model() -> None:
+    error = failed(response(429), b"")
+    assert (error.status, error.type, error.code) == (429, "requests", "rate_limit_exceeded")
+
+
+@pytest.mark.parametrize(
+    ("failure", "status", "code"),
+    [
+        (TimeoutError(), 504, "upstream_timeout"),
+        (httpx.ReadTimeout("slow"), 504, "upstream_timeout"),
+        (httpx.ConnectTimeout("slow"), 504, "upstream_timeout"),
+        (httpx.ConnectError("refused"), 502, "upstream_unreachable"),
+        (httpx.RemoteProtocolError("cut"), 502, "upstream_broken"),
+        (TooLarge("much"), 502, "upstream_broken"),
+        (msgspec.DecodeError("nonsense"), 502, "upstream_broken"),
+        (RecursionError(), 502, "upstream_broken"),
+    ],
+)
+def test_failures__each__its_error_for_the_caller_and_a_line_for_the_log(
+    failure: Exception, status: int, code: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(ApiError) as raised, failures_as_api_errors():
+        raise failure
+    assert (raised.value.status, raised.value.type, raised.value.code) == (status, "api_error", code)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+def told_of(said: bytes, *secrets: bytes) -> ApiError:
+    with pytest.raises(ApiError) as raised, failures_as_api_errors(secrets):
+        raise ErrorInside(said)
+    return raised.value
+
+
+@pytest.mark.parametrize(
+    "said", [b"null", b"", b'"boom"', b"boom", b'{"message": "planted", "code": 500}', b"5", b"[" * 99_999]
+)
+def test_inside__the_models_own_fault__no_more_than_that(said: bytes) -> None:
+    error = told_of(said)
+    assert (error.status, error.type, error.code, error.param) == (502, "api_error", "upstream_failed", None)
+    assert str(error) == "The language model failed."
+
+
+@pytest.mark.parametrize(
+    "error",
+    [{"code": 400}, {"code": "422"}, {"type": "invalid_request_error"}, {"type": "BadRequestError", "code": None}],
+)
+def test_inside__the_callers_fault__what_the_server_says_of_it(error: dict[str, object]) -> None:
+    told = told_of(json.dumps({"message": "no such role" + "x" * 999, **error}).encode())
+    assert told.status == 502
+    assert str(told) == ("no such role" + "x" * 999)[:MAX_QUOTED]
+
+
+def test_inside__longer_than_the_context__the_code_that_clients_act_upon() -> None:
+    told = told_of(json.dumps(OVERFLOWS["vLLM"]).encode())
+    assert (told.status, told.code, told.param) == (502, "context_length_exceeded", "messages")
+
+
+def test_inside__our_key_is_quoted__neither_told_nor_logged(caplog: pytest.LogCaptureFixture) -> None:
+    said = b'{"message": "Incorrect key sk-planted-key", "code": 400}'
+    assert str(told_of(said, b"sk-planted-key")) == "Incorrect key ..."
+    assert "planted" not in caplog.text
+
+
+def test_secrets__keys_that_nobody_keeps_secret__not_looked_for() -> None:
+    dummies = ["", "k", "none", "EMPTY", "ollama", "dummy", "LM-Studio", "not-needed", "sk-no-key-required"]
+    assert secrets_among(*dummies) == []
+    assert secrets_among("none", "12345678", "sk-planted") == [b"12345678", b"sk-planted"]
+
+
+def test_secrets__quoted__left_out_wherever_they_stand() -> None:
+    assert without([b"12345678", b"sk-planted"], b"12345678, x12345678x, sk-planted") == b"..., x...x, ..."
