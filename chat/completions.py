@@ -9,11 +9,12 @@ import msgspec
 from chat import catalogue
 from chat.backends import Backend, Payload
 from chat.callers import Caller
-from chat.conversation import RecordingBackend, Turn, begin_turn
+from chat.conversation import Turn, begin_turn
 from chat.errors import bad_request
 from chat.exchange import Exchange
 from chat.greetings import without_greeting
 from chat.metrics import counts
+from chat.recording import RecordingBackend
 from chat.requests import ChatRequest, read
 from chat.streaming import stream
 from chat.threads import in_thread

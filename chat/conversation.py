@@ -1,4 +1,4 @@
-"""One turn of a stored conversation: earlier messages come from PostgreSQL, and the answer is stored there.
+"""One turn of a stored conversation: earlier messages come from PostgreSQL (the answer goes there: see `recording`).
 
 A turn is stored once and as a whole. Sent again under its idempotency key, it gets the stored answer, and no language
 model is asked. Sent twice at the same time, both requests may reach the language model; the first answer to be stored
@@ -6,8 +6,6 @@ is the one that counts. A caller who receives a whole answer receives that one; 
 streamed gets an error at its end.
 """
 
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
 from http import HTTPStatus
 from typing import NamedTuple, cast
 from uuid import UUID
@@ -15,16 +13,15 @@ from uuid import UUID
 import msgspec
 from django.urls import reverse
 
-from chat.backends import Backend, Chunk, Completion, JsonObject, Message, Payload, answers
+from chat.backends import JsonObject, Message
 from chat.callers import Caller
 from chat.errors import ApiError, bad_request
 from chat.history import awaited_results, to_message, window, with_results
 from chat.requests import ChatRequest
 from chat.said import check_known, check_results, take_apart, text_of, without_instructions
-from chat.threads import in_thread
 from conversations import pinning, turns
 from conversations.models import Conversation, Prompt, Role
-from conversations.turns import Draft, InvalidContent, KeyReused
+from conversations.turns import Draft, InvalidContent
 from personalities.config import PersonalityConfig
 from personalities.models import Personality
 from personalities.names import InvalidName, canonical
@@ -68,7 +65,7 @@ def begin_turn(caller: Caller, request: ChatRequest, idempotency_key: str) -> Tu
     if not drafts:
         raise bad_request("Send the user's new message: the earlier ones are stored here.", "messages")
     prompt = _prompt(conversation, config)
-    earlier = _stored_answer(conversation, drafts, idempotency_key) if idempotency_key else None
+    earlier = stored_answer(conversation, drafts, idempotency_key) if idempotency_key else None
     history = window(conversation)
     if earlier is None:
         check_known(said.known, history)
@@ -77,92 +74,14 @@ def begin_turn(caller: Caller, request: ChatRequest, idempotency_key: str) -> Tu
     return Turn(conversation, config, prompt, messages, drafts, idempotency_key, earlier)
 
 
-def store_turn(turn: Turn, answer: str) -> str:
-    """Stores the new messages and the answer, all or none, and once. Blocks: call it in a thread.
-
-    Returns the answer that is stored: a different one if the same turn, sent twice at the same time, was stored by the
-    other request first. Raises ApiError if the conversation is gone or the answer cannot be stored.
-    """
-    try:
-        made = Draft(Role.ASSISTANT, answer, prompt_sha256=turn.prompt.sha256)
-        turns.append(turn.conversation, [*turn.drafts, made], turn.idempotency_key)
-    except KeyReused:
-        return _stored_meanwhile(turn)
-    except Conversation.DoesNotExist:
-        raise _not_found() from None
-    except InvalidContent as error:
-        message = f"The answer cannot be stored. {error}"
-        raise ApiError(HTTPStatus.BAD_GATEWAY, message, type="api_error") from None
-    return answer
-
-
-class RecordingBackend:
-    """Answers a turn of a stored conversation, and stores the answer before the caller receives its end."""
-
-    def __init__(self, backend: Backend, turn: Turn) -> None:
-        self._backend, self._turn = backend, turn
-        self.stream_seconds = backend.stream_seconds
-
-    async def complete(self, payload: Payload) -> Completion:
-        """The stored answer or, if there is none yet, the language model's. Raises ApiError."""
-        if self._turn.earlier_answer is not None:
-            return {**answers.completion(self._turn.earlier_answer.content), "usage": answers.NO_USAGE}
-        answer = await self._backend.complete(payload)
-        text = _text(answer["choices"], "message")
-        stored = await self._store(text)
-        return answer if stored == text else {**answer, **answers.completion(stored)}  # the usage stays
-
-    async def chunks(self, payload: Payload) -> AsyncGenerator[Chunk, None]:
-        """The same answer in chunks. Raises ApiError."""
-        if self._turn.earlier_answer is not None:
-            for chunk in answers.chunks(self._turn.earlier_answer.content, payload):
-                yield chunk
-            return
-        texts: list[str] = []
-        is_stored = False
-        async with aclosing(self._backend.chunks(payload)) as chunks:
-            async for chunk in chunks:
-                texts.append(_text(chunk["choices"], "delta"))
-                if answers.is_last(chunk) and not is_stored:  # a caller who has the last one may hang up at once
-                    await self._store_streamed("".join(texts))
-                    is_stored = True
-                yield chunk
-        if not is_stored:
-            await self._store_streamed("".join(texts))
-
-    async def _store_streamed(self, text: str) -> None:
-        if await self._store(text) != text:
-            message = (
-                "This turn was sent twice at the same time, and the other answer was stored. Send it again for that."
-            )
-            raise ApiError(HTTPStatus.CONFLICT, message, param="idempotency-key", code="answered_otherwise")
-
-    async def _store(self, answer: str) -> str:
-        return await in_thread(lambda: store_turn(self._turn, answer))
-
-
-def _text(choices: Sequence[dict[str, object]], part: str) -> str:
-    """The text of a language model's answer, or of a chunk of it, whatever shape its choices have."""
-    message = choices[0].get(part) if choices else None
-    content = message.get("content") if isinstance(message, dict) else None
-    return content.replace("\0", "\ufffd") if isinstance(content, str) else ""  # PostgreSQL takes no NUL in text
-
-
-def _stored_meanwhile(turn: Turn) -> str:
-    answer = _stored_answer(turn.conversation, turn.drafts, turn.idempotency_key)
-    if answer is None:
-        raise _not_found()  # deleted since
-    return answer.content
-
-
 def _prompt(conversation: Conversation, config: PersonalityConfig) -> Stable:
     try:
         return pinning.prompt_of(conversation, config)
     except (Conversation.DoesNotExist, Prompt.DoesNotExist):  # deleted a moment ago
-        raise _not_found() from None
+        raise not_found() from None
 
 
-def _stored_answer(conversation: Conversation, drafts: list[Draft], idempotency_key: str) -> Draft | None:
+def stored_answer(conversation: Conversation, drafts: list[Draft], idempotency_key: str) -> Draft | None:
     """The answer to these messages that is stored under the key. Raises ApiError if other messages are."""
     stored = turns.stored(conversation, idempotency_key)
     if not stored:
@@ -178,10 +97,11 @@ def _conversation(caller: Caller, text: str) -> Conversation:
     try:
         return Conversation.objects.get(pk=UUID(text), owner=caller.user_id)
     except (ValueError, Conversation.DoesNotExist):
-        raise _not_found() from None
+        raise not_found() from None
 
 
-def _not_found() -> ApiError:
+def not_found() -> ApiError:
+    """404: the caller has no such conversation."""
     message = "You have no conversation with this id."
     return ApiError(HTTPStatus.NOT_FOUND, message, param="metadata.conversation", code="conversation_not_found")
 

@@ -7,7 +7,7 @@ from time import perf_counter
 
 import msgspec
 
-from chat.backends import Backend, Chunk, Payload
+from chat.backends import ENDING, Backend, Chunk, Payload
 from chat.errors import ApiError, api_error, log_internal_errors
 from chat.exchange import Exchange
 from chat.metrics import counts
@@ -43,14 +43,25 @@ async def _produce(backend: Backend, payload: Payload, queue: Queue) -> None:
     end: ApiError | None = None
     try:
         with log_internal_errors(TimeoutError):
-            async with asyncio.timeout(backend.stream_seconds), aclosing(backend.chunks(payload)) as chunks:
-                async for chunk in chunks:
-                    await queue.put(chunk)
+            await _read(backend, payload, queue)
     except ApiError as error:
         end = error.without_frames()
     except TimeoutError:
         end = api_error(HTTPStatus.GATEWAY_TIMEOUT, "The answer took too long.", "upstream_timeout")
     await queue.put(end)
+
+
+async def _read(backend: Backend, payload: Payload, queue: Queue) -> None:
+    limit = asyncio.timeout(backend.stream_seconds)
+    try:
+        async with limit, aclosing(backend.chunks(payload)) as chunks:
+            async for chunk in chunks:
+                if chunk is ENDING:
+                    limit.reschedule(None)
+                else:
+                    await queue.put(chunk)
+    finally:
+        del limit  # it refers to the task, and the task's error to this frame: a reference cycle
 
 
 async def _consume(exchange: Exchange, queue: Queue, name: str, keep_alive_seconds: float) -> None:

@@ -9,8 +9,9 @@ import openai
 import pytest
 from django.contrib.auth.models import User
 
-from chat.conversation import Turn, store_turn
+from chat.conversation import Turn
 from chat.errors import ApiError
+from chat.recording import store_turn
 from chat.tests import model_server
 from chat.tests.conftest import Client, Say
 from chat.tests.model_server import ModelServer
@@ -239,7 +240,7 @@ def test_store_turn__stored_by_another_request_and_deleted_since__not_found(
     prompt = pinning.prompt_of(conversation, config)
     turn = Turn(conversation, config, prompt, [], [Draft(Role.USER, "One.")], "turn-1", None)
     with pytest.raises(ApiError) as raised:
-        store_turn(turn, "Hello.")
+        store_turn(turn, Draft(Role.ASSISTANT, "Hello."))
     assert (raised.value.status, raised.value.code) == (404, "conversation_not_found")
 
 

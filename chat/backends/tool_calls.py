@@ -1,0 +1,105 @@
+"""Puts the calls of an answer together, in whatever pieces a language model's server sends them."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+MAX_CALLS = 128  # of one answer
+MAX_BYTES = 4 * 1024 * 1024  # of all its pieces: each costs a hundred bytes beside the few letters it brings
+# Texts that come in pieces. Any other text is whole, and some servers repeat it with each piece.
+IN_PIECES = {"arguments", "input"}
+
+Call = dict[str, Any]
+_calls = msgspec.json.Decoder(list[Call] | None).decode
+
+
+class TooManyCalls(ValueError):
+    """More calls than any answer needs."""
+
+
+def merge(lists: Iterable[bytes]) -> list[Call]:
+    """The calls that these lists of calls, or of pieces of calls, make together: each a `tool_calls` as JSON.
+
+    Raises TooManyCalls and msgspec.DecodeError.
+    """
+    merger = _Merger()
+    for pieces in lists:
+        for piece in _calls(pieces) or ():
+            merger.add(piece)
+    return [_whole(call) for call in merger.calls if "function" in call or "custom" in call]
+
+
+def from_legacy(function_call: bytes) -> bytes:
+    """A `function_call`, which was all there was before `tool_calls`, or a piece of one, as a list of calls."""
+    return b'[{"index":0,"function":' + function_call + b"}]"
+
+
+class _Merger:
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self._by_index: dict[int, Call] = {}
+
+    def add(self, piece: Call) -> None:
+        call = self._continued(piece)
+        if call is None:
+            if len(self.calls) == MAX_CALLS:
+                raise TooManyCalls(f"more than {MAX_CALLS} tool calls")
+            call = {}
+            self.calls.append(call)
+        if isinstance(index := piece.get("index"), int):
+            self._by_index[index] = call
+        _add(call, piece)
+
+    def _continued(self, piece: Call) -> Call | None:
+        """The call that this is a piece of; None if it begins another.
+
+        By its index; but some servers give none, and some give all calls the same.
+        """
+        index, last = piece.get("index"), self.calls[-1] if self.calls else None
+        call = self._by_index.get(index) if isinstance(index, int) else last
+        return None if call is None or _is_another(call, piece) else call
+
+
+def _is_another(call: Call, piece: Call) -> bool:
+    """A piece that names a function begins a call, unless it only repeats what the call has."""
+    name = _name(piece)
+    if not name:
+        return False
+    given, id = call.get("id"), piece.get("id")
+    return given != id if given and id else piece.get("index") is None
+
+
+def _name(piece: Call) -> object:
+    function = piece.get("function") or piece.get("custom")
+    return function.get("name") if isinstance(function, dict) else None
+
+
+def _add(call: Call, piece: Call) -> None:
+    for name, value in piece.items():
+        if isinstance(value, dict) and name not in IN_PIECES:
+            part = call.setdefault(name, {})
+            if isinstance(part, dict):
+                _add(part, value)
+        elif name in IN_PIECES:
+            call.setdefault(name, []).append(value)
+        elif name != "index" and value not in (None, ""):
+            call.setdefault(name, value)
+
+
+def _whole(call: Call) -> Call:
+    joined = {name: _joined(name, value) for name, value in call.items()}
+    return {"type": "function", **joined} if "function" in joined else joined
+
+
+def _joined(name: str, value: Any) -> Any:
+    if name in IN_PIECES:
+        return "".join(map(_text, value))
+    return {key: _joined(key, inner) for key, inner in value.items()} if isinstance(value, dict) else value
+
+
+def _text(value: object) -> str:
+    """Arguments are a text of JSON; some servers send what it says instead."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    return msgspec.json.encode(value).decode()

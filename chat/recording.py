@@ -1,0 +1,205 @@
+"""Stores what is told of an answer in its conversation, before the caller is told that this was all.
+
+What is kept is what was told, to the letter, or else nothing is kept and the caller is told an error.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from http import HTTPStatus
+
+import msgspec
+
+from chat.backends import ENDING, Backend, Chunk, Completion, JsonObject, Payload, answers, tool_calls
+from chat.conversation import Turn, not_found, stored_answer
+from chat.errors import ApiError, broken_answer, empty_answer
+from chat.threads import in_thread
+from conversations import turns
+from conversations.models import Conversation, Role
+from conversations.turns import Draft, InvalidContent, KeyReused
+
+
+class RecordingBackend:
+    """Answers a turn of a stored conversation, and stores the answer before the caller receives its end."""
+
+    def __init__(self, backend: Backend, turn: Turn) -> None:
+        self._backend, self._turn = backend, turn
+        self.stream_seconds = backend.stream_seconds
+
+    async def complete(self, payload: Payload) -> Completion:
+        """The stored answer or, if there is none yet, the language model's. Raises ApiError."""
+        if (earlier := self._turn.earlier_answer) is not None:
+            return {**answers.completion(earlier.content, earlier.tool_calls), "usage": answers.NO_USAGE}
+        recorder, given = Recorder(), await self._backend.complete(payload)
+        answer = recorder.ours(given) or given
+        recorder.add(answer, "message")
+        told, stored = await in_thread(lambda: _store(self._turn, recorder))
+        if _is_same(told, stored):
+            return answer
+        return {**answer, **answers.completion(stored.content, stored.tool_calls)}  # the usage stays
+
+    async def chunks(self, payload: Payload) -> AsyncGenerator[Chunk, None]:
+        """The same answer in chunks: its text at once, and its end when it is stored. Raises ApiError."""
+        if (earlier := self._turn.earlier_answer) is not None:
+            for chunk in answers.chunks(earlier.content, payload, earlier.tool_calls):
+                yield chunk
+            return
+        recorder, ending = Recorder(), Ending()
+        async with aclosing(self._backend.chunks(payload)) as chunks:
+            async for chunk in chunks:
+                if ours := recorder.ours(chunk):
+                    recorder.add(ours, "delta")
+                    if said := ending.hold_back(ours):
+                        yield said
+        yield ENDING
+        told, stored = await in_thread(lambda: _store(self._turn, recorder))
+        if not _is_same(told, stored):
+            raise _answered_otherwise()
+        for chunk in ending.held():
+            yield chunk
+
+
+class Recorder:
+    """Collects what an answer says and calls, piece by piece, without looking at it any closer."""
+
+    def __init__(self) -> None:
+        self._index: object = None  # of the choice that is kept, where choices have one
+        self._texts: list[str] = []
+        self._calls: list[bytes] = []
+        self._legacy_calls: list[bytes] = []  # some servers send both
+        self._call_bytes = 0
+        self._reason = ""
+
+    def ours(self, answer: Completion) -> Completion | None:
+        """The answer, or a chunk of it, with one choice at most: of several, the one that came first.
+
+        None if it says nothing of that.
+        """
+        choices = answer["choices"]
+        for choice in choices:
+            index = choice.get("index")
+            if self._index is None:
+                self._index = index
+            if index is None or index == self._index:
+                return answer if len(choices) == 1 else {**answer, "choices": [choice]}
+        if not choices:
+            return answer
+        return {**answer, "choices": []} if "usage" in answer else None
+
+    def add(self, answer: Completion, part: str) -> None:
+        """The `part` of the answer's choice that has the message, or a piece of it. Raises ApiError."""
+        choices = answer["choices"]
+        if not choices:
+            return
+        message = choices[0].get(part)
+        if isinstance(message, dict) and message:
+            self._add_message(message)
+        if reason := choices[0].get("finish_reason"):
+            self._reason = str(reason)
+
+    def _add_message(self, message: JsonObject) -> None:
+        for name in ("content", "refusal"):
+            text = message.get(name)
+            if text and isinstance(text, str):
+                self._texts.append(text)
+        if "tool_calls" in message:
+            self._calls.append(self._bounded(message["tool_calls"]))
+        if "function_call" in message:
+            self._legacy_calls.append(tool_calls.from_legacy(self._bounded(message["function_call"])))
+
+    def _bounded(self, calls: object) -> bytes:
+        json = bytes(calls) if isinstance(calls, msgspec.Raw) else msgspec.json.encode(calls)
+        self._call_bytes += len(json)
+        if self._call_bytes > tool_calls.MAX_BYTES:
+            raise broken_answer(f"more than {tool_calls.MAX_BYTES} bytes of tool calls")
+        return json
+
+    def message(self) -> Draft:
+        """The whole, to be stored. Raises ApiError if there is nothing to store.
+
+        A message without text would make the next turn fail: many models refuse it.
+        """
+        text = "".join(self._texts)
+        try:
+            calls = tool_calls.merge(self._calls) or tool_calls.merge(self._legacy_calls)
+        except (msgspec.DecodeError, RecursionError, tool_calls.TooManyCalls) as error:
+            raise broken_answer(str(error)) from None
+        if not calls and not text.strip():
+            raise empty_answer(self._reason)
+        return Draft(Role.ASSISTANT, text, calls or None)
+
+
+class Ending:
+    """Holds back what tells a caller that the answer is complete: the reason to finish, and the usage.
+
+    Text is never held back, whatever came before it.
+    """
+
+    def __init__(self) -> None:
+        self._finish: Chunk | None = None
+        self._usage: Chunk | None = None
+
+    def hold_back(self, chunk: Chunk) -> Chunk | None:
+        """What of the chunk is to be told at once."""
+        if answers.is_last(chunk):
+            said, self._finish = _split(chunk)
+            return said
+        if answers.is_usage(chunk):
+            self._usage = chunk
+            return None
+        return chunk
+
+    def held(self) -> list[Chunk]:
+        """What is left to be told: of several chunks of a kind the last."""
+        return [chunk for chunk in (self._finish, self._usage) if chunk is not None]
+
+
+def _split(chunk: Chunk) -> tuple[Chunk | None, Chunk]:
+    """What the chunk says, if it says anything, and that the answer is finished."""
+    choice = chunk["choices"][0]
+    delta = choice.get("delta")
+    if not isinstance(delta, dict) or not any(delta.values()):
+        return None, chunk
+    said: Chunk = {**chunk, "choices": [{**choice, "finish_reason": None}]}
+    said.pop("usage", None)
+    end = {name: value for name, value in choice.items() if name != "logprobs"}
+    return said, {**chunk, "choices": [{**end, "delta": {}}]}
+
+
+def _store(turn: Turn, recorder: Recorder) -> tuple[Draft, Draft]:
+    """What was told, and what is stored. Blocks: call it in a thread."""
+    answer = recorder.message()._replace(prompt_sha256=turn.prompt.sha256)
+    return answer, store_turn(turn, answer)
+
+
+def _is_same(told: Draft, stored: Draft) -> bool:
+    return (told.content, told.tool_calls) == (stored.content, stored.tool_calls)
+
+
+def store_turn(turn: Turn, answer: Draft) -> Draft:
+    """Stores the new messages and the answer, all or none, and once. Blocks: call it in a thread.
+
+    Returns the answer that is stored: a different one if the same turn, sent twice at the same time, was stored by the
+    other request first. Raises ApiError if the conversation is gone or the answer cannot be stored.
+    """
+    try:
+        turns.append(turn.conversation, [*turn.drafts, answer], turn.idempotency_key)
+    except KeyReused:
+        return _stored_meanwhile(turn)
+    except Conversation.DoesNotExist:
+        raise not_found() from None
+    except InvalidContent as error:
+        message = f"The answer cannot be stored. {error}"
+        raise ApiError(HTTPStatus.BAD_GATEWAY, message, type="api_error", code="upstream_broken") from None
+    return answer
+
+
+def _stored_meanwhile(turn: Turn) -> Draft:
+    answer = stored_answer(turn.conversation, turn.drafts, turn.idempotency_key)
+    if answer is None:
+        raise not_found()  # deleted since
+    return answer
+
+
+def _answered_otherwise() -> ApiError:
+    message = "This turn was sent twice at the same time, and the other answer was stored. Send it again for that."
+    return ApiError(HTTPStatus.CONFLICT, message, param="idempotency-key", code="answered_otherwise")

@@ -1,0 +1,112 @@
+"""Calls of tools, put together from whatever pieces servers send them in."""
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+
+from chat.backends.tool_calls import MAX_CALLS, TooManyCalls, from_legacy, merge
+
+
+def function(name: str | None = None, arguments: object = None, **more: object) -> dict[str, Any]:
+    """A call, or a piece of one."""
+    given = {"name": name, "arguments": arguments}
+    return {**more, "function": {key: value for key, value in given.items() if value is not None}}
+
+
+def call(name: str, arguments: str, id: str | None = None, **more: object) -> dict[str, Any]:
+    """A whole call, as it is kept."""
+    made = {"type": "function", **function(name, arguments), **more}
+    return made if id is None else {**made, "id": id}
+
+
+TWO = [call("f", '{"a": 1}', "c1"), call("g", "{}", "c2")]
+BY_INDEX = [
+    [function("f", "", index=0, id="c1", type="function")], [function(None, '{"a"', index=0)],
+    [function(None, ": 1}", index=0)], [function("g", "{}", index=1, id="c2", type="function")],
+]  # fmt: skip
+INTERLEAVED = [BY_INDEX[0] + BY_INDEX[3], [function(None, '{"a": 1}', index=0), function(None, "", index=1)]]
+OTHER_ID_EACH = [  # as vLLM did
+    [function("f", '{"a', index=0, id="c1")], [function(None, '": 1}', index=0, id="x1")],
+    [function("g", "{}", index=1, id="c2")], [function(None, "", index=1, id="x2")],
+]  # fmt: skip
+REPEATED = [
+    [function("f", '{"a', index=0, id="c1")], [function("f", '": 1}', index=0, id="c1")],
+    [function("g", "{", index=1, id="c2")], [function("g", "}", index=1, id="")],
+]  # fmt: skip
+WHOLE = [[function("f", '{"a": 1}', id="c1"), function("g", "{}", id="c2")]]
+WHOLE_ONE_BY_ONE = [[function("f", '{"a": 1}', id="c1")], [function("g", "{}", id="c2")]]
+ALL_WITH_INDEX_0 = [  # as Gemini did
+    [function("f", '{"a": 1}', index=0, id="c1")], [function("g", "{}", index=0, id="c2")],
+]  # fmt: skip
+PIECES_WITHOUT_INDEX = [
+    [function("f", '{"a"', id="c1")], [function(None, ": 1}")], [function("g", "{", id="c2")],
+    [function(None, "}", index=None)],
+]  # fmt: skip
+
+
+def merged(lists: list[Any]) -> list[Any]:
+    return merge([json.dumps(pieces).encode() for pieces in lists])
+
+
+@pytest.mark.parametrize(
+    "lists",
+    [BY_INDEX, INTERLEAVED, OTHER_ID_EACH, REPEATED, WHOLE, WHOLE_ONE_BY_ONE, ALL_WITH_INDEX_0, PIECES_WITHOUT_INDEX],
+)
+def test_merge__in_any_pieces__the_same_calls(lists: list[Any]) -> None:
+    assert merged(lists) == TWO
+    assert merged([None, *lists, [], None]) == TWO
+
+
+def test_merge__whole_calls_without_anything_to_tell_them_apart__each_a_call() -> None:
+    same = function("f", "{}")
+    assert merged([[same, same], [same]]) == [call("f", "{}")] * 3
+
+
+def test_merge__arguments_as_an_object__as_text() -> None:
+    assert merged([[function("f", {"a": [1, "é"]})]]) == [call("f", '{"a":[1,"é"]}')]
+
+
+def test_merge__a_custom_tool__as_it_is() -> None:
+    pieces = [[{"index": 0, "id": "c1", "type": "custom", "custom": {"name": "sh", "input": "l"}}],
+              [{"index": 0, "custom": {"input": "s"}}]]  # fmt: skip
+    assert merged(pieces) == [{"id": "c1", "type": "custom", "custom": {"name": "sh", "input": "ls"}}]
+
+
+def test_merge__what_else_a_server_needs_back__kept() -> None:
+    extra = {"google": {"thought_signature": "abc", "input": "x"}}
+    assert merged([[function("f", "{}", index=0, extra_content=extra)]]) == [call("f", "{}", extra_content=extra)]
+
+
+def test_merge__a_legacy_call__as_a_call() -> None:
+    lists = [from_legacy(piece) for piece in (b'{"name": "f", "arguments": ""}', b'{"arguments": "{}"}', b"null")]
+    assert merge(lists) == [call("f", "{}")]
+    assert merge([from_legacy(b"null")]) == []
+
+
+@pytest.mark.parametrize(
+    "pieces", [[{}], [{"index": 0}], [{"id": "c1", "function": None}], [{"index": 0, "type": "function"}]]
+)
+def test_merge__no_function__no_call(pieces: list[Any]) -> None:
+    assert merged([pieces]) == []
+
+
+@pytest.mark.parametrize("calls", [b"5", b"{}", b"[5]", b"[null]", b'[{"function": {"arguments": "\\ud800"}}]', b"[{"])
+def test_merge__of_another_shape__raises(calls: bytes) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        merge([calls])
+
+
+@pytest.mark.parametrize(
+    "piece", [{"function": 5}, {"function": "x", "index": "y"}, {"index": True, "id": 5, "function": {"name": {}}}]
+)
+def test_merge__fields_of_another_shape__no_error(piece: dict[str, Any]) -> None:
+    assert len(merged([[piece, piece]])) <= 2
+
+
+def test_merge__as_many_as_are_allowed__and_not_one_more() -> None:
+    calls = [function("f", "{}", id=str(number)) for number in range(MAX_CALLS)]
+    assert len(merged([calls])) == MAX_CALLS
+    with pytest.raises(TooManyCalls):
+        merged([calls, [function("f", "{}", id="x")]])
