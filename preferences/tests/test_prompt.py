@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
 from personalities.models import Personality
-from personalities.prompt import assemble
+from personalities.prompt import assemble, stable
 from preferences.models import Preferences
 from preferences.tests.conftest import URL
 
@@ -70,6 +70,24 @@ def test_prompt__of_another_user__none_of_it(reader: APIClient, other: APIClient
 def test_prompt__own_personality__before_the_global_one(reader: APIClient, user: User) -> None:
     Personality.objects.create(personality_name="elara", owner=user, backstory="My own.")
     assert "My own." in reader.get(PROMPT).json()["text"]
+
+
+def test_prompt__greeting_told_in_it__last_and_explained(reader: APIClient, elara: Personality, settings: Any) -> None:
+    elara.greeting = "Hello, {{user}}!"
+    elara.save()
+    reader.patch(URL, {"call_me": "Sam"})
+    assert "greeting" not in lines(reader)
+    before = reader.get(PROMPT).json()
+    settings.LLM_GREETING = "prompt"
+    after = reader.get(PROMPT).json()
+    assert after["text"].startswith(before["text"] + "\n\n")
+    assert (lines(reader)["greeting"], after["sections"][-1]["name"]) == ("Hello, Sam!", "greeting")
+    assert "greeting" not in {part["source"] for part in after["omissions"]}
+
+
+def test_prompt__sha256__of_the_part_that_all_users_share(reader: APIClient, elara: Personality) -> None:
+    reader.patch(URL, {"call_me": "Sam"})
+    assert reader.get(PROMPT).json()["sha256"] == stable(elara.to_config()).sha256
 
 
 def test_prompt__warm__no_query(reader: APIClient, django_assert_num_queries: Any) -> None:

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
 from personalities.models import Personality
-from personalities.prompt import assemble
+from personalities.prompt import assemble, stable
 from personalities.tests.api.conftest import ELARA, LIST
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -24,6 +24,17 @@ def test_prompt__of_a_global_one__text_sections_lines_and_omissions(reader: APIC
     assert "Humor 5 of 10" in sources["traits.humor_level = 5"]
     assert sources["custom.backstory"] == "Bridges."
     assert {each["source"]: each["reason"] for each in found["omissions"]}["custom.speaking_style"] == "empty"
+
+
+def test_prompt__greeting_told_in_it__as_to_a_user_without_a_name(
+    reader: APIClient, elara: Personality, settings: Any
+) -> None:
+    settings.LLM_GREETING = "prompt"
+    elara.greeting = "Hello, {{user}}!"
+    elara.save()
+    found = reader.get(PROMPT).json()
+    assert found["lines"][-1] == {"text": "Hello, you!", "section": "greeting", "source": "greeting"}
+    assert found["sha256"] == stable(elara.to_config()).sha256
 
 
 def test_prompt__edited__another_etag(editor: APIClient, elara: Personality) -> None:
