@@ -73,9 +73,9 @@ def awaited_results(messages: Sequence[RecentMessage]) -> list[str]:
 
 
 def ids_of_calls(message: Message | JsonObject) -> list[str]:
-    """The ids of the tool calls that the message makes."""
+    """The ids of the tool calls that the message makes. Some servers give none, and then look for none."""
     calls = cast(list[JsonObject], message.get("tool_calls") or [])
-    return [str(call.get("id")) for call in calls]
+    return [str(call["id"]) for call in calls if call.get("id")]
 
 
 def called_by(message: Message | JsonObject) -> str:

@@ -1,11 +1,13 @@
 """Calls of tools and images in a stored conversation: kept as they are, sent as models require them, and once."""
 
+import json
 from typing import Any
 
 import openai
 import pytest
 
 from chat.history import LEFT_OUT, NO_RESULT
+from chat.tests import model_server
 from chat.tests.bodies import CALL, PNG, RESULT, TOOL
 from chat.tests.conftest import Say
 from chat.tests.model_server import ModelServer
@@ -61,6 +63,26 @@ def test_turn__results_of_tools__stored_once_and_sent_behind_their_calls(
     assert sent(model) == [*instructions, *history]
     assert model.requests[-1][1]["tools"] == [TOOL]
     assert drafts_of(conversation) == [ASKED, CALLED, Draft(Role.TOOL, "2", None, "c1"), ANSWER]
+
+
+def test_turn__an_agent_that_calls_and_answers__each_step_kept_once(
+    say: Say,
+    model: ModelServer,
+    conversation: Conversation,
+) -> None:
+    message = {"role": "assistant", "content": None, "tool_calls": [CALL]}
+    calling = {
+        "object": "chat.completion",
+        "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}],
+    }
+    called = model_server.status("200 OK", json.dumps(calling).encode())
+    model.behaviour = model_server.in_sequence(called, model_server.answer)
+    first, again = (say(ASKED.content, "turn-1", tools=[TOOL]).choices[0].message for _ in "ab")
+    assert first.tool_calls == again.tool_calls
+    say("", "turn-2", messages=[QUESTION, first.model_dump(), RESULT], tools=[TOOL])
+    assert sent(model) == [QUESTION, message, RESULT]
+    assert drafts_of(conversation) == [ASKED, CALLED, Draft(Role.TOOL, "2", None, "c1"), ANSWER]
+    assert len(model.requests) == 2
 
 
 def test_turn__results_sent_again_with_their_key__the_same_answer_and_nobody_asked(
