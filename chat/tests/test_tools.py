@@ -162,24 +162,49 @@ def test_turn__result_of_no_call_in_the_history__left_out(
     assert [message["role"] for message in sent(model)] == ["user", "assistant", "user"]
 
 
-@pytest.mark.parametrize("steps", [1, 9, 10, 30, 99])
+def with_steps(conversation: Conversation, *texts: str) -> list[str]:
+    """Appends a talk, a question, calls with these texts and their results, and a last call. Returns all ids."""
+    calls: list[dict[str, Any]] = [{**CALL, "id": f"s{step}"} for step in range(len(texts))]
+    steps = [
+        (Draft(Role.ASSISTANT, text, [call]), Draft(Role.TOOL, "2", None, call["id"]))
+        for text, call in zip(texts, calls, strict=True)
+    ]
+    before = [Draft(Role.USER, "Hi."), Draft(Role.ASSISTANT, "Yes?"), ASKED]
+    turns.append(conversation, [*before, *(draft for step in steps for draft in step), CALLED])
+    return [*(call["id"] for call in calls), "c1"]
+
+
+def calls_and_results(messages: list[dict[str, Any]]) -> tuple[list[str], list[str]]:
+    """The ids of all calls, and those of all results."""
+    calls = [call["id"] for message in messages for call in message.get("tool_calls", ())]
+    return calls, [message["tool_call_id"] for message in messages if message["role"] == "tool"]
+
+
+@pytest.mark.parametrize("steps", [1, 8, 9, 10, 30, 100])
 def test_turn__many_steps_since_the_question__sent_from_it_on(
     say: Say,
     model: ModelServer,
     conversation: Conversation,
     steps: int,
 ) -> None:
-    turns.append(conversation, [Draft(Role.USER, "Hi."), Draft(Role.ASSISTANT, "Yes?"), ASKED])
-    calls: list[dict[str, Any]] = [{**CALL, "id": f"s{step}"} for step in range(steps)]
-    for call in calls:
-        turns.append(conversation, [Draft(Role.ASSISTANT, "", [call]), Draft(Role.TOOL, "2", None, call["id"])])
-    turns.append(conversation, [CALLED])
+    made = with_steps(conversation, *[""] * steps)
     say("", messages=[RESULT])
-    told = sent(model)
-    assert told[0]["role"] == "user"
-    made = [call["id"] for message in told for call in message.get("tool_calls", ())]
-    assert made == [message["tool_call_id"] for message in told if message["role"] == "tool"]
-    assert made == [*(call["id"] for call in calls), "c1"]
+    assert sent(model)[0]["role"] == "user"
+    assert calls_and_results(sent(model)) == (made, made)
+
+
+@pytest.mark.parametrize("texts", [[""] * 120, ["x" * 100_000] * 36])
+def test_turn__question_too_long_ago__the_recent_steps_without_half_a_step(
+    say: Say,
+    model: ModelServer,
+    conversation: Conversation,
+    texts: list[str],
+) -> None:
+    made = with_steps(conversation, *texts)
+    say("", messages=[RESULT])
+    calls, results = calls_and_results(sent(model))
+    assert calls == results == made[-len(calls) :]
+    assert 9 <= len(calls) <= 11
 
 
 @pytest.mark.parametrize(
