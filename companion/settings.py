@@ -109,7 +109,8 @@ TEMPLATES = [
         },
     },
 ]
-STATIC_URL = "static/"
+STATIC_URL = "/static/"  # below the root that a proxy gives the service: see static_files.py
+STORAGES = global_settings.STORAGES | {"staticfiles": {"BACKEND": "companion.static_files.BelowRoot"}}
 STATICFILES_DIRS = [BASE_DIR / "companion" / "static"]
 STATIC_ROOT = BASE_DIR / "staticfiles"
 SERVESTATIC_USE_FINDERS = True  # files are served from where they are installed, without collectstatic

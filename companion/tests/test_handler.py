@@ -1,6 +1,7 @@
 """Django under ASGI, as companion.handler runs it."""
 
 import asyncio
+import re
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -111,6 +112,16 @@ def test_handler__no_such_static_file__404(handler: Handler, ask: AsgiClient) ->
 def test_handler__below_a_path__links_begin_with_it(handler: Handler, ask: AsgiClient, key: str) -> None:
     answer = ask(handler, request(f"/below{PREFIX.rstrip('/')}", with_key(key), root_path="/below"))
     assert (answer.status, answer.header(b"location")) == (301, f"/below{PREFIX}".encode())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_handler__below_a_path__pages_and_what_they_load_too(handler: Handler, ask: AsgiClient) -> None:
+    page = ask(handler, request("/below/accounts/login/", with_key(""), root_path="/below")).body.decode()
+    links = re.findall('(?:href|src|action)="(/[^"]*)"', page)
+    styles = [link for link in links if link.endswith(".css")]
+    assert styles
+    assert all(link.startswith("/below/") for link in links)
+    assert ask(handler, request(styles[0], with_key(""), root_path="/below")).status == 200
 
 
 def test_handler__caller_gone_before_the_body_was_there__nothing_is_answered(handler: Handler) -> None:
