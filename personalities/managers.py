@@ -1,9 +1,11 @@
 """`Personality.objects`: lookups by name, and bulk writes that invalidate what they change."""
 
+import re
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 from uuid import UUID
 
+from django.contrib.postgres.search import SearchQuery, SearchVector
 from django.db import models, transaction
 from django.db.models import Q
 
@@ -22,6 +24,18 @@ if TYPE_CHECKING:
     Owner = AbstractBaseUser | AnonymousUser | int | None
 
 NO_NAME: Answer[PersonalityConfig] = Answer(None, "near")
+JOINTS = "-_.,:;/@#&+<>=~"  # with which PostgreSQL would take nova-2 for "nova" and minus two, and others for addresses
+
+
+def _apart(field: str) -> models.Func:
+    return models.Func(models.F(field), models.Value(JOINTS), models.Value(" " * len(JOINTS)), function="translate",
+                       output_field=models.TextField())  # fmt: skip
+
+
+NAME_WORDS = SearchVector(
+    _apart("personality_name"), _apart("display_name"), config="simple"
+)  # as their index has them
+WORD_BREAKS = re.compile(r"[\x00-/:-@[-`{-\x7f]")  # in ASCII; beyond it PostgreSQL knows better what a word is
 KEY_FIELDS = frozenset({"owner", "owner_id", "personality_name"})
 
 
@@ -41,6 +55,17 @@ class PersonalityQuerySet(models.QuerySet["Personality"]):
             .order_by("personality_name", owns_first)
             .distinct("personality_name")
         )
+
+    def worded(self, text: str) -> Self:
+        """Those that have, for each word of `text`, one in their names that begins with it; all if `text` is blank.
+
+        An index finds them.
+        """
+        words = WORD_BREAKS.sub(" ", text).split()
+        if not words:
+            return self.none() if text.strip() else self
+        query = SearchQuery(" & ".join(f"'{word}':*" for word in words), config="simple", search_type="raw")
+        return self.alias(words=NAME_WORDS).filter(words=query)
 
     def served_first(self) -> Self:
         """Among those of one name, the active before the inactive and the user's own before the global one."""

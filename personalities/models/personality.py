@@ -8,6 +8,7 @@ from typing import Any, Self
 import pgtrigger
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import connections, models
 from django.db.models import Q
@@ -27,7 +28,7 @@ from personalities.config import (
     config_of,
 )
 from personalities.fields import NameField
-from personalities.managers import PersonalityManager
+from personalities.managers import NAME_WORDS, PersonalityManager
 from personalities.names import NAME_PATTERN, default_display_name
 
 # Both writers of a race get their own version: the trigger runs while the row is locked.
@@ -164,6 +165,7 @@ class Personality(models.Model):
         verbose_name_plural = "personalities"
         ordering = ("personality_name", "id")
         triggers = [_count_versions(), *note_changes(TRIGGER_KEY)]
+        indexes = [GinIndex(NAME_WORDS, name="personality_words")]
         constraints = [
             models.UniqueConstraint(
                 fields=("owner", "personality_name"), name=NAME_CONSTRAINT, nulls_distinct=False,
