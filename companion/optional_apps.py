@@ -28,9 +28,7 @@ def routes() -> Iterator[URLPattern | URLResolver]:
         if is_installed(app):
             yield path("api/v1/", include(f"{app}.api.urls"))
     if is_installed("chat"):
-        from chat.page import playground
-
-        yield path("chat/", playground, name="playground")
+        yield path("chat/", include("chat.urls"))
 
 
 def mount_chat(otherwise: ASGI3Application) -> ASGI3Application:

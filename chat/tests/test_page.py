@@ -1,14 +1,19 @@
 """The playground as the server renders it."""
 
+import html
+import json
 import re
 from http.cookies import Morsel
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.test import Client
+from django.test.utils import override_script_prefix
+from django.urls import reverse
 
 from personalities.models import Personality
+from preferences.models import Preferences
 
 PAGE = "/chat/"
 
@@ -21,10 +26,15 @@ def client(key: str) -> Client:
     return client
 
 
-def offered(client: Client) -> dict[str, list[str]]:
-    """Names, by group."""
-    groups = re.findall(r'<optgroup label="(.*?)">(.*?)</optgroup>', client.get(PAGE).content.decode(), re.DOTALL)
-    return {label: re.findall(r'value="(.*?)"', options) for label, options in groups}
+def shown(page: str) -> dict[str, str]:
+    """What the page tells its script."""
+    (main,) = re.findall("<main (.*?)>", page)
+    return {name: html.unescape(value) for name, value in re.findall('data-([a-z]+)="(.*?)"', main)}
+
+
+def chosen(client: Client, address: str = PAGE) -> Any:
+    """The personality that the page opens with."""
+    return json.loads(shown(client.get(address).content.decode())["chosen"])
 
 
 def test_playground__anonymous__sent_to_the_login_and_back(db: None) -> None:
@@ -32,27 +42,68 @@ def test_playground__anonymous__sent_to_the_login_and_back(db: None) -> None:
     assert (answer.status_code, answer["Location"]) == (302, "/accounts/login/?next=/chat/")
 
 
-def test_playground__user__their_own_and_active_global_ones(client: Client) -> None:
-    assert offered(client) == {"Yours": ["mira"], "Everybody&#x27;s": ["elara"]}
+@pytest.mark.parametrize("address", ["/chat/elara/", "/chat/ELARA/", "/chat/?personality=elara"])
+def test_playground__named_in_the_address__opens_with_that(client: Client, address: str) -> None:
+    assert chosen(client)["name"] == "mira", "else the first, the user's own before global ones"
+    found = chosen(client, address)
+    assert (found["name"], found["display_name"], found["archetype"]) == ("elara", "Elara", "Wise mentor")
+    assert (found["page"], found["prompt"]) == ("/chat/elara/", "/api/v1/preferences/prompt/elara/")
+    assert found["is_own"] is False
 
 
-def test_playground__staff__no_inactive_ones_either(client: Client) -> None:
-    User.objects.filter(username="ursula").update(is_staff=True)
-    assert "isla" not in str(offered(client))
+def test_playground__without_the_slash__redirected(client: Client) -> None:
+    answer = client.get("/chat/elara")
+    assert (answer.status_code, answer["Location"]) == (301, "/chat/elara/")
 
 
-def test_playground__own_of_a_global_name__once_and_theirs(client: Client) -> None:
-    mine = User.objects.get(username="ursula")
-    row = Personality.objects.create(personality_name="elara", owner=mine)
-    assert offered(client) == {"Yours": ["elara", "mira"]}
+@pytest.mark.parametrize("name", ["nobody", "isla", "nora", "no name", "lint", "x" * 500])
+def test_playground__nobody_of_that_name__404_that_lets_choose(client: Client, name: str) -> None:
+    answer = client.get(PAGE, {"personality": name})
+    assert answer.status_code == 404
+    assert "No active personality is named" in answer.content.decode()
+
+
+def test_playground__own_of_a_global_name__theirs_while_it_is_active(client: Client) -> None:
+    row = Personality.objects.create(personality_name="elara", owner=User.objects.get(username="ursula"))
+    assert chosen(client, "/chat/elara/")["is_own"] is True
     row.is_active = False
     row.save()
-    assert offered(client) == {"Yours": ["mira"], "Everybody&#x27;s": ["elara"]}
+    assert chosen(client, "/chat/elara/")["is_own"] is False
 
 
-def test_playground__more_than_may_be_listed__the_first(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chat.catalogue.MAX_LISTED", 1)
-    assert offered(client) == {"Everybody&#x27;s": ["elara"]}
+def test_playground__whoever_may_edit__finds_the_editor(client: Client) -> None:
+    row = Personality.objects.get(personality_name="elara")
+    assert chosen(client, "/chat/elara/")["edit"] is None
+    ursula = User.objects.get(username="ursula")
+    ursula.is_staff = True
+    ursula.save()
+    assert chosen(client, "/chat/elara/")["edit"] is None, "staff without that permission are not let in either"
+    ursula.user_permissions.add(Permission.objects.get(codename="change_personality"))
+    assert chosen(client, "/chat/elara/")["edit"] == reverse("admin:personalities_personality_change", args=[row.pk])
+
+
+def test_playground__greeting__has_the_users_name_in_it(client: Client) -> None:
+    Personality.objects.filter(personality_name="elara").update(greeting="Come in, {{user}}.")
+    assert chosen(client, "/chat/elara/")["greeting"] == "Come in, you."
+    Preferences.objects.create(user=User.objects.get(username="ursula"), call_me="Sam")
+    assert chosen(client, "/chat/elara/")["greeting"] == "Come in, Sam."
+
+
+def test_playground__thousands_of_personalities__none_of_them_in_the_page(client: Client) -> None:
+    before = len(client.get(PAGE).content)
+    Personality.objects.bulk_create(Personality(personality_name=f"extra-{number}") for number in range(2000))
+    assert len(client.get(PAGE).content) < before + 100
+
+
+def test_playground__below_a_path__all_that_it_links_is_below_it(client: Client) -> None:
+    with override_script_prefix("/below/"):
+        page = client.get("/chat/elara/").content.decode()
+    links = re.findall(r'(?:src|href|action|data-(?:page|completions|search|conversations))="([^"]*)"', page)
+    assert len(links) >= 12
+    assert [link for link in links if not link.startswith("/below/")] == []
+    found = json.loads(shown(page)["chosen"])
+    assert found["page"].startswith("/below/")
+    assert found["prompt"].startswith("/below/")
 
 
 def test_playground__no_personality__says_so(client: Client) -> None:

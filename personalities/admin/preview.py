@@ -44,11 +44,19 @@ def context(
     model_admin: ModelAdmin, request: HttpRequest, form: PersonalityForm, row: Personality | None
 ) -> dict[str, object]:
     """What the template of the form needs for the panel: its content and, for those who may write, its address."""
+    given = panel(form) | {"served_as": _served_as(request.user, row) if row else ""}
     may_write = model_admin.has_change_permission(request, row) if row else model_admin.has_add_permission(request)
     if not (may_write and model_admin.has_view_permission(request, row)):
-        return panel(form)
+        return given
     name = f"{model_admin.admin_site.name}:{URL_NAME}"
-    return panel(form) | {"preview_url": reverse(name, args=[row.pk] if row else [])}
+    return given | {"preview_url": reverse(name, args=[row.pk] if row else [])}
+
+
+def _served_as(user: Any, row: Personality) -> str:
+    """The name by which `row`, as it is stored, answers to `user`; "" if it is inactive, somebody else's or hidden."""
+    _, name = row.stored_key or row.key
+    served = Personality.objects.served_to(user.pk).filter(personality_name=name).first()
+    return name if served == row else ""
 
 
 def panel(form: PersonalityForm) -> dict[str, object]:

@@ -5,7 +5,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.browser.test_pages import SCHEMES, Scheme
-from tests.browser.test_playground import is_narrow, last, say
+from tests.browser.test_playground import choose, is_narrow, last, say
 from tests.e2e.instance import Instance, dev
 
 LOGIN = "/accounts/login/"
@@ -39,8 +39,8 @@ def test_login__not_staff__signs_in_talks_and_signs_out(visitor: Page) -> None:
     expect(visitor.get_by_role("alert")).to_contain_text("correct username and password")
     expect(visitor.get_by_label("Username")).to_have_value("ursula")
     sign_in(visitor, "right")
-    visitor.wait_for_url("/chat/")
-    visitor.select_option("#personality", "elara")
+    visitor.wait_for_url("/chat/*/")
+    choose(visitor, "elara")
     say(visitor, "Hello?")
     expect(last(visitor)).to_contain_text("[user]\nHello?")
     visitor.get_by_role("button", name="Sign out").click()
@@ -57,7 +57,7 @@ def test_login__by_keyboard_alone__signed_in_and_out(visitor: Page) -> None:
     visitor.keyboard.type("right")
     visitor.keyboard.press("Tab")
     visitor.keyboard.press("Space")
-    visitor.wait_for_url("/chat/")
+    visitor.wait_for_url("/chat/*/")
     for _ in range(5):
         visitor.keyboard.press("Tab")
     expect(visitor.get_by_role("button", name="Sign out")).to_be_focused()

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from chat.tests import model_server
 from chat.tests.model_server import ModelServer
-from tests.browser.test_playground import last, say
+from tests.browser.test_playground import choose, last, say
 from tests.e2e.instance import Instance
 from tests.waiting import wait_until
 
@@ -38,8 +39,7 @@ def playground(page: Page, instance: Instance, model: ModelServer) -> Page:
     assert browser
     context = browser.new_context(storage_state=state, viewport=page.viewport_size, base_url=instance.url)
     second = context.new_page()
-    second.goto("/chat/")
-    second.select_option("#personality", "elara")
+    second.goto("/chat/elara/")
     return second
 
 
@@ -49,15 +49,15 @@ def shows_error(page: Page, text: str) -> None:
 
 
 def said(model: ModelServer) -> list[str]:
-    """What the model was sent last, after the prompt."""
-    return [message["content"] for message in model.requests[-1][1]["messages"][1:]]
+    """What the model was sent last, after the prompt and her greeting."""
+    return [message["content"] for message in model.requests[-1][1]["messages"][2:]]
 
 
 def try_again(page: Page) -> None:
     page.get_by_role("button", name="Try again").click()
     expect(last(page)).to_have_text("Hello there.")
     expect(page.get_by_role("alert")).to_have_count(0)
-    expect(page.locator(".turn")).to_have_count(2)
+    expect(page.locator(".turn")).to_have_count(3)
 
 
 def test_playground__streams__each_piece_as_it_comes(playground: Page, model: ModelServer) -> None:
@@ -87,7 +87,9 @@ def test_playground__stop__the_model_is_let_go_and_what_was_said_stays(
     model.behaviour = model_server.answer
     say(playground, "Go on.")
     expect(last(playground)).to_have_text("Hello there.")
-    assert [message["role"] for message in model.requests[-1][1]["messages"]] == ["system", "user", "assistant", "user"]
+    assert [message["role"] for message in model.requests[-1][1]["messages"]] == [
+        "system", "assistant", "user", "assistant", "user",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("way", ["button", "Escape"])
@@ -98,7 +100,7 @@ def test_playground__stop_before_the_first_word__taken_back_into_the_box(
     say(playground, "Helo?")
     expect(playground.get_by_role("log")).to_have_attribute("aria-busy", "true")
     playground.get_by_role("button", name="Stop").click() if way == "button" else playground.keyboard.press("Escape")
-    expect(playground.locator(".turn")).to_have_count(0)
+    expect(playground.locator(".turn")).to_have_count(1)
     expect(playground.get_by_label("Message")).to_have_value("Helo?")
     expect(playground.get_by_label("Message")).to_be_focused()
     model.behaviour = model_server.answer
@@ -112,7 +114,7 @@ def test_playground__stop_with_the_next_message_begun__that_stays(playground: Pa
     say(playground, "Hello?")
     playground.keyboard.type("Or rather")
     playground.keyboard.press("Escape")
-    expect(playground.locator(".turn")).to_have_count(0)
+    expect(playground.locator(".turn")).to_have_count(1)
     expect(playground.get_by_label("Message")).to_have_value("Or rather")
 
 
@@ -124,7 +126,7 @@ def test_playground__another_message_after_a_failure__both_in_one(playground: Pa
     say(playground, "Are you there?")
     expect(last(playground)).to_have_text("Hello there.")
     expect(playground.get_by_role("alert")).to_have_count(0)
-    expect(playground.locator(".turn")).to_have_count(3)
+    expect(playground.locator(".turn")).to_have_count(4)
     assert said(model) == ["Hello?\n\nAre you there?"]
 
 
@@ -133,11 +135,11 @@ def test_playground__another_chosen_meanwhile__the_model_is_let_go(playground: P
     say(playground, "Hello?")
     expect(last(playground)).to_have_text("Hello ")
     model.behaviour = model_server.answer
-    playground.select_option("#personality", "nova")
+    choose(playground, "nova")
     wait_until(lambda: model.connections == 0, 2)
     say(playground, "Hello?")
     expect(last(playground)).to_have_text("Hello there.")
-    assert len(model.requests[-1][1]["messages"]) == 2
+    assert said(model) == ["Hello?"]
 
 
 @pytest.mark.parametrize(
@@ -147,7 +149,8 @@ def test_playground__another_chosen_meanwhile__the_model_is_let_go(playground: P
             model_server.status("429 Too Many", more="Retry-After: 7\r\n"),
             "The language model accepts no more requests right now. Try again in",
         ),
-        (model_server.status("401 Unauthorized"), "language model"),
+        (model_server.status("401 Unauthorized"), "refuses Companion's own key (401). You are signed in"),
+        (model_server.status("404 Not Found"), "does not know the model"),
         (model_server.streaming(model_server.chunk("Hel"), then=model_server.reset), "answer was broken"),
     ],
 )
@@ -185,14 +188,14 @@ def test_playground__server_away__said_in_words_and_tried_again(playground: Page
 def test_playground__signed_out_meanwhile__signs_in_beside_and_goes_on(playground: Page, instance: Instance) -> None:
     playground.context.clear_cookies(name="sessionid")
     say(playground, "Hello?")
-    shows_error(playground, "You are signed out.")
+    shows_error(playground, "You are signed out of Companion. Sign in, then try again.")
     with playground.context.expect_page() as opened:
         playground.get_by_role("link", name="Sign in").click()
     login = opened.value
     login.fill("[name=username]", "admin")
     login.fill("[name=password]", instance.password)
     login.click("button[type=submit], input[type=submit]")
-    login.wait_for_url("/chat/")
+    login.wait_for_url("/chat/elara/")
     try_again(playground)
     playground.get_by_role("button", name="Sign out").click()
     playground.wait_for_url("/accounts/login/")
@@ -210,8 +213,57 @@ def test_playground__too_long__says_so(playground: Page) -> None:
     playground.locator("#say").evaluate("node => node.removeAttribute('maxlength')")  # else it takes seventy messages
     for number in range(1, 4):
         say(playground, "x" * 300_000)
-        expect(playground.locator(".turn .text")).to_have_count(2 * number)
+        expect(playground.locator(".turn .text")).to_have_count(2 * number + 1)
         expect(last(playground)).to_have_text("Hello there.")
         expect(playground.get_by_role("button", name="Send")).to_be_visible()
     say(playground, "x" * 300_000)
     shows_error(playground, "This conversation has become too long.")
+
+
+def test_keep__answer_lost_on_its_way__told_again_and_not_made_again(playground: Page, model: ModelServer) -> None:
+    playground.get_by_role("switch", name="Keep on the server").check()
+    before = len(model.requests)
+    playground.route("**/chat/completions", lambda route: (route.fetch(), route.abort()))
+    say(playground, "Hello?")
+    shows_error(playground, "The server does not answer.")
+    playground.unroute("**/chat/completions")
+    try_again(playground)
+    assert len(model.requests) == before + 1
+
+
+def test_playground__offline__says_so(playground: Page) -> None:
+    playground.context.set_offline(True)
+    say(playground, "Hello?")
+    shows_error(playground, "You are offline.")
+    playground.context.set_offline(False)
+    try_again(playground)
+
+
+def test_playground__token_gone__reloaded_and_the_talk_is_there(playground: Page) -> None:
+    playground.context.clear_cookies(name="csrftoken")
+    say(playground, "Hello?")
+    shows_error(playground, "no longer valid")
+    playground.get_by_role("button", name="Reload").click()
+    try_again(playground)
+
+
+def test_playground__model_counts_no_tokens_of_streams__asked_without(playground: Page, model: ModelServer) -> None:
+    refusal = model_server.status("400 Bad Request", b'{"error": {"message": "Unknown parameter: stream_options."}}')
+
+    async def behaviour(server: ModelServer, writer: model_server.Writer, request: dict[str, Any]) -> None:
+        await (refusal if "stream_options" in request else model_server.answer)(server, writer, request)
+
+    model.behaviour = behaviour
+    say(playground, "Hello?")
+    expect(last(playground)).to_have_text("Hello there.")
+    expect(playground.locator(".facts").last).to_contain_text("(estimated)")
+
+
+def test_playground__nobody_of_that_name__another_can_be_found(playground: Page) -> None:
+    playground.goto("/chat/nobody/")
+    expect(playground.get_by_text("No active personality is named nobody.")).to_be_visible()
+    expect(playground.get_by_label("Message")).to_be_disabled()
+    choose(playground, "nova")
+    expect(playground.get_by_text("No active personality")).to_have_count(0)
+    say(playground, "Hello?")
+    expect(last(playground)).to_have_text("Hello there.")

@@ -47,8 +47,7 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_playground__a_talk__stays_beside_the_prompt_where_there_is_room(page: Page, scheme: Scheme) -> None:
     page.emulate_media(color_scheme=scheme)
-    page.goto("/chat/")
-    page.select_option("#personality", "elara")
+    page.goto("/chat/elara/")
     for question, answer in TALK.items():
         say(page, question)
         expect(last(page)).to_have_text(answer)

@@ -1,14 +1,13 @@
 // Reads a streamed answer: the server-sent events of OpenAI's protocol.
 import { PageError } from "./errors.js";
 
-// The pieces of text. Throws PageError if the answer ends with an error or is cut off.
-export async function* pieces(response) {
+// The chunks as they come. Throws PageError if the answer ends with an error or is cut off.
+export async function* chunks(response) {
   for await (const data of events(response)) {
     if (data === "[DONE]") return;
-    const event = JSON.parse(data);
-    if (event.error) throw new PageError(event.error.message);
-    const text = event.choices[0]?.delta?.content;
-    if (text) yield text;
+    const chunk = JSON.parse(data);
+    if (chunk.error) throw new PageError(chunk.error.message, { param: chunk.error.param });
+    yield chunk;
   }
   throw new PageError("The answer was cut off.");
 }

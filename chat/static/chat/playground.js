@@ -1,120 +1,113 @@
-// A conversation with the chosen personality, kept on this page only.
-import { responseError, toPageError } from "./errors.js";
-import { pieces } from "./events.js";
+// The page: which conversation is open, and what the user does with it.
+import * as answering from "./answering.js";
+import * as choosing from "./choosing.js";
+import * as conversation from "./conversation.js";
+import { PageError, toPageError } from "./errors.js";
+import * as kept from "./kept.js";
+import * as memory from "./memory.js";
 import * as prompt from "./prompt.js";
+import { csrfToken } from "./session.js";
 import * as turns from "./turns.js";
 
-const address = document.querySelector("main").dataset.completions;
-const select = document.getElementById("personality");
+const { user, wanted, page, chosen } = document.querySelector("main").dataset;
 const say = document.getElementById("say");
-const send = document.getElementById("send");
-const stop = document.getElementById("stop");
+const keep = document.getElementById("keep");
+const { open } = conversation;
+const SIGNING_OUT = 500; // milliseconds that the other tab may take
 
-let messages = [];
-let request; // the AbortController of the answer in progress
+const greeting = (choice) => (choice.greeting ? [{ role: "assistant", content: choice.greeting }] : []);
 
-const displayName = () => select.selectedOptions[0].textContent;
-const csrfToken = () => /(?:^|; )csrftoken=([^;]*)/.exec(document.cookie)?.[1] ?? "";
-
-function start() {
-  request?.abort();
-  if (!select.selectedOptions.length) return;
-  messages = [];
-  const { archetype, greeting, prompt: promptAddress } = select.selectedOptions[0].dataset;
-  turns.start({ name: select.value, displayName: displayName(), archetype, greeting });
-  say.placeholder = `Say something to ${displayName()}`;
-  prompt.open(promptAddress);
-  setAnswering(undefined);
+function show(choice, { said = greeting(choice), id, state = "", draft = "", keeps = false } = {}) {
+  answering.leave();
+  choosing.show(choice);
+  turns.start(choice, state);
+  conversation.begin(choice, { said, id });
+  say.value ||= draft;
+  say.placeholder = `Say something to ${choice.display_name}`;
+  document.querySelectorAll("#say, #send").forEach((one) => { one.disabled = false; });
+  document.getElementById("none")?.remove();
+  keep.checked = Boolean(id) || keeps;
+  prompt.open(choice.prompt);
+  changed();
 }
 
-function setAnswering(controller) {
-  request = controller;
-  send.hidden = Boolean(controller);
-  stop.hidden = !controller;
+async function showKept(id, draft) {
+  const { personality, version, said, earlier } = await kept.open(id);
+  const choice = (await choosing.byName(personality)) ?? { name: personality, display_name: personality, archetype: "", page };
+  const before = earlier ? ` ${earlier} earlier messages are not shown.` : "";
+  show(choice, { said, id, draft, state: `Kept on the server, with version ${version}: what was said does not change.${before}` });
 }
 
-function submit() {
-  const content = say.value.trim();
-  if (!content || request) return;
-  say.value = "";
-  remember("user", content);
-  turns.add("user", "You", content);
-  answer();
+// What the address names; else what this tab had before it was loaded again; else what the server offers.
+async function start() {
+  const id = new URLSearchParams(location.search).get("conversation");
+  const saved = memory.restore(user);
+  const offered = JSON.parse(chosen);
+  memory.announce(user);
+  if (id) return showKept(id, saved?.draft);
+  const isElsewhere = saved && saved.name !== offered?.name && !wanted;
+  const choice = (isElsewhere && (await choosing.byName(saved.name))) || offered;
+  if (choice) show(choice, saved?.name === choice.name ? restored(saved) : {});
+  if (conversation.unanswered().length) turns.showError(new PageError("The answer was interrupted."), answering.answer);
+  return undefined;
 }
 
-// Some language models refuse two messages of the user in a row, so one that got no answer is joined with the next.
-function remember(role, content) {
-  const before = messages.at(-1);
-  if (before?.role === role) before.content += `\n\n${content}`;
-  else messages.push({ role, content });
+// With nothing said yet she greets as she does now.
+const restored = ({ entries, ...others }) => (conversation.isSaid(entries) ? { ...others, said: entries } : others);
+
+function changed() {
+  const { choice, id, entries } = open;
+  keep.disabled = conversation.isSaid(entries);
+  entries.forEach((entry, index) => turns.offer(conversation.turnOf(entry), id ? [] : actions(entry, index)));
+  history.replaceState(null, "", id ? `${choice.page}?conversation=${id}` : choice.page);
+  conversation.save();
 }
 
-async function answer() {
-  if (request) return;
-  const mine = new AbortController();
-  const turn = turns.add("assistant", displayName());
-  turns.clearErrors();
-  setAnswering(mine);
-  turns.setBusy(turn, true);
-  prompt.refresh();
-  say.focus();
-  const received = { text: "" };
-  try {
-    await receive(mine.signal, turn, received);
-    if (received.text) remember("assistant", received.text);
-    else turns.note(turn, "The answer was empty.");
-  } catch (error) {
-    if (mine === request) fail(error, turn, received.text);
-  }
-  turns.setBusy(turn, false);
-  if (mine === request) setAnswering(undefined);
+// Only what this page alone has can be changed.
+function actions(entry, index) {
+  const { entries } = open;
+  const send = (text) => { if (!answering.isAnswering()) { conversation.cut(entry); submit(text); } };
+  if (entry.role === "user") return [["Edit", () => turns.edit(conversation.turnOf(entry), entry.content, send)]];
+  const isLast = index === entries.length - 1 && entries[index - 1]?.role === "user";
+  return isLast ? [["Regenerate", () => { conversation.cut(entry); answering.answer(); }]] : [];
 }
 
-async function receive(signal, turn, received) {
-  const body = JSON.stringify({ model: select.value, messages, stream: true });
-  const headers = { "Content-Type": "application/json", "X-CSRFToken": csrfToken() };
-  const response = await fetch(address, { method: "POST", headers, body, signal, redirect: "error" });
-  if (!response.ok) throw await responseError(response);
-  for await (const text of pieces(response)) {
-    signal.throwIfAborted();
-    received.text += text;
-    turns.write(turn, text);
-  }
+function submit(content) {
+  if (!content || answering.isAnswering() || !open.choice) return false;
+  open.key = conversation.newKey();
+  conversation.put({ role: "user", content });
+  answering.answer();
+  return true;
 }
 
-// An answer that the user stopped is kept as far as it came. One that failed is not: "Try again" asks for it anew.
-function fail(error, turn, text) {
-  if (!text) turn.remove();
-  if (error.name !== "AbortError") {
-    turn.classList.add("broken");
-    turns.showError(toPageError(error), answer);
-  } else if (text) {
-    turns.note(turn, "Stopped.");
-    remember("assistant", text);
-  } else {
-    takeBack();
-  }
+function submitField() {
+  if (submit(say.value.trim())) say.value = "";
 }
 
-// Stopped before the first word: the message goes back into the field, to be changed.
-function takeBack() {
-  turns.takeBack();
-  const { content } = messages.pop();
-  say.value ||= content;
-}
+const orSaid = (promise) => promise.catch((error) => turns.showError(toPageError(error)));
 
-document.getElementById("composer").addEventListener("submit", (event) => { event.preventDefault(); submit(); });
+document.getElementById("composer").addEventListener("submit", (event) => { event.preventDefault(); submitField(); });
 say.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
   event.preventDefault();
-  submit();
+  submitField();
 });
-document.addEventListener("keydown", (event) => { if (event.key === "Escape") request?.abort(); });
-stop.addEventListener("click", () => { request?.abort(); say.focus(); });
-select.addEventListener("change", start);
-document.getElementById("new-conversation").addEventListener("click", () => { start(); say.focus(); });
-// The token changes when the user signs in again in another tab.
+document.addEventListener("keydown", (event) => { if (event.key === "Escape" && !document.querySelector("dialog[open]")) answering.abort(); });
+document.getElementById("stop").addEventListener("click", () => { answering.abort(); say.focus(); });
+document.getElementById("kept-button").addEventListener("click", () => kept.choose((id) => orSaid(showKept(id))));
+document.getElementById("new-conversation").addEventListener("click", () => { if (open.choice) show(open.choice, { keeps: keep.checked }); say.focus(); });
 document.getElementById("sign-out").addEventListener("submit", ({ target }) => {
-  target.elements.csrfmiddlewaretoken.value = csrfToken();
+  target.elements.csrfmiddlewaretoken.value = csrfToken(); // it changes when the user signs in again in another tab
+  memory.forget();
+  memory.announce(undefined);
 });
-start();
+keep.addEventListener("change", conversation.save);
+addEventListener("pagehide", conversation.save);
+memory.onOther(user, () => {
+  memory.forget();
+  document.body.replaceChildren();
+  setTimeout(() => location.reload(), SIGNING_OUT);
+});
+answering.start({ changed, again: showKept });
+choosing.start((choice) => { show(choice); say.focus(); });
+orSaid(start());

@@ -1,5 +1,7 @@
 // The panel with the system prompt: which field each line comes from, and which fields were left out.
-import { responseError, toPageError } from "./errors.js";
+import { element } from "./element.js";
+import { toPageError } from "./errors.js";
+import { read } from "./session.js";
 
 const panel = document.getElementById("prompt");
 const button = document.getElementById("prompt-button");
@@ -23,9 +25,7 @@ export async function refresh() {
   if (panel.hidden || !address) return;
   request = new AbortController();
   try {
-    const response = await fetch(address, { signal: request.signal });
-    if (!response.ok) throw await responseError(response);
-    show(await response.json());
+    show(await read(address, { signal: request.signal }));
   } catch (error) {
     if (error.name !== "AbortError") state.textContent = toPageError(error).message;
   }
@@ -40,10 +40,10 @@ function show(prompt) {
 }
 
 function sectionOf(section, all) {
-  const title = element("h3", "", section.name[0].toUpperCase() + section.name.slice(1).replaceAll("_", " "));
-  title.append(element("span", "tokens", `about ${section.tokens} tokens`));
+  const title = element("h3", {}, section.name[0].toUpperCase() + section.name.slice(1).replaceAll("_", " "));
+  title.append(element("span", { className: "tokens" }, `about ${section.tokens} tokens`));
   const parts = bySource(all.filter((line) => line.section === section.name));
-  const whole = element("section", "");
+  const whole = element("section");
   whole.append(title, ...parts.map(partOf));
   return whole;
 }
@@ -59,22 +59,15 @@ function bySource(some) {
 }
 
 function partOf({ source, text }) {
-  const part = element("div", "part");
-  part.append(element("p", "line", text), element("code", "source", source));
+  const part = element("div", { className: "part" });
+  part.append(element("p", { className: "line" }, text), element("code", { className: "source" }, source));
   return part;
 }
 
 function omissionOf({ source, reason }) {
-  const omission = element("div", "");
-  omission.append(element("dt", "source", source), element("dd", "", reason));
+  const omission = element("div");
+  omission.append(element("dt", { className: "source" }, source), element("dd", {}, reason));
   return omission;
-}
-
-function element(tag, className, text = "") {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  made.textContent = text;
-  return made;
 }
 
 button.addEventListener("click", () => {

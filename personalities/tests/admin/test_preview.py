@@ -4,6 +4,7 @@ import re
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
@@ -117,3 +118,15 @@ def test_change__saved__the_api_reads_it_at_once(admin_client: Client, admin_use
     assert program.get(url).json()["traits"]["humor_level"] == 1
     assert admin_client.post(change_url(row), form_of(row, humor_level=9)).status_code == 302
     assert program.get(url).json()["traits"]["humor_level"] == 9
+
+
+def test_form__of_one_who_answers_the_user__leads_to_a_talk_with_her(admin_client: Client) -> None:
+    row, otto = made("mira"), User.objects.create_user("otto")
+    link = f'href="{reverse("playground", args=["mira"])}"' if "chat" in settings.COMPANION_APPS else "nothing"
+    expected = int(link != "nothing")
+    assert admin_client.get(change_url(row)).content.decode().count(link) == expected
+    wrong = admin_client.post(change_url(row), form_of(row, personality_name="no name"))
+    assert wrong.content.decode().count(link) == expected, "as she is stored"
+    for unreachable in ({"is_active": False}, {"is_active": True, "owner": otto}):
+        Personality.objects.filter(pk=row.pk).update(**unreachable)
+        assert link not in admin_client.get(change_url(row)).content.decode()

@@ -1,0 +1,278 @@
+"""The playground as a workbench: reload, ask again, change what was said, see what it cost, keep it on the server."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from chat.tests import model_server
+from chat.tests.model_server import ModelServer, Writer
+from tests.browser.test_playground import choose, is_narrow, last, say, talk
+from tests.browser.test_playground_model import shows_error
+from tests.e2e.instance import Instance
+
+USAGE = {"prompt_tokens": 1204, "completion_tokens": 56, "total_tokens": 1260}
+
+
+async def count_up(server: ModelServer, writer: Writer, request: dict[str, Any]) -> None:
+    """Answers with the number of the request, and with the usage if it is asked for that."""
+    server.counts["asked"] += 1
+    usage = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [], "usage": USAGE}
+    counted = f"data: {json.dumps(usage)}\n\n".encode() if request.get("stream_options") else b""
+    pieces = (model_server.chunk(f"Answer {server.counts['asked']}."), model_server.chunk("", "stop"), counted)
+    await model_server.streaming(*pieces, b"data: [DONE]\n\n")(server, writer, request)
+
+
+@pytest.fixture(scope="module")
+def model() -> Iterator[ModelServer]:
+    with model_server.running() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def instance(tmp_path_factory: pytest.TempPathFactory, model: ModelServer) -> Iterator[Instance]:
+    extra = {"LLM_BASE_URL": model.url, "LLM_MODEL": "big-model", "CHAT_RATE": "1000/minute"}
+    running = Instance(Path(tmp_path_factory.mktemp("working")) / "var", extra=extra)
+    try:
+        yield running.wait_for_block()
+    finally:
+        running.stop()
+
+
+@pytest.fixture
+def playground(page: Page, model: ModelServer) -> Page:
+    model.behaviour = count_up
+    model.counts.clear()
+    model.release.clear()
+    page.goto("/chat/elara/")
+    return page
+
+
+def sent(model: ModelServer) -> list[tuple[str, str]]:
+    """What the model was sent last, after the prompt."""
+    return [(message["role"], message["content"]) for message in model.requests[-1][1]["messages"][1:]]
+
+
+def answered(page: Page, text: str) -> None:
+    expect(last(page)).to_have_text(text)
+    expect(page.get_by_role("button", name="Send")).to_be_visible()
+
+
+GREETING = "Come in, there is tea, though I have let it go cold again."
+
+
+def test_greeting__first_message__heard_by_the_model(playground: Page, model: ModelServer) -> None:
+    expect(playground.locator(".turn.assistant")).to_contain_text(GREETING)
+    expect(playground.get_by_role("button", name="Regenerate")).to_have_count(0)
+    say(playground, "Hello?")
+    answered(playground, "Answer 1.")
+    first, second = sent(model)
+    assert (first[0], first[1][: len(GREETING)], second) == ("assistant", GREETING, ("user", "Hello?"))
+
+
+def test_reload__choice_talk_and_draft__are_as_before(playground: Page, model: ModelServer) -> None:
+    choose(playground, "nova")
+    say(playground, "Hello?")
+    answered(playground, "Answer 1.")
+    playground.get_by_label("Message").fill("half a sent")
+    playground.reload()
+    expect(playground.get_by_role("combobox", name="Personality")).to_have_value("Nova")
+    answered(playground, "Answer 1.")
+    expect(playground.get_by_label("Message")).to_have_value("half a sent")
+    assert playground.url.endswith("/chat/nova/")
+    playground.goto("/chat/")
+    answered(playground, "Answer 1.")
+    say(playground, "And now?")
+    answered(playground, "Answer 2.")
+    assert [text for _, text in sent(model)][1:] == ["Hello?", "Answer 1.", "And now?"]
+    playground.goto("/chat/?personality=elara")
+    expect(playground.locator(".turn")).to_have_count(1)
+    expect(playground.get_by_role("combobox", name="Personality")).to_have_value("Elara")
+
+
+def test_reload__while_she_answers__asked_again_on_demand(playground: Page, model: ModelServer) -> None:
+    model.behaviour = model_server.wait_for_release
+    say(playground, "Hello?")
+    expect(last(playground)).to_have_text("Hello ")
+    playground.reload()
+    shows_error(playground, "The answer was interrupted.")
+    model.behaviour = count_up
+    playground.get_by_role("button", name="Try again").click()
+    answered(playground, "Answer 1.")
+
+
+def test_sign_out__nothing_is_left_for_the_next_user(playground: Page, instance: Instance) -> None:
+    say(playground, "A secret.")
+    answered(playground, "Answer 1.")
+    with playground.context.new_page() as beside:
+        beside.goto("/chat/nova/")
+        playground.get_by_role("button", name="Sign out").click()
+        playground.wait_for_url("/accounts/login/")
+        beside.wait_for_url("/accounts/login/?next=/chat/nova/")
+        assert beside.evaluate("sessionStorage.length") == 0
+    assert playground.evaluate("sessionStorage.length") == 0
+    playground.go_back()
+    expect(playground.get_by_text("A secret.")).to_have_count(0)
+
+
+def test_other_user__in_the_same_tab__sees_nothing_of_the_talk(playground: Page) -> None:
+    say(playground, "A secret.")
+    answered(playground, "Answer 1.")
+    saved = playground.evaluate("sessionStorage.getItem('companion-playground')")
+    playground.evaluate("text => sessionStorage.setItem('other', text)", saved.replace('"user":"', '"user":"9'))
+    playground.goto("/")  # a page without our script
+    playground.evaluate("sessionStorage.setItem('companion-playground', sessionStorage.getItem('other'))")
+    playground.goto("/chat/elara/")
+    expect(playground.locator(".turn")).to_have_count(1)
+    assert "A secret." not in playground.evaluate("sessionStorage.getItem('companion-playground')")
+
+
+def test_regenerate__the_last_answer__another_in_its_place(playground: Page, model: ModelServer) -> None:
+    say(playground, "Hello?")
+    answered(playground, "Answer 1.")
+    playground.get_by_role("button", name="Regenerate").click()
+    answered(playground, "Answer 2.")
+    expect(playground.locator(".turn")).to_have_count(3)
+    assert [text for _, text in sent(model)][1:] == ["Hello?"]
+
+
+def test_edit__what_was_said__sent_anew_without_what_followed(playground: Page, model: ModelServer) -> None:
+    for number, text in enumerate(["Helo?", "And now?"], 1):
+        say(playground, text)
+        answered(playground, f"Answer {number}.")
+    playground.get_by_role("button", name="Edit").first.click()
+    field = playground.get_by_label("Edit your message")
+    expect(field).to_have_value("Helo?")
+    check(playground)
+    playground.keyboard.press("Escape")
+    expect(field).to_have_count(0)
+    playground.get_by_role("button", name="Edit").first.click()
+    field.fill("Hello?")
+    playground.locator(".editing").get_by_role("button", name="Send").click()
+    answered(playground, "Answer 3.")
+    expect(playground.locator(".turn")).to_have_count(3)
+    assert [text for _, text in sent(model)][1:] == ["Hello?"]
+
+
+def test_cost__usage_and_times__below_the_answer(playground: Page, model: ModelServer) -> None:
+    say(playground, "Hello?")
+    answered(playground, "Answer 1.")
+    facts = playground.locator(".turn .facts").last
+    expect(facts).to_contain_text(
+        re.compile(r"^56 tokens, 1,204 in the prompt, \d\.\d s, the first word after \d\.\d s")
+    )
+    model.behaviour = model_server.answer  # which does not count
+    say(playground, "And now?")
+    answered(playground, "Hello there.")
+    expect(playground.locator(".turn .facts").last).to_contain_text("About 3 tokens (estimated), ")
+
+
+def test_tool_calls__streamed_in_pieces__legible(playground: Page, model: ModelServer) -> None:
+    def piece(**function: str) -> bytes:
+        call = {"index": 0, "id": "call_1", "type": "function", "function": function}
+        choice = {"index": 0, "delta": {"tool_calls": [call]}, "finish_reason": None}
+        value = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]}
+        return f"data: {json.dumps(value)}\n\n".encode()
+
+    pieces = [piece(name="weather", arguments=""), piece(arguments='{"place": '), piece(arguments='"<b>Bern</b>"}')]
+    model.behaviour = model_server.streaming(*pieces, model_server.chunk("", "tool_calls"), b"data: [DONE]\n\n")
+    say(playground, "Is it raining?")
+    call = playground.locator(".call")
+    expect(call.locator("summary")).to_have_text("Calls weather")
+    expect(call.locator("pre")).to_have_text('{\n  "place": "<b>Bern</b>"\n}')
+    check(playground)
+    model.behaviour = count_up
+    say(playground, "Well?")
+    answered(playground, "Answer 1.")
+
+
+def keep(page: Page) -> None:
+    page.get_by_role("switch", name="Keep on the server").check()
+
+
+def test_keep__switched_on__reopened_from_the_list(playground: Page, model: ModelServer, instance: Instance) -> None:
+    keep(playground)
+    say(playground, f"What do you keep of me? {playground.viewport_size}")
+    answered(playground, "Answer 1.")
+    expect(playground.get_by_role("switch", name="Keep on the server")).to_be_disabled()
+    say(playground, "And now?")
+    answered(playground, "Answer 2.")
+    assert [role for role, _ in sent(model)][-3:] == ["user", "assistant", "user"]
+    playground.reload()
+    answered(playground, "Answer 2.")
+    expect(playground.get_by_text("Kept on the server, with version")).to_be_visible()
+    expect(playground.get_by_role("button", name="Regenerate")).to_have_count(0)
+    address = playground.url
+    playground.get_by_role("button", name="New").click()
+    assert "conversation=" not in playground.url
+    playground.get_by_role("button", name="Kept ones").click()
+    row = playground.get_by_role("dialog").get_by_role("button", name="What do you keep of me?").first
+    expect(row).to_be_visible()
+    check(playground)
+    row.click()
+    answered(playground, "Answer 2.")
+    assert playground.url == address
+    with instance.http() as client:
+        id = address.partition("conversation=")[2]
+        kept = client.get(f"/api/v1/conversations/{id}/messages/").json()["results"]
+    assert [one["content"] for one in kept][-3:] == ["Answer 1.", "And now?", "Answer 2."]
+    shown = [one.text_content() for one in playground.locator(".turn .text").all()]
+    assert shown == [one["content"] for one in kept]
+
+
+def test_keep__stopped__what_was_not_kept_is_taken_back(playground: Page, model: ModelServer) -> None:
+    keep(playground)
+    say(playground, "Hello?")
+    answered(playground, "Answer 1.")
+    model.behaviour = model_server.wait_for_release
+    say(playground, "And now?")
+    expect(last(playground)).to_have_text("Hello ")
+    playground.get_by_role("button", name="Stop").click()
+    expect(playground.get_by_label("Message")).to_have_value("And now?")
+    answered(playground, "Answer 1.")
+
+
+def test_search__among_thousands__as_one_types(playground: Page, instance: Instance) -> None:
+    expect(playground.get_by_role("option")).to_have_count(0)
+    field = playground.get_by_role("combobox", name="Personality")
+    field.click()
+    expect(field).to_have_attribute("aria-expanded", "true")
+    expect(playground.get_by_role("group", name="Everybody's").get_by_role("option")).to_have_count(8)
+    playground.keyboard.type("nobody at all")
+    expect(playground.locator("#found")).to_contain_text("Nobody has a name that begins so.")
+    playground.keyboard.press("Escape")
+    expect(field).to_have_value("Elara")
+    expect(playground.locator("#found")).to_be_hidden()
+    playground.keyboard.press("ArrowDown")
+    playground.keyboard.press("ArrowDown")
+    expect(playground.get_by_role("option", selected=True)).to_have_count(1)
+    marked = field.get_attribute("aria-activedescendant")
+    playground.keyboard.press("Enter")
+    playground.wait_for_url(f"**/chat/{(marked or '').removeprefix('found-')}/")
+
+
+def test_editor__leads_here_and_back(playground: Page) -> None:
+    playground.get_by_role("link", name="Edit").click()
+    playground.wait_for_url("**/admin/personalities/personality/*/change/")
+    playground.get_by_role("link", name="Talk to elara").click()
+    playground.wait_for_url("**/chat/elara/")
+
+
+def test_composer__on_a_phone_too__reachable_and_nothing_sideways(playground: Page) -> None:
+    say(playground, "Hello?")
+    answered(playground, "Answer 1.")
+    check(playground)
+    for name in ("Send", "Kept ones", "New", "Prompt", "Sign out", "Regenerate", "Edit"):
+        expect(playground.get_by_role("button", name=name).first).to_be_in_viewport()
+    assert talk(playground)[-1]["content"] == "Answer 1."
+
+
+def check(page: Page) -> None:
+    assert is_narrow(page)
+    found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "best-practice"]})
+    assert not found.response["violations"], found.generate_report()
