@@ -46,7 +46,6 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Calls:
     for name, value in {
         "ROOT": tmp_path,
         "VENV": recorder.folder,
-        "VENV_PYTHON": recorder.folder / "bin" / "python",
         "_call": recorder,
     }.items():
         monkeypatch.setattr(venv, name, value)
@@ -104,6 +103,15 @@ def test_venv__requirements_in_a_folder__installed_once(calls: Calls, tmp_path: 
     (tmp_path / "requirements" / "test.txt").write_text("pytest==1\n")
     assert calls.of(NAME, "requirements/test.txt") == ["make", "install"]
     assert calls.of(NAME, "requirements/test.txt") == []
+
+
+def test_venv__another_folder__made_and_filled_by_itself(calls: Calls) -> None:
+    calls.of(NAME)
+    folder = calls.folder = calls.folder.parent / "venvs" / "clients"
+    calls.seen = []
+    assert venv.ensure(NAME, folder=folder) == folder / "bin" / "python"
+    assert calls.seen == ["make", "install"]
+    assert (folder.parent / "clients.lock").exists()
 
 
 def test_venv__install_fails__said_and_done_again(calls: Calls) -> None:
