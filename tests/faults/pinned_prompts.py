@@ -1,6 +1,6 @@
 """What a process of some release makes and finds, and what the next release of the same tree looks like.
 
-`python -m tests.faults.pinned_prompts begin OWNER PERSONALITIES COPIES`, and `… told FILE`, in the root of a release.
+`python -m tests.faults.pinned_prompts begin OWNER PERSONALITIES COPIES`, and `… told OWNER FILE`, in its root.
 """
 
 import hashlib
@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import groupby
 from pathlib import Path
 
 import django
@@ -20,7 +21,7 @@ TEXT = re.compile(r'"([^"\n]*)"( =)?')  # a value, or a key
 WRITER = ('f"Your name is {config.display_name}."', 'f"You are called {config.display_name}."')
 PACKAGES = ("accounts", "chat", "coherence", "companion", "conversations", "personalities", "preferences",
             "rate_limits", "resilience", "rest", "tests", "tooling", "manage.py", "conftest.py")  # fmt: skip
-# Nine more of each conversation: what Django would do one by one.
+# More of each conversation: what Django would do one by one.
 COPY = """
 INSERT INTO conversations_conversation (id, owner_id, personality_id, personality_version, personality_name, prompt_id,
                                         title, created_at, updated_at)
@@ -90,10 +91,13 @@ def told(owner: str) -> dict[str, tuple[str, str]]:
     from personalities.prompt import stable
 
     found = {}
-    for conversation in Conversation.objects.filter(owner__username=owner).iterator():
-        config = pinning.config_of(conversation)
-        text = pinning.prompt_of(conversation, config).text
-        found[str(conversation.pk)] = hashlib.sha256(text.encode()).hexdigest(), stable(config).sha256
+    rows = Conversation.objects.filter(owner__username=owner).order_by("personality_id")
+    for _, group in groupby(rows.iterator(), lambda row: row.personality_id):
+        config = None
+        for conversation in group:
+            config = config or pinning.config_of(conversation)  # the same for all of them
+            text = pinning.prompt_of(conversation, config).text
+            found[str(conversation.pk)] = hashlib.sha256(text.encode()).hexdigest(), stable(config).sha256
     return found
 
 

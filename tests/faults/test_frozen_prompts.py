@@ -17,7 +17,7 @@ from tests.promises import Figure
 from tooling.environment import ROOT
 
 PROMISE = "C14"
-PERSONALITIES, COPIES = (10_000, 9) if LONG else (30, 9)
+PERSONALITIES, COPIES = (2_000, 49) if LONG else (30, 9)
 TURNS = 200 if LONG else 10
 Told = dict[str, tuple[str, str]]  # by conversation: SHA-256 of what is told, and of what would be made today
 
