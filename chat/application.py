@@ -6,7 +6,8 @@ from http import HTTPStatus
 
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, Scope
 
-from chat import callers, catalogue
+from chat import addresses, callers, catalogue
+from chat.addresses import COMPLETIONS, METHODS, MODELS, PAGE_COMPLETIONS
 from chat.backends import Backend
 from chat.callers import Caller
 from chat.completions import complete
@@ -16,8 +17,6 @@ from chat.limits import Admit, admit_all
 from chat.metrics import counts
 from chat.threads import in_thread
 
-COMPLETIONS, MODELS = "/v1/chat/completions", "/v1/models"
-PAGE_COMPLETIONS = "/chat/completions"  # for the playground, which sends a session cookie instead of an API key
 KEEP_ALIVE_SECONDS = 15.0
 
 
@@ -37,7 +36,7 @@ class Chat:
         """Answers one HTTP request. Other kinds of scope must not be routed here."""
         assert scope["type"] == "http"  # noqa: S101
         exchange = Exchange(scope, receive, send)
-        endpoint = _endpoint(exchange.path)
+        endpoint = addresses.endpoint(exchange.path)
         scope["companion.route"] = endpoint  # type: ignore[typeddict-unknown-key]  # for metrics
         try:
             await self._answer_or_refuse(exchange, endpoint)
@@ -57,6 +56,8 @@ class Chat:
             await exchange.refuse(error.without_frames())
 
     async def _answer(self, exchange: Exchange, endpoint: str) -> None:
+        if not endpoint:  # before the key, which a client should not be told to mend first
+            raise addresses.not_answered(exchange.method, exchange.path)
         caller = await _identify(exchange, endpoint)
         _check_method(exchange, endpoint)
         if endpoint in {COMPLETIONS, PAGE_COMPLETIONS}:
@@ -82,20 +83,9 @@ async def _identify(exchange: Exchange, endpoint: str) -> Caller:
     return await callers.identify_by_key(exchange.headers.get(b"authorization", b""))
 
 
-def _endpoint(path: str) -> str:
-    """One of a few names that can be labels of a metric; empty for an unknown path."""
-    if path in {COMPLETIONS, PAGE_COMPLETIONS, MODELS}:
-        return path
-    return f"{MODELS}/{{name}}" if path.startswith(f"{MODELS}/") else ""
-
-
 def _check_method(exchange: Exchange, endpoint: str) -> None:
-    requested = f"({exchange.method} {exchange.path[:120]})"
-    if not endpoint:
-        raise ApiError(HTTPStatus.NOT_FOUND, f"Invalid URL {requested}", code="unknown_url")
-    allowed = {"GET", "HEAD"} if endpoint.startswith(MODELS) else {"POST"}
+    allowed = METHODS[endpoint]
     if exchange.method not in allowed:
+        message = f"Not allowed ({exchange.method} {exchange.path[:120]})"
         headers = {"Allow": ", ".join(sorted(allowed))}
-        raise ApiError(
-            HTTPStatus.METHOD_NOT_ALLOWED, f"Not allowed {requested}", code="method_not_allowed", headers=headers
-        )
+        raise ApiError(HTTPStatus.METHOD_NOT_ALLOWED, message, code="method_not_allowed", headers=headers)

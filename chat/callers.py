@@ -14,7 +14,8 @@ from rest_framework.request import Request
 from accounts import keys
 from accounts.models import ApiKey
 from accounts.verification import verified_from_memory
-from chat.errors import csrf_failed, invalid_key, key_at_the_playground, signed_out
+from chat.addresses import not_answered
+from chat.errors import csrf_failed, invalid_key, signed_out
 from chat.exchange import Exchange
 from chat.threads import in_thread
 from coherence.cache import memory_may_answer
@@ -55,8 +56,13 @@ async def identify_by_session(exchange: Exchange) -> Caller:
     """The caller by session cookie and CSRF token alone; an API key is ignored. Raises ApiError if either is missing
     or not valid.
     """
-    request, has_key = _django_request(exchange), b"authorization" in exchange.headers
-    return await in_thread(lambda: _signed_in(request, has_key=has_key))
+    request = _django_request(exchange)
+    caller = await in_thread(lambda: _signed_in(request))
+    if caller is None and b"authorization" in exchange.headers:  # a program whose base URL lacks /v1
+        raise not_answered(exchange.method, exchange.path)
+    if caller is None:
+        raise signed_out()
+    return caller
 
 
 def _django_request(exchange: Exchange) -> HttpRequest:
@@ -65,7 +71,7 @@ def _django_request(exchange: Exchange) -> HttpRequest:
     return ASGIRequest(scope, BytesIO())
 
 
-def _signed_in(request: HttpRequest, *, has_key: bool) -> Caller:
+def _signed_in(request: HttpRequest) -> Caller | None:
     SessionMiddleware(_unused_view).process_request(request)
     with answer_within(SESSION_SECONDS):
         request.user = get_user(request)
@@ -73,9 +79,7 @@ def _signed_in(request: HttpRequest, *, has_key: bool) -> Caller:
         found = SessionAuthentication().authenticate(Request(request))
     except PermissionDenied as error:
         raise csrf_failed(str(error.detail)) from None
-    if found is None:
-        raise key_at_the_playground() if has_key else signed_out()
-    return Caller(found[0].pk, key="")
+    return Caller(found[0].pk, key="") if found else None
 
 
 def _unused_view(request: HttpRequest) -> HttpResponse:

@@ -57,12 +57,6 @@ def signed_out() -> ApiError:
     return ApiError(HTTPStatus.UNAUTHORIZED, "You are signed out. Sign in, then try again.", code="signed_out")
 
 
-def key_at_the_playground() -> ApiError:
-    """401: an API key where only sessions count."""
-    message = "This address is the playground's, which has a session. With an API key, use /v1/chat/completions."
-    return ApiError(HTTPStatus.UNAUTHORIZED, message, code="signed_out")
-
-
 def csrf_failed(reason: str) -> ApiError:
     """403: the request may be forged; or the user has signed in again since the page was loaded."""
     return ApiError(HTTPStatus.FORBIDDEN, f"{reason} Reload the page.", param="x-csrftoken", code="csrf_failed")

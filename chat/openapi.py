@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from django.conf import settings
 
-from chat.application import COMPLETIONS, MODELS
+from chat.addresses import COMPLETIONS, MODELS
 from chat.content_parts import KINDS, allowed_kinds
 from chat.requests import ChatRequest
 

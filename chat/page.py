@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.login import STRICT_POLICY
 from chat import choices
-from chat.application import PAGE_COMPLETIONS
+from chat.addresses import PAGE_COMPLETIONS
 
 # Stricter than the admin's: the page shows what a language model says, and runs no script but its own.
 POLICY = f"{STRICT_POLICY}; script-src 'self'; connect-src 'self'"

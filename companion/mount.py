@@ -1,6 +1,6 @@
 """Mounts an ASGI application beside Django, with the checks and headers of Django's security middleware."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
 from io import BytesIO
 
@@ -17,14 +17,16 @@ Headers = tuple[tuple[bytes, bytes], ...]
 
 
 class Mount:
-    """Routes `path` to `application`: everything below it if it ends with a slash, else that one address.
+    """Routes to `application` what is for it, by the path.
 
     A request that Django would refuse or redirect to HTTPS goes to `otherwise`, which is Django and says so.
     """
 
-    def __init__(self, path: str, application: ASGI3Application, otherwise: ASGI3Application) -> None:
-        """`path` as below the root under which a proxy serves the service."""
-        self.path, self.application, self.otherwise = path, application, otherwise
+    def __init__(
+        self, contains: Callable[[str], bool], application: ASGI3Application, otherwise: ASGI3Application
+    ) -> None:
+        """`contains` is asked with paths as below the root under which a proxy serves the service."""
+        self.contains, self.application, self.otherwise = contains, application, otherwise
 
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         """Answer one request, or hand it on."""
@@ -36,13 +38,10 @@ class Mount:
 
     def _is_secure(self, scope: Scope) -> bool | None:
         """None for a request that is not for this mount."""
-        if scope["type"] != "http" or not self._contains(path_below_root(scope["path"], scope.get("root_path"))):
+        if scope["type"] != "http" or not self.contains(path_below_root(scope["path"], scope.get("root_path"))):
             return None
         headers = combined(scope["headers"])  # two hosts become one that is not allowed
         return is_secure_request(scope.get("scheme", "http"), headers.get(b"host"), headers.get(b"x-forwarded-proto"))
-
-    def _contains(self, path: str) -> bool:
-        return path.startswith(self.path) if self.path.endswith("/") else path == self.path
 
 
 def path_below_root(path: str, root_path: str | None) -> str:

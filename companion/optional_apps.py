@@ -32,27 +32,27 @@ def routes() -> Iterator[URLPattern | URLResolver]:
 
 
 def mount_chat(otherwise: ASGI3Application) -> ASGI3Application:
-    """OpenAI's API below /v1/, and its twin for the playground, before `otherwise`; just that without chat."""
+    """OpenAI's API below /v1/, its twin for the playground, and the addresses that clients mistake for either, before
+    `otherwise`; just that without chat.
+    """
     if not is_installed("chat"):
         return otherwise
-    from chat.application import PAGE_COMPLETIONS, Chat
+    from chat.addresses import is_openais
+    from chat.application import Chat
     from chat.backends.choose import choose_backend
     from chat.limits import admit_by_rate
 
-    chat = Chat(choose_backend(), admit=admit_by_rate)
-    return Mount("/v1/", chat, otherwise=Mount(PAGE_COMPLETIONS, chat, otherwise))
+    return Mount(is_openais, Chat(choose_backend(), admit=admit_by_rate), otherwise)
 
 
 def openai_error(path: str, status: HTTPStatus, message: str, param: str) -> dict[str, dict[str, str | None]] | None:
     """An error in the shape of OpenAI's API, if `path` is an address of it; else None."""
     if not is_installed("chat"):
         return None
-    from chat.application import PAGE_COMPLETIONS
+    from chat.addresses import is_openais
     from chat.errors import ApiError
 
-    if not path.startswith("/v1/") and path != PAGE_COMPLETIONS:
-        return None
-    return ApiError(status, message, param=param).body()
+    return ApiError(status, message, param=param).body() if is_openais(path) else None
 
 
 def collectors() -> "Iterator[Collector]":

@@ -11,7 +11,8 @@ from django.db import connections
 from django.test import Client
 from psycopg_pool import ConnectionPool
 
-from chat.application import PAGE_COMPLETIONS, Chat
+from chat.addresses import PAGE_COMPLETIONS
+from chat.application import Chat
 from chat.backends.console import ConsoleBackend
 from chat.limits import Admission
 from chat.tests import model_server
@@ -103,11 +104,12 @@ def test_session__none__401(page: httpx.Client, cookie: str) -> None:
     assert refused(page.post(PAGE_COMPLETIONS, json=HELLO)) == (401, "signed_out")
 
 
-def test_session__none_but_a_key__401_says_where_keys_count(page: httpx.Client) -> None:
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_session__none_but_a_key__404_says_where_keys_count(page: httpx.Client, method: str) -> None:
     page.cookies.delete(SESSION)
-    answer = page.post(PAGE_COMPLETIONS, json=HELLO, headers={"Authorization": "Bearer cpk_x"})
-    assert answer.status_code == 401
-    assert "/v1/chat/completions" in answer.json()["error"]["message"]
+    answer = page.request(method, PAGE_COMPLETIONS, json=HELLO, headers={"Authorization": "Bearer cpk_x"})
+    assert refused(answer) == (404, "unknown_url")
+    assert ": ask /v1/chat/completions." in answer.json()["error"]["message"]
 
 
 def test_session__signed_out_meanwhile__401(page: httpx.Client, session: Client) -> None:
@@ -130,7 +132,7 @@ def test_session__key_and_cookie__each_at_its_own_address_only(page: httpx.Clien
     assert refused(page.post("/v1/chat/completions", json=HELLO)) == (401, "invalid_api_key")
     page.cookies.delete(SESSION)
     page.headers["Authorization"] = f"Bearer {key}"
-    assert refused(page.post(PAGE_COMPLETIONS, json=HELLO)) == (401, "signed_out")
+    assert refused(page.post(PAGE_COMPLETIONS, json=HELLO)) == (404, "unknown_url")
 
 
 def test_session__get__405(page: httpx.Client) -> None:

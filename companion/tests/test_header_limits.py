@@ -17,7 +17,7 @@ from companion.header_limits import (
 from companion.mount import is_secure_request
 from companion.tests.asgi_client import HOST, PREFIX, Answer, AsgiClient, Headers, request
 
-PAGES = ["/", "/admin/login/", "/livez", "/v1"]
+PAGES = ["/", "/admin/login/", "/livez"]
 PROGRAMS = [f"{PREFIX}elara/", "/api/nothing", "/metrics"]
 CHAT = ["/v1/models", "/v1/chat/completions", "/chat/completions"]
 LONGEST = {"host": 255, "content-type": 255, "content-length": 255, "accept": MAX_LIST, "x-forwarded-for": MAX_LIST,

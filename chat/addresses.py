@@ -1,0 +1,43 @@
+"""The addresses of OpenAI's API: those that are answered, and what is said at one that a client asks by mistake."""
+
+import re
+from http import HTTPStatus
+
+from chat.errors import ApiError
+
+COMPLETIONS, MODELS = "/v1/chat/completions", "/v1/models"
+MODEL = f"{MODELS}/{{name}}"
+PAGE_COMPLETIONS = "/chat/completions"  # for the playground, which sends a session cookie instead of an API key
+METHODS = {COMPLETIONS: {"POST"}, PAGE_COMPLETIONS: {"POST"}, MODELS: {"GET", "HEAD"}, MODEL: {"GET", "HEAD"}}
+
+# What a client makes of a wrong base URL: one without /v1, with two of them, with a slash at its end, with what comes
+# before /v1 at another service, or a whole address. Repetitions are possessive: a long path takes no longer than that.
+MISTAKEN = re.compile(
+    r"(?:/++(?:api|openai|v1|chat/++completions)(?=/++[^/]))*+"
+    r"/++((?:chat/++)?completions|responses|embeddings|models)(/++[^/]++)?/*+",
+    re.IGNORECASE,
+)
+
+
+def is_openais(path: str) -> bool:
+    """Whether chat answers here, be it that another address is right."""
+    return path.startswith("/v1/") or path in {"/v1", PAGE_COMPLETIONS} or MISTAKEN.fullmatch(path) is not None
+
+
+def endpoint(path: str) -> str:
+    """One of a few names that can be labels of a metric; empty where nothing is answered."""
+    if path in METHODS:
+        return path
+    name = path.removeprefix(f"{MODELS}/")
+    return MODEL if name != path and all(name.split("/")) else ""
+
+
+def not_answered(method: str, path: str) -> ApiError:
+    """404, with the address that is right, if it can be told."""
+    found = MISTAKEN.fullmatch(path)
+    right = re.sub("/+", "/", f"/v1/{found[1].lower()}{found[2] or ''}") if found else ""
+    if endpoint(right):
+        what = f"ask {right[:120]}. The base URL that a client is given ends in /v1, without a slash behind it."
+    else:
+        what = f"of OpenAI's API there are {', '.join(sorted(METHODS.keys() - {PAGE_COMPLETIONS}))}."
+    return ApiError(HTTPStatus.NOT_FOUND, f"Invalid URL ({method} {path[:120]}): {what}", code="unknown_url")
