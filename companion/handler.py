@@ -9,7 +9,8 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from typing import Any, TypeVar, cast
+from io import SEEK_END
+from typing import IO, Any, TypeVar, cast
 
 from asgiref.typing import ASGIReceiveCallable, ASGIReceiveEvent
 from django.conf import settings
@@ -25,12 +26,14 @@ from servestatic.middleware import ServeStaticMiddleware
 from companion.pages import body_timeout, unknown_charset
 from companion.request_metrics import ROUTE
 from resilience.database import answer_within
+from rest.asgi import is_chunked
 from rest.streaming import Interrupted
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 BODY_SECONDS = 30.0  # servers do not end a body that arrives one byte at a time
+FRAMING = {b"content-length", b"transfer-encoding"}
 THREADS = 200  # more than can wait for a silent PostgreSQL at once, each for a few seconds
 
 
@@ -50,6 +53,14 @@ class BodyDeadline:
         except TimeoutError:
             self.is_late = True
             return {"type": "http.disconnect"}
+
+
+def _tell_length(scope: Any, body: IO[bytes]) -> None:
+    """How long a body that came in chunks turned out to be: DRF takes one of unknown length for none."""
+    if is_chunked(scope):
+        headers = [(name, value) for name, value in scope["headers"] if name not in FRAMING]
+        scope["headers"] = [*headers, (b"content-length", b"%d" % body.seek(0, SEEK_END))]
+        body.seek(0)
 
 
 class Handler(ASGIHandler):
@@ -82,6 +93,7 @@ class Handler(ASGIHandler):
                 await self.send_response(body_timeout(), send)
             return
         with body:
+            _tell_length(scope, body)
             request, refusal = self.create_request(scope, body)
             response = refusal or await self._answer(request)
             try:

@@ -27,6 +27,10 @@ CHARSETS = {"utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin-1", "wind
 CHARSET = re.compile(r"""charset\s*=[\s"]*([^\s";,]*)""", re.IGNORECASE)
 ENCODED_PARAMETER = re.compile(r"\*\d*+\s*+=")  # name*=charset''value or name*0*=, by RFC 2231
 MAX_ESCAPES = 256  # backslashes in cookies: Python before 3.11.10 searches all that follows each of them
+FRAMING = {b"content-length", b"transfer-encoding"}  # who sends both may hide a second request from a proxy
+UNCLEAR_END = Refusal(
+    HTTPStatus.BAD_REQUEST, "body", "Send either Content-Length or Transfer-Encoding: chunked, and no other coding."
+)
 TOO_MANY = Refusal(
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
     "headers",
@@ -51,7 +55,10 @@ def _refusal(scope: HTTPScope) -> Refusal | None:
     pairs = [*scope["headers"]]
     if len(pairs) > MAX_HEADERS:
         return TOO_MANY
-    for name, value in combined(pairs).items():
+    headers = combined(pairs)
+    if headers.get(b"transfer-encoding", b"chunked").lower() != b"chunked" or headers.keys() >= FRAMING:
+        return UNCLEAR_END
+    for name, value in headers.items():
         if len(value) > SHORTER.get(name, MAX_VALUE) or len(name) > MAX_NAME:
             return _too_long(name)
         if name in PARSED and (refusal := PARSED[name](value.decode("latin-1"))):

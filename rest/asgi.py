@@ -15,6 +15,7 @@ from asgiref.typing import (
 
 MAX_DROPPED = 4 * 1024**2  # bytes
 DROPPING_SECONDS = 5.0
+LEAST_CHUNK_BYTES = 64  # what a chunk of a body counts as at least, for each costs time
 
 
 class HttpMiddleware:
@@ -55,16 +56,22 @@ def combined(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
     return found
 
 
+def is_chunked(scope: HTTPScope) -> bool:
+    """Whether the body comes in chunks, so that nobody knows yet how long it is."""
+    return any(name == b"transfer-encoding" for name, _ in scope["headers"])
+
+
 async def drop_unread_body(headers: Mapping[bytes, bytes], receive: ASGIReceiveCallable) -> None:
     """Read a body of at most MAX_DROPPED bytes and keep none of it, within DROPPING_SECONDS.
 
     Else the connection would be closed while the caller writes, and many (nginx is one) then report that and not the
     answer. A caller that waits for leave to send (`Expect: 100-continue`) is not given it.
     """
-    length = headers.get(b"content-length", b"")
+    length = headers.get(b"content-length", b"0" if b"transfer-encoding" in headers else b"")
     if b"expect" in headers or not length.isdigit() or len(length) > len(str(MAX_DROPPED)) or int(length) > MAX_DROPPED:
         return
+    left = MAX_DROPPED
     with suppress(TimeoutError):
         async with asyncio.timeout(DROPPING_SECONDS):
-            while (event := await receive())["type"] == "http.request" and event["more_body"]:
-                pass
+            while left > 0 and (event := await receive())["type"] == "http.request" and event["more_body"]:
+                left -= max(len(event.get("body", b"")), LEAST_CHUNK_BYTES)

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 ALWAYS = (400, 401, 404, 406, 503)
-WITH_BODY = (408, 411, 413, 415)
+WITH_BODY = (408, 413, 415)
 BY_METHOD: dict[str, tuple[int, ...]] = {
     "get": (403,),
     "post": (403, 409, 412, *WITH_BODY),

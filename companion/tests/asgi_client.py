@@ -41,9 +41,9 @@ class AsgiClient:
         """`runner` owns the loop."""
         self._runner = runner
 
-    def __call__(self, application: Any, scope: dict[str, Any], body: bytes = b"") -> Answer:
-        """Send one request and await its response."""
-        return self._runner.run(_call(application, scope, body))
+    def __call__(self, application: Any, scope: dict[str, Any], *body: bytes) -> Answer:
+        """Send one request, its body in these pieces, and await its response."""
+        return self._runner.run(_call(application, scope, *body))
 
     def at_once(self, application: Any, scope: dict[str, Any], times: int) -> list[Answer]:
         """Send `times` requests concurrently."""
@@ -54,12 +54,13 @@ class AsgiClient:
         return self._runner.run(all_of_them())
 
 
-async def _call(application: Any, scope: dict[str, Any], body: bytes = b"") -> Answer:
+async def _call(application: Any, scope: dict[str, Any], *body: bytes) -> Answer:
     events: list[dict[str, Any]] = []
-    incoming = [{"type": "http.request", "body": body, "more_body": False}]
+    incoming = [{"type": "http.request", "body": piece, "more_body": True} for piece in (*body, b"")]
+    incoming[-1]["more_body"] = False
 
     async def receive() -> dict[str, Any]:
-        return incoming.pop() if incoming else await asyncio.get_running_loop().create_future()  # nobody hangs up
+        return incoming.pop(0) if incoming else await asyncio.get_running_loop().create_future()  # nobody hangs up
 
     async def send(event: dict[str, Any]) -> None:
         events.append(event)

@@ -88,11 +88,6 @@ def test_body__two_lengths__400(application: HotReader, ask: AsgiClient, key: st
     assert_refused(ask(application, request(ELARA, headers, "PATCH"), GREETING), 400, "body")
 
 
-def test_body__chunked__411(application: HotReader, ask: AsgiClient, key: str) -> None:
-    headers = with_key(key, transfer_encoding=b"chunked", content_type=b"application/json")
-    assert_refused(ask(application, request(ELARA, headers, "PATCH"), GREETING), 411, "body")
-
-
 def test_body__compressed__400(application: HotReader, ask: AsgiClient, key: str) -> None:
     packed = subprocess.run(["gzip"], input=GREETING, capture_output=True, check=True).stdout
     headers = with_key(key, content_encoding=b"gzip", **declared(str(len(packed)).encode()))
