@@ -29,6 +29,10 @@ REDIS_RULE = "not an address of Redis. In a password # / ? and @ are written %23
 DATABASE_RULE = (
     "not postgresql://USER:PASSWORD@HOST:PORT/NAME. In a password # / ? @ [ and ] are written %23 and so on."
 )
+# Of a page, or of an app or extension, in which they have schemes of their own; without the scheme's usual port.
+ORIGIN = re.compile(
+    r"(?!http://.*[^:]:80$|https://.*[^:]:443$)[a-z][a-z0-9+.-]*://([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?"
+)
 ZONE = re.compile("%[^/]*")  # of an IPv6 address: fe80::1%eth0
 DJANGO_OPTIONS = {"assume_role", "isolation_level", "pool", "server_side_binding"}
 LLM_RULE = "https://HOST/PATH, or http:// and 127.0.0.1, [::1] or localhost; no user, no query, no fragment"
@@ -101,6 +105,15 @@ def checked_origins(value: str) -> list[str]:
     if wrong := [origin for origin in origins if not re.fullmatch(r"https?://[^/\s]+", origin)]:
         raise ImproperlyConfigured(f"CSRF_TRUSTED_ORIGINS: not http:// or https:// and a host: {wrong[0]!r}")
     return origins
+
+
+def checked_cors_origins(value: str) -> frozenset[str]:
+    """CORS_ALLOWED_ORIGINS. Refuses what no browser sends as the origin of a page, and patterns."""
+    origins = names_by_commas(value)
+    if wrong := [origin for origin in origins if not ORIGIN.fullmatch(origin)]:
+        reason = "not an origin as browsers send it, in full: https://app.example or http://localhost:3000"
+        raise ImproperlyConfigured(f"CORS_ALLOWED_ORIGINS: {reason}: {wrong[0][:100]!r}")
+    return frozenset(origins)
 
 
 def checked_networks(value: str) -> list[IPv4Network | IPv6Network]:

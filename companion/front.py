@@ -1,6 +1,7 @@
 """All that stands in front of Django, one ASGI application around the other."""
 
 from companion.body_limits import BodyLimits
+from companion.cors import Cors
 from companion.handler import Handler
 from companion.header_limits import HeaderLimits
 from companion.hot_read import HotReader
@@ -13,6 +14,6 @@ from rest.request_id import RequestIds
 
 
 def around(django_application: Handler) -> HotReader:
-    """All of it, outermost first: from memory, draining, noted, counted, with id, bounded; then chat or Django."""
+    """All of it, outermost first: memory, draining, noted, counted, shared, with id, bounded; then chat or Django."""
     bounded = HeaderLimits(mount_chat(otherwise=BodyLimits(django_application)))
-    return HotReader(Draining(Answering(RequestMetrics(RequestIds(BrokenBodies(bounded))))))
+    return HotReader(Draining(Answering(RequestMetrics(Cors(RequestIds(BrokenBodies(bounded)))))))

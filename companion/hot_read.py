@@ -10,12 +10,14 @@ from time import perf_counter
 from typing import NamedTuple
 
 from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
+from django.conf import settings
 from django.http import HttpRequest
 from django.urls import resolve, reverse
 
 from accounts.verification import verified_from_memory
 from coherence.cache import Answer as Lookup
 from coherence.cache import memory_may_answer
+from companion.cors import ORIGIN, VARY, sharing_headers
 from companion.mount import Headers, encoded, is_secure_request, security_headers
 from companion.request_metrics import Row, count, counts
 from companion.shutdown import CLOSE, shutdown
@@ -128,7 +130,9 @@ def _respond(config: PersonalityConfig, form: Form, headers: Mapping[bytes, byte
             return None
         response = responses.not_modified
     if (REQUEST_ID in headers or TRACE in headers) and (given := given_id(headers)):
-        return response._replace(headers=(*response.headers, (REQUEST_ID, given)))
+        response = response._replace(headers=(*response.headers, (REQUEST_ID, given)))
+    if ORIGIN in headers and (sharing := sharing_headers(headers)):
+        response = response._replace(headers=(*response.headers, *sharing))
     return response
 
 
@@ -137,9 +141,10 @@ def _make_responses(config: PersonalityConfig, form: Form) -> Responses:
     view, _, is_secure = form
     found = view.represent(config)
     headers = found.headers | _view_headers(view) | security_headers(is_secure)  # type: ignore[arg-type]  # hashable
-    ok = encoded(headers | {"Content-Length": str(len(found.body))})
+    vary = [VARY] if settings.CORS_ALLOWED_ORIGINS else []
+    ok = *encoded(headers | {"Content-Length": str(len(found.body))}), *vary
     del headers["Content-Type"]
-    not_modified = encoded(headers | {"Content-Length": "0"})
+    not_modified = *encoded(headers | {"Content-Length": "0"}), *vary
     for method in METHODS:
         config.memo[view, method, is_secure] = Responses(
             found.etag.encode(),

@@ -21,6 +21,7 @@ from companion.environment import (
     OPTIONAL_APPS,
     checked_apps,
     checked_content_parts,
+    checked_cors_origins,
     checked_database_url,
     checked_hosts,
     checked_key,
@@ -51,6 +52,7 @@ SECRET_KEY = checked_secret_key(secret("SECRET_KEY"), https_only=HTTPS_ONLY)
 DEBUG = env.bool("DEBUG", False)
 ALLOWED_HOSTS = checked_hosts(env.str("ALLOWED_HOSTS", ""))
 CSRF_TRUSTED_ORIGINS = checked_origins(env.str("CSRF_TRUSTED_ORIGINS", ""))
+CORS_ALLOWED_ORIGINS = checked_cors_origins(env.str("CORS_ALLOWED_ORIGINS", ""))
 TRUSTED_PROXIES = checked_networks(env.str("TRUSTED_PROXIES", ""))  # whose X-Forwarded-For counts
 
 # ── Applications ──────────────────────────────────────────────────────────────────────────────────────────────────────
