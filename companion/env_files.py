@@ -8,7 +8,8 @@ import re
 from collections.abc import MutableMapping
 from pathlib import Path
 
-SECRETS = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "LLM_API_KEY")  # NAME_FILE may name a file that holds each
+# NAME_FILE may name a file that holds each.
+SECRETS = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "LLM_API_KEY", "LLM_HEADERS")
 ENV_FILE = "COMPANION_ENV_FILE"
 
 Environment = MutableMapping[str, str]

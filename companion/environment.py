@@ -6,11 +6,11 @@ Every function raises ImproperlyConfigured, which names the variable and never q
 import re
 import sys
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from contextlib import contextmanager
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
@@ -20,9 +20,7 @@ from psycopg.conninfo import make_conninfo
 
 from companion.env_files import EnvFileError, load_env_file
 from companion.env_files import secret as read_secret
-from personalities.config import LENGTHS, MODEL_PATTERN
 from resilience.redis_pool import takes_address
-from rest.metadata_addresses import is_metadata_host
 
 REDIS_SCHEMES = {"redis", "rediss", "unix"}
 REDIS_RULE = "not an address of Redis. In a password # / ? and @ are written %23 %2F %3F and %40."
@@ -35,7 +33,6 @@ ORIGIN = re.compile(
 )
 ZONE = re.compile("%[^/]*")  # of an IPv6 address: fe80::1%eth0
 DJANGO_OPTIONS = {"assume_role", "isolation_level", "pool", "server_side_binding"}
-LLM_RULE = "https://HOST/PATH, or http:// and 127.0.0.1, [::1] or localhost; no user, no query, no fragment"
 CONTENT_PARTS = ("text", "image_url", "input_audio", "file", "video_url")
 OPTIONAL_APPS = {"preferences": (), "conversations": (), "chat": ("preferences", "conversations")}  # by what each needs
 KEY_RULE = "too easy to guess for HTTPS_ONLY: 50 random characters or more, as of `openssl rand -base64 48`"
@@ -210,17 +207,6 @@ def split_redis_url(url: str) -> tuple[str, str | None, str | None]:
     return address, username or None, password or None
 
 
-def checked_llm_models(models: list[str], default: str) -> list[str]:
-    """LLM_MODELS: what authors may choose besides LLM_MODEL, the `default`, which is checked too."""
-    for variable, names in (("LLM_MODEL", [default] if default else []), ("LLM_MODELS", models)):
-        if not all(re.search(MODEL_PATTERN, name) and len(name) <= LENGTHS["model"] for name in names):
-            message = f"{variable}: names of at most {LENGTHS['model']} letters, digits or . _ : / @ + -"
-            raise ImproperlyConfigured(message)
-    if models and not default:
-        raise ImproperlyConfigured("LLM_MODELS: requires LLM_MODEL")
-    return models
-
-
 def checked_content_parts(kinds: list[str]) -> list[str]:
     """LLM_CONTENT_PARTS. Refuses kinds of parts that no server knows."""
     if unknown := sorted({*kinds} - {*CONTENT_PARTS}):
@@ -235,45 +221,3 @@ def checked_parameters(names: list[str]) -> list[str]:
     if wrong := [name for name in names if not re.fullmatch("[a-z][a-z0-9_]{0,63}", name, re.IGNORECASE)]:
         raise ImproperlyConfigured(f"LLM_EXTRA_PARAMETERS: not the name of a parameter, such as top_k: {wrong[0]!r}")
     return names
-
-
-def checked_llm_url(url: str) -> str:
-    """LLM_BASE_URL unchanged; empty stays empty. Users' messages and our API key go there and nowhere else.
-
-    https anywhere, because a certificate proves who answers, except link-local addresses; http only on this machine.
-    """
-    try:
-        parts = urlsplit(url)
-        is_valid = not url or (_is_plain(url, parts) and _is_safe(parts.scheme, parts.hostname or "") and _is_sent(url))
-    except ValueError:  # a port or an address that is none
-        is_valid = False
-    if not is_valid:
-        raise ImproperlyConfigured(f"LLM_BASE_URL: {LLM_RULE}")
-    return url
-
-
-def _is_plain(url: str, parts: SplitResult) -> bool:
-    _ = parts.port  # raises ValueError
-    return url.isascii() and url.isprintable() and " " not in url and not any(mark in url for mark in "@?#\\")
-
-
-def _is_sent(url: str) -> bool:
-    """Whether the HTTP client takes it. Raises ValueError for a host that is no name."""
-    import httpx  # noqa: PLC0415  takes 60 ms, and is loaded anyway where a model is asked
-
-    with suppress(httpx.InvalidURL):
-        return bool(httpx.URL(url).host)
-    return False
-
-
-def _is_safe(scheme: str, host: str) -> bool:
-    if scheme == "https":
-        return bool(host) and not is_metadata_host(host)
-    return scheme == "http" and (host == "localhost" or _is_loopback(host))
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -16,7 +16,7 @@ from django.templatetags.static import static
 from environs import Env, validate
 from psycopg import IsolationLevel
 
-from companion import __version__
+from companion import __version__, model_server
 from companion.environment import (
     OPTIONAL_APPS,
     checked_apps,
@@ -25,8 +25,6 @@ from companion.environment import (
     checked_database_url,
     checked_hosts,
     checked_key,
-    checked_llm_models,
-    checked_llm_url,
     checked_networks,
     checked_origins,
     checked_parameters,
@@ -188,12 +186,17 @@ SHUTDOWN_GRACE_SECONDS = env.float("SHUTDOWN_GRACE_SECONDS", 25.0, validate=vali
 
 # ── The language model that chat talks to ─────────────────────────────────────────────────────────────────────────────
 CHAT_BACKEND = env.str("CHAT_BACKEND", "upstream", validate=validate.OneOf(["upstream", "console"]))
-LLM_BASE_URL = checked_llm_url(env.str("LLM_BASE_URL", ""))
+LLM_HTTP_HOSTS = model_server.checked_http_hosts(env.str("LLM_HTTP_HOSTS", ""))
+LLM_BASE_URL = model_server.checked_url(env.str("LLM_BASE_URL", ""), LLM_HTTP_HOSTS)
+LLM_NETWORKS = model_server.networks_to_check(LLM_BASE_URL, LLM_HTTP_HOSTS)
+LLM_CA_FILE = model_server.checked_ca_file(env.str("LLM_CA_FILE", ""))
 LLM_API_KEY = checked_key("LLM_API_KEY", secret("LLM_API_KEY", ""))
+# "SECRET" keeps them out of Django's error pages.
+LLM_SECRET_HEADERS = model_server.checked_headers(secret("LLM_HEADERS", ""), with_key=bool(LLM_API_KEY))
 LLM_MODEL = env.str("LLM_MODEL", "")
 if LLM_BASE_URL and not LLM_MODEL:
     raise ImproperlyConfigured("LLM_MODEL: required with LLM_BASE_URL")
-LLM_MODELS = checked_llm_models(names_by_commas(env.str("LLM_MODELS", "")), LLM_MODEL)
+LLM_MODELS = model_server.checked_models(names_by_commas(env.str("LLM_MODELS", "")), LLM_MODEL)
 LLM_CONTENT_PARTS = checked_content_parts(names_by_commas(env.str("LLM_CONTENT_PARTS", "text,image_url")))
 LLM_CONTENT_PART_ADDRESSES = env.bool("LLM_CONTENT_PART_ADDRESSES", False)
 LLM_EXTRA_PARAMETERS = checked_parameters(names_by_commas(env.str("LLM_EXTRA_PARAMETERS", "")))

@@ -15,6 +15,20 @@ from tooling import Refusal, environment, lock, servers
 from tooling.environment import ROOT, var_dir
 from tooling.processes import ServerSpec, SupervisedServer, wait
 
+MODELS = """\
+Chat answers with the prompt unless .env or the environment names a language model:
+  Ollama     LLM_BASE_URL=http://127.0.0.1:11434/v1
+             LLM_MODEL=llama3.2
+  vLLM       LLM_BASE_URL=http://127.0.0.1:8001/v1   (vllm serve Qwen/Qwen3-8B --port 8001)
+             LLM_MODEL=Qwen/Qwen3-8B
+  llama.cpp  LLM_BASE_URL=http://127.0.0.1:8080/v1   (llama-server -m model.gguf --port 8080)
+             LLM_MODEL=local
+  OpenAI     LLM_BASE_URL=https://api.openai.com/v1
+             LLM_MODEL=gpt-4.1-mini
+             LLM_API_KEY=sk-...
+In a container or on another machine, over http: LLM_HTTP_HOSTS=ollama, or a network. See docs/guide/chat.md.
+"""
+
 
 def run(arguments: list[str]) -> int:
     """Run the service and its servers until Ctrl-C; return the service's exit code."""
@@ -31,7 +45,9 @@ def run(arguments: list[str]) -> int:
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="dev.py run")
+    parser = argparse.ArgumentParser(
+        prog="dev.py run", epilog=MODELS, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
     parser.add_argument("--port", type=int, default=8000, help="port to listen on (8000; 0 takes a free one)")
     options = parser.parse_args(arguments)
@@ -88,7 +104,8 @@ def _announce(url: str, spec: ServerSpec, demo: dict[str, str | None]) -> None:
     env = spec.environment or {}
     if spec.hold:
         lock.announce({"url": url, "urls": {name: env[name] for name in servers.URLS}})
-    print(banner(url, env["REDIS_URL"], demo), flush=True)
+    model = env.get("LLM_BASE_URL") if env.get("CHAT_BACKEND") != "console" else None
+    print(banner(url, env["REDIS_URL"], demo, model), flush=True)
 
 
 def _answers(url: str) -> bool:
@@ -111,11 +128,12 @@ def _address(host: str) -> str:
     return everywhere.get(host, f"[{host}]" if ":" in host else host)
 
 
-def banner(url: str, redis_url: str, demo: dict[str, str | None]) -> str:
+def banner(url: str, redis_url: str, demo: dict[str, str | None], model_url: str | None = None) -> str:
     """Return the block that tells where everything is.
 
     `demo` holds username, password (None when somebody changed it) and api_key.
     """
+    model = model_url or "answers with the prompt; `dev.py run --help` shows how to name a language model"
     password = demo["password"] or "(not known here; reset it with `dev.py manage changepassword admin`)"
     curl = f"curl -H 'Authorization: Bearer {demo['api_key']}'"
     elara = f"{url}/api/v1/personalities/elara/"
@@ -125,6 +143,7 @@ Companion is running. Ctrl-C stops everything.
   Admin     {url}/admin/     user {demo["username"]}, password {password}
   API docs  {url}/api/docs/
   Redis     {without_password(redis_url)}
+  Chat      {model}
 Try:
   {curl} {elara}
   {curl} {elara}id/

@@ -27,7 +27,15 @@ def _upstream() -> Backend:
         idle=settings.LLM_IDLE_SECONDS,
         total=settings.LLM_TOTAL_SECONDS,
     )
-    return UpstreamBackend(settings.LLM_BASE_URL, settings.LLM_API_KEY, settings.LLM_MODEL, deadlines)
+    return UpstreamBackend(
+        settings.LLM_BASE_URL,
+        settings.LLM_API_KEY,
+        settings.LLM_MODEL,
+        deadlines,
+        headers=settings.LLM_SECRET_HEADERS,
+        ca_file=settings.LLM_CA_FILE,
+        networks=settings.LLM_NETWORKS,
+    )
 
 
 class UnconfiguredBackend:

@@ -7,8 +7,9 @@ moments.
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import cast
 
 import httpcore
@@ -18,6 +19,7 @@ from rest.metadata_addresses import is_metadata_host
 
 MAX_HEAD_BYTES = 16 * 1024  # of a response: status line and headers, any number of informational ones included
 HEAD_PIECE_BYTES = 1024  # read at a time: parsing many short informational responses takes long
+Networks = Iterable[IPv4Network | IPv6Network]
 READ_AHEAD = 4  # pieces of the body; beyond them the server waits for the reader
 
 
@@ -26,10 +28,11 @@ class CancellableRequest:
 
     response: httpx.Response  # set once `wait_for_response` has returned
 
-    def __init__(self, transport: httpx.AsyncBaseTransport, request: httpx.Request) -> None:
+    def __init__(self, transport: httpx.AsyncBaseTransport, request: httpx.Request, networks: Networks = ()) -> None:
+        """A new connection is closed before anything is sent unless it leads into one of `networks`, if any."""
         self._pieces: deque[bytes] = deque()
         self._changed, self._has_room, self._is_releasing = asyncio.Event(), asyncio.Event(), False
-        self._trace = _Trace()
+        self._trace = _Trace(networks)
         request.extensions["trace"] = self._trace
         self._task = asyncio.create_task(self._run(transport, request))
         self._task.add_done_callback(lambda _: self._changed.set())
@@ -92,13 +95,13 @@ class CancellableRequest:
 class _Trace:
     """Hears from httpcore how far the request is. An object of its own, because the response refers to it."""
 
-    def __init__(self) -> None:
-        self.is_connected = asyncio.Event()
+    def __init__(self, networks: Networks) -> None:
+        self.is_connected, self._networks = asyncio.Event(), networks
         self.head_bytes: int | None = MAX_HEAD_BYTES  # that may still be read; None once the head is complete
 
     async def __call__(self, event: str, info: Mapping[str, httpcore.AsyncNetworkStream]) -> None:
         if event.endswith("connect_tcp.complete"):
-            await _check_peer(info["return_value"])
+            await _check_peer(info["return_value"], self._networks)
         if event.endswith(("connect_tcp.complete", "start_tls.complete")):
             _bound_heads(info["return_value"])
         if event.endswith("send_request_headers.started"):
@@ -110,12 +113,21 @@ class _Trace:
 _trace_of_task: ContextVar[_Trace] = ContextVar("trace_of_task")
 
 
-async def _check_peer(stream: httpcore.AsyncNetworkStream) -> None:
+async def _check_peer(stream: httpcore.AsyncNetworkStream, networks: Networks) -> None:
     """Nothing has been sent yet, and what the name leads to cannot change any more."""
     host, _ = stream.get_extra_info("server_addr")
-    if is_metadata_host(host):
+    if refusal := _refusal(host, networks):
         await stream.aclose()
-        raise httpx.ConnectError(f"its name leads to {host}, where clouds serve a machine's secrets")
+        raise httpx.ConnectError(f"its name leads to {host}, {refusal}")
+
+
+def _refusal(host: str, networks: Networks) -> str:
+    if is_metadata_host(host):
+        return "where clouds serve a machine's secrets"
+    address = ip_address(host.partition("%")[0])
+    address = (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
+    is_allowed = not networks or any(address in network for network in networks)
+    return "" if is_allowed else "which is in no network of LLM_HTTP_HOSTS"
 
 
 def _bound_heads(stream: httpcore.AsyncNetworkStream) -> None:

@@ -2,7 +2,8 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncGenerator, AsyncIterator
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -13,7 +14,7 @@ import msgspec
 
 from chat.backends import Chunk, Completion, Payload, upstream_errors
 from chat.backends.server_sent_events import MAX_JSON_BYTES, TooLarge, bounded
-from chat.backends.transport import CancellableRequest
+from chat.backends.transport import CancellableRequest, Networks
 from chat.backends.upstream_answers import check_content_type, parse_chunks, parse_completion
 from chat.metrics import counts
 
@@ -56,15 +57,30 @@ class UpstreamBackend:
     and what callers say go nowhere else.
     """
 
-    def __init__(self, base_url: str, api_key: str, model: str, deadlines: Deadlines) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str,
+        model: str,
+        deadlines: Deadlines,
+        *,
+        headers: Mapping[str, str] | None = None,
+        ca_file: str = "",
+        networks: Networks = (),
+    ) -> None:
+        """`headers` are sent besides ours. The authorities in `ca_file`, if there is one, are the only ones that count.
+        `networks`: see CancellableRequest.
+        """
         self._url, self._model, self._deadlines = f"{base_url.rstrip('/')}/chat/completions", model, deadlines
-        self._secrets = upstream_errors.secrets_among(api_key)
-        self._headers = HEADERS | ({"Authorization": f"Bearer {api_key}"} if api_key else {})
+        self._networks, more = networks, {**(headers or {})}
+        self._secrets = upstream_errors.secrets_among(api_key, *more.values())
+        self._headers = more | HEADERS | ({"Authorization": f"Bearer {api_key}"} if api_key else {})
         self._timeout = httpx.Timeout(None, connect=deadlines.connect).as_dict()  # the others are enforced here
         self.stream_seconds = deadlines.total
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=KEEP_ALIVE_SECONDS)
         options = [(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES), *KEEPALIVE]
-        self._transport = httpx.AsyncHTTPTransport(limits=limits, trust_env=False, socket_options=options)
+        verify = ssl.create_default_context(cafile=ca_file) if ca_file else True
+        self._transport = httpx.AsyncHTTPTransport(verify, limits=limits, trust_env=False, socket_options=options)
 
     async def complete(self, payload: Payload) -> Completion:
         """The whole answer. Raises ApiError."""
@@ -98,7 +114,7 @@ class UpstreamBackend:
 
     async def _send(self, closing: AsyncExitStack, content: bytes, attempts: int) -> CancellableRequest:
         """Tries again only if the language model cannot have begun to answer, which would have to be paid for."""
-        request = CancellableRequest(self._transport, self._request(content))
+        request = CancellableRequest(self._transport, self._request(content), self._networks)
         await closing.enter_async_context(aclosing(request))
         try:
             response = await request.wait_for_response()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
@@ -72,10 +73,10 @@ async def _read(reader: asyncio.StreamReader) -> tuple[dict[str, str], dict[str,
 
 
 @contextmanager
-def running() -> Iterator[ModelServer]:
-    """A server while the context lasts."""
+def running(tls: ssl.SSLContext | None = None) -> Iterator[ModelServer]:
+    """A server while the context lasts; over `tls`, if that is given."""
     server, loop = ModelServer(), asyncio.new_event_loop()
-    started = loop.run_until_complete(asyncio.start_server(server.serve, "127.0.0.1", 0, backlog=1000))
+    started = loop.run_until_complete(asyncio.start_server(server.serve, "127.0.0.1", 0, backlog=1000, ssl=tls))
     server.loop = loop
     server.port = started.sockets[0].getsockname()[1]
     thread = threading.Thread(target=loop.run_forever)

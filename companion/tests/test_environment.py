@@ -3,7 +3,7 @@
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from companion.environment import checked_llm_url
+from companion.model_server import checked_url
 from companion.tests.test_settings import start
 
 URL = "https://api.openai.com/v1"
@@ -27,7 +27,7 @@ URL = "https://api.openai.com/v1"
     ],
 )
 def test_llm_url__https_or_this_machine__taken(url: str) -> None:
-    assert checked_llm_url(url) == url
+    assert checked_url(url) == url
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_llm_url__https_or_this_machine__taken(url: str) -> None:
 )
 def test_llm_url__anything_else__refused_without_showing_it(url: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="LLM_BASE_URL") as raised:
-        checked_llm_url(url)
+        checked_url(url)
     assert "hidden" not in str(raised.value)
 
 

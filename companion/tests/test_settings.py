@@ -171,16 +171,20 @@ def test_settings__secrets_in_files__read_without_their_line_end(tmp_path: Path,
         "DATABASE_URL": "postgresql://a:hidden-password@b/c",
         "REDIS_URL": "redis://:hidden-password@d",
         "LLM_API_KEY": "sk-hidden",
+        "LLM_HEADERS": "X-Gateway: hidden",
     }
     assert values.keys() == {*SECRETS}
     for name, value in values.items():
         (tmp_path / name).write_bytes(f"{value}{end}".encode())
     files = {f"{name}_FILE": str(tmp_path / name) for name in SECRETS}
     show = (
-        "settings.SECRET_KEY, settings.DATABASES['default']['PASSWORD'], settings.REDIS_PASSWORD, settings.LLM_API_KEY"
+        "settings.SECRET_KEY, settings.DATABASES['default']['PASSWORD'], settings.REDIS_PASSWORD, "
+        "settings.LLM_API_KEY, settings.LLM_SECRET_HEADERS['X-Gateway']"
     )
     result = start(f"print([{show}])", **dict.fromkeys(SECRETS, ""), **files, HTTPS_ONLY="false")
-    assert result.stdout == "['hidden-key', 'hidden-password', 'hidden-password', 'sk-hidden']\n", result.stderr
+    assert result.stdout == "['hidden-key', 'hidden-password', 'hidden-password', 'sk-hidden', 'hidden']\n", (
+        result.stderr
+    )
 
 
 @pytest.mark.parametrize("name", SECRETS)

@@ -15,7 +15,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from companion.env_files import SECRETS
-from companion.environment import checked_llm_url
+from companion.model_server import checked_url
 from tests.faults.conftest import LONG
 from tests.faults.environment import Environment, production_service
 from tests.promises import Figure
@@ -46,7 +46,13 @@ WRONG: list[tuple[str, dict[str, str]]] = [
     ("LLM_API_KEY", LLM | {"LLM_API_KEY": "sk-hidden\nX: y"}),
     ("LLM_BASE_URL", LLM | {"LLM_BASE_URL": "https://hidden@169.254.169.254"}),
     ("LLM_BASE_URL", LLM | {"LLM_BASE_URL": "https://[v1.a]/v1"}),
+    ("LLM_BASE_URL", LLM | {"LLM_BASE_URL": "http://ollama/v1", "LLM_HTTP_HOSTS": "vllm"}),
     ("LLM_MODEL", LLM | {"LLM_MODEL": ""}),
+    ("LLM_HTTP_HOSTS", LLM | {"LLM_HTTP_HOSTS": "http://ollama"}),
+    ("LLM_CA_FILE", LLM | {"LLM_CA_FILE": "/no/such/file"}),
+    ("LLM_HEADERS", LLM | {"LLM_HEADERS": "X-Gateway hidden"}),
+    ("LLM_HEADERS_FILE", LLM | {"LLM_HEADERS_FILE": "/no/such/file"}),
+    ("CORS_ALLOWED_ORIGINS", {"CORS_ALLOWED_ORIGINS": "*"}),
     ("DEBUG", {"DEBUG": "perhaps"}),
     ("DATABASE_SECONDS", {"DATABASE_SECONDS": "5 seconds"}),
     ("ALLOWED_HOSTS", {"ALLOWED_HOSTS": "https://companion.example"}),
@@ -108,7 +114,8 @@ def test_start__wrong_values__one_sentence(figure: Figure) -> None:
 
 def dotenv(environment: Environment, folder: Path) -> Path:
     """Write `.env` in every form that people use, with all secrets in files beside it; return it."""
-    values = {name: environment.variables.get(name, "sk-key") for name in SECRETS}
+    values = {"LLM_API_KEY": "sk-key", "LLM_HEADERS": "X-Gateway: a key"} | environment.variables
+    values = {name: values[name] for name in SECRETS}
     for number, name in enumerate(SECRETS):
         (folder / name).write_bytes(values[name].encode() + (b"\n", b"\r\n", b"")[number % 3])
     lines = [
@@ -194,7 +201,7 @@ def spellings() -> Iterator[str]:
 
 def is_taken(url: str) -> bool:
     with suppress(ImproperlyConfigured):
-        return checked_llm_url(url) == url
+        return checked_url(url) == url
     return False
 
 

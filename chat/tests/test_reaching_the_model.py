@@ -1,0 +1,102 @@
+"""How a language model is reached that is not on the internet: over http in a network, by a private authority, through
+a gateway, with no key or with a word for one.
+"""
+
+import asyncio
+import json
+import shutil
+import ssl
+import subprocess
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chat.backends.upstream import Deadlines, UpstreamBackend
+from chat.errors import ApiError
+from chat.tests import model_server
+from chat.tests.model_server import ModelServer
+
+GATEWAY = "hidden-gateway-key-1"
+
+
+def ask(url: str, key: str = "", **options: Any) -> str:
+    """What a model answers, or the code of the error."""
+    backend = UpstreamBackend(url, key, "m", Deadlines(connect=2, first_byte=2, idle=2, total=2), **options)
+    try:
+        answer = asyncio.run(backend.complete({"messages": []}))
+    except ApiError as error:
+        return f"{error.code}: {error}"
+    message: Any = answer["choices"][0]["message"]
+    return str(message["content"])
+
+
+@pytest.mark.parametrize("networks", [[], ["127.0.0.0/8"], ["10.0.0.0/8", "127.0.0.1/32"], ["::/0", "127.0.0.0/8"]])
+def test_http__name_leads_into_a_network__asked(model: ModelServer, networks: list[str]) -> None:
+    url = model.url.replace("127.0.0.1", "localhost")
+    assert ask(url, networks=[ip_network(text) for text in networks]) == "Hello there."
+
+
+def test_http__name_leads_elsewhere__nothing_is_sent(model: ModelServer, caplog: pytest.LogCaptureFixture) -> None:
+    url = model.url.replace("127.0.0.1", "localhost")
+    answer = ask(url, "a-key", networks=[ip_network("10.0.0.0/8")])
+    assert answer.startswith("upstream_unreachable: ")
+    assert model.requests == []
+    assert "its name leads to 127.0.0.1, which is in no network of LLM_HTTP_HOSTS" in caplog.text
+
+
+def test_headers__of_a_gateway__sent_besides_ours(model: ModelServer) -> None:
+    assert ask(model.url, "a-key", headers={"X-Gateway": GATEWAY, "user": "b"}) == "Hello there."
+    headers = model.requests[0][0]
+    assert (headers["x-gateway"], headers["user"], headers["authorization"]) == (GATEWAY, "b", "Bearer a-key")
+    assert headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Basic x"}])
+def test_key__none__no_header_but_the_gateways(model: ModelServer, headers: dict[str, str]) -> None:
+    assert ask(model.url, headers=headers) == "Hello there."
+    assert model.requests[0][0].get("authorization") == headers.get("Authorization")
+
+
+@pytest.mark.parametrize("key", ["k", "none", "EMPTY", "ollama", "not-needed"])
+def test_error__of_a_server_without_keys__told_in_full(model: ModelServer, key: str) -> None:
+    """Such a server is given a word for a key, which its errors may contain."""
+    said = f"too many tokens for {key}: the token limit is 10, ask ollama for more, or none"
+    model.behaviour = model_server.status("400 No", json.dumps({"error": {"message": said}}).encode())
+    assert ask(model.url, key).partition(": ")[2] == said
+
+
+@pytest.mark.parametrize("key", ["sk-0123456789", "abcd1234", "only-letters-but-long"])
+def test_error__that_quotes_a_secret__told_without_it(
+    model: ModelServer, caplog: pytest.LogCaptureFixture, key: str
+) -> None:
+    said = {"error": {"message": f"{key} and {GATEWAY} are wrong", "code": GATEWAY}}
+    model.behaviour = model_server.status("400 No", json.dumps(said).encode())
+    assert ask(model.url, key, headers={"X-Gateway": GATEWAY}).endswith("... and ... are wrong")
+    assert key not in caplog.text
+    assert GATEWAY not in caplog.text
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A file of a certificate for localhost that no public authority has signed, and its key."""
+    program = shutil.which("openssl")
+    if not program:
+        pytest.skip("there is no openssl to make a certificate with")
+    file = tmp_path / "ca.pem"
+    new = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    subprocess.run([program, *new, *names, "-out", file, "-keyout", file], check=True, capture_output=True)
+    return file
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_ca_file__of_a_private_authority__the_one_that_counts(certificate: Path, is_known: bool) -> None:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    with model_server.running(context) as model:
+        url = model.url.replace("http://127.0.0.1", "https://localhost")
+        answer = ask(url, ca_file=str(certificate) if is_known else "")
+    assert (answer == "Hello there.") is is_known
+    assert is_known or answer.startswith("upstream_unreachable")
