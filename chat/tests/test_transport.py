@@ -8,6 +8,7 @@ import httpx
 import psutil
 import pytest
 
+from chat.backends.connections import Connections
 from chat.backends.transport import CancellableRequest
 from chat.tests import model_server
 from chat.tests.model_server import ModelServer
@@ -25,7 +26,7 @@ async def ask(transport: httpx.AsyncBaseTransport, model: ModelServer) -> None:
 
 
 async def cancel_at_every_moment(model: ModelServer) -> None:
-    async with httpx.AsyncHTTPTransport() as transport:
+    async with Connections(model.url, keep_alive_seconds=4) as transport:
         for first in range(FIRST):
             for second in range(SECOND):
                 await cancelled(asyncio.create_task(ask(transport, model)), first, second)
@@ -68,7 +69,7 @@ def test_response__informational_ones_before_it__a_few_are_read(model: ModelServ
         await model_server.answer(server, writer, request)
 
     async def status() -> int:
-        async with httpx.AsyncHTTPTransport() as transport:
+        async with Connections(model.url, keep_alive_seconds=4) as transport:
             request = httpx.Request("POST", f"{model.url}/chat/completions", content=b"{}")
             async with aclosing(CancellableRequest(transport, request)) as sent:
                 return (await sent.wait_for_response()).status_code
