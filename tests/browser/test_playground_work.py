@@ -164,12 +164,20 @@ def test_cost__usage_and_times__below_the_answer(playground: Page, model: ModelS
     answered(playground, "Answer 1.")
     facts = playground.locator(".turn .facts").last
     expect(facts).to_contain_text(
-        re.compile(r"^56 tokens, 1,204 in the prompt, \d\.\d s, the first word after \d\.\d s")
+        re.compile(r"^56 tokens, 1,204 in the prompt · \d\.\d s, the first word after \d\.\d s")
     )
     model.behaviour = model_server.answer  # which does not count
     say(playground, "And now?")
     answered(playground, "Hello there.")
-    expect(playground.locator(".turn .facts").last).to_contain_text("About 3 tokens (estimated), ")
+    expect(playground.locator(".turn .facts").last).to_contain_text("about 3 tokens (estimated) · ")
+
+
+def test_log__longer_than_the_window__stays_at_its_end(playground: Page) -> None:
+    for number in range(1, 7):
+        say(playground, f"Question {number}?")
+        answered(playground, f"Answer {number}.")
+    expect(playground.get_by_role("button", name="Regenerate")).to_be_in_viewport()
+    expect(playground.locator(".facts").last).to_be_in_viewport()
 
 
 def test_tool_calls__streamed_in_pieces__legible(playground: Page, model: ModelServer) -> None:
@@ -235,6 +243,35 @@ def test_keep__stopped__what_was_not_kept_is_taken_back(playground: Page, model:
     playground.get_by_role("button", name="Stop").click()
     expect(playground.get_by_label("Message")).to_have_value("And now?")
     answered(playground, "Answer 1.")
+
+
+def test_keep__tools_images_and_prompts_of_another_client__shown(
+    playground: Page, model: ModelServer, instance: Instance
+) -> None:
+    with instance.http() as client:
+        id = client.post("/api/v1/conversations/", json={"personality": "elara"}).json()["id"]
+        call = {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": '{"place":"Bern"}'}}
+        body = {"object": "chat.completion", "id": "c", "created": 1, "model": "m", "usage": USAGE}
+        message = {"role": "assistant", "content": None, "tool_calls": [call]}
+        answer = body | {"choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]}
+        model.behaviour = model_server.status("200 OK", json.dumps(answer).encode())
+        image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
+        asked = {"role": "user", "content": [{"type": "text", "text": "Is it raining there?"}, image]}
+        tools = [{"type": "function", "function": {"name": "weather"}}]
+        turn = {"model": "elara", "metadata": {"conversation": id}, "tools": tools}
+        client.post("/v1/chat/completions", json=turn | {"messages": [asked]}).raise_for_status()
+        model.behaviour = model_server.answer
+        told = {"role": "tool", "tool_call_id": "c1", "content": "Rain, 7 degrees"}
+        client.post("/v1/chat/completions", json=turn | {"messages": [told]}).raise_for_status()
+    playground.goto(f"/chat/elara/?conversation={id}")
+    answered(playground, "Hello there.")
+    expect(playground.locator(".turn.user")).to_contain_text("Is it raining there?")
+    expect(playground.locator(".turn.user .calls")).to_have_text("image_url")
+    expect(playground.locator(".call summary")).to_have_text("Calls weather")
+    expect(playground.locator(".turn.tool h3")).to_have_text("Result of weather")
+    expect(playground.locator(".turn.tool .text")).to_have_text("Rain, 7 degrees")
+    expect(playground.locator(".prompt-sha").last).to_have_attribute("title", re.compile("^[0-9a-f]{64}$"))
+    check(playground)
 
 
 def test_search__among_thousands__as_one_types(playground: Page, instance: Instance) -> None:

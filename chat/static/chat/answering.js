@@ -75,7 +75,7 @@ function take({ text, calls, turn, prompt, ...cost }) {
     return;
   }
   const entry = { role: "assistant", content: text, calls, prompt, facts: facts({ text, ...cost }) };
-  turns.finish(turn, entry);
+  turns.follow(() => turns.finish(turn, entry));
   conversation.place(entry, turn);
 }
 

@@ -4,12 +4,12 @@ const seconds = (milliseconds) => `${(milliseconds / 1000).toFixed(milliseconds 
 const count = new Intl.NumberFormat("en");
 
 export function facts({ text, usage, first, total }) {
-  const time = total === undefined ? "" : `, ${seconds(total)}${first === undefined ? "" : `, the first word after ${seconds(first)}`}`;
+  const time = total === undefined ? "" : ` · ${seconds(total)}${first === undefined ? "" : `, the first word after ${seconds(first)}`}`;
   return `${tokens(text, usage)}${time}`;
 }
 
 function tokens(text, usage) {
-  if (!usage) return `About ${count.format(estimated(text))} tokens (estimated)`;
+  if (!usage) return `about ${count.format(estimated(text))} tokens (estimated)`;
   return `${count.format(usage.completion_tokens)} tokens, ${count.format(usage.prompt_tokens)} in the prompt`;
 }
 

@@ -58,7 +58,7 @@ const restored = ({ entries, ...others }) => (conversation.isSaid(entries) ? { .
 function changed() {
   const { choice, id, entries } = open;
   keep.disabled = conversation.isSaid(entries);
-  entries.forEach((entry, index) => turns.offer(conversation.turnOf(entry), id ? [] : actions(entry, index)));
+  turns.follow(() => entries.forEach((entry, index) => turns.offer(conversation.turnOf(entry), id ? [] : actions(entry, index))));
   history.replaceState(null, "", id ? `${choice.page}?conversation=${id}` : choice.page);
   conversation.save();
 }

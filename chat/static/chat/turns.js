@@ -38,6 +38,13 @@ export function add({ role, content, calls = [], parts = [], facts = "", notes =
   return turn;
 }
 
+// Changes the log, and stays at its end unless the user has scrolled further up.
+export function follow(change) {
+  const follows = log.scrollHeight - log.scrollTop - log.clientHeight < CLOSE;
+  change();
+  if (follows) log.scrollTop = log.scrollHeight;
+}
+
 function draw(turn, text) {
   turn.querySelector(".text").replaceChildren(turn.matches(".assistant") ? markdown(text) : text);
 }
@@ -50,9 +57,7 @@ export function writer(turn) {
   let text = "", timer, took = 0;
   const drawNow = () => {
     const started = performance.now();
-    const follows = log.scrollHeight - log.scrollTop - log.clientHeight < CLOSE;
-    draw(turn, text);
-    if (follows) log.scrollTop = log.scrollHeight;
+    follow(() => draw(turn, text));
     [timer, took] = [undefined, performance.now() - started];
   };
   return {
@@ -64,7 +69,7 @@ export function writer(turn) {
 export function finish(turn, { facts = "", calls = [], prompt }) {
   turn.querySelector(".calls").append(...calls.map(callBox));
   turn.querySelector(".facts").textContent = facts;
-  if (prompt) turn.querySelector(".facts").append(element("span", { className: "prompt-sha", title: prompt }, ` Prompt ${prompt.slice(0, 8)}`));
+  if (prompt) turn.querySelector(".facts").append(element("span", { className: "prompt-sha", title: prompt }, `${facts && " · "}prompt ${prompt.slice(0, 8)}`));
 }
 
 // Removes a turn and all that follow it.
