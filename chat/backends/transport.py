@@ -86,7 +86,7 @@ class CancellableRequest:
         connected = asyncio.create_task(self._trace.is_connected.wait())
         await asyncio.wait({self._task, connected}, return_when=asyncio.FIRST_COMPLETED)
         connected.cancel()
-        if not self._is_releasing:
+        if not (self._is_releasing or self._trace.is_closing):
             self._task.cancel()
         await asyncio.gather(self._task, connected, return_exceptions=True)
         del self._task  # its exception refers to this object: a reference cycle
@@ -97,6 +97,7 @@ class _Trace:
 
     def __init__(self, networks: Networks) -> None:
         self.is_connected, self._networks = asyncio.Event(), networks
+        self.is_closing = False  # httpcore gives the connection back, because of an error, say
         self.head_bytes: int | None = MAX_HEAD_BYTES  # that may still be read; None once the head is complete
 
     async def __call__(self, event: str, info: Mapping[str, httpcore.AsyncNetworkStream]) -> None:
@@ -106,6 +107,8 @@ class _Trace:
             _bound_heads(info["return_value"])
         if event.endswith("send_request_headers.started"):
             self.is_connected.set()
+        if event.endswith("response_closed.started"):
+            self.is_closing = True
         if event.endswith("receive_response_headers.complete"):
             self.head_bytes = None
 
