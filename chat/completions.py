@@ -1,6 +1,7 @@
 """One completion: finds the personality, assembles the prompt, asks the language model and answers the caller."""
 
 import logging
+from collections.abc import Callable
 from functools import lru_cache
 from typing import cast
 
@@ -12,6 +13,7 @@ from chat.callers import Caller
 from chat.conversation import Turn, begin_turn
 from chat.errors import bad_request
 from chat.exchange import Exchange
+from chat.forms import ChatForm, Form
 from chat.greetings import without_greeting
 from chat.metrics import counts
 from chat.recording import RecordingBackend
@@ -27,6 +29,7 @@ from preferences.models import NO_WISHES, Preferences
 
 logger = logging.getLogger(__name__)
 
+FormOf = Callable[[PersonalityConfig, Turn | None], Form]  # the form of an answer by her, in this turn if it is kept
 PROMPT_SHA256 = "Prompt-SHA256"  # of the part of the prompt that is the same for every user
 
 
@@ -37,12 +40,22 @@ async def complete(exchange: Exchange, caller: Caller, backend: Backend, keep_al
     """
     request = await read(await exchange.body(), exchange.headers.get(b"content-type", b""))
     async with exchange.cancelled_on_disconnect():
-        await _answer(exchange, request, caller, backend, keep_alive_seconds)
+        await answer(exchange, request, caller, backend, keep_alive_seconds, _chat_form)
 
 
-async def _answer(
-    exchange: Exchange, request: ChatRequest, caller: Caller, backend: Backend, keep_alive_seconds: float
+def _chat_form(config: PersonalityConfig, turn: Turn | None) -> Form:
+    return ChatForm(config.personality_name)
+
+
+async def answer(
+    exchange: Exchange,
+    request: ChatRequest,
+    caller: Caller,
+    backend: Backend,
+    keep_alive_seconds: float,
+    form_of: FormOf,
 ) -> None:
+    """Answers a request that has been read, in the form that its endpoint has. Raises ApiError, ClientDisconnected."""
     with exchange.timing.part("lookup") as part:
         turn = await _turn(exchange, request, caller)
         config, part.description = (
@@ -55,21 +68,27 @@ async def _answer(
     exchange.extra_headers |= _prompt_header(prompt, turn)
     answering = RecordingBackend(backend, turn) if turn else backend
     if request.stream:
-        await stream(exchange, answering, payload, config.personality_name, keep_alive_seconds)
+        await stream(exchange, answering, payload, form_of(config, turn), keep_alive_seconds)
         return
     with exchange.timing.part("upstream"):
-        answer = await answering.complete(payload)
-    await exchange.answer(200, {**answer, "model": config.personality_name})
+        found = await answering.complete(payload)
+    await exchange.answer(200, form_of(config, turn).whole(found))
 
 
 async def _turn(exchange: Exchange, request: ChatRequest, caller: Caller) -> Turn | None:
     """The turn in the stored conversation that the request names, if it names one."""
     if "conversation" not in (request.metadata or {}):
         return None
+    key = idempotency_key(exchange)
+    return await in_thread(lambda: begin_turn(caller, request, key))
+
+
+def idempotency_key(exchange: Exchange) -> str:
+    """The Idempotency-Key header; empty if there is none. Raises ApiError if it is malformed."""
     key = exchange.headers.get(b"idempotency-key", b"").decode("latin-1")
     if key and not IDEMPOTENCY_KEY.fullmatch(key):
         raise bad_request(IDEMPOTENCY_KEY_RULE, "idempotency-key")
-    return await in_thread(lambda: begin_turn(caller, request, key))
+    return key
 
 
 async def _wishes(caller: Caller) -> Wishes:

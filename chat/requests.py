@@ -2,10 +2,10 @@
 
 import asyncio
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, TypeVar, cast
 
 import msgspec
 from django.conf import settings
@@ -27,6 +27,8 @@ Value = Annotated[str, msgspec.Meta(max_length=512)]
 JsonObject = dict[str, Any]
 
 MAX_CHOICES = 8  # as many as are read of an answer
+T = TypeVar("T")
+S = TypeVar("S", bound=msgspec.Struct)
 THREAD_BYTES = 16 * 1024  # a longer body takes milliseconds to parse, which a thread does
 
 
@@ -88,36 +90,30 @@ class ChatRequest(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True
 
 async def read(body: bytes, content_type: bytes) -> ChatRequest:
     """Parses and checks a request. Raises ApiError that names the parameter at fault."""
-    if len(body) > THREAD_BYTES:
-        return await asyncio.to_thread(_read, body, content_type)
-    return _read(body, content_type)
+    return await by_size(body, lambda: checked(parsed(body, content_type)))
 
 
-def _read(body: bytes, content_type: bytes) -> ChatRequest:
-    parsed = _parse(body, content_type.decode("latin-1"))
-    if not isinstance(parsed, dict):
+async def by_size(body: bytes, work: Callable[[], T]) -> T:
+    """Does work that takes longer, the longer the body is: in a thread, if it is long."""
+    return await asyncio.to_thread(work) if len(body) > THREAD_BYTES else work()
+
+
+def parsed(body: bytes, content_type: bytes) -> JsonObject:
+    """The object that the body is. Raises ApiError if it is none."""
+    value = _parse(body, content_type.decode("latin-1"))
+    if not isinstance(value, dict):
         raise bad_request("The body must be one JSON object.", "body")
-    return checked(parsed)
+    return value
 
 
 def checked(body: JsonObject) -> ChatRequest:
     """The request that a parsed body is. Raises ApiError that names the parameter at fault."""
-    kind = _kind(tuple(settings.LLM_EXTRA_PARAMETERS))
     given = with_effect(body, settings.LLM_EXTRA_PARAMETERS)
     if isinstance(messages := given.get("messages"), list):
         given["messages"] = in_one_form(messages)
-    _check_names(given, kind.__struct_fields__)
-    request = _convert(given, kind)
+    request = converted(given, ChatRequest)
     check_parts(request.messages)
     return request
-
-
-@lru_cache(maxsize=8)
-def _kind(extra: tuple[str, ...]) -> type[ChatRequest]:
-    """The parameters, with those that the operator passes on besides."""
-    more = [(name, Any, msgspec.UNSET) for name in extra if name not in ChatRequest.__struct_fields__]
-    made = msgspec.defstruct("ChatRequest", more, bases=(ChatRequest,), omit_defaults=True, forbid_unknown_fields=True)
-    return cast(type[ChatRequest], made)
 
 
 def _check_names(given: JsonObject, known: Collection[str]) -> None:
@@ -144,11 +140,22 @@ def _to_api_error(error: APIException) -> ApiError:
     return ApiError(HTTPStatus(error.status_code), message, param=param)
 
 
-def _convert(given: JsonObject, kind: type[ChatRequest]) -> ChatRequest:
+def converted(given: JsonObject, kind: type[S]) -> S:
+    """The fields as a struct, with those that the operator passes on besides. Raises ApiError that names the parameter
+    at fault.
+    """
+    extended = _with_extra(kind, tuple(settings.LLM_EXTRA_PARAMETERS))
+    _check_names(given, extended.__struct_fields__)
     try:
-        return msgspec.convert(given, kind)
+        return cast(S, msgspec.convert(given, extended))
     except msgspec.ValidationError as error:
         raise _invalid_parameter(str(error)) from None
+
+
+@lru_cache(maxsize=8)
+def _with_extra(kind: type[msgspec.Struct], extra: tuple[str, ...]) -> type[msgspec.Struct]:
+    more = [(name, Any, msgspec.UNSET) for name in extra if name not in kind.__struct_fields__]
+    return msgspec.defstruct(kind.__name__, more, bases=(kind,), omit_defaults=True, forbid_unknown_fields=True)
 
 
 def _invalid_parameter(message: str) -> ApiError:

@@ -14,6 +14,7 @@ from chat.backends import Chunk, Completion, Payload
 from chat.backends.upstream import Deadlines
 from chat.errors import ApiError
 from chat.exchange import ClientDisconnected, Exchange
+from chat.forms import ChatForm
 from chat.metrics import counts
 from chat.streaming import READ_AHEAD, stream
 from chat.tests import model_server, raw_client
@@ -89,7 +90,7 @@ def test_client__never_reads__little_is_read_ahead(monkeypatch: pytest.MonkeyPat
         await asyncio.Event().wait()
 
     with pytest.raises(ClientDisconnected):
-        asyncio.run(stream(Exchange(SCOPE, never, never), backend, {"messages": []}, "elara", 15))
+        asyncio.run(stream(Exchange(SCOPE, never, never), backend, {"messages": []}, ChatForm("elara"), 15))
     assert 0 < backend.taken <= READ_AHEAD + 2
 
 
