@@ -8,7 +8,7 @@ streamed gets an error at its end.
 
 from http import HTTPStatus
 from typing import NamedTuple, cast
-from uuid import UUID
+from uuid import UUID, uuid4, uuid5
 
 import msgspec
 from django.urls import reverse
@@ -40,6 +40,7 @@ class Turn(NamedTuple):
     as they are to be stored with the answer.
 
     `earlier_answer` is the answer that was stored when the same turn was sent before under its idempotency key.
+    `answer_id` is the id of the message that the answer will be, or is: the same each time under the same key.
     """
 
     conversation: Conversation
@@ -49,6 +50,7 @@ class Turn(NamedTuple):
     drafts: list[Draft]
     idempotency_key: str
     earlier_answer: Draft | None
+    answer_id: UUID
 
 
 def begin_turn(caller: Caller, request: ChatRequest, idempotency_key: str) -> Turn:
@@ -56,7 +58,7 @@ def begin_turn(caller: Caller, request: ChatRequest, idempotency_key: str) -> Tu
 
     Raises ApiError if the request does not fit the conversation.
     """
-    conversation = _conversation(caller, (request.metadata or {})["conversation"])
+    conversation = conversation_of(caller, (request.metadata or {})["conversation"])
     config = pinning.config_of(conversation)
     _check_model(caller, request.model, conversation, config.personality_name)
     _check_kept(request)
@@ -71,7 +73,8 @@ def begin_turn(caller: Caller, request: ChatRequest, idempotency_key: str) -> Tu
         check_known(said.known, history)
         check_results(said.new, awaited_results(history))
     messages = with_results([*said.instructions, *map(to_message, history), *said.new])
-    return Turn(conversation, config, prompt, messages, drafts, idempotency_key, earlier)
+    answer_id = uuid5(conversation.pk, idempotency_key) if idempotency_key else uuid4()
+    return Turn(conversation, config, prompt, messages, drafts, idempotency_key, earlier, answer_id)
 
 
 def _prompt(conversation: Conversation, config: PersonalityConfig) -> Stable:
@@ -93,7 +96,8 @@ def stored_answer(conversation: Conversation, drafts: list[Draft], idempotency_k
     return answer
 
 
-def _conversation(caller: Caller, text: str) -> Conversation:
+def conversation_of(caller: Caller, text: str) -> Conversation:
+    """The caller's conversation of this id. Raises ApiError."""
     try:
         return Conversation.objects.get(pk=UUID(text), owner=caller.user_id)
     except (ValueError, Conversation.DoesNotExist):

@@ -182,7 +182,7 @@ def store_turn(turn: Turn, answer: Draft) -> Draft:
     other request first. Raises ApiError if the conversation is gone or the answer cannot be stored.
     """
     try:
-        turns.append(turn.conversation, [*turn.drafts, answer], turn.idempotency_key)
+        turns.append(turn.conversation, [*turn.drafts, answer], turn.idempotency_key, turn.answer_id)
     except KeyReused:
         return _stored_meanwhile(turn)
     except Conversation.DoesNotExist:

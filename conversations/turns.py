@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
+from uuid import UUID
 
 import msgspec
 from django.db import transaction
@@ -64,8 +65,10 @@ class Appended(NamedTuple):
 
 
 @transaction.atomic
-def append(conversation: Conversation, drafts: Sequence[Draft], idempotency_key: str = "") -> Appended:
-    """Stores `drafts` at the end of the conversation, in this order, all of them or none.
+def append(
+    conversation: Conversation, drafts: Sequence[Draft], idempotency_key: str = "", last_id: UUID | None = None
+) -> Appended:
+    """Stores `drafts` at the end of the conversation, in this order, all of them or none; the last under `last_id`.
 
     With a key, a repeated call finds the messages of the first one and stores nothing, so it may be repeated after any
     error. Raises KeyReused if the key was used for other messages, InvalidContent, and Conversation.DoesNotExist.
@@ -78,7 +81,9 @@ def append(conversation: Conversation, drafts: Sequence[Draft], idempotency_key:
     if not drafts:
         return Appended([], repeated=False)
     last, now = head(conversation), timezone.now()
-    rows = Message.objects.bulk_create(_rows(conversation, drafts, idempotency_key, last, now))
+    rows = _rows(conversation, drafts, idempotency_key, last, now)
+    rows[-1].pk = last_id or rows[-1].pk
+    Message.objects.bulk_create(rows)
     Conversation.objects.filter(pk=conversation.pk).update(updated_at=now)
     _append_to_list_on_commit(conversation, rows, last)
     return Appended(rows, repeated=False)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from uuid import uuid4
 
 import openai
 import pytest
@@ -238,7 +239,7 @@ def test_store_turn__stored_by_another_request_and_deleted_since__not_found(
     monkeypatch.setattr(turns, "append", reused)
     config = pinning.config_of(conversation)
     prompt = pinning.prompt_of(conversation, config)
-    turn = Turn(conversation, config, prompt, [], [Draft(Role.USER, "One.")], "turn-1", None)
+    turn = Turn(conversation, config, prompt, [], [Draft(Role.USER, "One.")], "turn-1", None, uuid4())
     with pytest.raises(ApiError) as raised:
         store_turn(turn, Draft(Role.ASSISTANT, "Hello."))
     assert (raised.value.status, raised.value.code) == (404, "conversation_not_found")
