@@ -5,10 +5,17 @@ from http import HTTPStatus
 
 from chat.errors import ApiError
 
-COMPLETIONS, MODELS = "/v1/chat/completions", "/v1/models"
-MODEL = f"{MODELS}/{{name}}"
+COMPLETIONS, MODELS, RESPONSES = "/v1/chat/completions", "/v1/models", "/v1/responses"
+MODEL, RESPONSE = f"{MODELS}/{{name}}", f"{RESPONSES}/{{id}}"
 PAGE_COMPLETIONS = "/chat/completions"  # for the playground, which sends a session cookie instead of an API key
-METHODS = {COMPLETIONS: {"POST"}, PAGE_COMPLETIONS: {"POST"}, MODELS: {"GET", "HEAD"}, MODEL: {"GET", "HEAD"}}
+METHODS = {
+    COMPLETIONS: {"POST"},
+    PAGE_COMPLETIONS: {"POST"},
+    RESPONSES: {"POST"},
+    RESPONSE: {"GET", "HEAD", "DELETE"},
+    MODELS: {"GET", "HEAD"},
+    MODEL: {"GET", "HEAD"},
+}
 
 # What a client makes of a wrong base URL: one without /v1, with two of them, with a slash at its end, with what comes
 # before /v1 at another service, or a whole address. Repetitions are possessive: a long path takes no longer than that.
@@ -28,6 +35,8 @@ def endpoint(path: str) -> str:
     """One of a few names that can be labels of a metric; empty where nothing is answered."""
     if path in METHODS:
         return path
+    if path.startswith(f"{RESPONSES}/") and path.count("/") == RESPONSE.count("/") and path[-1] != "/":
+        return RESPONSE
     name = path.removeprefix(f"{MODELS}/")
     return MODEL if name != path and all(name.split("/")) else ""
 

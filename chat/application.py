@@ -7,7 +7,7 @@ from http import HTTPStatus
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, Scope
 
 from chat import addresses, callers, catalogue
-from chat.addresses import COMPLETIONS, METHODS, MODELS, PAGE_COMPLETIONS
+from chat.addresses import COMPLETIONS, METHODS, MODELS, PAGE_COMPLETIONS, RESPONSE, RESPONSES
 from chat.backends import Backend
 from chat.callers import Caller
 from chat.completions import complete
@@ -15,6 +15,7 @@ from chat.errors import ApiError, log_internal_errors, rate_limited
 from chat.exchange import ClientDisconnected, Exchange
 from chat.limits import Admit, admit_all
 from chat.metrics import counts
+from chat.responses import endpoint as responses
 from chat.threads import in_thread
 
 KEEP_ALIVE_SECONDS = 15.0
@@ -60,20 +61,24 @@ class Chat:
             raise addresses.not_answered(exchange.method, exchange.path)
         caller = await _identify(exchange, endpoint)
         _check_method(exchange, endpoint)
-        if endpoint in {COMPLETIONS, PAGE_COMPLETIONS}:
-            await self._complete(exchange, caller)
+        name = exchange.path.rpartition("/")[2]
+        if endpoint in {COMPLETIONS, PAGE_COMPLETIONS, RESPONSES}:
+            await self._complete(exchange, endpoint, caller)
+        elif endpoint == RESPONSE:
+            await (responses.delete if exchange.method == "DELETE" else responses.find)(exchange, caller, name)
         elif endpoint == MODELS:
             await exchange.answer(200, await in_thread(lambda: catalogue.list_models(caller)))
         else:
             config, _ = await catalogue.personality(exchange.path.removeprefix(f"{MODELS}/"), caller)
             await exchange.answer(200, catalogue.to_model(config))
 
-    async def _complete(self, exchange: Exchange, caller: Caller) -> None:
+    async def _complete(self, exchange: Exchange, endpoint: str, caller: Caller) -> None:
         admission = await self.admit(caller.user_id, caller.key)
         exchange.extra_headers |= admission.headers
         if not admission.allowed:
             raise rate_limited()
-        await complete(exchange, caller, self.backend, self.keep_alive_seconds)
+        answer = responses.create if endpoint == RESPONSES else complete
+        await answer(exchange, caller, self.backend, self.keep_alive_seconds)
 
 
 async def _identify(exchange: Exchange, endpoint: str) -> Caller:

@@ -32,6 +32,7 @@ class Exchange:
     def __init__(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         self.method, self.scheme = scope["method"], scope.get("scheme", "http")
         self.path = scope["path"].removeprefix(scope.get("root_path") or "")
+        self.query = scope.get("query_string", b"")
         self.headers = combined(scope["headers"])
         self.timing = Timing()
         self.extra_headers: dict[str, str] = {}

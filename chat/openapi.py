@@ -6,15 +6,16 @@ from typing import Any
 import msgspec
 from django.conf import settings
 
-from chat.addresses import COMPLETIONS, MODELS
+from chat.addresses import COMPLETIONS, MODEL, MODELS, RESPONSE, RESPONSES
 from chat.content_parts import KINDS, allowed_kinds
 from chat.requests import ChatRequest
+from chat.responses.schema import PARTS, STRUCTS, relax
 
 Schema = dict[str, Any]  # a JSON Schema, or a part of an OpenAPI document
 
 REFERENCE = "#/components/schemas/{name}"
 OBJECT = {"type": "object"}
-NAME = {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}
+NAME, ID = ({"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in ("name", "id"))
 TEXT = {"type": "string"}
 NULLABLE = {"type": "string", "nullable": True}
 
@@ -60,12 +61,20 @@ COMPONENTS: Schema = {
 
 def add(result: Schema, **_: object) -> Schema:
     """A postprocessing hook of drf-spectacular."""
-    components: Schema = msgspec.json.schema_components([ChatRequest], ref_template=REFERENCE)[1]
+    components: Schema = msgspec.json.schema_components([ChatRequest, *STRUCTS], ref_template=REFERENCE)[1]
+    relax(components)
     result["components"]["schemas"] |= COMPONENTS | _with_allowed_parts(components)
     result["paths"] |= {
-        COMPLETIONS: {"post": _operation("chat", "Chat with a personality.", "ChatCompletion", body=True)},
+        COMPLETIONS: {"post": _operation("chat", "Chat with a personality.", "ChatCompletion", body="ChatRequest")},
+        RESPONSES: {
+            "post": _operation("respond", "Have a personality respond.", "ResponsesAnswer", body="ResponsesRequest")
+        },
+        RESPONSE: {
+            "get": _operation("response", "Get a response that is kept.", "ResponsesAnswer") | {"parameters": [ID]},
+            "delete": _operation("delete_response", "Delete one of them.", "ResponsesDeletion") | {"parameters": [ID]},
+        },
         MODELS: {"get": _operation("models", "List the personalities you can chat with.", "ChatModelList")},
-        f"{MODELS}/{{name}}": {"get": _operation("model", "Get one of them.", "ChatModel") | {"parameters": [NAME]}},
+        MODEL: {"get": _operation("model", "Get one of them.", "ChatModel") | {"parameters": [NAME]}},
     }
     return result
 
@@ -74,7 +83,9 @@ def _with_allowed_parts(components: Schema) -> Schema:
     """Of the parts of messages, those that the operator passes on."""
     if settings.LLM_CONTENT_PART_ADDRESSES:
         del components["ChatMedia"]["properties"]["url"]["pattern"]
-    left_out = {name for name, schema in components.items() if _kind(schema) not in {None, *allowed_kinds()}}
+        del components["ResponsesInputImage"]["properties"]["image_url"]["pattern"]
+    kinds = {name: _kind(schema) for name, schema in components.items()} | PARTS
+    left_out = {name for name, kind in kinds.items() if kind not in {None, *allowed_kinds()}}
     references = [REFERENCE.format(name=name) for name in left_out]
     return {name: _without(schema, references) for name, schema in components.items() if name not in left_out}
 
@@ -94,7 +105,7 @@ def _without(schema: Any, references: Collection[str]) -> Any:
     return schema
 
 
-def _operation(id: str, summary: str, answer: str, *, body: bool = False) -> Schema:
+def _operation(id: str, summary: str, answer: str, *, body: str = "") -> Schema:
     content = {"application/json": _schema(answer)} | ({"text/event-stream": {"schema": TEXT}} if body else {})
     failed = {"description": "An error.", "content": {"application/json": _schema("ChatError")}}
     operation = {
@@ -104,7 +115,7 @@ def _operation(id: str, summary: str, answer: str, *, body: bool = False) -> Sch
         "security": [{"apiKey": []}],
         "responses": {"200": {"description": summary, "content": content}, "default": failed},
     }
-    request = {"required": True, "content": {"application/json": _schema("ChatRequest")}}
+    request = {"required": True, "content": {"application/json": _schema(body)}}
     return operation | ({"requestBody": request} if body else {})
 
 

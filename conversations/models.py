@@ -271,3 +271,17 @@ class Message(models.Model):
             tool_call_id=self.tool_call_id,
             has_parts=self.parts_bytes > 0,
         )
+
+
+class DeletedResponse(models.Model):
+    """An answer that its caller has deleted where OpenAI's API calls it a response: it is not found there any more.
+
+    The conversation keeps it as a message, as OpenAI's do. It refers to the conversation, not to the message: else all
+    messages would have to be read when a conversation is deleted.
+    """
+
+    message_id = models.UUIDField(primary_key=True)
+    conversation = models.ForeignKey(Conversation, models.CASCADE, related_name="+")
+
+    def __str__(self) -> str:
+        return f"response {self.message_id}"

@@ -23,7 +23,7 @@ def merge(lists: Iterable[bytes]) -> list[Call]:
 
     Raises TooManyCalls and msgspec.DecodeError.
     """
-    merger = _Merger()
+    merger = Merger()
     for pieces in lists:
         for piece in _calls(pieces) or ():
             merger.add(piece)
@@ -35,12 +35,16 @@ def from_legacy(function_call: bytes) -> bytes:
     return b'[{"index":0,"function":' + function_call + b"}]"
 
 
-class _Merger:
+class Merger:
+    """The calls by now, in the order in which they began."""
+
     def __init__(self) -> None:
+        """There is none yet."""
         self.calls: list[Call] = []
         self._by_index: dict[int, Call] = {}
 
-    def add(self, piece: Call) -> None:
+    def add(self, piece: Call) -> Call:
+        """The call that this is a piece of, with it. Raises TooManyCalls."""
         call = self._continued(piece)
         if call is None:
             if len(self.calls) == MAX_CALLS:
@@ -50,6 +54,7 @@ class _Merger:
         if isinstance(index := piece.get("index"), int):
             self._by_index[index] = call
         _add(call, piece)
+        return call
 
     def _continued(self, piece: Call) -> Call | None:
         """The call that this is a piece of; None if it begins another.

@@ -1,0 +1,77 @@
+"""`/v1/responses`: OpenAI's Responses API for the personalities, over the same way as chat completions."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from uuid import uuid4
+
+from chat import requests
+from chat.backends import Backend, JsonObject
+from chat.callers import Caller
+from chat.completions import FormOf, answer, idempotency_key
+from chat.conversation import Turn
+from chat.errors import ApiError, bad_request
+from chat.exchange import Exchange
+from chat.forms import Form
+from chat.requests import ChatRequest
+from chat.responses import kept
+from chat.responses.form import ResponsesForm
+from chat.responses.kept import Place
+from chat.responses.requests import ResponsesRequest, fields_of
+from chat.responses.translation import for_chat
+from chat.threads import in_thread
+from personalities.config import PersonalityConfig
+
+PARAMETERS = {"messages": "input", "metadata": "conversation"}  # what the chat API's are called here
+
+
+async def create(exchange: Exchange, caller: Caller, backend: Backend, keep_alive_seconds: float) -> None:
+    """Reads the request and answers it. Raises ApiError and ClientDisconnected."""
+    body, content_type = await exchange.body(), exchange.headers.get(b"content-type", b"")
+    request = await requests.by_size(body, lambda: _read(requests.parsed(body, content_type)))
+    async with exchange.cancelled_on_disconnect():
+        with _named_as_here():
+            place = await in_thread(lambda: kept.place(caller, request, idempotency_key(exchange)))
+            asked = await requests.by_size(body, lambda: _for_chat(request, place))
+            await answer(exchange, asked, caller, backend, keep_alive_seconds, _forms(request, place))
+
+
+async def find(exchange: Exchange, caller: Caller, id: str) -> None:
+    """Answers with a response that is kept. Raises ApiError and ClientDisconnected."""
+    if b"stream=true" in exchange.query.split(b"&"):
+        raise bad_request("What is kept is told whole: leave stream out.", "stream")
+    await exchange.answer(HTTPStatus.OK, await in_thread(lambda: kept.find(caller, id)))
+
+
+async def delete(exchange: Exchange, caller: Caller, id: str) -> None:
+    """Deletes a response that is kept. Raises ApiError and ClientDisconnected."""
+    await exchange.answer(HTTPStatus.OK, await in_thread(lambda: kept.delete(caller, id)))
+
+
+def _read(body: JsonObject) -> ResponsesRequest:
+    return requests.converted(fields_of(body), ResponsesRequest)
+
+
+def _for_chat(request: ResponsesRequest, place: Place) -> ChatRequest:
+    return requests.checked(for_chat(request, place.items, place.conversation))
+
+
+def _forms(request: ResponsesRequest, place: Place) -> FormOf:
+    def form(config: PersonalityConfig, turn: Turn | None) -> Form:
+        return ResponsesForm(request, config.personality_name, turn.answer_id if turn else uuid4(), place.conversation)
+
+    return form
+
+
+@contextmanager
+def _named_as_here() -> Iterator[None]:
+    """An error about a parameter of the chat API names the one that it was made from."""
+    try:
+        yield
+    except ApiError as error:
+        name = re.split(r"[.\[]", error.param or "")[0]
+        if name in PARAMETERS:
+            error.param = PARAMETERS[name]
+            error.args = (re.sub(rf"^{re.escape(name)}[^ ]*: ", "", str(error)),)
+        raise

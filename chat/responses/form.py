@@ -1,0 +1,88 @@
+"""How the Responses API tells an answer: whole, or as typed events."""
+
+from collections.abc import Iterable, Iterator
+from uuid import UUID
+
+import msgspec
+
+from chat.backends import Chunk, Completion, JsonObject
+from chat.backends.tool_calls import TooManyCalls
+from chat.errors import ApiError, broken_answer
+from chat.responses import objects
+from chat.responses.output import Output, delta_of, raw
+from chat.responses.requests import ResponsesRequest
+
+
+class _Logprobs(msgspec.Struct):
+    content: list[msgspec.Raw] | None = None
+
+
+class ResponsesForm:
+    """One answer. `answer_id` is that of the message, if it is kept in a conversation."""
+
+    def __init__(self, request: ResponsesRequest, model: str, answer_id: UUID, conversation: str | None) -> None:
+        self._begun = objects.beginning(request, f"resp_{answer_id.hex}", model, conversation)
+        self._output, self._wants_logprobs = Output(answer_id.hex), request.wants_logprobs
+        self._number = 0  # of the next event
+        self._finish_reason: str | None = None
+        self._usage: JsonObject | None = None
+
+    def whole(self, answer: Completion) -> JsonObject:
+        """The `response` object."""
+        for _ in self._read(answer, "message"):
+            pass
+        return self._end()[1]
+
+    def chunk(self, chunk: Chunk) -> bytes:
+        """The events that tell a chunk: none, if it says nothing."""
+        return self._encoded([*self._beginning(), *self._read(chunk, "delta")])
+
+    def end(self, error: ApiError | None) -> bytes:
+        """The last events."""
+        events = list(self._beginning())
+        if error is None:
+            ending, response = self._end()
+            events += [*ending, {"type": f"response.{response['status']}", "response": response}]
+        else:
+            events += [_error(error), {"type": "response.failed", "response": objects.failed(self._begun, error)}]
+        return self._encoded(events)
+
+    def _read(self, answer: Completion, part: str) -> Iterator[JsonObject]:
+        """The events that tell this part of the language model's answer. Raises ApiError."""
+        self._usage = objects.usage(answer.get("usage")) or self._usage
+        for choice in answer["choices"][:1]:
+            finish_reason = choice.get("finish_reason")
+            self._finish_reason = str(finish_reason) if finish_reason else self._finish_reason
+            try:
+                yield from self._output.add(delta_of(choice.get(part)), self._logprobs(choice.get("logprobs")))
+            except (msgspec.DecodeError, RecursionError, TooManyCalls) as error:
+                raise broken_answer(str(error)) from None
+
+    def _logprobs(self, found: object) -> list[object]:
+        if not self._wants_logprobs:
+            return []
+        logprobs = msgspec.json.decode(raw(found), type=_Logprobs | None)
+        return list(logprobs.content or ()) if logprobs else []
+
+    def _beginning(self) -> Iterable[JsonObject]:
+        if self._number:
+            return ()
+        return [{"type": f"response.{state}", "response": self._begun} for state in ("created", "in_progress")]
+
+    def _end(self) -> tuple[list[JsonObject], JsonObject]:
+        events = list(self._output.end(objects.status_after(self._finish_reason)))
+        return events, objects.ended(self._begun, self._finish_reason, self._output.value(), self._usage)
+
+    def _encoded(self, events: list[JsonObject]) -> bytes:
+        pieces = []
+        for event in events:
+            data = msgspec.json.encode({**event, "sequence_number": self._number})
+            pieces.append(b"event: %b\ndata: %b\n\n" % (str(event["type"]).encode(), data))
+            self._number += 1
+        return b"".join(pieces)
+
+
+def _error(error: ApiError) -> JsonObject:
+    """In both of the forms in which OpenAI has sent it: clients look for either, and raise it."""
+    told = error.body()["error"]
+    return {**told, "type": "error", "error": told}

@@ -1,0 +1,166 @@
+"""The items of a request's `input`, and the chat messages that say the same to a language model."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Annotated, Literal, cast
+
+import msgspec
+
+from chat.backends import JsonObject
+from chat.errors import ApiError
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
+MESSAGE = "message"
+
+
+class ResponsesInputText(msgspec.Struct, tag="input_text"):
+    """Text of a user or of the application."""
+
+    text: str
+
+
+class ResponsesOutputText(msgspec.Struct, tag="output_text"):
+    """Text of an earlier answer, as it was received: annotations and the like are not passed on."""
+
+    text: str
+
+
+class ResponsesRefusal(msgspec.Struct, tag="refusal"):
+    """What an earlier answer said instead of what was asked for."""
+
+    refusal: str
+
+
+class ResponsesInputImage(msgspec.Struct, tag="input_image", omit_defaults=True):
+    """An image. There are no uploaded ones (`file_id`) here."""
+
+    image_url: Annotated[str, msgspec.Meta(extra_json_schema={"pattern": "^data:"})]  # the default, see `content_parts`
+    detail: Name | None = None
+
+
+class ResponsesInputFile(msgspec.Struct, tag="input_file", omit_defaults=True):
+    """A file whose content is sent along. There are no uploaded ones (`file_id`) here, and none is fetched."""
+
+    file_data: str
+    filename: str | None = None
+
+
+Part = ResponsesInputText | ResponsesOutputText | ResponsesRefusal | ResponsesInputImage | ResponsesInputFile
+
+
+class ResponsesMessage(msgspec.Struct, tag=MESSAGE, omit_defaults=True):
+    """A message, new or of before."""
+
+    role: Literal["system", "developer", "user", "assistant"]
+    content: str | list[Part]
+    id: str | None = None
+
+
+class ResponsesFunctionCall(msgspec.Struct, tag="function_call"):
+    """A call that an earlier answer made."""
+
+    call_id: Name
+    name: Name
+    arguments: str
+
+
+class ResponsesFunctionCallOutput(msgspec.Struct, tag="function_call_output"):
+    """What a function returned."""
+
+    call_id: Name
+    output: str | list[ResponsesInputText | ResponsesInputImage | ResponsesInputFile]
+
+
+class ResponsesReasoning(msgspec.Struct, tag="reasoning"):
+    """What a model thought before an earlier answer. It is not passed on: the chat API has no place for it."""
+
+
+class ResponsesItemReference(msgspec.Struct, tag="item_reference"):
+    """An item of an earlier answer, by its id."""
+
+    id: Name
+
+
+Item = (
+    ResponsesMessage | ResponsesFunctionCall | ResponsesFunctionCallOutput | ResponsesReasoning | ResponsesItemReference
+)
+ITEM_TYPES = ("function_call", "function_call_output", "item_reference", MESSAGE, "reasoning")
+
+
+def with_type(item: object) -> object:
+    """The type of an item may be left out where its other fields tell it."""
+    if not isinstance(item, dict) or item.get("type") is not None:
+        return item
+    return {**item, "type": MESSAGE if "role" in item else "item_reference"}
+
+
+def messages(items: Sequence[Item]) -> list[JsonObject]:
+    """The chat messages that say the same. Raises ApiError for a reference, which says nothing by itself.
+
+    What one answer said and called is several items here, and one message there.
+    """
+    made: list[JsonObject] = []
+    for index, item in enumerate(items):
+        if isinstance(item, ResponsesFunctionCall):
+            _add_call(made, item)
+        elif isinstance(item, ResponsesFunctionCallOutput):
+            made.append({"role": "tool", "tool_call_id": item.call_id, "content": _content(item.output)})
+        elif isinstance(item, ResponsesMessage):
+            _add_message(made, item)
+        elif isinstance(item, ResponsesItemReference):
+            raise not_found(item.id, f"input[{index}]")
+    return made
+
+
+def not_found(id: str, param: str) -> ApiError:
+    """404: the input refers to an item that is not kept here."""
+    message = (
+        f"Item with id {id!r:.80} not found: send the item itself (in the AI SDK, with store: false), or name the "
+        "conversation that it belongs to."
+    )
+    return ApiError(HTTPStatus.NOT_FOUND, message, param=param, code="item_not_found")
+
+
+def _add_call(made: list[JsonObject], item: ResponsesFunctionCall) -> None:
+    call = {"id": item.call_id, "type": "function", "function": {"name": item.name, "arguments": item.arguments}}
+    if not made or made[-1]["role"] != "assistant":
+        made.append({"role": "assistant", "content": None})
+    made[-1]["tool_calls"] = [*_calls_of(made[-1]), call]
+
+
+def _add_message(made: list[JsonObject], message: ResponsesMessage) -> None:
+    if message.role != "assistant":
+        made.append({"role": message.role, "content": _content(message.content)})
+    elif made and _calls_of(made[-1]):  # nothing may stand between calls and what they return
+        made[-1]["content"] = f"{made[-1]['content'] or ''}{_said(message.content)}"
+    else:
+        made.append({"role": "assistant", "content": _said(message.content)})
+
+
+def _calls_of(message: JsonObject) -> list[JsonObject]:
+    return cast(list[JsonObject], message.get("tool_calls", []))
+
+
+def _said(content: str | list[Part]) -> str:
+    if isinstance(content, str):
+        return content
+    return "".join(getattr(part, "text", "") or getattr(part, "refusal", "") for part in content)
+
+
+def _content(content: str | Sequence[Part]) -> str | list[JsonObject]:
+    """One text stays a text: not every model's server reads lists."""
+    if isinstance(content, str):
+        return content
+    parts = [_part(part) for part in content]
+    texts = [str(part["text"]) for part in parts if part["type"] == "text"]
+    return "".join(texts) if len(texts) == len(parts) < 2 else parts
+
+
+def _part(part: Part) -> JsonObject:
+    if isinstance(part, ResponsesInputImage):
+        detail = {"detail": part.detail} if part.detail else {}
+        return {"type": "image_url", "image_url": {"url": part.image_url, **detail}}
+    if isinstance(part, ResponsesInputFile):
+        name = {"filename": part.filename} if part.filename else {}
+        return {"type": "file", "file": {"file_data": part.file_data, **name}}
+    return {"type": "text", "text": part.refusal if isinstance(part, ResponsesRefusal) else part.text}

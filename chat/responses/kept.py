@@ -1,0 +1,142 @@
+"""Responses that are kept: each is an answer in a conversation, and its id names that message. All of this blocks."""
+
+import re
+from collections.abc import Iterable, Sequence
+from http import HTTPStatus
+from typing import NamedTuple
+from uuid import UUID
+
+from chat.backends import JsonObject
+from chat.callers import Caller
+from chat.conversation import conversation_of
+from chat.errors import ApiError, bad_request
+from chat.responses import objects
+from chat.responses.items import Item, ResponsesFunctionCall, ResponsesItemReference, ResponsesMessage
+from chat.responses.output import COMPLETED, Output, delta_of
+from chat.responses.requests import ResponsesRequest
+from conversations.models import Conversation, DeletedResponse, Message, Role
+from conversations.recent import recent
+
+RESPONSE_ID = re.compile("resp_([0-9a-f]{32})")
+ITEM_ID = re.compile("(?:msg|fc)_([0-9a-f]{32})(?:_[0-9]+)?")
+
+
+class Place(NamedTuple):
+    """Where a response belongs: in which conversation, if in any, and what of its input is new there."""
+
+    conversation: str | None
+    items: Sequence[Item]
+
+
+def place(caller: Caller, request: ResponsesRequest, idempotency_key: str) -> Place:
+    """Finds the conversation that the request goes on with. Raises ApiError if there is none, or it cannot go on."""
+    items = _items(request)
+    named = request.conversation_id
+    if request.previous_response_id:
+        named = _continued(caller, request, idempotency_key)
+    if named is None:
+        return Place(None, items)
+    conversation = conversation_of(caller, named)
+    if request.store is False:
+        raise bad_request("store: what is said in a conversation is kept.", "store")
+    return Place(named, _new(conversation, items) if any(map(_names_an_answer, items)) else items)
+
+
+def find(caller: Caller, id: str) -> JsonObject:
+    """The response object. What the request set and what the answer cost are not kept. Raises ApiError."""
+    message = _message(caller, id)
+    if message is None:
+        raise _not_found(id)
+    conversation = message.conversation
+    begun = objects.empty(
+        id, conversation.personality_name, int(message.created_at.timestamp()), str(message.conversation_id)
+    )
+    return begun | {"status": COMPLETED, "completed_at": begun["created_at"], "output": _output(message)}
+
+
+def delete(caller: Caller, id: str) -> JsonObject:
+    """Deletes the response: its id is unknown from now on. The conversation keeps what was said. Raises ApiError."""
+    message = _message(caller, id)
+    if message is None:
+        raise _not_found(id)
+    DeletedResponse.objects.get_or_create(message_id=message.pk, defaults={"conversation": message.conversation})
+    return {"id": id, "object": "response", "deleted": True}
+
+
+def _items(request: ResponsesRequest) -> list[Item]:
+    if isinstance(request.input, str):
+        return [ResponsesMessage(role="user", content=request.input)]
+    return request.input
+
+
+def _continued(caller: Caller, request: ResponsesRequest, idempotency_key: str) -> str:
+    """The conversation that ends with the previous response. A request that is sent again may have gone on already."""
+    id, named = request.previous_response_id or "", request.conversation_id
+    message = _message(caller, id)
+    if message is None:
+        raise _not_found(id, "previous_response_id", "previous_response_not_found")
+    conversation = str(message.conversation_id)
+    if named not in {None, conversation}:
+        raise bad_request("The previous response belongs to another conversation.", "previous_response_id")
+    later = Message.objects.filter(
+        conversation=message.conversation_id, position__gt=message.position, role=Role.ASSISTANT
+    )
+    if later.exclude(idempotency_key=idempotency_key or None).exists():
+        text = "Only the last response of a conversation can be continued: it has gone on since this one."
+        raise bad_request(text, "previous_response_id")
+    return conversation
+
+
+def _message(caller: Caller, id: str) -> Message | None:
+    """The caller's answer that is the response of this id."""
+    match = RESPONSE_ID.fullmatch(id)
+    if match is None:
+        return None
+    owned = Message.objects.filter(conversation__owner=caller.user_id, role=Role.ASSISTANT)
+    found = owned.select_related("conversation").filter(pk=UUID(match[1])).first()
+    return None if found and DeletedResponse.objects.filter(pk=found.pk).exists() else found
+
+
+def _not_found(id: str, param: str = "response_id", code: str | None = None) -> ApiError:
+    message = f"Response with id {id!r:.80} not found: only answers in your conversations are kept."
+    return ApiError(HTTPStatus.NOT_FOUND, message, param=param, code=code)
+
+
+def _output(message: Message) -> list[JsonObject]:
+    output = Output(message.pk.hex)
+    said = delta_of({"content": message.content, "tool_calls": message.tool_calls})
+    for _ in (*output.add(said), *output.end(COMPLETED)):
+        pass
+    return output.value()
+
+
+def _names_an_answer(item: Item) -> bool:
+    return isinstance(item, ResponsesItemReference | ResponsesFunctionCall) or bool(getattr(item, "id", None))
+
+
+def _new(conversation: Conversation, items: Sequence[Item]) -> list[Item]:
+    """What follows the last item that is kept there, and instructions, which are not kept.
+
+    Clients send all that was said so far, whether it is kept or not.
+    """
+    known = set(_names(conversation))
+    last = max((index for index, item in enumerate(items) if _name(item) in known), default=-1)
+    return [item for index, item in enumerate(items) if index > last or _is_instruction(item)]
+
+
+def _names(conversation: Conversation) -> Iterable[str]:
+    for message in recent(conversation):
+        yield message.id.hex
+        yield from (str(call.get("id")) for call in message.tool_calls or ())
+
+
+def _name(item: Item) -> str | None:
+    """What an item may be known by: the call, or the answer that it is a part of."""
+    if isinstance(item, ResponsesFunctionCall):
+        return item.call_id
+    match = ITEM_ID.fullmatch(getattr(item, "id", None) or "")
+    return match[1] if match else None
+
+
+def _is_instruction(item: Item) -> bool:
+    return isinstance(item, ResponsesMessage) and item.role in {"system", "developer"}

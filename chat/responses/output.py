@@ -1,0 +1,254 @@
+"""The output items of an answer, put together from what a language model says and calls, and the events that tell them.
+
+An event is an object without its number, which is given to it when it is sent.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import msgspec
+
+from chat.backends import JsonObject
+from chat.backends.tool_calls import Call, Merger
+
+IN_PROGRESS, COMPLETED, INCOMPLETE = "in_progress", "completed", "incomplete"
+
+
+class FunctionDelta(msgspec.Struct, omit_defaults=True):
+    """Of a call: the name of its function, and the next piece of its arguments."""
+
+    name: str | None = None
+    arguments: msgspec.Raw = msgspec.Raw(b"null")
+
+    def text(self) -> str:
+        """The piece of the arguments: a text of JSON, where some servers send what it says instead."""
+        if bytes(memoryview(self.arguments)[:1]) in b'n"':
+            return msgspec.json.decode(self.arguments, type=str | None) or ""
+        return msgspec.json.format(self.arguments, indent=-1).decode()
+
+
+class CallDelta(msgspec.Struct):
+    """A piece of a call, or a whole one."""
+
+    index: int | None = None
+    id: str | None = None
+    function: FunctionDelta | None = None
+
+    def piece(self) -> Call:
+        """As much of it as says which call it is a piece of."""
+        function = {"function": {"name": self.function.name}} if self.function else {}
+        return {"index": self.index, "id": self.id, **function}
+
+
+class Delta(msgspec.Struct):
+    """What a chunk adds to an answer, or all that an answer says."""
+
+    content: str | None = None
+    refusal: str | None = None
+    tool_calls: list[CallDelta] | None = None
+
+
+def delta_of(message: object) -> Delta:
+    """A message or the delta of a chunk, as far as it is told. Raises msgspec.DecodeError if it has another shape."""
+    if not isinstance(message, dict):
+        return Delta()
+    content, refusal = (text if isinstance(text := message.get(name), str) else None for name in ("content", "refusal"))
+    return Delta(content, refusal, _calls(message["tool_calls"]) if "tool_calls" in message else None)
+
+
+def raw(value: object) -> bytes:
+    """A value as JSON, which may not have been decoded yet."""
+    return bytes(value) if isinstance(value, msgspec.Raw) else msgspec.json.encode(value)
+
+
+def _calls(value: object) -> list[CallDelta] | None:
+    return msgspec.json.decode(raw(value), type=list[CallDelta] | None)
+
+
+class Kind(NamedTuple):
+    """A kind of part: its type, the field with its text, and how the names of its events begin."""
+
+    type: str
+    field: str
+    event: str
+    extras: JsonObject
+
+
+TEXT = Kind("output_text", "text", "response.output_text", {"annotations": [], "logprobs": []})
+REFUSAL = Kind("refusal", "refusal", "response.refusal", {})
+
+
+class Part:
+    """A part of a message. `place` says where it is, as its events have it."""
+
+    def __init__(self, kind: Kind, place: JsonObject) -> None:
+        self.kind, self._place = kind, place
+        self._pieces: list[str] = []
+        self._logprobs: list[object] = []
+
+    def value(self) -> JsonObject:
+        """The part as it is by now."""
+        return {
+            "type": self.kind.type,
+            self.kind.field: "".join(self._pieces),
+            **self.kind.extras,
+            **self._likely(self._logprobs),
+        }
+
+    def begin(self) -> JsonObject:
+        """The event that it begins."""
+        return {"type": "response.content_part.added", **self._place, "part": self.value()}
+
+    def add(self, text: str, logprobs: list[object]) -> JsonObject:
+        """The event that it goes on."""
+        self._pieces.append(text)
+        self._logprobs += logprobs
+        return {"type": f"{self.kind.event}.delta", **self._place, "delta": text, **self._likely(logprobs)}
+
+    def end(self) -> Iterator[JsonObject]:
+        """The events that it is complete."""
+        value = self.value()
+        text = value[self.kind.field]
+        yield {"type": f"{self.kind.event}.done", **self._place, self.kind.field: text, **self._likely(self._logprobs)}
+        yield {"type": "response.content_part.done", **self._place, "part": value}
+
+    def _likely(self, logprobs: list[object]) -> JsonObject:
+        return {"logprobs": list(logprobs)} if self.kind is TEXT else {}
+
+
+class Item:
+    """A part of the output, which has a place in it and an id."""
+
+    def __init__(self, id: str, index: int) -> None:
+        self.id, self.index, self.status = id, index, IN_PROGRESS
+
+    def value(self) -> JsonObject:
+        """The item as it is by now."""
+        raise NotImplementedError
+
+    def begin(self) -> JsonObject:
+        """The event that it begins."""
+        return {"type": "response.output_item.added", "output_index": self.index, "item": self.value()}
+
+    def end(self, status: str) -> Iterator[JsonObject]:
+        """The events that it is over."""
+        yield from self._end_content()
+        self.status = status
+        yield {"type": "response.output_item.done", "output_index": self.index, "item": self.value()}
+
+    def _end_content(self) -> Iterator[JsonObject]:
+        raise NotImplementedError
+
+    def _place(self) -> JsonObject:
+        return {"item_id": self.id, "output_index": self.index}
+
+
+class Message(Item):
+    """What is said: text, or a refusal."""
+
+    def __init__(self, id: str, index: int) -> None:
+        super().__init__(id, index)
+        self._parts: list[Part] = []
+
+    def value(self) -> JsonObject:
+        """As its base class says."""
+        content = [part.value() for part in self._parts]
+        return {"id": self.id, "type": "message", "status": self.status, "role": "assistant", "content": content}
+
+    def add(self, kind: Kind, text: str, logprobs: list[object]) -> Iterator[JsonObject]:
+        """The events that it goes on."""
+        if not self._parts or self._parts[-1].kind is not kind:
+            yield from self._end_content()
+            self._parts.append(Part(kind, self._place() | {"content_index": len(self._parts)}))
+            yield self._parts[-1].begin()
+        yield self._parts[-1].add(text, logprobs)
+
+    def _end_content(self) -> Iterator[JsonObject]:
+        if self._parts:
+            yield from self._parts[-1].end()
+
+
+class FunctionCall(Item):
+    """A call of a function."""
+
+    def __init__(self, id: str, index: int, call_id: str, name: str) -> None:
+        super().__init__(id, index)
+        self._call_id, self._name = call_id, name
+        self._arguments: list[str] = []
+
+    def value(self) -> JsonObject:
+        """As its base class says."""
+        same = {"id": self.id, "type": "function_call", "status": self.status}
+        return {**same, "call_id": self._call_id, "name": self._name, "arguments": "".join(self._arguments)}
+
+    def add(self, arguments: str) -> JsonObject:
+        """The event that its arguments go on."""
+        self._arguments.append(arguments)
+        return {"type": "response.function_call_arguments.delta", **self._place(), "delta": arguments}
+
+    def _end_content(self) -> Iterator[JsonObject]:
+        whole = {"name": self._name, "arguments": "".join(self._arguments)}
+        yield {"type": "response.function_call_arguments.done", **self._place(), **whole}
+
+
+class Output:
+    """All items, in the order in which they began. `key` makes their ids: the same answer always has the same.
+
+    A message is over when a call begins; calls are over when the answer is, for the pieces of several may be mixed.
+    """
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+        self._items: list[Item] = []
+        self._calls: dict[int, FunctionCall] = {}  # by the identity of what the merger has of it
+        self._merger = Merger()
+
+    def value(self) -> list[JsonObject]:
+        """The items as they are by now."""
+        return [item.value() for item in self._items]
+
+    def add(self, delta: Delta, logprobs: list[object] | None = None) -> Iterator[JsonObject]:
+        """The events that the answer goes on."""
+        for kind, text in ((TEXT, delta.content), (REFUSAL, delta.refusal)):
+            if text:
+                yield from self._say(kind, text, (logprobs or []) if kind is TEXT else [])
+        for call in delta.tool_calls or ():
+            yield from self._call(call)
+
+    def end(self, status: str) -> Iterator[JsonObject]:
+        """The events that it is over. What is still going on is completed, or not, as the answer is."""
+        for item in self._items:
+            if item.status == IN_PROGRESS:
+                yield from item.end(status)
+
+    def _say(self, kind: Kind, text: str, logprobs: list[object]) -> Iterator[JsonObject]:
+        last = self._items[-1] if self._items else None
+        if not isinstance(last, Message):
+            last = Message(self._id("msg", sum(isinstance(item, Message) for item in self._items)), len(self._items))
+            self._items.append(last)
+            yield last.begin()
+        yield from last.add(kind, text, logprobs)
+
+    def _call(self, delta: CallDelta) -> Iterator[JsonObject]:
+        merged, function = self._merger.add(delta.piece()), delta.function
+        call = self._calls.get(id(merged))
+        if function is None:
+            return
+        if call is None:
+            yield from self._end_message()
+            call = self._calls[id(merged)] = self._new_call(delta.id, function.name)
+            self._items.append(call)
+            yield call.begin()
+        if text := function.text():
+            yield call.add(text)
+
+    def _new_call(self, id: str | None, name: str | None) -> FunctionCall:
+        number = len(self._calls)
+        return FunctionCall(self._id("fc", number), len(self._items), id or f"call_{self._key}_{number}", name or "")
+
+    def _end_message(self) -> Iterator[JsonObject]:
+        if self._items and isinstance(self._items[-1], Message):
+            yield from self._items[-1].end(COMPLETED)
+
+    def _id(self, kind: str, number: int) -> str:
+        return f"{kind}_{self._key}_{number}" if number else f"{kind}_{self._key}"

@@ -1,0 +1,159 @@
+"""What a caller of the Responses API may ask for, checked before anything else is done."""
+
+from collections.abc import Collection
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from chat.backends import JsonObject
+from chat.errors import bad_request
+from chat.requests import Label, Text, Tokens, Value
+from chat.responses.items import ITEM_TYPES, Item, with_type
+
+# Values that mean what leaving the parameter out means.
+NEUTRAL: dict[str, list[object]] = {
+    "background": [False],
+    "include": [[]],
+    "text": [{}],
+    "reasoning": [{}],
+    "tools": [[]],
+    "top_logprobs": [0],
+    "truncation": ["auto", "disabled"],  # nothing is left out silently: what is too long is refused by the model
+    "service_tier": ["auto", "default"],
+    "user": [""],
+}
+# No answer depends on them: they are about caches, about tools of the server's own, or about what a stream looks like.
+IGNORED = {
+    "max_tool_calls",
+    "prompt_cache_key",
+    "prompt_cache_options",
+    "prompt_cache_retention",
+    "safety_identifier",
+    "stream_options",
+}
+LOGPROBS = "message.output_text.logprobs"  # in `include`; whatever else may be in there concerns tools of the server's
+
+
+class ResponsesFunction(msgspec.Struct, tag="function", omit_defaults=True):
+    """A function that the model may call."""
+
+    name: Text
+    description: str | None = None
+    parameters: dict[str, Any] | None = None
+    strict: bool | None = None
+
+    def for_chat(self) -> JsonObject:
+        """In the form of the chat API."""
+        fields = msgspec.structs.asdict(self)
+        return {"type": "function", "function": {name: value for name, value in fields.items() if value is not None}}
+
+
+class ResponsesFunctionChoice(msgspec.Struct, tag="function"):
+    """The function that is to be called."""
+
+    name: Text
+
+
+class ResponsesAllowedTools(msgspec.Struct, tag="allowed_tools"):
+    """The functions that may be called, or of which one must be."""
+
+    mode: Literal["auto", "required"]
+    tools: list[ResponsesFunctionChoice]
+
+
+class ResponsesPlainText(msgspec.Struct, tag="text"):
+    """Any text."""
+
+
+class ResponsesJsonObject(msgspec.Struct, tag="json_object"):
+    """Any JSON object."""
+
+
+class ResponsesJsonSchema(msgspec.Struct, tag="json_schema", omit_defaults=True):
+    """JSON that keeps to a schema."""
+
+    name: Text
+    schema: dict[str, Any]
+    description: str | None = None
+    strict: bool | None = None
+
+
+class ResponsesText(msgspec.Struct, omit_defaults=True):
+    """What the text of the answer is to be like."""
+
+    format: ResponsesPlainText | ResponsesJsonObject | ResponsesJsonSchema | None = None
+    verbosity: Text | None = None
+
+
+class ResponsesReasoningOptions(msgspec.Struct, omit_defaults=True):
+    """How much the model is to think. Summaries of it are not made."""
+
+    effort: Text | None = None
+
+
+class ResponsesConversation(msgspec.Struct):
+    """A conversation that is kept here."""
+
+    id: Text
+
+
+class ResponsesRequest(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
+    """All supported parameters."""
+
+    model: Annotated[str, msgspec.Meta(min_length=1)]
+    input: str | Annotated[list[Item], msgspec.Meta(min_length=1)]
+    instructions: str | None = None
+    conversation: Text | ResponsesConversation | None = None
+    previous_response_id: Text | None = None
+    metadata: Annotated[dict[Label, Value], msgspec.Meta(max_length=16)] | None = None
+    stream: bool | None = None
+    store: bool | None = None
+    include: list[Text] = []
+    tools: list[ResponsesFunction] = []
+    tool_choice: Literal["none", "auto", "required"] | ResponsesFunctionChoice | ResponsesAllowedTools | None = None
+    parallel_tool_calls: bool | None = None
+    text: ResponsesText | None = None
+    reasoning: ResponsesReasoningOptions | None = None
+    max_output_tokens: Tokens | None = None
+    temperature: Annotated[float, msgspec.Meta(ge=0, le=2)] | None = None
+    top_p: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
+    top_logprobs: Annotated[int, msgspec.Meta(ge=0, le=20)] | None = None
+    service_tier: Text | None = None
+    user: Text | None = None
+
+    @property
+    def conversation_id(self) -> str | None:
+        """The conversation that is named, in one of three ways."""
+        if isinstance(self.conversation, ResponsesConversation):
+            return self.conversation.id
+        return self.conversation or (self.metadata or {}).get("conversation")
+
+    @property
+    def wants_logprobs(self) -> bool:
+        """Whether the answer is to say how likely its tokens were."""
+        return self.top_logprobs is not None or LOGPROBS in self.include
+
+
+def fields_of(body: JsonObject) -> JsonObject:
+    """The body as far as it has an effect, with the type of each item. Raises ApiError for what only OpenAI has."""
+    given = {name: value for name, value in body.items() if _has_effect(name, value)}
+    items, tools = given.get("input"), given.get("tools")
+    if isinstance(items, list):
+        typed = [with_type(item) for item in items]
+        _check_types("input", typed, ITEM_TYPES)
+        given["input"] = typed
+    if isinstance(tools, list):
+        _check_types("tools", tools, {"function"})
+    return given
+
+
+def _has_effect(name: str, value: object) -> bool:
+    return value is not None and name not in IGNORED and value not in NEUTRAL.get(name, ())
+
+
+def _check_types(name: str, values: list[object], known: Collection[str]) -> None:
+    for index, value in enumerate(values):
+        kind = value.get("type") if isinstance(value, dict) else None
+        if isinstance(kind, str) and kind not in known:
+            message = f"{name}[{index}]: Companion does not know {kind!r:.80}, only {' and '.join(sorted(known))}."
+            raise bad_request(message, f"{name}[{index}].type")

@@ -1,0 +1,193 @@
+"""Items of the Responses API become the chat messages that say the same."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from chat.errors import ApiError
+from chat.responses.items import messages
+from chat.responses.requests import ResponsesRequest, fields_of
+from chat.responses.translation import for_chat
+
+USER = {"role": "user", "content": "Hi"}
+
+
+def read(items: list[dict[str, Any]]) -> list[dict[str, object]]:
+    request = msgspec.convert(fields_of({"model": "elara", "input": items}), ResponsesRequest)
+    assert not isinstance(request.input, str)
+    return messages(request.input)
+
+
+def said(id: str = "msg_1", *texts: str) -> dict[str, Any]:
+    """A message of an answer, as it is received and sent back."""
+    content = [
+        {"type": "output_text", "text": text, "annotations": [], "logprobs": []} for text in texts or ("Hello.",)
+    ]
+    return {"type": "message", "id": id, "role": "assistant", "status": "completed", "content": content}
+
+
+def called(call_id: str, arguments: str = "{}") -> dict[str, Any]:
+    return {"type": "function_call", "id": "fc_1", "call_id": call_id, "name": "f", "arguments": arguments}
+
+
+def returned(call_id: str, output: Any = "4") -> dict[str, Any]:
+    return {"type": "function_call_output", "call_id": call_id, "output": output}
+
+
+def call(call_id: str) -> dict[str, object]:
+    return {"id": call_id, "type": "function", "function": {"name": "f", "arguments": "{}"}}
+
+
+def test_items__messages_with_and_without_a_type__chat_messages() -> None:
+    parts = [{"type": "input_text", "text": "One"}, {"type": "input_text", "text": "Two"}]
+    given: list[dict[str, Any]] = [
+        {"role": "developer", "content": "Be brief."},
+        USER,
+        said("msg_1", "Hel", "lo."),
+        {**USER, "content": parts},
+    ]
+    assert read(given) == [
+        {"role": "developer", "content": "Be brief."},
+        USER,
+        {"role": "assistant", "content": "Hello."},
+        {"role": "user", "content": [{"type": "text", "text": "One"}, {"type": "text", "text": "Two"}]},
+    ]
+
+
+def test_items__one_text_in_a_list__a_text() -> None:
+    """Not every model's server reads lists."""
+    assert read([{"role": "user", "content": [{"type": "input_text", "text": "Hi"}]}]) == [USER]
+
+
+def test_items__what_one_answer_said_and_called__one_message_before_what_was_returned() -> None:
+    reasoning: dict[str, Any] = {
+        "type": "reasoning",
+        "id": "rs_1",
+        "summary": [],
+        "encrypted_content": "x",
+        "status": None,
+    }
+    given = [USER, reasoning, said(), called("a"), called("b"), returned("a"), returned("b")]
+    answer = {"role": "assistant", "content": "Hello.", "tool_calls": [call("a"), call("b")]}
+    tools = [{"role": "tool", "tool_call_id": id, "content": "4"} for id in ("a", "b")]
+    assert read(given) == [USER, answer, *tools]
+
+
+def test_items__text_after_its_calls__nothing_between_calls_and_what_they_return() -> None:
+    answer = {"role": "assistant", "content": "Hello.", "tool_calls": [call("a")]}
+    assert read([called("a"), said(), returned("a")])[:1] == [answer]
+
+
+def test_items__calls_one_after_the_other__a_message_each() -> None:
+    first, second = ({"role": "assistant", "content": None, "tool_calls": [call(id)]} for id in ("a", "b"))
+    given = [called("a"), returned("a"), called("b"), returned("b")]
+    assert [message for message in read(given) if message["role"] == "assistant"] == [first, second]
+
+
+def test_items__refused_before__said_so() -> None:
+    content = [{"type": "refusal", "refusal": "No."}]
+    assert read([{**said(), "content": content}]) == [{"role": "assistant", "content": "No."}]
+
+
+def test_items__image_and_file__in_the_chat_api_s_form() -> None:
+    image = {"type": "input_image", "image_url": "data:image/png;base64,AA==", "detail": "auto", "file_id": None}
+    file = {"type": "input_file", "filename": "a.pdf", "file_data": "data:application/pdf;base64,AA=="}
+    message, empty = read([{"role": "user", "content": [image, file]}, {"role": "user", "content": []}])
+    assert empty["content"] == ""
+    assert message["content"] == [
+        {"type": "image_url", "image_url": {"url": image["image_url"], "detail": "auto"}},
+        {"type": "file", "file": {"file_data": file["file_data"], "filename": "a.pdf"}},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("item", "param", "code"),
+    [
+        ({"type": "computer_call", "id": "c"}, "input[0].type", None),
+        ({"type": "item_reference", "id": "msg_9"}, "input[0]", "item_not_found"),
+        ({"id": "msg_9"}, "input[0]", "item_not_found"),
+    ],
+)
+def test_items__not_to_be_said_in_chat__refused_by_name(item: dict[str, Any], param: str, code: str | None) -> None:
+    with pytest.raises(ApiError) as raised:
+        read([item])
+    assert (raised.value.param, raised.value.code) == (param, code)
+
+
+def chat(**given: Any) -> dict[str, object]:
+    request = msgspec.convert(fields_of({"model": "elara", "input": [USER], **given}), ResponsesRequest)
+    return for_chat(request, request.input, request.conversation_id)  # type: ignore[arg-type]
+
+
+def test_parameters__all_that_chat_has_too__translated() -> None:
+    tool = {"type": "function", "name": "f", "description": "d", "parameters": {"type": "object"}, "strict": True}
+    schema = {"type": "json_schema", "name": "s", "schema": {"type": "object"}, "strict": True, "description": None}
+    assert chat(
+        instructions="Be brief.",
+        tools=[tool],
+        tool_choice={"type": "function", "name": "f"},
+        parallel_tool_calls=False,
+        text={"format": schema, "verbosity": "low"},
+        reasoning={"effort": "low", "summary": "auto"},
+        max_output_tokens=9,
+        temperature=0.5,
+        top_p=0.5,
+        top_logprobs=2,
+        user="sam",
+        stream=True,
+        metadata={"a": "b"},
+        conversation={"id": "c"},
+    ) == {
+        "model": "elara",
+        "messages": [{"role": "system", "content": "Be brief."}, USER],
+        "tools": [{"type": "function", "function": {name: tool[name] for name in tool if name != "type"}}],
+        "tool_choice": {"type": "function", "function": {"name": "f"}},
+        "parallel_tool_calls": False,
+        "response_format": {
+            "type": "json_schema",
+            "json_schema": {"name": "s", "schema": {"type": "object"}, "strict": True},
+        },
+        "verbosity": "low",
+        "reasoning_effort": "low",
+        "max_completion_tokens": 9,
+        "temperature": 0.5,
+        "top_p": 0.5,
+        "logprobs": True,
+        "top_logprobs": 2,
+        "user": "sam",
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        "metadata": {"a": "b", "conversation": "c"},
+    }
+
+
+def test_parameters__neutral_or_about_openai_alone__left_out() -> None:
+    neutral = {
+        "background": False,
+        "tools": [],
+        "truncation": "auto",
+        "service_tier": "auto",
+        "include": [],
+        "text": {},
+    }
+    ignored = {"prompt_cache_key": "k", "max_tool_calls": 3, "safety_identifier": "s", "instructions": None}
+    others = {"tool_choice": "auto", "parallel_tool_calls": True, "reasoning": {"summary": "auto"}, "store": True}
+    shown = {"include": ["reasoning.encrypted_content"], "stream_options": {"include_obfuscation": False}}
+    assert chat(**neutral, **ignored, **others) == chat() == chat(**shown) == {"model": "elara", "messages": [USER]}
+
+
+def test_parameters__only_some_tools_are_allowed__no_others_are_offered() -> None:
+    tools = [{"type": "function", "name": name} for name in ("f", "g")]
+    allowed = {"type": "allowed_tools", "mode": "required", "tools": [{"type": "function", "name": "g"}]}
+    asked = chat(tools=tools, tool_choice=allowed)
+    assert (asked["tools"], asked["tool_choice"]) == ([{"type": "function", "function": {"name": "g"}}], "required")
+
+
+@pytest.mark.parametrize(
+    "kind", ["web_search", "file_search", "mcp", "code_interpreter", "custom", "web_search_preview"]
+)
+def test_parameters__tools_of_openai_s__refused_by_name(kind: str) -> None:
+    with pytest.raises(ApiError, match=f"'{kind}'") as raised:
+        chat(tools=[{"type": "function", "name": "f"}, {"type": kind}])
+    assert raised.value.param == "tools[1].type"

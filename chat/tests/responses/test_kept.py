@@ -1,0 +1,181 @@
+"""Responses in a conversation: they are kept there, found again, continued and deleted."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import openai
+import pytest
+from django.contrib.auth.models import User
+
+from accounts.models import ApiKey
+from chat.tests import model_server
+from chat.tests.model_server import ModelServer
+from chat.tests.responses.test_create import CALL, TOOL, answering
+from conversations import pinning
+from conversations.models import Conversation
+from personalities.models import Personality
+
+Say = Callable[..., Any]
+
+
+@pytest.fixture
+def conversation(key: str) -> Conversation:
+    return pinning.start(User.objects.get(username="ursula"), Personality.objects.get_config("elara"))
+
+
+@pytest.fixture
+def say(talk: openai.OpenAI, conversation: Conversation) -> Say:
+    def send(said: Any, *, key: str = "", stream: bool = False, **given: Any) -> Any:
+        named = {} if "previous_response_id" in given else {"conversation": str(conversation.pk)}
+        headers = {"Idempotency-Key": key} if key else None
+        arguments: Any = {"model": "elara", "input": said, "extra_headers": headers, "stream": stream, **named, **given}
+        answer: Any = talk.responses.create(**arguments)
+        return list(answer)[-1].response if stream else answer
+
+    return send
+
+
+def kept(conversation: Conversation) -> list[tuple[str, str]]:
+    return list(conversation.messages.order_by("position").values_list("role", "content"))
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("named", [{}, {"metadata": True}])
+def test_kept__said_in_a_conversation__found_again(
+    talk: openai.OpenAI, say: Say, conversation: Conversation, stream: bool, named: dict[str, Any]
+) -> None:
+    if named:
+        named = {"conversation": None, "metadata": {"conversation": str(conversation.pk)}}
+    response = say("One.", stream=stream, **named)
+    assert response.conversation.id == str(conversation.pk)
+    assert kept(conversation) == [("user", "One."), ("assistant", "Hello there.")]
+    found = talk.responses.retrieve(response.id)
+    assert (found.id, found.model, found.status) == (response.id, "elara", "completed")
+    assert [item.to_dict() for item in found.output] == [item.to_dict() for item in response.output]
+    assert found.created_at >= response.created_at - 1
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_kept__continued_by_the_previous_response__what_was_said_is_sent_along(
+    say: Say, model: ModelServer, conversation: Conversation, stream: bool
+) -> None:
+    first = say("One.", stream=stream)
+    second = say("Two.", previous_response_id=first.id, stream=stream)
+    assert second.previous_response_id == first.id
+    said = [message["content"] for message in model.requests[1][1]["messages"][1:]]
+    assert said == ["One.", "Hello there.", "Two."]
+    assert len(kept(conversation)) == 4
+
+
+def test_kept__a_call__continued_with_what_it_returned(
+    talk: openai.OpenAI, say: Say, model: ModelServer, conversation: Conversation
+) -> None:
+    model.behaviour = model_server.in_sequence(
+        answering({"content": None, "tool_calls": [CALL]}, "tool_calls"), answering({"content": "Three."})
+    )
+    first = say("1 + 2?", tools=[TOOL])
+    returned = {"type": "function_call_output", "call_id": "call_1", "output": "3"}
+    assert say([returned], previous_response_id=first.id, tools=[TOOL]).output_text == "Three."
+    assert [role for role, _ in kept(conversation)] == ["user", "assistant", "tool", "assistant"]
+    roles = [message["role"] for message in model.requests[1][1]["messages"]]
+    assert roles == ["system", "user", "assistant", "tool"]
+    assert talk.responses.retrieve(first.id).output[0].to_dict()["call_id"] == "call_1"
+
+
+def test_kept__all_that_was_said_is_sent_again__only_what_is_new_counts(
+    say: Say, model: ModelServer, conversation: Conversation
+) -> None:
+    """As the AI SDK does: instructions, and answers by reference."""
+    first = say("One.")
+    given: list[Any] = [
+        {"role": "developer", "content": "Be brief."},
+        {"role": "user", "content": "One."},
+        {"type": "item_reference", "id": first.output[0].id},
+        {"role": "user", "content": "Two."},
+    ]
+    say(given)
+    said = [message["content"] for message in model.requests[1][1]["messages"][1:]]
+    assert said == ["One.", "Hello there.", "Be brief.", "Two."]
+    assert [text for _, text in kept(conversation)] == ["One.", "Hello there.", "Two.", "Hello there."]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_kept__sent_again_with_its_key__the_same_response(
+    say: Say, model: ModelServer, conversation: Conversation, stream: bool
+) -> None:
+    zeroth = say("Zero.")
+    first = say("One.", key="turn-1", previous_response_id=zeroth.id)
+    again = say("One.", key="turn-1", previous_response_id=zeroth.id, stream=stream)
+    assert (again.id, again.output_text) == (first.id, first.output_text)
+    assert (len(model.requests), len(kept(conversation))) == (2, 4)
+
+
+def test_kept__an_earlier_response__cannot_be_continued(say: Say) -> None:
+    first = say("One.")
+    say("Two.", previous_response_id=first.id)
+    with pytest.raises(openai.BadRequestError) as raised:
+        say("Three.", previous_response_id=first.id)
+    assert raised.value.param == "previous_response_id"
+
+
+def test_kept__deleted__unknown_while_the_conversation_keeps_what_was_said(
+    talk: openai.OpenAI, say: Say, conversation: Conversation
+) -> None:
+    response = say("One.")
+    talk.responses.delete(response.id)
+    for ask in (talk.responses.retrieve, talk.responses.delete):
+        with pytest.raises(openai.NotFoundError):
+            ask(response.id)
+    with pytest.raises(openai.NotFoundError) as raised:
+        say("Two.", previous_response_id=response.id)
+    assert raised.value.code == "previous_response_not_found"
+    assert len(kept(conversation)) == 2
+    conversation.delete()
+
+
+@pytest.mark.parametrize("id", ["resp_1", f"resp_{uuid4().hex}", "x", "resp_%00"])
+def test_kept__unknown__404(talk: openai.OpenAI, id: str) -> None:
+    for ask in (talk.responses.retrieve, talk.responses.delete):
+        with pytest.raises(openai.NotFoundError):
+            ask(id)
+
+
+def test_kept__of_another_user__404(talk: openai.OpenAI, say: Say) -> None:
+    response = say("One.")
+    other = talk.with_options(api_key=ApiKey.objects.issue(User.objects.get(username="otto"))[1])
+    for ask in (other.responses.retrieve, other.responses.delete):
+        with pytest.raises(openai.NotFoundError):
+            ask(response.id)
+    with pytest.raises(openai.NotFoundError):
+        other.responses.create(model="elara", input="Two.", previous_response_id=response.id)
+
+
+def test_kept__not_in_a_conversation__404(talk: openai.OpenAI) -> None:
+    response = talk.responses.create(model="elara", input="One.")
+    with pytest.raises(openai.NotFoundError):
+        talk.responses.retrieve(response.id)
+
+
+def test_kept__to_be_streamed_again__refused(talk: openai.OpenAI, say: Say) -> None:
+    with pytest.raises(openai.BadRequestError) as raised:
+        talk.responses.retrieve(say("One.").id, stream=True)
+    assert raised.value.param == "stream"
+
+
+def test_kept__not_to_be_stored__refused(say: Say, conversation: Conversation) -> None:
+    with pytest.raises(openai.BadRequestError) as raised:
+        say("One.", store=False)
+    assert (raised.value.param, kept(conversation)) == ("store", [])
+
+
+def test_kept__another_conversation_is_named_too__refused(say: Say, conversation: Conversation) -> None:
+    response = say("One.")
+    with pytest.raises(openai.BadRequestError):
+        say("Two.", previous_response_id=response.id, conversation=str(uuid4()))
+
+
+def test_kept__unknown_conversation__404(say: Say) -> None:
+    with pytest.raises(openai.NotFoundError) as raised:
+        say("One.", conversation=str(uuid4()))
+    assert raised.value.code == "conversation_not_found"
