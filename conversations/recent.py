@@ -30,8 +30,7 @@ def recent(conversation: Conversation) -> list[RecentMessage]:
 
     Of their parts only the newest are read, MAX_PARTS_BYTES in all; of others `has_parts` alone is told.
     """
-    found = _without_parts(conversation)
-    return _with_parts(found) if any(message.has_parts for message in found) else found
+    return _with_parts(_without_parts(conversation))
 
 
 def _without_parts(conversation: Conversation) -> list[RecentMessage]:
@@ -53,7 +52,10 @@ def _without_parts(conversation: Conversation) -> list[RecentMessage]:
 
 
 def _with_parts(messages: list[RecentMessage]) -> list[RecentMessage]:
-    rows = Message.objects.filter(pk__in=[message.id for message in messages if message.has_parts])
+    ids = [message.id for message in messages if message.has_parts]
+    if not ids:
+        return messages
+    rows = Message.objects.filter(pk__in=ids)
     read = rows.annotate(read=Window(Sum("parts_bytes"), order_by="-position"))
     parts = dict(read.filter(read__lte=MAX_PARTS_BYTES).values_list("pk", "parts"))
     return [msgspec.structs.replace(message, parts=parts.get(message.id)) for message in messages]
@@ -70,8 +72,7 @@ def since_question(conversation: Conversation, found: list[RecentMessage]) -> li
     rows = before.filter(position__gte=question or first).order_by("position").defer("parts")
     if question is None or (rows.aggregate(read=Sum(TEXT_BYTES))["read"] or 0) > LIMIT * MAX_BYTES:
         return found
-    messages = [*(row.to_recent() for row in rows), *found]
-    return _with_parts(messages) if any(message.has_parts for message in messages) else messages
+    return _with_parts([*(row.to_recent() for row in rows), *found])
 
 
 def head(conversation: Conversation) -> Head | None:

@@ -8,7 +8,7 @@ from django.db import IntegrityError, connection
 
 from conversations import turns
 from conversations.models import MAX_BYTES, MAX_PARTS_BYTES, Conversation, Message, Role
-from conversations.recent import recent
+from conversations.recent import recent, since_question
 from conversations.tests.transcripts import CALLS, TEXT, USED, list_items, list_key, shown
 from conversations.turns import Draft, InvalidContent, KeyReused
 
@@ -111,3 +111,18 @@ def test_message__parts_without_their_size__postgresql_refuses(conversation: Con
             conversation=conversation, position=2, role=Role.USER, parts=[TEXT], parts_bytes=size,
             created_at=message.created_at,
         )  # fmt: skip
+
+
+@pytest.mark.parametrize(("more", "expected"), [("", 41), ("x", 20)])
+def test_since_question__as_much_text_as_twenty_messages_have__and_no_more(
+    conversation: Conversation, more: str, expected: int
+) -> None:
+    long = [Draft(Role.ASSISTANT, "x" * MAX_BYTES)] * 20
+    turns.append(conversation, [Draft(Role.USER, more), *long, *[Draft(Role.ASSISTANT, "Hm.")] * 20])
+    assert len(since_question(conversation, recent(conversation))) == expected
+
+
+def test_since_question__it_showed_an_image__with_it(conversation: Conversation) -> None:
+    turns.append(conversation, [shown(), *[Draft(Role.ASSISTANT, "Hm.")] * 30])
+    messages = since_question(conversation, recent(conversation))
+    assert [len(messages), messages[0].parts] == [31, shown().parts]
