@@ -2,7 +2,7 @@
 """Run, test, check and measure Companion on any machine that has Python 3.11 or newer and nothing else.
 
 python3 dev.py run [--port N] [--host H]   start everything and print where it is
-python3 dev.py test [pytest arguments]     the suite on throw-away servers; --browser, --contract, …: those
+python3 dev.py test [pytest arguments]     the suite on throw-away servers; --browser, --clients, …: those
 python3 dev.py check                       style, types, imports, migrations, deployment settings; --figures: sizes
 python3 dev.py bench [SECTION …]           measurements side by side with peers, into docs/benchmarks.md
 python3 dev.py docs                        README and docs/ as a site, in var/docs/site

@@ -1,9 +1,10 @@
 """dev.py test: the whole suite against throw-away servers.
 
 --browser runs the tests that need Chromium instead, --screenshots those of them that draw docs/screenshots, --contract
-those of the OpenAPI schema, --deploy those of deploy/ (its image is built and run, behind real proxies), and --faults
-the long form of those that break servers; of these, tests that measure time run last, alone. --apps=NAMES sets
-COMPANION_APPS: `dev.py test --apps= personalities coherence` tests the store of personalities alone.
+those of the OpenAPI schema, --clients unchanged clients against `dev.py run`, --deploy those of deploy/ (its image is
+built and run, behind real proxies), and --faults the long form of those that break servers; of these, tests that
+measure time run last, alone. --apps=NAMES sets COMPANION_APPS: `dev.py test --apps= personalities coherence` tests the
+store of personalities alone.
 """
 
 import os
@@ -35,6 +36,7 @@ PARTS = {
         {"COMPANION_SCREENSHOTS": "docs/screenshots"},
     ),
     "--contract": Part([["tests/contract"]], ["requirements/contract.txt", "requirements/node.txt"]),
+    "--clients": Part([["tests/clients"]], ["requirements/node.txt"]),  # their own packages: tests/clients/environments
     "--deploy": Part([["tests/deploy"]], ["requirements/deploy.txt"]),
     "--faults": Part(
         [["tests/faults", "-n", "2", "-m", "not measures"], ["tests/faults", "-m", "measures"]],
