@@ -132,7 +132,7 @@ class Site:
         self._headers = {"Authorization": f"Bearer {environment['API_KEY']}"}
         command = SERVERS[server](application, self._port, workers)
         self._guarded = SupervisedServer(ServerSpec(application, command, log, cwd=ROOT, environment=environment))
-        self.stop = self._guarded.stop
+        self.stop, self.supervisor = self._guarded.stop, self._guarded.process.pid
 
     def wait(self) -> None:
         """Wait until it answers; raise RuntimeError with the end of its log if it ends instead."""
