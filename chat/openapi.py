@@ -1,82 +1,78 @@
 """What chat adds to the OpenAPI schema, which drf-spectacular cannot see because chat is not a DRF view."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
 from django.conf import settings
 
 from chat.addresses import COMPLETIONS, MODEL, MODELS, RESPONSE, RESPONSES
+from chat.completions import PROMPT_SHA256
 from chat.content_parts import KINDS, allowed_kinds
+from chat.openapi_answers import STRUCTS
 from chat.requests import ChatRequest
-from chat.responses.schema import PARTS, STRUCTS, relax
+from chat.responses.schema import PARTS, relax
+from chat.responses.schema import STRUCTS as RESPONSES_STRUCTS
+from conversations.turns import IDEMPOTENCY_KEY
 
 Schema = dict[str, Any]  # a JSON Schema, or a part of an OpenAPI document
 
 REFERENCE = "#/components/schemas/{name}"
-OBJECT = {"type": "object"}
 NAME, ID = ({"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in ("name", "id"))
-TEXT = {"type": "string"}
-NULLABLE = {"type": "string", "nullable": True}
-
-COMPONENTS: Schema = {
-    "ChatModel": {
-        "type": "object",
-        "required": ["id", "object", "created", "owned_by"],
-        "properties": {"id": TEXT, "object": TEXT, "created": {"type": "integer"}, "owned_by": TEXT},
-    },
-    "ChatModelList": {
-        "type": "object",
-        "required": ["object", "data"],
-        "properties": {
-            "object": TEXT,
-            "data": {"type": "array", "items": {"$ref": REFERENCE.format(name="ChatModel")}},
-        },
-    },
-    "ChatCompletion": {
-        "type": "object",
-        "required": ["id", "object", "created", "model", "choices"],
-        "properties": {
-            "id": TEXT,
-            "object": TEXT,
-            "created": {"type": "integer"},
-            "model": TEXT,
-            "choices": {"type": "array", "items": OBJECT},
-            "usage": OBJECT,
-        },
-    },
-    "ChatError": {
-        "type": "object",
-        "required": ["error"],
-        "properties": {
-            "error": {
-                "type": "object",
-                "required": ["message", "type", "param", "code"],
-                "properties": {"message": TEXT, "type": TEXT, "param": NULLABLE, "code": NULLABLE},
-            }
-        },
-    },
+KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "schema": {"type": "string", "pattern": f"^{IDEMPOTENCY_KEY.pattern}$"},
+    "description": "In a kept conversation: a repeat with the same key is answered with the stored answer.",
 }
+PROMPT = {"schema": {"type": "string"}, "description": "Names the prompt that the language model got."}
+READING = (401, 404, 429, 500, 503)
+ASKING = (400, *READING, 408, 409, 413, 415, 502, 504)
+
+CHAT = """The model is the name of a personality, whose prompt comes before the messages.
+
+With `stream` the answer comes as server-sent events: each is a ChatCompletionChunk or, if something breaks, a last one
+is a ChatError; else `[DONE]` is the end. With `metadata.conversation` it is kept in that conversation.
+"""
+RESPOND = """OpenAI's Responses API: the model is the name of a personality, and `instructions` come after her prompt.
+
+With `stream` the answer comes as server-sent events. With `metadata.conversation` it is kept in that conversation.
+"""
+KEPT = "An answer that is kept in one of the caller's conversations, by the id that it was given with."
+LIST = "The caller's own active personalities and the global ones, each as a model that OpenAI's clients can choose."
+GET = "The caller's own active personality of that name, else the global one, as OpenAI's clients see a model."
 
 
 def add(result: Schema, **_: object) -> Schema:
-    """A postprocessing hook of drf-spectacular."""
-    components: Schema = msgspec.json.schema_components([ChatRequest, *STRUCTS], ref_template=REFERENCE)[1]
-    relax(components)
-    result["components"]["schemas"] |= COMPONENTS | _with_allowed_parts(components)
+    """Add the operations of chat, and what they read and answer, to the document."""
+    found = components(ChatRequest, *STRUCTS, *RESPONSES_STRUCTS)
+    relax(found)
+    result["components"]["schemas"] |= _with_allowed_parts(found)
+    listing = operation("models", "List the personalities that one can chat with", LIST, "ChatModelList", READING)
+    model = operation("model", "Get a personality that one can chat with", GET, "ChatModel", READING, NAME)
     result["paths"] |= {
-        COMPLETIONS: {"post": _operation("chat", "Chat with a personality.", "ChatCompletion", body="ChatRequest")},
-        RESPONSES: {
-            "post": _operation("respond", "Have a personality respond.", "ResponsesAnswer", body="ResponsesRequest")
-        },
+        COMPLETIONS: {"post": _chat()},
+        MODELS: {"get": listing},
+        MODEL: {"get": model},
+        RESPONSES: {"post": _respond()},
         RESPONSE: {
-            "get": _operation("response", "Get a response that is kept.", "ResponsesAnswer") | {"parameters": [ID]},
-            "delete": _operation("delete_response", "Delete one of them.", "ResponsesDeletion") | {"parameters": [ID]},
+            "get": operation("response", "Get a response that is kept", KEPT, "ResponsesAnswer", READING, ID),
+            "delete": operation("delete_response", "Delete a response", KEPT, "ResponsesDeletion", READING, ID),
         },
-        MODELS: {"get": _operation("models", "List the personalities you can chat with.", "ChatModelList")},
-        MODEL: {"get": _operation("model", "Get one of them.", "ChatModel") | {"parameters": [NAME]}},
     }
     return result
+
+
+def _chat() -> Schema:
+    chat = operation("chat", "Chat with a personality", CHAT, "ChatCompletion", ASKING, KEY)
+    chat["responses"]["200"]["headers"] = {PROMPT_SHA256: PROMPT}
+    return take(chat, "ChatRequest", events=["ChatCompletionChunk", "ChatError"])
+
+
+def _respond() -> Schema:
+    respond = operation("respond", "Have a personality respond", RESPOND, "ResponsesAnswer", ASKING)
+    return take(respond, "ResponsesRequest", events=["ResponsesEvent"])
 
 
 def _with_allowed_parts(components: Schema) -> Schema:
@@ -105,18 +101,60 @@ def _without(schema: Any, references: Collection[str]) -> Any:
     return schema
 
 
-def _operation(id: str, summary: str, answer: str, *, body: str = "") -> Schema:
-    content = {"application/json": _schema(answer)} | ({"text/event-stream": {"schema": TEXT}} if body else {})
-    failed = {"description": "An error.", "content": {"application/json": _schema("ChatError")}}
-    operation = {
+def components(*structs: type[msgspec.Struct]) -> Schema:
+    """The schemas of these structs and of all that is in them, by name."""
+    found: Schema = msgspec.json.schema_components(structs, ref_template=REFERENCE)[1]
+    for schema in _within(found):
+        schema.pop("title", None)  # which is its name once more
+        schema.pop("default", None)  # generators take a field with a default for one that is always there
+        if schema.get("type") == "object" and "properties" not in schema:
+            schema.setdefault("additionalProperties", True)  # some read an object of which nothing is said as empty
+        if all(isinstance(value, str) for value in schema.get("enum", [0])):
+            schema["type"] = "string"
+        if schema.get("enum") in ([True], [False]):  # generators know no list of such
+            schema |= {"type": "boolean", "const": schema.pop("enum")[0]}
+    return found
+
+
+def _within(value: Any) -> Iterator[Schema]:
+    """Every schema inside the value."""
+    for name, inner in (
+        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    ):
+        if isinstance(inner, dict) and name != "properties":  # whose keys are names of fields
+            yield inner
+        yield from _within(inner)
+
+
+def operation(
+    id: str, summary: str, description: str, answer: str, failures: tuple[int, ...], *parameters: Schema
+) -> Schema:
+    """An operation without a body, and the errors that it may end with."""
+    content = {"application/json": _schema(answer)}
+    error = {"application/json": _schema("ChatError")}
+    failed = {str(status): {"description": HTTPStatus(status).phrase, "content": error} for status in sorted(failures)}
+    return {
         "operationId": f"openai_{id}",
         "summary": summary,
+        "description": description,
         "tags": ["chat"],
         "security": [{"apiKey": []}],
-        "responses": {"200": {"description": summary, "content": content}, "default": failed},
+        **({"parameters": [dict(each) for each in parameters]} if parameters else {}),
+        "responses": {
+            "200": {"description": summary, "content": content},
+            **failed,
+            "default": {"description": "Any other error.", "content": error},
+        },
     }
-    request = {"required": True, "content": {"application/json": _schema(body)}}
-    return operation | ({"requestBody": request} if body else {})
+
+
+def take(operation: Schema, body: str, events: list[str]) -> Schema:
+    """The operation, with a body, and events as its answer if that asks for a stream."""
+    operation["requestBody"] = {"required": True, "content": {"application/json": _schema(body)}}
+    kinds = [_schema(name)["schema"] for name in events]
+    event = {"anyOf": kinds} if len(kinds) > 1 else kinds[0]
+    operation["responses"]["200"]["content"]["text/event-stream"] = {"schema": event}
+    return operation
 
 
 def _schema(name: str) -> Schema:

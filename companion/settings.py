@@ -216,7 +216,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["rest.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PAGINATION_CLASS": "rest.query_parameters.Pages",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "rest.openapi.Operation",
     "DEFAULT_VERSIONING_CLASS": None,
     "EXCEPTION_HANDLER": "rest.problems.to_problem",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
@@ -225,18 +225,15 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Companion",
     "DESCRIPTION": "The personality service for AI companions.",
     "VERSION": __version__,
+    "OAS_VERSION": "3.1.0",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],  # the schema is no secret
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
-    "POSTPROCESSING_HOOKS": [
-        "drf_spectacular.hooks.postprocess_schema_enums",
-        "rest.openapi.forbid_unknown_fields",
-        "rest.openapi.document_problems",
-        *(["chat.openapi.add"] if "chat" in COMPANION_APPS else []),
-    ],
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,  # it would explain each value by itself
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "companion.openapi.complete"],
 }
 
 # ── Passwords ─────────────────────────────────────────────────────────────────────────────────────────────────────────

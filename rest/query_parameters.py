@@ -52,6 +52,12 @@ class Pages(PageNumberPagination):
             parameter["schema"] |= {"minimum": 1} | most.get(parameter["name"], {})
         return parameters
 
+    def get_paginated_response_schema(self, schema: dict[str, object]) -> dict[str, object]:
+        """Describe a page in the dialect of OpenAPI 3.1, which DRF does not know."""
+        link = {"type": ["string", "null"], "format": "uri"}
+        properties = {"count": {"type": "integer"}, "next": link, "previous": dict(link), "results": schema}
+        return {"type": "object", "required": list(properties), "properties": properties}
+
     def get_page_number(self, request: Request, paginator: "Paginator[object]") -> int:
         """The number as given. DRF would take an empty one for 1, and "last" for a number that changes."""
         text = request.query_params.get(self.page_query_param, "1")

@@ -34,7 +34,7 @@ EXPORT_BYTES = 2 * MAX_BYTES  # of them, but one at least; escaped in JSON its t
 
 
 class MessageListView(ListAPIView[Message]):
-    """All messages, in order. A page of long ones ends early; `next` continues after it."""
+    """List all messages of a conversation, in order. A page of long ones ends early; `next` continues after it."""
 
     serializer_class = MessageSerializer
     max_bytes = MAX_JSON_BYTES
@@ -62,7 +62,7 @@ class MessageListView(ListAPIView[Message]):
         parameters=[rows.IDEMPOTENCY_PARAMETER],
     )
     def post(self, request: Request, id: UUID) -> Response:
-        """Add a message at the end. No language model answers it."""
+        """Add a message at the end of a conversation. No language model answers it."""
         conversation, key = rows.owned(request, id), rows.idempotency_key(request)
         body = NewMessageSerializer(data=request.data)
         body.is_valid(raise_exception=True)
@@ -86,7 +86,7 @@ class ExportView(APIView):
 
     @extend_schema(responses=ExportSerializer)
     def get(self, request: Request, id: UUID) -> StreamingHttpResponse:
-        """The conversation and all its messages, in order, as a file. At most two run at a time for each user."""
+        """Export a conversation and all its messages, in order, as a file. At most two run at a time for each user."""
         row = rows.owned(request, id)
         disposition = f'attachment; filename="conversation-{row.pk}.json"'
         headers = {"Content-Disposition": disposition, "Cache-Control": "private, no-store"}

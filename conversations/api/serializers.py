@@ -13,6 +13,7 @@ from personalities.api.serializers import Name
 from rest.fields import AnswerSerializer, Flag, StrictSerializer, Text
 
 WRITABLE = (Role.USER.value, Role.ASSISTANT.value)  # clients do not write messages of the system
+ANY_OBJECT = {"type": "object", "additionalProperties": True}  # some take one of which nothing is said for empty
 
 
 class ConversationSerializer(StrictSerializer):
@@ -77,7 +78,7 @@ class Content(serializers.CharField):
         return super().to_internal_value(data)
 
 
-@extend_schema_field({"type": "array", "items": {"type": "object"}, "nullable": True, "readOnly": True})
+@extend_schema_field({"type": "array", "items": ANY_OBJECT, "nullable": True, "readOnly": True})
 class Objects(serializers.JSONField):
     """A list of objects, as OpenAI's messages have them, or null."""
 

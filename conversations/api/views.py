@@ -35,7 +35,7 @@ from rest.query_parameters import KnownParameters
 
 
 class ConversationListView(CostlyListView):
-    """The caller's conversations, the last used first."""
+    """List the caller's conversations, the last used first."""
 
     serializer_class = ConversationSerializer
     filter_backends = (KnownParameters,)
@@ -66,13 +66,13 @@ class ConversationView(APIView):
 
     @extend_schema(responses={200: ConversationSerializer, 304: None}, parameters=[IF_NONE_MATCH])
     def get(self, request: Request, id: UUID) -> HttpResponseBase:
-        """One conversation, without its messages."""
+        """Get a conversation, without its messages."""
         return respond(request._request, rows.represent(rows.owned(request, id)))
 
     @extend_schema(request=RenameSerializer(partial=True), responses=ConversationSerializer, parameters=[IF_MATCH])
     @transaction.atomic
     def patch(self, request: Request, id: UUID) -> HttpResponseBase:
-        """Rename it."""
+        """Rename a conversation."""
         row = rows.locked(request, id)
         rows.check_unchanged(request, row)
         body = RenameSerializer(row, data=request.data, partial=True)
@@ -82,7 +82,7 @@ class ConversationView(APIView):
     @extend_schema(responses={204: None}, parameters=[IF_MATCH])
     @transaction.atomic
     def delete(self, request: Request, id: UUID) -> Response:
-        """Delete it with all its messages, for good."""
+        """Delete a conversation with all its messages, for good."""
         row = rows.locked(request, id)
         rows.check_unchanged(request, row)
         row.delete()
@@ -101,7 +101,7 @@ class UpgradeView(APIView):
     )
     @transaction.atomic
     def post(self, request: Request, id: UUID) -> HttpResponseBase:
-        """Go on with the personality as it is now, or see what that would change."""
+        """Let a conversation go on with the personality as it is now, or see what that would change."""
         is_dry_run = rows.is_dry_run(request)
         row = rows.locked(request, id)
         rows.check_unchanged(request, row)

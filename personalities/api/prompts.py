@@ -14,7 +14,7 @@ from personalities.config import PersonalityConfig
 from personalities.language_models import prompt_at_first
 from personalities.lint import lint
 from personalities.models import Personality
-from rest.conditional import Representation, provenance_headers, respond
+from rest.conditional import IF_NONE_MATCH, Representation, provenance_headers, respond
 from rest.fields import AnswerSerializer
 
 
@@ -75,11 +75,12 @@ class LintSerializer(AnswerSerializer):
 class PromptView(APIView):
     """The prompt of one personality."""
 
-    @extend_schema(responses={200: PromptSerializer, 304: None})
+    @extend_schema(responses={200: PromptSerializer, 304: None}, parameters=[IF_NONE_MATCH])
     def get(self, request: Request, name: str) -> HttpResponseBase:
-        """The system prompt: its text, an estimate of its tokens, the source of each line, and what is left out.
+        """Get the system prompt of a personality: its text, an estimate of its tokens, and the source of each line.
 
-        Those who may write an inactive personality also get its prompt, before anybody pays for it.
+        What is left out is named too. Those who may write an inactive personality also get its prompt, before anybody
+        pays for it.
         """
         answer = Personality.objects.lookup(name, request.user) if "owner" not in request.query_params else None
         if answer is None or answer.value is None:
@@ -92,7 +93,7 @@ class NewLintView(APIView):
 
     @extend_schema(operation_id="personalities_lint_new", request=PersonalitySerializer, responses=LintSerializer)
     def post(self, request: Request) -> Response:
-        """What the linter finds in a personality that is not saved yet. Errors would keep it from being saved."""
+        """Check a personality that is not saved yet. Errors would keep it from being saved."""
         return _findings(writes.draft(request))
 
 
@@ -102,7 +103,7 @@ class LintView(APIView):
 
     @extend_schema(request=PersonalitySerializer(partial=True), responses=LintSerializer)
     def post(self, request: Request, name: str) -> Response:
-        """What the linter would find after a PATCH with this body. Nothing is saved."""
+        """Check what a personality would be after a PATCH with this body. Nothing is saved."""
         return _findings(writes.draft(request, rows.visible(request, name)))
 
 

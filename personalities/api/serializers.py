@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.core.validators import RegexValidator
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from personalities.archetypes import ARCHETYPES, Columns
@@ -219,6 +219,7 @@ class ResolvedSerializer(AnswerSerializer):
     missing = serializers.ListField(child=serializers.CharField())
 
 
+@extend_schema_serializer(component_name="PersonalityId")
 class IdSerializer(AnswerSerializer):
     """Only the id."""
 

@@ -13,7 +13,7 @@ from personalities.api import rows, writes
 from personalities.api.serializers import PersonalitySerializer, RollbackSerializer, represent
 from personalities.models import Version
 from rest.concurrency import CostlyListView
-from rest.conditional import IF_MATCH, Representation, respond, written
+from rest.conditional import IF_MATCH, IF_NONE_MATCH, Representation, respond, written
 from rest.fields import AnswerSerializer
 from rest.query_parameters import KnownParameters
 
@@ -58,7 +58,7 @@ class DifferenceSerializer(AnswerSerializer):
 
 @extend_schema_view(get=extend_schema(parameters=[rows.OWNER]))
 class VersionListView(CostlyListView):
-    """The versions of a personality, the newest first."""
+    """List the versions of a personality, the newest first."""
 
     serializer_class = VersionSerializer
     filter_backends = (KnownParameters,)
@@ -74,9 +74,9 @@ class VersionListView(CostlyListView):
 class VersionView(APIView):
     """One version of a personality."""
 
-    @extend_schema(responses={200: WholeVersionSerializer, 304: None})
+    @extend_schema(responses={200: WholeVersionSerializer, 304: None}, parameters=[IF_NONE_MATCH])
     def get(self, request: Request, name: str, number: int) -> HttpResponseBase:
-        """A personality as it was in one version."""
+        """Get a personality as it was in one version."""
         version = rows.version_of(request, rows.editable(request, name), number)
         body = VersionSerializer(version).data | {"personality": version.to_config().to_dict()}
         return respond(request._request, Representation.of(body))
@@ -86,9 +86,13 @@ class VersionView(APIView):
 class DifferenceView(APIView):
     """Two versions of a personality, compared."""
 
-    @extend_schema(responses=DifferenceSerializer)
+    @extend_schema(
+        operation_id="personalities_versions_compare",
+        responses={200: DifferenceSerializer, 304: None},
+        parameters=[IF_NONE_MATCH],
+    )
     def get(self, request: Request, name: str, before: int, after: int) -> HttpResponseBase:
-        """What changed from one version to another: the fields, and the prompt that is made of them."""
+        """Compare two versions of a personality: the fields, and the prompt that is made of them."""
         row = rows.editable(request, name)
         old, new = (rows.version_of(request, row, number).to_config() for number in (before, after))
         body = msgspec.to_builtins(history.difference(old, new)) | {"before": before, "after": after}
@@ -100,5 +104,5 @@ class RollbackView(APIView):
 
     @extend_schema(request=RollbackSerializer, responses=PersonalitySerializer, parameters=[IF_MATCH, rows.OWNER])
     def post(self, request: Request, name: str) -> HttpResponseBase:
-        """Make it again what it was in `version`. That is a new version: nothing is lost."""
+        """Make a personality again what it was in an earlier version. That is a new one: nothing is lost."""
         return written(represent(writes.roll_back(request, name)))

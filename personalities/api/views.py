@@ -27,7 +27,7 @@ PERSONALITY = serializers.PersonalitySerializer
 
 
 class PersonalityListView(CostlyListView, ListCreateAPIView[Personality]):
-    """The global personalities and the caller's own. Staff create global ones, everybody else their own."""
+    """List the global personalities and the caller's own."""
 
     serializer_class = serializers.PersonalitySerializer
     filter_backends = (PersonalityParameters, DjangoFilterBackend, SearchFilter, StrictOrdering)
@@ -40,8 +40,11 @@ class PersonalityListView(CostlyListView, ListCreateAPIView[Personality]):
         """All that the caller may see; filters narrow it."""
         return Personality.objects.visible_to(self.request.user)
 
-    def create(self, request: Request, *args: object, **kwargs: object) -> HttpResponseBase:  # type: ignore[override]
-        """Only `personality_name` must be given: the archetype fills what is left out."""
+    def post(self, request: Request, *args: object, **kwargs: object) -> HttpResponseBase:  # type: ignore[override]
+        """Create a personality: a global one if the caller is staff, else one of their own.
+
+        Only `personality_name` must be given: the archetype fills what is left out.
+        """
         made = writes.create(request)
         location = reverse("personality", args=[made.personality_name], request=request)
         return written(represent(made), HTTPStatus.CREATED, {"Location": location})
@@ -54,22 +57,25 @@ class PersonalityDetailView(APIView):
 
     @extend_schema(responses={200: PERSONALITY, 304: None}, parameters=[IF_NONE_MATCH, rows.OWNER])
     def get(self, request: Request, name: str) -> HttpResponseBase:
-        """Active ones only: an inactive personality is listed for its editors, and served to nobody."""
+        """Get a personality, if it is active.
+
+        An inactive one is listed for its editors, and served to nobody.
+        """
         return _read(request, name, self.represent)
 
     @extend_schema(request=PERSONALITY, responses=PERSONALITY, parameters=[IF_MATCH_ALWAYS, rows.OWNER])
     def put(self, request: Request, name: str) -> HttpResponseBase:
-        """Replace the whole: what is left out becomes what a new personality has there."""
+        """Replace a personality: what is left out becomes what a new personality has there."""
         return written(represent(writes.edit(request, name, partial=False)))
 
     @extend_schema(request=PERSONALITY, responses=PERSONALITY, parameters=[IF_MATCH, rows.OWNER])
     def patch(self, request: Request, name: str) -> HttpResponseBase:
-        """Change what is given and keep the rest."""
+        """Change what is given of a personality and keep the rest."""
         return written(represent(writes.edit(request, name, partial=True)))
 
     @extend_schema(responses={204: None}, parameters=[IF_MATCH, rows.OWNER])
     def delete(self, request: Request, name: str) -> Response:
-        """Delete it. Its history stays."""
+        """Delete a personality. Its history stays."""
         writes.delete(request, name)
         return Response(status=HTTPStatus.NO_CONTENT)
 
@@ -81,7 +87,7 @@ class PersonalityIdView(APIView):
 
     @extend_schema(responses={200: serializers.IdSerializer, 304: None}, parameters=[IF_NONE_MATCH, rows.OWNER])
     def get(self, request: Request, name: str) -> HttpResponseBase:
-        """Only the id."""
+        """Get the id of a personality."""
         return _read(request, name, self.represent)
 
 
@@ -90,7 +96,7 @@ class ResolveView(APIView):
 
     @extend_schema(request=serializers.ResolveSerializer, responses=serializers.ResolvedSerializer)
     def post(self, request: Request) -> Response:
-        """Up to 100 personalities by name, in one round trip."""
+        """Get up to 100 personalities by name, in one round trip."""
         serializer = serializers.ResolveSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         names = serializer.validated_data["names"]
@@ -106,7 +112,7 @@ class ArchetypeListView(APIView):
 
     @extend_schema(responses=serializers.ArchetypeSerializer(many=True))
     def get(self, request: Request) -> Response:
-        """The archetypes and what each fills in."""
+        """List the archetypes and what each fills in."""
         return Response(msgspec.to_builtins(list(ARCHETYPES.values())))
 
 

@@ -20,7 +20,7 @@ LINE_BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 INVISIBLE = {"Zs", "Cf"}
 
 
-@extend_schema_field({"type": "string", "nullable": True, "pattern": f"^({ANY_CASE})?$"})
+@extend_schema_field({"anyOf": [{"type": "string", "pattern": f"^({ANY_CASE})?$"}]})
 class LanguageTag(Text):
     """A BCP 47 tag, in any case."""
 
@@ -32,7 +32,7 @@ class LanguageTag(Text):
             raise serializers.ValidationError(str(error)) from None
 
 
-@extend_schema_field({"type": "string", "nullable": True, "maxLength": MAX_NAME, "pattern": ONE_LINE})
+@extend_schema_field({"anyOf": [{"type": "string", "maxLength": MAX_NAME, "pattern": ONE_LINE}]})
 class CalledName(Text):
     """A name of one line, kept to the letter; one in which nothing is visible is none."""
 

@@ -38,19 +38,22 @@ class PreferencesView(APIView):
 
     @extend_schema(responses={200: PreferencesSerializer, 304: None}, parameters=[IF_NONE_MATCH])
     def get(self, request: Request) -> HttpResponseBase:
-        """The caller's own preferences."""
+        """Get the caller's own preferences."""
         answer = Preferences.objects.lookup(request.user)
         found = Representation.of(answer.value or NO_WISHES)
         return respond(request._request, found, provenance_headers([answer]))
 
     @extend_schema(request=PreferencesSerializer, responses=PreferencesSerializer, parameters=[IF_MATCH_ONCE])
     def put(self, request: Request) -> HttpResponseBase:
-        """Replace the whole: what is left out is cleared. The first time nothing can be lost, so no ETag is needed."""
+        """Replace all preferences: what is left out is cleared.
+
+        The first time nothing can be lost, so no ETag is needed.
+        """
         return self._write(request, partial=False)
 
     @extend_schema(request=PreferencesSerializer, responses=PreferencesSerializer, parameters=[IF_MATCH])
     def patch(self, request: Request) -> HttpResponseBase:
-        """Change what is given and keep the rest; null clears."""
+        """Change the preferences that are given and keep the rest; null clears."""
         return self._write(request, partial=True)
 
     @extend_schema(responses={204: None}, parameters=[IF_MATCH])
@@ -77,7 +80,7 @@ class PromptView(APIView):
 
     @extend_schema(responses={200: PromptSerializer, 304: None}, parameters=[IF_NONE_MATCH])
     def get(self, request: Request, name: str) -> HttpResponseBase:
-        """What a language model is told about a personality that talks with the caller.
+        """Get what a language model is told about a personality that talks with the caller.
 
         The author's locks overrule the caller's preferences, and these overrule the personality's own ways. Each line
         and omission names its source.
