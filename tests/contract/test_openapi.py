@@ -6,7 +6,6 @@ forbids is refused.
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,15 +17,6 @@ CONFIG = Path(__file__).with_name("schemathesis.toml")
 # Without NUL, which no schema forbids as briefly as JSON Schema would have it: test_bad_input has it.
 BOUNDS = ("--generation-deterministic", "--generation-allow-x00", "false", "--max-examples", "100",
           "--continue-on-failure")  # fmt: skip
-
-
-@pytest.fixture
-def instance(tmp_path: Path) -> Iterator[Instance]:
-    running = Instance(tmp_path / "var", extra={"CHAT_RATE": "100000/second"})  # whose limit is not what is looked at
-    try:
-        yield running.wait_for_block()
-    finally:
-        running.stop()
 
 
 @pytest.mark.timeout(600)
