@@ -124,7 +124,7 @@ def test_error__of_the_server_or_on_the_way__httpxs(model: ModelServer) -> None:
 
 
 def test_requests__many_at_the_same_moment__each_costs_what_one_costs(model: ModelServer) -> None:
-    """Of this process's time alone, over connections that are open: httpcore's pool took 40 times as much for 200."""
+    """Of this process's time alone, over connections that are open: with httpcore's pool it was 2.8 times as much."""
     model.behaviour = model_server.answer_keep_alive
 
     async def cost(server: Connections, count: int) -> float:
@@ -138,4 +138,4 @@ def test_requests__many_at_the_same_moment__each_costs_what_one_costs(model: Mod
             few = min([await cost(server, 10) for _ in range(5)])
             return await cost(server, 100) / few
 
-    assert asyncio.run(ratio()) < 3
+    assert asyncio.run(ratio()) < 2
