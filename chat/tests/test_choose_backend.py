@@ -83,8 +83,8 @@ def test_upstream__fails__the_key_and_what_it_said_stand_in_no_answer(
 def test_schema__chat__is_in_it_and_every_reference_leads_somewhere() -> None:
     schema = Browser().get("/api/schema/?format=json").json()
     assert {"/v1/chat/completions", "/v1/models", "/v1/models/{name}"} <= schema["paths"].keys()
-    names = set(schema["components"]["schemas"])
-    assert set(references(schema)) <= {f"#/components/schemas/{name}" for name in names}
+    components = {f"#/components/{kind}/{name}" for kind, named in schema["components"].items() for name in named}
+    assert set(references(schema)) <= components
     assert "temperature" in schema["components"]["schemas"]["ChatRequest"]["properties"]
 
 

@@ -18,7 +18,7 @@ from resilience.clock import clock
 OPEN = {"", "livez", "readyz", "api/schema/", "api/docs/", "admin/login/", "accounts/login/"}
 PAGES = {"admin/personalities/personality/": "admin"}  # for people, who are sent to a login
 if "chat" in settings.COMPANION_APPS:
-    PAGES["chat/"] = "accounts"
+    PAGES |= {"chat/": "accounts", "chat/elara/": "accounts"}
 POSTED = {"accounts/logout/"}
 
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import openai
 import psycopg
 import pytest
@@ -77,8 +78,7 @@ def test_run__unchanged__typed_errors(instance: Instance) -> None:
 
 
 def test_run__page_without_a_session__typed_error_and_the_headers_of_all_pages(instance: Instance) -> None:
-    with instance.http() as client:
-        said = client.post("/chat/completions", json={"model": "elara", "messages": HELLO})
+    said = httpx.post(f"{instance.url}/chat/completions", json={"model": "elara", "messages": HELLO}, trust_env=False)
     assert (said.status_code, said.json()["error"]["code"]) == (401, "signed_out")
     assert said.headers["X-Content-Type-Options"] == "nosniff"
 

@@ -45,7 +45,17 @@ def test_run__up__ready(instance: Instance) -> None:
 def test_run__up__one_block_with_everything(instance: Instance) -> None:
     lines = instance.printed.partition("Companion is running.")[2].splitlines()[1:]
     block = lines[: lines.index("Try:") + 4]
-    assert [line.split()[0] for line in block] == ["Web", "Admin", "API", "Redis", "Try:", "curl", "curl", "curl"]
+    assert [line.split()[0] for line in block] == [
+        "Web",
+        "Admin",
+        "API",
+        "Redis",
+        "Chat",
+        "Try:",
+        "curl",
+        "curl",
+        "curl",
+    ]
     assert instance.printed.count(instance.password) == 1
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+", instance.url)
     assert re.fullmatch(r"redis://127\.0\.0\.1:\d+/0", instance.redis_url)
