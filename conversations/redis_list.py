@@ -54,7 +54,7 @@ _decode = msgspec.json.Decoder(RecentMessage).decode
 
 def read(conversation: UUID) -> list[RecentMessage] | None:
     """What the list holds; empty if it is missing or not readable, None if Redis did not answer."""
-    found: list[bytes] | None = _execute(lambda client: client.lrange(_key(conversation), -LIMIT, -1), refused=[])
+    found: list[bytes] | None = execute(lambda client: client.lrange(_key(conversation), -LIMIT, -1), refused=[])
     try:
         return None if found is None else [_decode(item) for item in found]
     except msgspec.DecodeError:
@@ -68,22 +68,25 @@ def append(conversation: UUID, messages: Sequence[RecentMessage], before: UUID |
     """
     beginning = f'{{"id":"{before}"' if before else ""
     items = _encode(messages)
-    _execute(lambda client: client.eval(APPEND, 1, _key(conversation), beginning, LIMIT, TTL_SECONDS, *items))
+    execute(lambda client: client.eval(APPEND, 1, _key(conversation), beginning, LIMIT, TTL_SECONDS, *items))
 
 
 def replace(conversation: UUID, messages: Sequence[RecentMessage]) -> None:
     """Makes the list hold these messages, whatever it held before."""
     key, items = _key(conversation), _encode(messages)
-    _execute(lambda client: client.pipeline().delete(key).rpush(key, *items).expire(key, TTL_SECONDS).execute())
+    execute(lambda client: client.pipeline().delete(key).rpush(key, *items).expire(key, TTL_SECONDS).execute())
 
 
 def delete(conversation: UUID) -> None:
     """Deletes the list."""
-    _execute(lambda client: client.unlink(_key(conversation)))
+    execute(lambda client: client.unlink(_key(conversation)))
 
 
-def _execute(command: Callable[[Any], T], refused: T | None = None) -> T | None:
-    """None if Redis is off or did not answer; `refused` if it answered with an error: a wrong type, no permission."""
+def execute(command: Callable[[Any], T], refused: T | None = None) -> T | None:
+    """What the command returns. None if Redis is off or did not answer.
+
+    `refused` if it answered with an error: a wrong type, no permission.
+    """
     if not settings.REDIS_ENABLED:
         return None
     try:

@@ -18,6 +18,8 @@ from chat.requests import ChatRequest
 from chat.responses import kept
 from chat.responses.form import ResponsesForm
 from chat.responses.kept import Place
+from chat.responses.output import Output
+from chat.responses.remembering import RememberingBackend
 from chat.responses.requests import ResponsesRequest, fields_of
 from chat.responses.translation import for_chat
 from chat.threads import in_thread
@@ -32,9 +34,11 @@ async def create(exchange: Exchange, caller: Caller, backend: Backend, keep_aliv
     request = await requests.by_size(body, lambda: _read(requests.parsed(body, content_type)))
     async with exchange.cancelled_on_disconnect():
         with _named_as_here():
-            place = await in_thread(lambda: kept.place(caller, request, idempotency_key(exchange)))
-            asked = await requests.by_size(body, lambda: _for_chat(request, place))
-            await answer(exchange, asked, caller, backend, keep_alive_seconds, _forms(request, place))
+            place, asked = await in_thread(lambda: _asked(caller, request, idempotency_key(exchange)))
+            output = Output(uuid4().hex)
+            if place.conversation is None and request.store is not False:
+                backend = RememberingBackend(backend, caller.user_id, output)
+            await answer(exchange, asked, caller, backend, keep_alive_seconds, _forms(request, place, output))
 
 
 async def find(exchange: Exchange, caller: Caller, id: str) -> None:
@@ -53,13 +57,15 @@ def _read(body: JsonObject) -> ResponsesRequest:
     return requests.converted(fields_of(body), ResponsesRequest)
 
 
-def _for_chat(request: ResponsesRequest, place: Place) -> ChatRequest:
-    return requests.checked(for_chat(request, place.items, place.conversation))
+def _asked(caller: Caller, request: ResponsesRequest, idempotency_key: str) -> tuple[Place, ChatRequest]:
+    place = kept.place(caller, request, idempotency_key)
+    return place, requests.checked(for_chat(request, place.items, place.conversation))
 
 
-def _forms(request: ResponsesRequest, place: Place) -> FormOf:
+def _forms(request: ResponsesRequest, place: Place, output: Output) -> FormOf:
     def form(config: PersonalityConfig, turn: Turn | None) -> Form:
-        return ResponsesForm(request, config.personality_name, turn.answer_id if turn else uuid4(), place.conversation)
+        told = Output(turn.answer_id.hex) if turn else output
+        return ResponsesForm(request, config.personality_name, told, place.conversation)
 
     return form
 

@@ -1,15 +1,13 @@
 """How the Responses API tells an answer: whole, or as typed events."""
 
 from collections.abc import Iterable, Iterator
-from uuid import UUID
 
 import msgspec
 
 from chat.backends import Chunk, Completion, JsonObject
-from chat.backends.tool_calls import TooManyCalls
 from chat.errors import ApiError, broken_answer
 from chat.responses import objects
-from chat.responses.output import Output, delta_of, raw
+from chat.responses.output import UNREADABLE, Output, delta_of, raw
 from chat.responses.requests import ResponsesRequest
 
 
@@ -18,11 +16,11 @@ class _Logprobs(msgspec.Struct):
 
 
 class ResponsesForm:
-    """One answer. `answer_id` is that of the message, if it is kept in a conversation."""
+    """One answer. The key of `output` is the id of the message, if it is kept in a conversation."""
 
-    def __init__(self, request: ResponsesRequest, model: str, answer_id: UUID, conversation: str | None) -> None:
-        self._begun = objects.beginning(request, f"resp_{answer_id.hex}", model, conversation)
-        self._output, self._wants_logprobs = Output(answer_id.hex), request.wants_logprobs
+    def __init__(self, request: ResponsesRequest, model: str, output: Output, conversation: str | None) -> None:
+        self._begun = objects.beginning(request, f"resp_{output.key}", model, conversation)
+        self._output, self._wants_logprobs = output, request.wants_logprobs
         self._number = 0  # of the next event
         self._finish_reason: str | None = None
         self._usage: JsonObject | None = None
@@ -55,7 +53,7 @@ class ResponsesForm:
             self._finish_reason = str(finish_reason) if finish_reason else self._finish_reason
             try:
                 yield from self._output.add(delta_of(choice.get(part)), self._logprobs(choice.get("logprobs")))
-            except (msgspec.DecodeError, RecursionError, TooManyCalls) as error:
+            except UNREADABLE as error:
                 raise broken_answer(str(error)) from None
 
     def _logprobs(self, found: object) -> list[object]:

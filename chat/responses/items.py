@@ -115,8 +115,8 @@ def messages(items: Sequence[Item]) -> list[JsonObject]:
 def not_found(id: str, param: str) -> ApiError:
     """404: the input refers to an item that is not kept here."""
     message = (
-        f"Item with id {id!r:.80} not found: send the item itself (in the AI SDK, with store: false), or name the "
-        "conversation that it belongs to."
+        f"Item with id {id!r:.80} not found. Outside of a conversation it is remembered for a day at most: send the "
+        "item itself (in the AI SDK, with store: false), or name the conversation that it belongs to."
     )
     return ApiError(HTTPStatus.NOT_FOUND, message, param=param, code="item_not_found")
 

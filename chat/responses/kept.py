@@ -10,7 +10,7 @@ from chat.backends import JsonObject
 from chat.callers import Caller
 from chat.conversation import conversation_of
 from chat.errors import ApiError, bad_request
-from chat.responses import objects
+from chat.responses import objects, remembered
 from chat.responses.items import Item, ResponsesFunctionCall, ResponsesItemReference, ResponsesMessage
 from chat.responses.output import COMPLETED, Output, delta_of
 from chat.responses.requests import ResponsesRequest
@@ -35,7 +35,7 @@ def place(caller: Caller, request: ResponsesRequest, idempotency_key: str) -> Pl
     if request.previous_response_id:
         named = _continued(caller, request, idempotency_key)
     if named is None:
-        return Place(None, items)
+        return Place(None, remembered.resolved(caller.user_id, items))
     conversation = conversation_of(caller, named)
     if request.store is False:
         raise bad_request("store: what is said in a conversation is kept.", "store")

@@ -9,9 +9,10 @@ from typing import NamedTuple
 import msgspec
 
 from chat.backends import JsonObject
-from chat.backends.tool_calls import Call, Merger
+from chat.backends.tool_calls import Call, Merger, TooManyCalls
 
 IN_PROGRESS, COMPLETED, INCOMPLETE = "in_progress", "completed", "incomplete"
+UNREADABLE = (msgspec.DecodeError, RecursionError, TooManyCalls)  # what reading an answer raises
 
 
 class FunctionDelta(msgspec.Struct, omit_defaults=True):
@@ -198,7 +199,7 @@ class Output:
     """
 
     def __init__(self, key: str) -> None:
-        self._key = key
+        self.key = key
         self._items: list[Item] = []
         self._calls: dict[int, FunctionCall] = {}  # by the identity of what the merger has of it
         self._merger = Merger()
@@ -244,11 +245,11 @@ class Output:
 
     def _new_call(self, id: str | None, name: str | None) -> FunctionCall:
         number = len(self._calls)
-        return FunctionCall(self._id("fc", number), len(self._items), id or f"call_{self._key}_{number}", name or "")
+        return FunctionCall(self._id("fc", number), len(self._items), id or f"call_{self.key}_{number}", name or "")
 
     def _end_message(self) -> Iterator[JsonObject]:
         if self._items and isinstance(self._items[-1], Message):
             yield from self._items[-1].end(COMPLETED)
 
     def _id(self, kind: str, number: int) -> str:
-        return f"{kind}_{self._key}_{number}" if number else f"{kind}_{self._key}"
+        return f"{kind}_{self.key}_{number}" if number else f"{kind}_{self.key}"

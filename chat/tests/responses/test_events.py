@@ -14,6 +14,7 @@ from openai.types.responses import Response, ResponseStreamEvent
 
 from chat.errors import api_error, rate_limited
 from chat.responses.form import ResponsesForm
+from chat.responses.output import Output
 from chat.responses.requests import ResponsesRequest, fields_of
 
 ID = UUID(int=5)
@@ -22,7 +23,7 @@ TYPE: Any = pydantic.TypeAdapter(ResponseStreamEvent)
 
 def form(**given: Any) -> ResponsesForm:
     request = msgspec.convert(fields_of({"model": "elara", "input": "Hi", **given}), ResponsesRequest)
-    return ResponsesForm(request, "elara", ID, None)
+    return ResponsesForm(request, "elara", Output(ID.hex), None)
 
 
 def chunk(finish: str | None = None, usage: Any = None, **delta: Any) -> Any:

@@ -41,6 +41,12 @@ for (const [name, model] of Object.entries(MODELS)) {
     assert(told.length > 3)
   })
 
+  test(`${name}: second turn`, async () => {
+    const messages = [{ role: 'user', content: 'Hello?' }]
+    messages.push(...(await generateText({ ...ask, messages })).responseMessages, { role: 'user', content: 'Again?' })
+    assert.match((await generateText({ ...ask, messages })).text, /I heard: Again\?/)
+  })
+
   test(`${name}: tools`, async () => {
     const { text } = await generateText({ ...ask, tools, stopWhen: stepCountIs(3), prompt: 'Is it raining?' })
     assert.match(text, /I heard: .*Rain in Paris/)

@@ -1,0 +1,48 @@
+"""Remembers an answer that belongs to no conversation, before the caller is told that this was all."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from chat.backends import ENDING, Backend, Chunk, Completion, JsonObject, Payload
+from chat.recording import Ending
+from chat.responses import remembered
+from chat.responses.output import COMPLETED, UNREADABLE, Output, delta_of
+from chat.threads import in_thread
+
+
+class RememberingBackend:
+    """Answers a user, and stores the output items. `output` is where the form puts the chunks of a stream together."""
+
+    def __init__(self, backend: Backend, owner: int, output: Output) -> None:
+        self._backend, self._owner, self._output = backend, owner, output
+        self.stream_seconds = backend.stream_seconds
+
+    async def complete(self, payload: Payload) -> Completion:
+        """The language model's answer. Raises ApiError."""
+        answer = await self._backend.complete(payload)
+        await in_thread(lambda: remembered.store(self._owner, _items(answer, self._output.key)))
+        return answer
+
+    async def chunks(self, payload: Payload) -> AsyncGenerator[Chunk, None]:
+        """The same in chunks: its text at once, and its end when it is stored. Raises ApiError."""
+        ending = Ending()
+        async with aclosing(self._backend.chunks(payload)) as chunks:
+            async for chunk in chunks:
+                if said := ending.hold_back(chunk):
+                    yield said
+        yield ENDING
+        await in_thread(lambda: remembered.store(self._owner, self._output.value()))
+        for chunk in ending.held():
+            yield chunk
+
+
+def _items(answer: Completion, key: str) -> list[JsonObject]:
+    """What the form will make of it: nothing, if it is broken, of which the form tells the caller."""
+    output = Output(key)
+    try:
+        for choice in answer["choices"][:1]:
+            for _ in (*output.add(delta_of(choice.get("message"))), *output.end(COMPLETED)):
+                pass
+    except UNREADABLE:
+        return []
+    return output.value()
