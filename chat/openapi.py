@@ -14,7 +14,6 @@ from chat.openapi_answers import STRUCTS
 from chat.requests import ChatRequest
 from chat.responses.schema import PARTS, relax
 from chat.responses.schema import STRUCTS as RESPONSES_STRUCTS
-from conversations.turns import IDEMPOTENCY_KEY
 
 Schema = dict[str, Any]  # a JSON Schema, or a part of an OpenAPI document
 
@@ -23,7 +22,7 @@ NAME, ID = ({"name": name, "in": "path", "required": True, "schema": {"type": "s
 KEY = {
     "name": "Idempotency-Key",
     "in": "header",
-    "schema": {"type": "string", "pattern": f"^{IDEMPOTENCY_KEY.pattern}$"},
+    "schema": {"type": "string"},  # of which nothing is asked outside of kept conversations
     "description": "In a kept conversation: a repeat with the same key is answered with the stored answer.",
 }
 PROMPT = {"schema": {"type": "string"}, "description": "Names the prompt that the language model got."}

@@ -3,6 +3,7 @@ each time. No server error; every status, content type and body as documented; w
 forbids is refused.
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.instance import Instance
+from tooling.environment import ROOT
 
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
 CONFIG = Path(__file__).with_name("schemathesis.toml")
@@ -25,7 +27,8 @@ def test_service__thousands_of_requests__as_the_schema_says(instance: Instance, 
         key = f"Authorization:{client.headers['Authorization']}"
     program = (sys.executable, str(SCHEMATHESIS), "--config-file", str(CONFIG))
     command = [*program, "run", f"{instance.url}/api/schema/?format=json", "-H", key, *BOUNDS]
-    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=500)
+    env = os.environ | {"SCHEMATHESIS_HOOKS": "tests.contract.schemathesis_hooks", "PYTHONPATH": str(ROOT)}
+    run = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=500)
     print(run.stdout[-20_000:])
     assert run.returncode == 0
     assert re.search(r"Selected: (\d+)/\1\s+Tested: \1\s", run.stdout), "every operation"
