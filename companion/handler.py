@@ -26,14 +26,13 @@ from servestatic.middleware import ServeStaticMiddleware
 from companion.pages import body_timeout, unknown_charset
 from companion.request_metrics import ROUTE
 from resilience.database import answer_within
-from rest.asgi import is_chunked
+from rest.asgi import FRAMING, is_chunked
 from rest.streaming import Interrupted
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 BODY_SECONDS = 30.0  # servers do not end a body that arrives one byte at a time
-FRAMING = {b"content-length", b"transfer-encoding"}
 THREADS = 200  # more than can wait for a silent PostgreSQL at once, each for a few seconds
 
 

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope
 
 from companion.refusals import Refusal, refuse
-from rest.asgi import HttpMiddleware, combined
+from rest.asgi import FRAMING, HttpMiddleware, combined
 
 # In bytes, except MAX_HEADERS.
 MAX_ADDRESS = 8 * 1024  # of path and query together
@@ -27,7 +27,6 @@ CHARSETS = {"utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin-1", "wind
 CHARSET = re.compile(r"""charset\s*=[\s"]*([^\s";,]*)""", re.IGNORECASE)
 ENCODED_PARAMETER = re.compile(r"\*\d*+\s*+=")  # name*=charset''value or name*0*=, by RFC 2231
 MAX_ESCAPES = 256  # backslashes in cookies: Python before 3.11.10 searches all that follows each of them
-FRAMING = {b"content-length", b"transfer-encoding"}  # who sends both may hide a second request from a proxy
 UNCLEAR_END = Refusal(
     HTTPStatus.BAD_REQUEST, "body", "Send either Content-Length or Transfer-Encoding: chunked, and no other coding."
 )

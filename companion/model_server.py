@@ -23,7 +23,7 @@ URL_RULE = (
     "no fragment"
 )
 # The last label begins with a letter: C's resolver takes other names, 10.7 and 0x7f.1, for addresses.
-NAME = re.compile(r"(\*\.)?([a-z0-9_]([a-z0-9_-]*[a-z0-9])?\.)*[a-z]([a-z0-9-]*[a-z0-9])?")
+NAME = re.compile(r"(\*\.)?([a-z0-9_]([a-z0-9_-]*[a-z0-9])?\.)*[a-z]([a-z0-9_-]*[a-z0-9])?")
 HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}):[ \t]*([!-~](?:[ -~\t]*[!-~])?)[ \t\r]*")
 MAX_HEADERS, MAX_HEADER_BYTES = 20, 8 * 1024  # of all together
 OURS = {"accept-encoding", "connection", "content-encoding", "content-length", "content-type", "expect", "host",

@@ -13,6 +13,7 @@ from asgiref.typing import (
     Scope,
 )
 
+FRAMING = {b"content-length", b"transfer-encoding"}  # who sends both may hide a second request from a proxy
 MAX_DROPPED = 4 * 1024**2  # bytes
 DROPPING_SECONDS = 5.0
 LEAST_CHUNK_BYTES = 64  # what a chunk of a body counts as at least, for each costs time

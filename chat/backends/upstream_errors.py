@@ -69,8 +69,13 @@ def failures_as_api_errors(secrets: Sequence[bytes] = ()) -> Iterator[None]:
 
 
 def secrets_among(*keys: str) -> list[bytes]:
-    """Those that somebody may keep secret. Servers that need no key are given a word that they may use themselves."""
-    return [key.encode() for key in keys if len(key) >= MIN_SECRET and key.lower() not in DUMMY_KEYS]
+    """Those that somebody may keep secret, and the words of those that have several: "Bearer …". The longest first.
+
+    Servers that need no key are given a word that they may use themselves.
+    """
+    words = {word for key in keys for word in (key, *key.split())}
+    secrets = [word for word in words if len(word) >= MIN_SECRET and word.lower() not in DUMMY_KEYS]
+    return [secret.encode() for secret in sorted(secrets, key=lambda word: (-len(word), word))]
 
 
 def without(secrets: Iterable[bytes], said: bytes) -> bytes:

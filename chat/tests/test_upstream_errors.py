@@ -211,7 +211,12 @@ def test_inside__our_key_is_quoted__neither_told_nor_logged(caplog: pytest.LogCa
 def test_secrets__keys_that_nobody_keeps_secret__not_looked_for() -> None:
     dummies = ["", "k", "none", "EMPTY", "ollama", "dummy", "LM-Studio", "not-needed", "sk-no-key-required"]
     assert secrets_among(*dummies) == []
-    assert secrets_among("none", "12345678", "sk-planted") == [b"12345678", b"sk-planted"]
+    assert secrets_among("none", "12345678", "sk-planted") == [b"sk-planted", b"12345678"]
+
+
+def test_secrets__of_a_header_with_a_scheme__quoted_alone_not_told() -> None:
+    secrets = secrets_among("Bearer gw-planted-key")
+    assert without(secrets, b"Incorrect key gw-planted-key, Bearer gw-planted-key") == b"Incorrect key ..., ..."
 
 
 def test_secrets__quoted__left_out_wherever_they_stand() -> None:

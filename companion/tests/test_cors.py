@@ -55,6 +55,11 @@ def varies(answer: Answer) -> bool:
     return any(name == b"vary" and value == b"Origin" for name, value in answer.headers)
 
 
+def test_preflight__with_two_lengths__refused(ask: AsgiClient, application: HotReader) -> None:
+    asked = preflight(CHAT, PAGE, content_length=b"5", transfer_encoding=b"chunked")
+    assert ask(application, asked).status == 400
+
+
 @pytest.mark.parametrize("path", [ELARA, LIST, CHAT, "/v1/models", "/api/schema/"])
 def test_preflight__named_origin__answered_without_key_or_database(
     ask: AsgiClient, application: HotReader, path: str

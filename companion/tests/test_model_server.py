@@ -16,6 +16,7 @@ from companion.tests.test_settings import start
         ("ollama", "http://ollama:11434/v1"),
         ("ollama", "http://OLLAMA.:11434/v1"),
         ("Host.Docker.Internal", "http://host.docker.internal:8080/v1"),
+        ("llama_cpp", "http://llama_cpp:8080/v1"),
         ("a, *.svc.cluster.local", "http://vllm.models.svc.cluster.local/v1"),
         ("10.0.0.0/8", "http://10.1.2.3:8000/v1"),
         ("10.0.0.7", "http://10.0.0.7/v1"),
