@@ -5,7 +5,7 @@ annotations, marks of their own. Such fields are left out, of messages as of the
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -81,7 +81,7 @@ class ChatAssistantMessage(_Message, tag="assistant"):
 class ChatToolMessage(_Message, tag="tool"):
     """The result of a call."""
 
-    tool_call_id: Annotated[str, msgspec.Meta(min_length=1)]
+    tool_call_id: str
     content: str | list[ChatPart] | None = ""
 
 
@@ -118,6 +118,8 @@ def _in_one_form(message: object, where: str) -> object:
     if not isinstance(message, dict):
         return message
     left = {name: value for name, value in message.items() if value not in (None, "", [], {}) or name == "content"}
+    if message.get("tool_call_id", 0) in (None, ""):  # of a call to which the model's server gave no id
+        left["tool_call_id"] = ""
     if isinstance(calls := left.get("tool_calls"), list):
         left["tool_calls"] = [_call(call) for call in calls]
     if "function_call" in left:
@@ -142,6 +144,8 @@ def _call(call: object) -> object:
     if not isinstance(call, dict):
         return call
     left = {name: value for name, value in call.items() if value is not None}
+    if call.get("id", "") is None:
+        left["id"] = ""
     return {**left, "function": _called(left["function"])} if "function" in left else left
 
 

@@ -70,7 +70,8 @@ def _chat() -> Schema:
 
 
 def _respond() -> Schema:
-    respond = operation("respond", "Have a personality respond", RESPOND, "ResponsesAnswer", ASKING)
+    respond = operation("respond", "Have a personality respond", RESPOND, "ResponsesAnswer", ASKING, KEY)
+    respond["responses"]["200"]["headers"] = {PROMPT_SHA256: PROMPT}
     return take(respond, "ResponsesRequest", events=["ResponsesEvent"])
 
 

@@ -109,7 +109,7 @@ def messages(items: Sequence[Item]) -> list[JsonObject]:
             _add_message(made, item)
         elif isinstance(item, ResponsesItemReference):
             raise not_found(item.id, f"input[{index}]")
-    return made
+    return [_joined(message) for message in made]
 
 
 def not_found(id: str, param: str) -> ApiError:
@@ -124,21 +124,26 @@ def not_found(id: str, param: str) -> ApiError:
 def _add_call(made: list[JsonObject], item: ResponsesFunctionCall) -> None:
     call = {"id": item.call_id, "type": "function", "function": {"name": item.name, "arguments": item.arguments}}
     if not made or made[-1]["role"] != "assistant":
-        made.append({"role": "assistant", "content": None})
-    made[-1]["tool_calls"] = [*_calls_of(made[-1]), call]
+        made.append({"role": "assistant", "content": ""})
+    if "tool_calls" not in made[-1]:
+        made[-1] |= {"content": [made[-1]["content"]], "tool_calls": []}  # what is said with calls, in pieces
+    cast(list[JsonObject], made[-1]["tool_calls"]).append(call)
 
 
 def _add_message(made: list[JsonObject], message: ResponsesMessage) -> None:
     if message.role != "assistant":
         made.append({"role": message.role, "content": _content(message.content)})
-    elif made and _calls_of(made[-1]):  # nothing may stand between calls and what they return
-        made[-1]["content"] = f"{made[-1]['content'] or ''}{_said(message.content)}"
+    elif made and "tool_calls" in made[-1]:  # nothing may stand between calls and what they return
+        cast(list[str], made[-1]["content"]).append(_said(message.content))
     else:
         made.append({"role": "assistant", "content": _said(message.content)})
 
 
-def _calls_of(message: JsonObject) -> list[JsonObject]:
-    return cast(list[JsonObject], message.get("tool_calls", []))
+def _joined(message: JsonObject) -> JsonObject:
+    """Once, at the end: a text that grew with each of many messages would be copied each time."""
+    if "tool_calls" not in message:
+        return message
+    return {**message, "content": "".join(cast(list[str], message["content"])) or None}
 
 
 def _said(content: str | list[Part]) -> str:

@@ -40,6 +40,16 @@ def shown(*parts: Any) -> list[Any]:
     return [{"role": "user", "content": list(parts)}]
 
 
+@pytest.mark.parametrize("id", ["", None])
+def test_body__calls_and_results_without_ids__passed_on_as_a_server_gave_them(id: str | None) -> None:
+    """The server of some models gives its calls none."""
+    call = {"type": "function", "function": {"name": "f", "arguments": "{}"}}
+    given = [*M, {"role": "assistant", "tool_calls": [{"id": id, **call}]}]
+    result = {"role": "tool", "content": "2"}
+    messages = passed_on(messages=[*given, {**result, "tool_call_id": id}])["messages"]
+    assert messages[1:] == [{"role": "assistant", "tool_calls": [{"id": "", **call}]}, {**result, "tool_call_id": ""}]
+
+
 @pytest.mark.parametrize("client", BODIES)
 def test_body__of_a_client__passed_on_as_far_as_it_has_an_effect(client: str) -> None:
     given, expected = BODIES[client]

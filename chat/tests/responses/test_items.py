@@ -79,6 +79,11 @@ def test_items__text_after_its_calls__nothing_between_calls_and_what_they_return
     assert read([called("a"), said(), returned("a")])[:1] == [answer]
 
 
+def test_items__texts_around_calls__one_text_in_order() -> None:
+    given = [said("msg_1", "a"), called("a"), said("msg_2", "b"), called("b"), said("msg_3", "c")]
+    assert read(given) == [{"role": "assistant", "content": "abc", "tool_calls": [call("a"), call("b")]}]
+
+
 def test_items__calls_one_after_the_other__a_message_each() -> None:
     first, second = ({"role": "assistant", "content": None, "tool_calls": [call(id)]} for id in ("a", "b"))
     given = [called("a"), returned("a"), called("b"), returned("b")]
