@@ -11,6 +11,7 @@ import msgspec
 from django.conf import settings
 from rest_framework.exceptions import APIException
 
+from chat.backends import MAX_CHOICES
 from chat.content_parts import Word
 from chat.errors import ApiError, bad_request
 from chat.messages import ChatMessage, check_parts, in_one_form
@@ -26,7 +27,6 @@ Label = Annotated[str, msgspec.Meta(max_length=64)]
 Value = Annotated[str, msgspec.Meta(max_length=512)]
 JsonObject = dict[str, Any]
 
-MAX_CHOICES = 8  # as many as are read of an answer
 T = TypeVar("T")
 S = TypeVar("S", bound=msgspec.Struct)
 THREAD_BYTES = 16 * 1024  # a longer body takes milliseconds to parse, which a thread does

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 from typing import Protocol, Required, TypedDict
 
 JsonObject = dict[str, object]
+MAX_CHOICES = 8  # that may be asked for, and that are read of an answer
 
 
 class Message(TypedDict, total=False):

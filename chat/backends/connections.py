@@ -64,7 +64,7 @@ class Connections(httpx.AsyncBaseTransport):
             await self._unused.pop().connection.aclose()
 
     async def _take(self) -> httpcore.AsyncHTTPConnection:
-        """The one used last, unless the server has closed it: then they have all been unused for long."""
+        """The one used last, unless the server has closed it."""
         await self._close_old()
         while self._unused:
             connection = self._unused.pop().connection

@@ -8,7 +8,7 @@ from typing import cast
 import httpx
 import msgspec
 
-from chat.backends import Chunk, Completion, JsonObject
+from chat.backends import MAX_CHOICES, Chunk, Completion, JsonObject
 from chat.backends.answers import is_last
 from chat.backends.server_sent_events import MESSAGE, Event, TooLarge, events
 from chat.backends.upstream_errors import ErrorInside
@@ -16,7 +16,6 @@ from chat.errors import broken_answer, empty_answer
 
 END_SECONDS = 0.2  # for the body to end after `[DONE]`
 FINISH_SECONDS = 2.0  # for an event after the model has finished: then nothing more will come
-MAX_CHOICES = 8  # we ask for one
 
 # An answer is passed on as it came, and no more of it is decoded than is looked at: lists of lists, or numbers of many
 # digits, would take many times as long.
