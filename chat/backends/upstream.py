@@ -85,6 +85,10 @@ class UpstreamBackend:
             socket_options=[(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES), *KEEPALIVE],
         )
 
+    async def aclose(self) -> None:
+        """Close the connections that are unused. For tests: a service keeps them until it ends."""
+        await self._connections.aclose()
+
     async def complete(self, payload: Payload) -> Completion:
         """The whole answer. Raises ApiError."""
         total = self._deadlines.total

@@ -29,6 +29,7 @@ Choices = msgspec.defstruct(
 )
 _choices = msgspec.json.Decoder(Choices | None).decode
 _decode_text: Callable[[msgspec.Raw], str | None] = msgspec.json.Decoder(str | None).decode
+MAX_PARTS = 10_000  # of a content; as many braces are taken for more of them
 NOTHING = {b"null", b"false", b'""', b"{}", b"[]"}  # as an error: some servers send the field with each event
 
 
@@ -178,6 +179,8 @@ def _text(raw: msgspec.Raw) -> str | None:
 
 def _from_parts(content: msgspec.Raw) -> JsonObject:
     """The text of a content that is a list, and the thinking in it where other servers put that."""
+    if bytes(content).count(b"{") > MAX_PARTS:
+        raise broken_answer(f"more than {MAX_PARTS} parts")
     parts = _parts(content)
     thinking = "".join(_thinking(part.thinking) for part in parts)
     text = "".join(part.text or "" for part in parts if part.type == "text").replace("\0", "\ufffd")

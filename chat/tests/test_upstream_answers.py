@@ -175,6 +175,12 @@ def test_text__in_any_shape__one_text_that_can_be_kept(delta: dict[str, Any], to
     assert stream({"choices": [choice(delta)]}) == [{"choices": [choice(told)]}]
 
 
+def test_text__of_very_many_parts__broken() -> None:
+    """They would take long to read, and no model writes so many."""
+    with pytest.raises(ApiError, match="broken"):
+        stream({"choices": [choice({"content": [{}] * 10_001})]})
+
+
 def test_finish__an_empty_reason__none() -> None:
     assert stream({"choices": [choice({"content": "x"}, "")]}) == [SAID]
 

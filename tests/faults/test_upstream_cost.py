@@ -135,6 +135,7 @@ async def read(backend: UpstreamBackend, is_whole: bool) -> None:
             else:
                 async for _ in backend.chunks(ASKED):
                     pass
+    await backend.aclose()
 
 
 def cost_of(model: ModelServer, is_whole: bool) -> Cost:
