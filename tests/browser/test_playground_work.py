@@ -245,6 +245,24 @@ def test_keep__stopped__what_was_not_kept_is_taken_back(playground: Page, model:
     answered(playground, "Answer 1.")
 
 
+def test_keep__reloaded_while_she_answers__what_was_said_is_in_the_field(playground: Page, model: ModelServer) -> None:
+    keep(playground)
+    say(playground, "Hello?")
+    answered(playground, "Answer 1.")
+    model.behaviour = model_server.wait_for_release
+    say(playground, "And now?")
+    expect(last(playground)).to_have_text("Hello ")
+    playground.reload()
+    answered(playground, "Answer 1.")
+    expect(playground.get_by_label("Message")).to_have_value("And now?")
+
+
+def test_keep__an_emoji_where_its_title_ends__kept(playground: Page) -> None:
+    keep(playground)
+    say(playground, "a" * 59 + "\N{PARTY POPPER} and so on")
+    answered(playground, "Answer 1.")
+
+
 def test_keep__tools_images_and_prompts_of_another_client__shown(
     playground: Page, model: ModelServer, instance: Instance
 ) -> None:

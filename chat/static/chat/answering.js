@@ -81,7 +81,7 @@ function take({ text, calls, turn, prompt, ...cost }) {
 
 // An answer that the user stopped is kept as far as it came. One that failed is not: "Try again" asks for it anew.
 async function fail(error, current) {
-  if (error.name === "AbortError") return open.id ? reread() : stopped(current);
+  if (error.name === "AbortError") return open.id ? reread().catch((failure) => turns.showError(toPageError(failure))) : stopped(current);
   if (current.text) current.turn.classList.add("broken");
   else current.turn?.remove();
   turns.showError(toPageError(error), answer);

@@ -34,7 +34,9 @@ export function cut(entry) {
 
 export function save() {
   const { choice, id, entries } = open;
-  if (choice) memory.save({ user, name: choice.name, entries: id ? [] : entries, draft: say.value, keeps: keep.checked });
+  const kept = { entries: [], draft: say.value || joined(unanswered()) }; // the server has the rest
+  const said = id ? kept : { entries, draft: say.value };
+  if (choice) memory.save({ user, name: choice.name, ...said, keeps: keep.checked });
 }
 
 export const isSaid = (entries) => entries.some(({ role }) => role === "user");

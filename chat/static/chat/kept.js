@@ -5,7 +5,7 @@ import { read } from "./session.js";
 
 const MOST = 200; // messages that are shown of one conversation, the last
 const LISTED = 50; // conversations, the last used
-const TITLE = 60; // characters of the first message
+const TITLE = 60; // characters of the first message: no half of an emoji
 
 const address = document.querySelector("main").dataset.conversations;
 const dialog = document.getElementById("kept");
@@ -14,7 +14,7 @@ const list = document.getElementById("kept-list");
 
 // Its id.
 export async function begin(personality, message, signal) {
-  const title = message.split("\n")[0].slice(0, TITLE);
+  const title = [...message.split("\n")[0]].slice(0, TITLE).join("");
   return (await read(address, { body: { personality, title }, signal })).id;
 }
 
