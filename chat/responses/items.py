@@ -122,7 +122,8 @@ def not_found(id: str, param: str) -> ApiError:
 
 
 def _add_call(made: list[JsonObject], item: ResponsesFunctionCall) -> None:
-    call = {"id": item.call_id, "type": "function", "function": {"name": item.name, "arguments": item.arguments}}
+    function = {"name": item.name, "arguments": item.arguments}
+    call: JsonObject = {"id": item.call_id, "type": "function", "function": function}
     if not made or made[-1]["role"] != "assistant":
         made.append({"role": "assistant", "content": ""})
     if "tool_calls" not in made[-1]:
