@@ -59,7 +59,10 @@ class ResponsesForm:
     def _logprobs(self, found: object) -> list[object]:
         if not self._wants_logprobs:
             return []
-        logprobs = msgspec.json.decode(raw(found), type=_Logprobs | None)
+        try:
+            logprobs = msgspec.json.decode(raw(found), type=_Logprobs | None)
+        except msgspec.DecodeError:  # some servers send an empty list: what is said counts
+            return []
         return list(logprobs.content or ()) if logprobs else []
 
     def _beginning(self) -> Iterable[JsonObject]:

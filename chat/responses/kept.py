@@ -12,7 +12,7 @@ from chat.conversation import conversation_of
 from chat.errors import ApiError, bad_request
 from chat.responses import objects, remembered
 from chat.responses.items import Item, ResponsesFunctionCall, ResponsesItemReference, ResponsesMessage
-from chat.responses.output import COMPLETED, Output, delta_of
+from chat.responses.output import COMPLETED, UNREADABLE, Delta, Output, delta_of
 from chat.responses.requests import ResponsesRequest
 from conversations.models import Conversation, DeletedResponse, Message, Role
 from conversations.recent import recent
@@ -104,10 +104,17 @@ def _not_found(id: str, param: str = "response_id", code: str | None = None) -> 
 
 def _output(message: Message) -> list[JsonObject]:
     output = Output(message.pk.hex)
-    said = delta_of({"content": message.content, "tool_calls": message.tool_calls})
-    for _ in (*output.add(said), *output.end(COMPLETED)):
+    for _ in (*output.add(_said(message)), *output.end(COMPLETED)):
         pass
     return output.value()
+
+
+def _said(message: Message) -> Delta:
+    """What it says and calls; without calls that are of no known shape, which were kept as they came."""
+    try:
+        return delta_of({"content": message.content, "tool_calls": message.tool_calls})
+    except UNREADABLE:
+        return Delta(message.content)
 
 
 def _names_an_answer(item: Item) -> bool:

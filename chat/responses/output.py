@@ -18,7 +18,7 @@ UNREADABLE = (msgspec.DecodeError, RecursionError, TooManyCalls)  # what reading
 class FunctionDelta(msgspec.Struct, omit_defaults=True):
     """Of a call: the name of its function, and the next piece of its arguments."""
 
-    name: str | None = None
+    name: object = None
     arguments: msgspec.Raw = msgspec.Raw(b"null")
 
     def text(self) -> str:
@@ -29,10 +29,10 @@ class FunctionDelta(msgspec.Struct, omit_defaults=True):
 
 
 class CallDelta(msgspec.Struct):
-    """A piece of a call, or a whole one."""
+    """A piece of a call, or a whole one. Some servers send numbers for texts, and texts for numbers."""
 
-    index: int | None = None
-    id: str | None = None
+    index: object = None
+    id: object = None
     function: FunctionDelta | None = None
 
     def piece(self) -> Call:
@@ -237,15 +237,15 @@ class Output:
             return
         if call is None:
             yield from self._end_message()
-            call = self._calls[id(merged)] = self._new_call(delta.id, function.name)
+            call = self._calls[id(merged)] = self._new_call(str(delta.id or ""), str(function.name or ""))
             self._items.append(call)
             yield call.begin()
         if text := function.text():
             yield call.add(text)
 
-    def _new_call(self, id: str | None, name: str | None) -> FunctionCall:
+    def _new_call(self, id: str, name: str) -> FunctionCall:
         number = len(self._calls)
-        return FunctionCall(self._id("fc", number), len(self._items), id or f"call_{self.key}_{number}", name or "")
+        return FunctionCall(self._id("fc", number), len(self._items), id or f"call_{self.key}_{number}", name)
 
     def _end_message(self) -> Iterator[JsonObject]:
         if self._items and isinstance(self._items[-1], Message):

@@ -1,5 +1,6 @@
 """Responses in a conversation: they are kept there, found again, continued and deleted."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
@@ -12,8 +13,8 @@ from accounts.models import ApiKey
 from chat.tests import model_server
 from chat.tests.model_server import ModelServer
 from chat.tests.responses.test_create import CALL, TOOL, answering
-from conversations import pinning
-from conversations.models import Conversation
+from conversations import pinning, turns
+from conversations.models import Conversation, Role
 from personalities.models import Personality
 
 Say = Callable[..., Any]
@@ -81,6 +82,34 @@ def test_kept__a_call__continued_with_what_it_returned(
     roles = [message["role"] for message in model.requests[1][1]["messages"]]
     assert roles == ["system", "user", "assistant", "tool"]
     assert talk.responses.retrieve(first.id).output[0].to_dict()["call_id"] == "call_1"
+
+
+ODD = {"id": 7, "index": "0", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_kept__numbers_for_texts_and_logprobs_of_no_shape__told_as_kept(
+    talk: openai.OpenAI, say: Say, model: ModelServer, conversation: Conversation, stream: bool
+) -> None:
+    choice = {"index": 0, "delta" if stream else "message": {"tool_calls": [ODD]}, "logprobs": [], "finish_reason": "x"}
+    body = json.dumps({"choices": [choice]})
+    model.behaviour = (
+        model_server.streaming(f"data: {body}\n\ndata: [DONE]\n\n".encode())
+        if stream
+        else model_server.status("200 OK", body.encode())
+    )
+    response = say("1 + 2?", stream=stream, include=["message.output_text.logprobs"])
+    assert [item.call_id for item in response.output] == ["7"]
+    assert talk.responses.retrieve(response.id).output == response.output
+    model.behaviour = model_server.answer
+    say([{"type": "function_call_output", "call_id": "7", "output": "3"}], previous_response_id=response.id)
+
+
+def test_kept__a_call_of_no_shape__found_without_it(talk: openai.OpenAI, conversation: Conversation) -> None:
+    said = turns.Draft(Role.ASSISTANT, "Hm.", [{"id": "c1", "type": "function", "function": 5}])
+    turns.append(conversation, [turns.Draft(Role.USER, "One."), said])
+    found = talk.responses.retrieve(f"resp_{conversation.messages.get(position=2).pk.hex}")
+    assert found.output_text == "Hm."
 
 
 def test_kept__all_that_was_said_is_sent_again__only_what_is_new_counts(
