@@ -17,6 +17,8 @@ from conversations import turns
 from conversations.models import Conversation, Role
 from conversations.turns import Draft, InvalidContent, KeyReused
 
+NO_CALLS = (b"null", b"[]")
+
 
 class RecordingBackend:
     """Answers a turn of a stored conversation, and stores the answer before the caller receives its end."""
@@ -29,9 +31,8 @@ class RecordingBackend:
         """The stored answer or, if there is none yet, the language model's. Raises ApiError."""
         if (earlier := self._turn.earlier_answer) is not None:
             return {**answers.completion(earlier.content, earlier.tool_calls), "usage": answers.NO_USAGE}
-        recorder, given = Recorder(), await self._backend.complete(payload)
-        answer = recorder.ours(given) or given
-        recorder.add(answer, "message")
+        recorder, given = Recorder(self._turn.answer_id.hex), await self._backend.complete(payload)
+        answer = recorder.add(recorder.ours(given) or given, "message")
         told, stored = await in_thread(lambda: _store(self._turn, recorder))
         if _is_same(told, stored):
             return answer
@@ -43,13 +44,12 @@ class RecordingBackend:
             for chunk in answers.chunks(earlier.content, payload, earlier.tool_calls):
                 yield chunk
             return
-        recorder, ending = Recorder(), Ending()
+        recorder, ending = Recorder(self._turn.answer_id.hex), Ending()
         async with aclosing(self._backend.chunks(payload)) as chunks:
             async for chunk in chunks:
-                if ours := recorder.ours(chunk):
-                    recorder.add(ours, "delta")
-                    if said := ending.hold_back(ours):
-                        yield said
+                ours = recorder.ours(chunk)
+                if ours and (said := ending.hold_back(recorder.add(ours, "delta"))):
+                    yield said
         yield ENDING
         told, stored = await in_thread(lambda: _store(self._turn, recorder))
         if not _is_same(told, stored):
@@ -59,13 +59,14 @@ class RecordingBackend:
 
 
 class Recorder:
-    """Collects what an answer says and calls, piece by piece, without looking at it any closer."""
+    """Collects what an answer says and calls, piece by piece. `key` makes the ids of calls that have none."""
 
-    def __init__(self) -> None:
+    def __init__(self, key: str) -> None:
         self._index: object = None  # of the choice that is kept, where choices have one
         self._texts: list[str] = []
         self._calls: list[bytes] = []
         self._legacy_calls: list[bytes] = []  # some servers send both
+        self._namer, self._legacy_namer = tool_calls.Namer(key), tool_calls.Namer(key)
         self._call_bytes = 0
         self._reason = ""
 
@@ -85,26 +86,36 @@ class Recorder:
             return answer
         return {**answer, "choices": []} if "usage" in answer else None
 
-    def add(self, answer: Completion, part: str) -> None:
-        """The `part` of the answer's choice that has the message, or a piece of it. Raises ApiError."""
+    def add(self, answer: Completion, part: str) -> Completion:
+        """The `part` of the answer's choice has the message, or a piece of it. Raises ApiError.
+
+        Returns the answer as it is to be told: with the calls that are kept.
+        """
         choices = answer["choices"]
         if not choices:
-            return
-        message = choices[0].get(part)
-        if isinstance(message, dict) and message:
-            self._add_message(message)
+            return answer
         if reason := choices[0].get("finish_reason"):
             self._reason = str(reason)
+        message = choices[0].get(part)
+        if not isinstance(message, dict) or not message:
+            return answer
+        calls = self._add_message(message)
+        return {**answer, "choices": [{**choices[0], part: message | calls}]} if calls else answer
 
-    def _add_message(self, message: JsonObject) -> None:
+    def _add_message(self, message: JsonObject) -> JsonObject:
+        """Returns what is told otherwise than it came."""
         for name in ("content", "refusal"):
             text = message.get(name)
             if text and isinstance(text, str):
                 self._texts.append(text)
-        if "tool_calls" in message:
-            self._calls.append(self._bounded(message["tool_calls"]))
-        if "function_call" in message:
-            self._legacy_calls.append(tool_calls.from_legacy(self._bounded(message["function_call"])))
+        told: JsonObject = {}
+        if "tool_calls" in message and (calls := self._bounded(message["tool_calls"])) not in NO_CALLS:
+            self._calls.append(self._namer.named(calls))
+            told = {"tool_calls": msgspec.Raw(self._calls[-1])}
+        if "function_call" in message and (call := self._bounded(message["function_call"])).startswith(b"{"):
+            self._legacy_calls.append(self._legacy_namer.named(tool_calls.from_legacy(call)))
+            told = told if self._calls else {"tool_calls": msgspec.Raw(self._legacy_calls[-1])}
+        return told
 
     def _bounded(self, calls: object) -> bytes:
         json = bytes(calls) if isinstance(calls, msgspec.Raw) else msgspec.json.encode(calls)

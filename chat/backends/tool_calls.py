@@ -1,6 +1,7 @@
 """Puts the calls of an answer together, in whatever pieces a language model's server sends them."""
 
 from collections.abc import Iterable
+from operator import is_
 from typing import Any
 
 import msgspec
@@ -10,8 +11,19 @@ MAX_BYTES = 4 * 1024 * 1024  # of all its pieces: each costs a hundred bytes bes
 # Texts that come in pieces. Any other text is whole, and some servers repeat it with each piece.
 IN_PIECES = {"arguments", "input"}
 
+FUNCTIONS = ("function", "custom")  # what a call may call
+
 Call = dict[str, Any]
+Piece = dict[str, msgspec.Raw]
 _calls = msgspec.json.Decoder(list[Call] | None).decode
+_pieces = msgspec.json.Decoder(list[Piece] | None).decode
+
+
+class _Named(msgspec.Struct):
+    name: object = None
+
+
+_function = msgspec.json.Decoder(_Named).decode
 
 
 class TooManyCalls(ValueError):
@@ -33,6 +45,54 @@ def merge(lists: Iterable[bytes]) -> list[Call]:
 def from_legacy(function_call: bytes) -> bytes:
     """A `function_call`, which was all there was before `tool_calls`, or a piece of one, as a list of calls."""
     return b'[{"index":0,"function":' + function_call + b"}]"
+
+
+class Namer:
+    """Gives an id to each call that has none when its function is named, so that its result can be sent.
+
+    `key` makes these ids: the same answer always has the same. An id that comes later is left out.
+    """
+
+    def __init__(self, key: str) -> None:
+        """There is no call yet."""
+        self._key, self._merger, self._named = key, Merger(), set[int]()
+
+    def named(self, calls: bytes) -> bytes:
+        """The calls, or pieces of calls, as they are to be told and kept. What cannot be read stays as it is."""
+        try:
+            pieces = _pieces(calls) or []
+            named = [self._piece(piece) for piece in pieces] if len(pieces) <= MAX_CALLS else pieces
+        except (msgspec.DecodeError, RecursionError, TooManyCalls):
+            return calls
+        return calls if all(map(is_, pieces, named)) else msgspec.json.encode(named)
+
+    def _piece(self, piece: Piece) -> Piece:
+        call = self._merger.add(_head(piece))
+        if id(call) in self._named:
+            return {name: value for name, value in piece.items() if name != "id"}
+        if call.get("id") or not _names_function(piece):
+            return piece
+        self._named.add(id(call))
+        return {**piece, "id": msgspec.Raw(msgspec.json.encode(own_id(self._key, len(self._named) - 1)))}
+
+
+def own_id(key: str, number: int) -> str:
+    """The id of a call to which its server has given none."""
+    return f"call_{key}_{number}"
+
+
+def _head(piece: Piece) -> Call:
+    """As much of it as says which call it is a piece of."""
+    head = {name: msgspec.json.decode(piece[name]) for name in ("index", "id") if name in piece}
+    return head | {name: {"name": _function(piece[name]).name} for name in FUNCTIONS if _is_object(piece, name)}
+
+
+def _names_function(piece: Piece) -> bool:
+    return any(_is_object(piece, name) for name in FUNCTIONS)
+
+
+def _is_object(piece: Piece, name: str) -> bool:
+    return name in piece and bytes(memoryview(piece[name])[:1]) == b"{"
 
 
 class Merger:

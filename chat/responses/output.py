@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from chat.backends import JsonObject
-from chat.backends.tool_calls import Call, Merger, TooManyCalls
+from chat.backends.tool_calls import Call, Merger, TooManyCalls, own_id
 
 IN_PROGRESS, COMPLETED, INCOMPLETE = "in_progress", "completed", "incomplete"
 UNREADABLE = (msgspec.DecodeError, RecursionError, TooManyCalls)  # what reading an answer raises
@@ -20,12 +20,14 @@ class FunctionDelta(msgspec.Struct, omit_defaults=True):
 
     name: object = None
     arguments: msgspec.Raw = msgspec.Raw(b"null")
+    input: msgspec.Raw = msgspec.Raw(b"null")  # of a custom tool, which is told as a function
 
     def text(self) -> str:
         """The piece of the arguments: a text of JSON, where some servers send what it says instead."""
-        if bytes(memoryview(self.arguments)[:1]) in b'n"':
-            return msgspec.json.decode(self.arguments, type=str | None) or ""
-        return msgspec.json.format(self.arguments, indent=-1).decode()
+        given = self.input if bytes(memoryview(self.arguments)[:1]) == b"n" else self.arguments
+        if bytes(memoryview(given)[:1]) in b'n"':
+            return msgspec.json.decode(given, type=str | None) or ""
+        return msgspec.json.format(given, indent=-1).decode()
 
 
 class CallDelta(msgspec.Struct):
@@ -34,11 +36,12 @@ class CallDelta(msgspec.Struct):
     index: object = None
     id: object = None
     function: FunctionDelta | None = None
+    custom: FunctionDelta | None = None
 
     def piece(self) -> Call:
         """As much of it as says which call it is a piece of."""
-        function = {"function": {"name": self.function.name}} if self.function else {}
-        return {"index": self.index, "id": self.id, **function}
+        function = self.function or self.custom
+        return {"index": self.index, "id": self.id, **({"function": {"name": function.name}} if function else {})}
 
 
 class Delta(msgspec.Struct):
@@ -55,6 +58,10 @@ def delta_of(message: object) -> Delta:
         return Delta()
     content, refusal = (text if isinstance(text := message.get(name), str) else None for name in ("content", "refusal"))
     return Delta(content, refusal, _calls(message["tool_calls"]) if "tool_calls" in message else None)
+
+
+def _name(call: Call) -> str:
+    return str(call.get("function", {}).get("name") or "")
 
 
 def raw(value: object) -> bytes:
@@ -182,10 +189,11 @@ class FunctionCall(Item):
         same = {"id": self.id, "type": "function_call", "status": self.status}
         return {**same, "call_id": self._call_id, "name": self._name, "arguments": "".join(self._arguments)}
 
-    def add(self, arguments: str) -> JsonObject:
-        """The event that its arguments go on."""
-        self._arguments.append(arguments)
-        return {"type": "response.function_call_arguments.delta", **self._place(), "delta": arguments}
+    def add(self, arguments: str) -> Iterator[JsonObject]:
+        """The event that its arguments go on, if they do."""
+        if arguments:
+            self._arguments.append(arguments)
+            yield {"type": "response.function_call_arguments.delta", **self._place(), "delta": arguments}
 
     def _end_content(self) -> Iterator[JsonObject]:
         whole = {"name": self._name, "arguments": "".join(self._arguments)}
@@ -202,6 +210,7 @@ class Output:
         self.key = key
         self._items: list[Item] = []
         self._calls: dict[int, FunctionCall] = {}  # by the identity of what the merger has of it
+        self._early: dict[int, list[str]] = {}  # likewise, the arguments that came before the name
         self._merger = Merger()
 
     def value(self) -> list[JsonObject]:
@@ -218,6 +227,9 @@ class Output:
 
     def end(self, status: str) -> Iterator[JsonObject]:
         """The events that it is over. What is still going on is completed, or not, as the answer is."""
+        for merged in self._merger.calls:
+            if id(merged) in self._early:
+                yield from self._begin_call(merged, "")
         for item in self._items:
             if item.status == IN_PROGRESS:
                 yield from item.end(status)
@@ -231,21 +243,26 @@ class Output:
         yield from last.add(kind, text, logprobs)
 
     def _call(self, delta: CallDelta) -> Iterator[JsonObject]:
-        merged, function = self._merger.add(delta.piece()), delta.function
-        call = self._calls.get(id(merged))
+        merged, function = self._merger.add(delta.piece()), delta.function or delta.custom
         if function is None:
             return
-        if call is None:
-            yield from self._end_message()
-            call = self._calls[id(merged)] = self._new_call(str(delta.id or ""), str(function.name or ""))
-            self._items.append(call)
-            yield call.begin()
-        if text := function.text():
-            yield call.add(text)
+        call, text = self._calls.get(id(merged)), function.text()
+        if call is not None:
+            yield from call.add(text)
+        elif _name(merged):
+            yield from self._begin_call(merged, text)
+        else:
+            self._early.setdefault(id(merged), []).append(text)
 
-    def _new_call(self, id: str, name: str) -> FunctionCall:
+    def _begin_call(self, merged: Call, text: str) -> Iterator[JsonObject]:
+        yield from self._end_message()
         number = len(self._calls)
-        return FunctionCall(self._id("fc", number), len(self._items), id or f"call_{self.key}_{number}", name)
+        call_id = str(merged.get("id") or own_id(self.key, number))
+        call = FunctionCall(self._id("fc", number), len(self._items), call_id, _name(merged))
+        self._calls[id(merged)] = call
+        self._items.append(call)
+        yield call.begin()
+        yield from call.add("".join(self._early.pop(id(merged), [])) + text)
 
     def _end_message(self) -> Iterator[JsonObject]:
         if self._items and isinstance(self._items[-1], Message):

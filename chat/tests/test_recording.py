@@ -200,6 +200,33 @@ def test_answer__calls_alone__kept_and_told_again_under_its_key(
     assert len(model.requests) == 1
 
 
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("id", [{}, {"id": None}, {"id": ""}])
+def test_answer__calls_without_ids__told_and_kept_with_the_same(
+    say: Say, model: ModelServer, conversation: Conversation, stream: bool, id: dict[str, Any]
+) -> None:
+    function = {"name": "f", "arguments": "{}"}
+    calls = [{"index": index, **id, "function": function} for index in range(2)]
+    late = delta("tool_calls", tool_calls=[{"index": 0, "id": "late"}])
+    model.behaviour = model_server.streaming(delta(tool_calls=calls), late, DONE) if stream else whole(tool_calls=calls)
+    answer = say("One.", stream=stream)
+    messages = [choice.delta for event in answer for choice in event.choices] if stream else [answer.choices[0].message]
+    told = [call.id for message in messages for call in message.tool_calls or [] if call.id]
+    key = conversation.messages.get(position=2).pk.hex
+    assert told == [f"call_{key}_0", f"call_{key}_1"]
+    assert kept(conversation) == turn("", [{"type": "function", "id": id, "function": function} for id in told])
+    model.behaviour = model_server.answer
+    say("", messages=[{"role": "tool", "tool_call_id": id, "content": "2"} for id in told])
+
+
+def test_answer__a_legacy_call__told_and_kept_as_a_call(
+    say: Say, model: ModelServer, conversation: Conversation
+) -> None:
+    model.behaviour = whole("function_call", content=None, function_call={"name": "f", "arguments": "{}"})
+    (call,) = say("One.").choices[0].message.tool_calls
+    assert (call.id, call.function.name) == (kept(conversation)[1][2][0]["id"], "f")
+
+
 def test_stream__more_of_calls_than_any_answer_needs__an_error(
     say: Say, model: ModelServer, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:

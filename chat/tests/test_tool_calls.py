@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from chat.backends.tool_calls import MAX_CALLS, TooManyCalls, from_legacy, merge
+from chat.backends.tool_calls import MAX_CALLS, Namer, TooManyCalls, from_legacy, merge
 
 
 def function(name: str | None = None, arguments: object = None, **more: object) -> dict[str, Any]:
@@ -110,3 +110,24 @@ def test_merge__as_many_as_are_allowed__and_not_one_more() -> None:
     assert len(merged([calls])) == MAX_CALLS
     with pytest.raises(TooManyCalls):
         merged([calls, [function("f", "{}", id="x")]])
+
+
+def named(*lists: Any) -> list[Any]:
+    namer = Namer("k")
+    return [json.loads(namer.named(json.dumps(pieces).encode())) for pieces in lists]
+
+
+@pytest.mark.parametrize("lists", [BY_INDEX, INTERLEAVED, OTHER_ID_EACH, REPEATED, WHOLE, PIECES_WITHOUT_INDEX])
+def test_named__with_ids__as_they_are(lists: list[Any]) -> None:
+    assert named(*lists) == lists
+
+
+def test_named__without_ids__each_one_of_ours_where_it_begins() -> None:
+    pieces = named([function("f", "", index=0)], [function(None, "{}", index=0, id="late")], [function("g", "{}")])
+    assert [piece.get("id") for (piece,) in pieces] == ["call_k_0", None, "call_k_1"]
+    assert merged(pieces) == [call("f", "{}", "call_k_0"), call("g", "{}", "call_k_1")]
+
+
+@pytest.mark.parametrize("calls", [5, None, [5], [{"function": 5}], [{"index": {}, "function": None}], [{}] * 129])
+def test_named__what_cannot_be_read__as_it_is(calls: Any) -> None:
+    assert named(calls) == [calls]

@@ -105,6 +105,52 @@ def test_kept__numbers_for_texts_and_logprobs_of_no_shape__told_as_kept(
     say([{"type": "function_call_output", "call_id": "7", "output": "3"}], previous_response_id=response.id)
 
 
+F, ARGUMENTS = {"name": "f"}, {"arguments": "{}"}
+IDS_IN_ANY_PLACE: dict[str, list[dict[str, Any]]] = {
+    "none": [{"tool_calls": [{"index": 0, "function": F | ARGUMENTS}]}],
+    "none, and no index": [{"tool_calls": [{"function": F | ARGUMENTS}]}],
+    "empty": [{"tool_calls": [{"index": 0, "id": "", "function": F | ARGUMENTS}]}],
+    "earlier": [
+        {"tool_calls": [{"index": 0, "id": "c1", "type": "function"}]},
+        {"tool_calls": [{"index": 0, "function": F | ARGUMENTS}]},
+    ],
+    "later": [
+        {"tool_calls": [{"index": 0, "function": F}]},
+        {"tool_calls": [{"index": 0, "id": "c1", "function": ARGUMENTS}]},
+    ],
+    "name later": [
+        {"tool_calls": [{"index": 0, "id": "c1", "function": {"arguments": "{"}}]},
+        {"tool_calls": [{"index": 0, "function": {"name": "f", "arguments": "}"}}]},
+    ],
+    "legacy": [{"tool_calls": None, "function_call": F}, {"function_call": ARGUMENTS}],
+    "custom": [{"tool_calls": [{"index": 0, "id": "c1", "type": "custom", "custom": F | {"input": "{}"}}]}],
+}
+
+
+def in_pieces(*deltas: dict[str, Any]) -> model_server.Behaviour:
+    choices: list[dict[str, Any]] = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
+    choices[-1]["finish_reason"] = "tool_calls"
+    return model_server.streaming(
+        *(f"data: {json.dumps({'choices': [choice]})}\n\n".encode() for choice in choices), b"data: [DONE]\n\n"
+    )
+
+
+@pytest.mark.parametrize("place", IDS_IN_ANY_PLACE)
+def test_kept__a_call_with_its_id_in_any_place_or_none__continued_under_the_one_that_was_told(
+    talk: openai.OpenAI, say: Say, model: ModelServer, place: str
+) -> None:
+    model.behaviour = in_pieces(*IDS_IN_ANY_PLACE[place])
+    first = say("1 + 2?", stream=True)
+    (call,) = first.output
+    assert (call.name, call.arguments) == ("f", "{}")
+    assert talk.responses.retrieve(first.id).output == first.output
+    model.behaviour = model_server.answer
+    returned = {"type": "function_call_output", "call_id": call.call_id, "output": "3"}
+    assert say([returned], previous_response_id=first.id).output_text == "Hello there."
+    called, result = model.requests[-1][1]["messages"][-2:]
+    assert called["tool_calls"][0]["id"] == result["tool_call_id"] == call.call_id
+
+
 def test_kept__a_call_of_no_shape__found_without_it(talk: openai.OpenAI, conversation: Conversation) -> None:
     said = turns.Draft(Role.ASSISTANT, "Hm.", [{"id": "c1", "type": "function", "function": 5}])
     turns.append(conversation, [turns.Draft(Role.USER, "One."), said])
