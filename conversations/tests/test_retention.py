@@ -5,7 +5,7 @@ import re
 import pytest
 
 from conversations import pinning
-from conversations.models import Conversation, EarlierPrompt, Message, Prompt
+from conversations.models import Conversation, DeletedResponse, EarlierPrompt, Message, Prompt
 from conversations.tests.transcripts import append_turns
 from personalities.models import Personality
 from tests.database import sql
@@ -30,10 +30,12 @@ def test_sql_of_the_documentation__old_and_new_ones__the_old_ones_are_gone_whole
     pinning.upgrade(conversation)
     for each in (conversation, other):
         append_turns(each, 1, 2)
+        DeletedResponse.objects.create(message_id=each.messages.earliest("position").pk, conversation=each)
     sql(LONG_AGO, conversation.pk)
     for statement in documented():
         sql(statement)
     assert [row.pk for row in Conversation.objects.all()] == [other.pk]
     assert Message.objects.count() == other.messages.count() == 4
     assert not EarlierPrompt.objects.exists()
+    assert DeletedResponse.objects.get().conversation_id == other.pk
     assert [row.pk for row in Prompt.objects.all()] == [other.prompt_id]
