@@ -12,7 +12,7 @@ from django.db.models import F, Func, Q, Sum, Window
 from django.db.models.functions import Cast, Concat
 from django.db.models.lookups import Exact, LessThanOrEqual
 
-from conversations.redis_list import JsonObject, RecentMessage
+from conversations.redis_list import SHAPE, JsonObject, RecentMessage
 from personalities.models import SAME_OR_REFUSED, Personality
 from personalities.names import MAX_LENGTH
 
@@ -263,6 +263,7 @@ class Message(models.Model):
         """The message as its list in Redis holds it."""
         return RecentMessage(
             id=self.id,
+            shape=SHAPE,
             position=self.position,
             role=self.role,
             content=self.content,

@@ -6,7 +6,7 @@ Errors of Redis are counted in `resilience.redis_errors`, and never raised.
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Final, Literal, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -16,6 +16,7 @@ from redis.exceptions import RedisError, ResponseError
 
 LIMIT = 20  # messages in a list
 TTL_SECONDS = 3600  # since the last append
+SHAPE: Final = 2  # of an item; another number with each new field
 
 # Appends to a list whose last item is the message before the new ones, or starts one with the first message of all.
 # Otherwise the list has a gap, is gone or has these messages already; it is left as it is for a reader to replace.
@@ -35,10 +36,13 @@ JsonObject = dict[str, Any]
 class RecentMessage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """A message as the list holds it. The id comes first because APPEND compares how items begin.
 
+    `shape` has no default, so that workers of two releases replace each other's lists while both run: one that does not
+    know a field writes a list without it, which looks right to one that does.
     `parts` are never in the list, for images would fill Redis: who reads it asks PostgreSQL for them.
     """
 
     id: UUID
+    shape: Literal[2]
     position: int
     role: str
     content: str

@@ -80,8 +80,8 @@ def test_list__appended_and_rebuilt__twenty_items_for_an_hour(conversation: Conv
 def test_list__read_by_a_person__plain_json(conversation: Conversation, redis: Any) -> None:
     append_turn(conversation, 1)
     first = json.loads(list_items(redis, conversation)[0])
-    assert list(first) == ["id", "position", "role", "content", "created_at"]
-    assert (first["position"], first["role"], first["content"]) == (1, "user", "question 1")
+    assert list(first) == ["id", "shape", "position", "role", "content", "created_at"]
+    assert (first["shape"], first["position"], first["role"], first["content"]) == (2, 1, "user", "question 1")
 
 
 def test_conversation__deleted__its_list_too(conversation: Conversation, redis: Any) -> None:

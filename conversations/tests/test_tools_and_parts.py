@@ -1,8 +1,10 @@
 """Calls of tools, their results, and images are kept as they are, and fill neither Redis nor a page."""
 
-import json
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
+import msgspec
 import pytest
 from django.db import IntegrityError, connection
 
@@ -85,11 +87,40 @@ def test_recent__no_parts__asks_for_none(conversation: Conversation, django_asse
         recent(conversation)
 
 
-def test_list__item_of_a_plain_message__as_the_release_before_reads_it(conversation: Conversation, redis: Any) -> None:
-    turns.append(conversation, USED)
-    fields = [[*json.loads(item)] for item in list_items(redis, conversation)]
-    plain = ["id", "position", "role", "content", "created_at"]
-    assert fields == [plain, [*plain, "tool_calls"], [*plain, "tool_call_id"]]
+class ItemBefore(msgspec.Struct, forbid_unknown_fields=True):
+    """An item of the list as the release before reads and writes it."""
+
+    id: UUID
+    position: int
+    role: str
+    content: str
+    created_at: datetime
+
+
+def as_the_release_before(conversation: Conversation, redis: Any) -> None:
+    """Replaces the list, which that release cannot read."""
+    for item in list_items(redis, conversation):
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.json.decode(item, type=ItemBefore)
+    fields = [field.name for field in msgspec.structs.fields(ItemBefore)]
+    rows = conversation.messages.order_by("position").values(*fields)
+    redis.delete(list_key(conversation))
+    redis.rpush(list_key(conversation), *[msgspec.json.encode(ItemBefore(**row)) for row in rows])
+
+
+@pytest.mark.parametrize("more", [[], [Draft(Role.ASSISTANT, "A wet town.")]])
+def test_recent__list_of_the_release_before__calls_results_and_parts_are_there(
+    conversation: Conversation, redis: Any, more: list[Draft]
+) -> None:
+    """Its workers serve on until they are restarted. One of this release may have continued what they wrote."""
+    turns.append(conversation, [*USED, shown()])
+    as_the_release_before(conversation, redis)
+    for draft in more:
+        turns.append(conversation, [draft])
+    found, items = recent(conversation), list_items(redis, conversation)
+    redis.delete(list_key(conversation))
+    assert (recent(conversation), list_items(redis, conversation)) == (found, items)
+    assert found[1].tool_calls == CALLS
 
 
 def test_message__written_by_the_release_before__stored(conversation: Conversation) -> None:
