@@ -212,7 +212,7 @@ class Message(models.Model):
     tool_calls = models.JSONField(null=True, blank=True, help_text="What an answer calls.")
     tool_call_id = models.TextField(blank=True, default="", db_default="", help_text="The call whose result it is.")
     parts = models.JSONField(null=True, blank=True, help_text="Its content, if there is more in it than text.")
-    parts_bytes = models.PositiveIntegerField(default=0, db_default=0, help_text="Of the parts, as JSON.")
+    parts_bytes = models.IntegerField(default=0, db_default=0, help_text="Of the parts, as JSON.")
     idempotency_key = models.CharField(
         max_length=MAX_IDEMPOTENCY_KEY, blank=True, help_text="Of the append that it came with."
     )

@@ -1,8 +1,13 @@
+from django.contrib.postgres.operations import AddConstraintNotValid
 from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    """Not to be undone while there is a message of a tool."""
+    """Not to be undone while there is a message of a tool.
+
+    It locks the messages for a moment only: it looks at none of them, `0008` does that. `parts_bytes` is no
+    PositiveIntegerField because that has a constraint, for which PostgreSQL would look through the table.
+    """
 
     dependencies = [
         ('conversations', '0003_keep_pinned_versions'),
@@ -21,7 +26,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='message',
             name='parts_bytes',
-            field=models.PositiveIntegerField(db_default=0, default=0, help_text='Of the parts, as JSON.'),
+            field=models.IntegerField(db_default=0, default=0, help_text='Of the parts, as JSON.'),
         ),
         migrations.AddField(
             model_name='message',
@@ -43,11 +48,11 @@ class Migration(migrations.Migration):
             name='role',
             field=models.CharField(choices=[('user', 'User'), ('assistant', 'Assistant'), ('system', 'System'), ('tool', 'Tool')], max_length=10),
         ),
-        migrations.AddConstraint(
+        AddConstraintNotValid(
             model_name='message',
             constraint=models.CheckConstraint(condition=models.Q(('role__in', ['user', 'assistant', 'system', 'tool'])), name='message_role_known'),
         ),
-        migrations.AddConstraint(
+        AddConstraintNotValid(
             model_name='message',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('parts__isnull', True), ('parts_bytes', 0)), models.Q(('parts__isnull', False), ('parts_bytes__range', (1, 1048576))), _connector='OR'), name='message_parts_bounded'),
         ),
