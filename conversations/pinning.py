@@ -57,7 +57,7 @@ def prompt_of(conversation: Conversation, config: PersonalityConfig) -> Stable:
     A conversation that an older release has begun since the database was migrated is pinned now.
     """
     if conversation.prompt_id is None:
-        _pin_now(conversation, stable(config))
+        _pin_now(conversation, config)
     return prompts.load(conversation.prompt_id)
 
 
@@ -112,11 +112,18 @@ def _pin_anew(conversation: Conversation, config: PersonalityConfig, prompt: Sta
 
 
 @transaction.atomic
-def _pin_now(conversation: Conversation, prompt: Stable) -> None:
-    """To the prompt, unless somebody else was first. Raises Conversation.DoesNotExist."""
-    if Conversation.objects.filter(pk=conversation.pk, prompt=None).update(prompt=prompt.sha256):
-        prompts.keep(prompt)  # the foreign key looks for it at COMMIT
-    conversation.refresh_from_db(fields=["prompt"])
+def _pin_now(conversation: Conversation, config: PersonalityConfig) -> None:
+    """To the prompt of the version that it has, unless somebody else was first. Raises Conversation.DoesNotExist.
+
+    An older release may have upgraded it since `config` was read.
+    """
+    found = Conversation.objects.select_for_update(no_key=True).get(pk=conversation.pk)
+    if found.prompt_id is None:
+        prompt = stable(config if config.meta.version == found.personality_version else config_of(found))
+        prompts.keep(prompt)
+        Conversation.objects.filter(pk=found.pk).update(prompt=prompt.sha256)
+        found.prompt_id = prompt.sha256
+    conversation.prompt_id = found.prompt_id
 
 
 def _wishes(owner: User) -> Wishes:

@@ -11,31 +11,34 @@ WHERE id > %s AND prompt_id IS NULL ORDER BY id LIMIT %s
 """
 PIN = """
 UPDATE conversations_conversation AS conversation SET prompt_id = found.prompt_id
-FROM unnest(%s::uuid[], %s::text[]) AS found (id, prompt_id)
-WHERE conversation.id = found.id AND conversation.prompt_id IS NULL
+FROM unnest(%s::uuid[], %s::integer[], %s::text[]) AS found (id, version, prompt_id)
+WHERE conversation.id = found.id AND conversation.personality_version = found.version
+AND conversation.prompt_id IS NULL
 """
 
 
 def pin(apps, schema_editor):
     """Each conversation to the prompt that this release makes of the version it has.
 
-    One whose version is not in the history is left out: chat cannot go on with it either.
+    One whose version is not in the history is left out: chat cannot go on with it either. So is one that the release
+    before upgrades meanwhile, for its first use to pin it.
     """
-    prompt_of = lru_cache(maxsize=2000)(lambda *pinned: _prompt(apps.get_model('personalities', 'Version'), *pinned))
+    prompt_of = lru_cache(maxsize=2000)(lambda *version: _prompt(apps.get_model('personalities', 'Version'), *version))
     last = UUID(int=0)
     while batch := _rows(NEXT, [last, BATCH]):
         last = batch[-1][0]
-        _pin({id: prompt for id, *pinned in batch if (prompt := prompt_of(*pinned))})
+        _pin([(id, number, prompt) for id, whose, number in batch if (prompt := prompt_of(whose, number))])
 
 
 @transaction.atomic
 def _pin(found):
     from conversations import prompts
 
-    for prompt in sorted(set(found.values())):
+    for prompt in sorted({prompt for *_, prompt in found}):
         prompts.keep(prompt)
+    ids, numbers = [id for id, *_ in found], [number for _, number, _ in found]
     with connection.cursor() as cursor:
-        cursor.execute(PIN, [[*found], [prompt.sha256 for prompt in found.values()]])
+        cursor.execute(PIN, [ids, numbers, [prompt.sha256 for *_, prompt in found]])
 
 
 def _prompt(versions, personality, number):

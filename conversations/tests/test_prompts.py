@@ -17,6 +17,7 @@ from tests.database import somebody_waits, sql
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
+UPGRADE_OF_BEFORE = "UPDATE conversations_conversation SET personality_version = 2"
 TONIGHT = Stable.of("What the next release says.")
 
 
@@ -77,6 +78,16 @@ def test_prompt_of__two_releases_use_it_first_at_once__one_prompt(
     monkeypatch.setattr(pinning, "stable", lambda config: TONIGHT)
     assert pinning.prompt_of(newer, elara.to_config()) == first
     assert [row.sha256 for row in Prompt.objects.all()] == [first.sha256]
+
+
+def test_prompt_of__upgraded_by_an_older_release_meanwhile__of_its_version(
+    conversation: Conversation, elara: Personality
+) -> None:
+    as_older_release_left_it(conversation)
+    Personality.objects.update(backstory="Other.")
+    sql(UPGRADE_OF_BEFORE)
+    upgraded = stable(Personality.objects.get().to_config())
+    assert pinning.prompt_of(conversation, elara.to_config()) == prompt_of(conversation) == upgraded
 
 
 def test_prompt_of__deleted_before_its_first_use__does_not_exist(
@@ -213,6 +224,19 @@ def test_migrate__conversations_of_before__pinned_to_what_this_release_says(
     assert "Other." in second.text
     found = Conversation.objects.values_list("personality_version", "prompt")
     assert sorted(found) == sorted([(1, first.sha256), *[(2, second.sha256)] * 50, (3, None)])
+
+
+@pytest.mark.usefixtures("_before_prompts")
+def test_migrate__upgraded_by_the_release_before_meanwhile__prompt_of_its_version(conversation: Conversation) -> None:
+    call_command("migrate", "conversations", "0005", verbosity=0)
+    sql("UPDATE personalities_personality SET backstory = 'Other.'")
+    with ThreadPoolExecutor() as pool:
+        with transaction.atomic():
+            sql(UPGRADE_OF_BEFORE)
+            migrating = pool.submit(_in_thread, lambda: call_command("migrate", verbosity=0))
+            wait_until(somebody_waits)
+        migrating.result(20)
+    assert prompt_of(conversation) == stable(Personality.objects.get().to_config())
 
 
 # The last one's version is not in the history.
