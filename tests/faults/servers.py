@@ -30,8 +30,7 @@ class Server:
 
     def freeze(self) -> None:
         """Stop it by SIGSTOP, parents first so that no child is born meanwhile; return when all have stopped."""
-        self._signal(signal.SIGSTOP)
-        wait_until(lambda: all(each.status() == psutil.STATUS_STOPPED for each in self._family()))
+        wait_until(self._is_stopped)
 
     def thaw(self) -> None:
         """Let it go on."""
@@ -42,6 +41,11 @@ class Server:
         if self.guarded.process.poll() is None:
             self.thaw()
         self.guarded.stop()
+
+    def _is_stopped(self) -> bool:
+        """After it was told once more. A child that ends after its parent stopped is a zombie until that goes on."""
+        self._signal(signal.SIGSTOP)
+        return all(each.status() in {psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE} for each in self._family())
 
     def _signal(self, number: signal.Signals) -> None:
         for process in self._family():
