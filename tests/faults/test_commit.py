@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -12,19 +13,27 @@ from tests.faults.scenarios import BOUND, watched
 from tests.promises import Figure
 
 pytestmark = pytest.mark.measures
-NOTICED, NOTICED_BY_THE_BUSY = 0.02, 0.5  # seconds; half a second is still sooner than a poll would notice
+NOTICED, NOTICED_BY_THE_BUSY = 0.02, 0.1  # seconds
+TRIES = 3  # where other tests keep the machine busy
 
 
 def test_commit__readers_elsewhere__notice_within_milliseconds(
-    environment: Environment, workers: Workers, name: str, figure: Figure
+    environment: Environment, workers: Workers, fresh: Callable[[], str], figure: Figure
 ) -> None:
     """Time spent waiting for a processor is not the service's: the bar is for a machine with little else to do."""
     writes = 1000 if LONG else 200
     (load, *_), (writer,) = os.getloadavg(), workers(1)
     bar = NOTICED if LONG and load < len(os.sched_getaffinity(0)) else NOTICED_BY_THE_BUSY
-    verdict = watched(
-        workers(3), [name], environment.create(name), lambda: writer.write_many("save", [name], 2, writes, pause=0.004)
-    )
+    for _ in range(1 if LONG else TRIES):
+        name = fresh()
+        verdict = watched(
+            workers(3),
+            [name],
+            environment.create(name),
+            partial(writer.write_many, "save", [name], 2, writes, pause=0.004),
+        )
+        if not verdict.holds or verdict.lag(0.99) <= bar:
+            break
     lags = ", ".join(f"{label} {pretty(verdict.lag(share))}" for label, share in (("p99", 0.99), ("max", 1)))
     figure(
         1,
