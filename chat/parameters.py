@@ -103,7 +103,7 @@ def with_effect(parsed: JsonObject, extra: Collection[str]) -> JsonObject:
         given.pop("stream_options", None)  # for OpenAI an error
     for tools, about in ABOUT.items():
         for name in about if tools not in given else ():
-            if given.get(name) in about[name]:
+            if _is_among(given.get(name), about[name]):
                 del given[name]
     return given
 
@@ -111,4 +111,9 @@ def with_effect(parsed: JsonObject, extra: Collection[str]) -> JsonObject:
 def _has_effect(name: str, value: object, extra: Collection[str]) -> bool:
     if value is None or name in extra:
         return value is not None
-    return value not in NEUTRAL.get(name, FOREIGN.get(name, ()))
+    return not _is_among(value, NEUTRAL.get(name, FOREIGN.get(name, ())))
+
+
+def _is_among(value: object, values: Collection[object]) -> bool:
+    """Python takes True for 1, and JSON does not."""
+    return any(value == each and isinstance(value, bool) == isinstance(each, bool) for each in values)
