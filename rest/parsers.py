@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Mapping
 from http import HTTPStatus
+from math import isinf
 from typing import IO, Any
 
 from django.utils.http import parse_header_parameters
@@ -47,8 +48,8 @@ class StrictJSONParser(BaseParser):
 
 
 def parse_json(body: bytes, media_type: str = MEDIA_TYPE, *, max_bytes: int = MAX_BYTES) -> object:
-    """The value of a JSON text in UTF-8: no duplicate keys, NaN, NUL or lone surrogates, at most 20 levels, 20,000
-    values, 100 digits of an integer.
+    """The value of a JSON text in UTF-8: no duplicate keys, NaN, infinity, NUL or lone surrogates, at most 20 levels,
+    20,000 values, 100 digits of an integer.
 
     Raises TooLarge, UnsupportedMediaType for another charset, and else ValidationError by the path at fault.
     """
@@ -59,7 +60,7 @@ def parse_json(body: bytes, media_type: str = MEDIA_TYPE, *, max_bytes: int = MA
     value = _loads(body.removeprefix(codecs.BOM_UTF8))
     path = _path_to_unstorable(value)
     if path is not None:
-        raise ValidationError({path or "body": "NUL and lone surrogates are not text."})
+        raise ValidationError({path or "body": "NUL, lone surrogates and numbers beyond 1.8e308 are not read."})
     return value
 
 
@@ -122,7 +123,9 @@ def _refuse_constant(name: str) -> None:
 
 
 def _path_to_unstorable(value: object) -> str | None:
-    """Where in a parsed value the first text stands that is none; "" for the value itself, None if there is none."""
+    """Where the first text or number stands that PostgreSQL does not take: "" for the value itself, None if nowhere."""
+    if isinstance(value, float):
+        return "" if isinf(value) else None
     if isinstance(value, str):
         return "" if UNSTORABLE.search(value) else None
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()

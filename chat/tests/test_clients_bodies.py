@@ -50,6 +50,14 @@ def test_body__calls_and_results_without_ids__passed_on_as_a_server_gave_them(id
     assert messages[1:] == [{"role": "assistant", "tool_calls": [{"id": "", **call}]}, {**result, "tool_call_id": ""}]
 
 
+def test_body__a_number_beyond_any_double__400_that_names_it() -> None:
+    """PostgreSQL, which keeps parts as JSON, has no infinity there."""
+    body = b'{"model": "elara", "messages": [{"role": "user", "content": "Hi"}], "tools": [{"x": 1e400}]}'
+    with pytest.raises(ApiError) as raised:
+        asyncio.run(read(body, b"application/json"))
+    assert (raised.value.status, raised.value.param) == (400, "tools.0.x")
+
+
 @pytest.mark.parametrize("client", BODIES)
 def test_body__of_a_client__passed_on_as_far_as_it_has_an_effect(client: str) -> None:
     given, expected = BODIES[client]
