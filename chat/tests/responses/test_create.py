@@ -172,4 +172,4 @@ def test_create__deeper_paths__404(raw: httpx.Client) -> None:
 def test_create__counted_by_endpoint(raw: httpx.Client) -> None:
     before = counts.answers["/v1/responses", 200]
     assert raw.post("/responses", json={"model": "elara", "input": "Hi"}).status_code == 200
-    assert counts.answers["/v1/responses", 200] == before + 1
+    wait_until(lambda: counts.answers["/v1/responses", 200] == before + 1)
