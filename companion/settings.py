@@ -200,6 +200,7 @@ LLM_MODELS = model_server.checked_models(names_by_commas(env.str("LLM_MODELS", "
 LLM_CONTENT_PARTS = checked_content_parts(names_by_commas(env.str("LLM_CONTENT_PARTS", "text,image_url")))
 LLM_CONTENT_PART_ADDRESSES = env.bool("LLM_CONTENT_PART_ADDRESSES", False)
 LLM_EXTRA_PARAMETERS = checked_parameters(names_by_commas(env.str("LLM_EXTRA_PARAMETERS", "")))
+RESPONSES_REMEMBERED_MIB = env.int("RESPONSES_REMEMBERED_MIB", 16, validate=validate.Range(0))  # of a user
 LLM_GREETING = env.str("LLM_GREETING", "message", validate=validate.OneOf(["message", "prompt"]))
 LLM_CONNECT_SECONDS = env.float("LLM_CONNECT_SECONDS", 5.0, validate=validate.Range(0.01, 3600))
 LLM_FIRST_BYTE_SECONDS = env.float("LLM_FIRST_BYTE_SECONDS", 30.0, validate=validate.Range(0.01, 3600))

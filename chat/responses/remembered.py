@@ -1,5 +1,8 @@
 """Items of answers that belong to no conversation: for a day in Redis, so that their caller may refer to them by id.
 
+Beside them `responses:{owner}` is a sorted set of their keys, each with the sum of all bytes until its end: when a
+user's newest take more than their share, it names the oldest, which go. Expired ones count until they are the oldest.
+
 Errors of Redis are counted as `conversations.redis_list` says, and never raised: what cannot be read is not found. All
 of this blocks.
 """
@@ -18,6 +21,24 @@ from conversations.redis_list import execute
 
 TTL_SECONDS = 24 * 3600
 MAX_REFERENCES = 1000  # of a request, which would have room for many more
+OVERHEAD = 512  # bytes that Redis takes for an item besides what it says
+
+# Stores items, and deletes the oldest of the same owner beyond a number of bytes.
+STORE = """
+local last = redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')
+local stored = tonumber(last[2] or 0)
+for item = 2, #KEYS do
+    local value = ARGV[item + 2]
+    stored = stored + #value + ARGV[3]
+    redis.call('SET', KEYS[item], value, 'EX', ARGV[1])
+    redis.call('ZADD', KEYS[1], stored, KEYS[item])
+end
+for _, key in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', stored - ARGV[2])) do
+    redis.call('UNLINK', key)
+end
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', stored - ARGV[2])
+redis.call('EXPIRE', KEYS[1], ARGV[1])
+"""
 
 _decode = msgspec.json.Decoder(ResponsesMessage | ResponsesFunctionCall).decode
 
@@ -25,7 +46,10 @@ _decode = msgspec.json.Decoder(ResponsesMessage | ResponsesFunctionCall).decode
 def store(owner: int, items: Sequence[JsonObject]) -> None:
     """Stores the output items of an answer to this user, except for those that are too long."""
     encoded = {_key(owner, str(item["id"])): msgspec.json.encode(item) for item in items}
-    execute(lambda client: _set(client.pipeline(transaction=False), encoded))
+    short = {key: value for key, value in encoded.items() if len(value) <= MAX_BYTES}
+    keys = [f"{settings.REDIS_KEY_PREFIX}responses:{owner}", *short]
+    bounds = TTL_SECONDS, settings.RESPONSES_REMEMBERED_MIB << 20, OVERHEAD
+    execute(lambda client: client.eval(STORE, len(keys), *keys, *bounds, *short.values()))
 
 
 def resolved(owner: int, items: Sequence[Item]) -> Sequence[Item]:
@@ -38,13 +62,6 @@ def resolved(owner: int, items: Sequence[Item]) -> Sequence[Item]:
         raise bad_request(message, "input")
     found = iter(execute(lambda client: client.mget(keys)) or [None] * len(keys))
     return [_item(item, next(found)) if isinstance(item, ResponsesItemReference) else item for item in items]
-
-
-def _set(pipeline: Any, encoded: dict[str, bytes]) -> None:
-    for key, value in encoded.items():
-        if len(value) <= MAX_BYTES:
-            pipeline.set(key, value, ex=TTL_SECONDS)
-    pipeline.execute()
 
 
 def _bytes(keys: Sequence[str]) -> int:

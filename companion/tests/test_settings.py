@@ -91,6 +91,7 @@ def test_settings__required_only__production_defaults() -> None:
         ("CHAT_RATE", "30"),
         ("SIGN_IN_RATE", "30"),
         ("CHAT_KEY_RATE", "often"),
+        ("RESPONSES_REMEMBERED_MIB", "-1"),
         ("WEB_WORKERS", "0"),
         ("LOG_LEVEL", "CHATTY"),
         ("LOG_FORMAT", "xml"),

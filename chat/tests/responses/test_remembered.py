@@ -1,6 +1,7 @@
 """Answers outside of a conversation are remembered for a day, for references to items as the AI SDK sends them."""
 
 from typing import Any
+from uuid import uuid4
 
 import openai
 import pytest
@@ -8,6 +9,7 @@ from django.conf import settings as django_settings
 from django.contrib.auth.models import User
 
 from accounts.models import ApiKey
+from chat.responses import remembered as remembered_items
 from chat.tests import model_server
 from chat.tests.model_server import ModelServer
 from chat.tests.responses.test_create import CALL, TOOL, answering
@@ -113,3 +115,34 @@ def test_remembered__foreign_value_or_strange_id__not_found(talk: openai.OpenAI,
     redis.set(remembered(redis)[0], b'{"type":"reasoning"}')
     refused(talk, references(first))
     refused(talk, [{"type": "item_reference", "id": "*"}])
+
+
+def test_remembered__more_than_a_user_may_have__the_oldest_go(
+    talk: openai.OpenAI, model: ModelServer, redis: Any, settings: Any
+) -> None:
+    other = talk.with_options(api_key=ApiKey.objects.issue(User.objects.get(username="otto"))[1])
+    of_other = ask(other, "Zero.")
+    settings.RESPONSES_REMEMBERED_MIB = 1
+    model.behaviour = answering({"content": "x" * 100_000})
+    first, *_, oldest_left, newest = [ask(talk, "One.", max_output_tokens=9) for _ in range(12)]
+    assert len([key for key in remembered(redis) if redis.strlen(key) > 100_000]) == 11
+    refused(talk, references(first))
+    ask(talk, [*references(oldest_left), *references(newest)])
+    ask(other, references(of_other))
+
+
+def test_remembered__nothing_is_to_be__nothing_is_left(talk: openai.OpenAI, redis: Any, settings: Any) -> None:
+    settings.RESPONSES_REMEMBERED_MIB = 0
+    refused(talk, references(ask(talk, "One.")))
+    assert list(redis.scan_iter("*response*")) == []
+
+
+def test_remembered__thousands_of_short_ones__no_more_memory_than_that(redis: Any, settings: Any) -> None:
+    """What Redis takes for a key is more than what most items say."""
+    settings.RESPONSES_REMEMBERED_MIB = 1
+    for answer in range(100):
+        remembered_items.store(7, [{"id": f"msg_{uuid4().hex}_{answer}_{item}"} for item in range(50)])
+    keys = list(redis.scan_iter("*response*"))
+    assert 1000 < len(keys) < 2000
+    assert all(DAY - 60 < redis.ttl(key) <= DAY for key in keys)
+    assert sum(redis.memory_usage(key, samples=0) for key in keys) < 2**20
