@@ -3,7 +3,6 @@
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from drf_spectacular.utils import extend_schema
-from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -11,16 +10,10 @@ from rest_framework.views import APIView
 
 from chat import choices
 from chat.catalogue import LIST_SECONDS
+from chat.sessions import Session
 from resilience.database import answer_within
 from rest.concurrency import one_of_few
 from rest.query_parameters import SEARCH_BOUND, can_be_searched
-
-
-class _Session(SessionAuthentication):
-    """Somebody who is not signed in gets 401, where DRF's answers 403."""
-
-    def authenticate_header(self, request: Request) -> str:
-        return "Session"
 
 
 @method_decorator(never_cache, name="dispatch")
@@ -28,7 +21,7 @@ class _Session(SessionAuthentication):
 class SearchView(APIView):
     """What the page finds while somebody types."""
 
-    authentication_classes = (_Session,)
+    authentication_classes = (Session,)
 
     def get(self, request: Request) -> Response:
         """`?q=` finds by the beginnings of words, `?name=` the one of that name. Raises ValidationError."""

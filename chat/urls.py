@@ -2,11 +2,13 @@
 
 from django.urls import path
 
+from chat.kept_prompt import KeptPromptView
 from chat.page import playground
 from chat.search import SearchView
 
 urlpatterns = [
     path("", playground, name="playground"),
     path("personalities/search/", SearchView.as_view(), name="playground-search"),  # no name has a slash
+    path("conversations/<uuid:id>/prompt/", KeptPromptView.as_view(), name="playground-prompt"),
     path("<str:name>/", playground, name="playground"),
 ]

@@ -61,6 +61,14 @@ def prompt_of(conversation: Conversation, config: PersonalityConfig) -> Stable:
     return prompts.load(conversation.prompt_id)
 
 
+def shown_prompt(conversation: Conversation, config: PersonalityConfig) -> Stable:
+    """As `prompt_of`, without pinning a conversation that is not: it would be pinned to this if it were answered now.
+
+    Raises Prompt.DoesNotExist if the conversation was deleted meanwhile.
+    """
+    return prompts.load(conversation.prompt_id) if conversation.prompt_id else stable(config)
+
+
 def prompts_of(conversation: Conversation) -> list[str]:
     """The SHA-256 of each prompt that it has or had, the present one last."""
     earlier = conversation.earlier_prompts.exclude(prompt=conversation.prompt_id).order_by("id")
@@ -71,8 +79,8 @@ def prompts_of(conversation: Conversation) -> list[str]:
 def preview(conversation: Conversation) -> Upgrade:
     """What `upgrade` would do, without doing it. Raises PersonalityGone."""
     before, after = config_of(conversation), _current(conversation)
-    prompt = prompts.load(conversation.prompt_id) if conversation.prompt_id else stable(before)
-    return Upgrade(Pin(conversation.personality_version, prompt), Pin(after.meta.version, stable(after)))
+    pinned = Pin(conversation.personality_version, shown_prompt(conversation, before))
+    return Upgrade(pinned, Pin(after.meta.version, stable(after)))
 
 
 def upgrade(conversation: Conversation) -> None:

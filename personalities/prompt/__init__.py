@@ -9,8 +9,8 @@ from personalities.prompt.sections import SECTIONS, Part, greeting_section, user
 from personalities.prompt.wishes import Wishes
 
 __all__ = [
-    "Line", "Omission", "Prompt", "Section", "Stable", "Wishes", "assemble", "estimate_tokens", "greeting_for",
-    "stable", "with_part_for_user",
+    "Line", "Omission", "Prompt", "Section", "Stable", "Wishes", "assemble", "estimate_tokens", "explained",
+    "greeting_for", "stable", "with_part_for_user",
 ]  # fmt: skip
 
 Parts = dict[str, list[Part]]  # of each section, by its name
@@ -31,16 +31,18 @@ def assemble(config: PersonalityConfig, wishes: Wishes | None = None, greeting: 
     """
     for_all, for_user = _parts_for_all(config), _parts_for_user(config, wishes, greeting)
     parts = {name: for_all[name] for name in for_all if name not in for_user} | for_user
-    lines = tuple(line for name, of_section in parts.items() for line in _lines(name, of_section))
-    text = _text(parts)
-    return Prompt(
-        text=text,
-        sha256=Stable.of(_text(for_all)).sha256,
-        tokens=estimate_tokens(text),
-        sections=tuple(_sections(lines)),
-        lines=lines,
-        omissions=tuple(part for of in parts.values() for part in of if isinstance(part, Omission)),
-    )
+    return _prompt(parts, Stable.of(_text(for_all)).sha256)
+
+
+def explained(pinned: Stable, config: PersonalityConfig, wishes: Wishes, greeting: str = "") -> Prompt:
+    """As `assemble`, of a prompt that begins with `pinned`, which perhaps another release has made of `config`.
+
+    If so, nobody knows any more which field a line of that comes from: it is the section `pinned`.
+    """
+    if (now := assemble(config, wishes, greeting)).sha256 == pinned.sha256:
+        return now
+    parts: Parts = {"pinned": [("prompt_sha256", pinned.text)]}
+    return _prompt(parts | _parts_for_user(config, wishes, greeting), pinned.sha256)
 
 
 def stable(config: PersonalityConfig) -> Stable:
@@ -60,6 +62,19 @@ def _parts_for_all(config: PersonalityConfig) -> Parts:
 def _parts_for_user(config: PersonalityConfig, wishes: Wishes | None, greeting: str) -> Parts:
     parts = {} if wishes is None else {"user": list(user_section(config, wishes))}
     return parts | ({"greeting": list(greeting_section(greeting))} if greeting else {})
+
+
+def _prompt(parts: Parts, sha256: str) -> Prompt:
+    lines = tuple(line for name, of_section in parts.items() for line in _lines(name, of_section))
+    text = _text(parts)
+    return Prompt(
+        text=text,
+        sha256=sha256,
+        tokens=estimate_tokens(text),
+        sections=tuple(_sections(lines)),
+        lines=lines,
+        omissions=tuple(part for of in parts.values() for part in of if isinstance(part, Omission)),
+    )
 
 
 def _text(parts: Parts) -> str:

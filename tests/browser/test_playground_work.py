@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from chat.tests import model_server
 from chat.tests.model_server import ModelServer, Writer
-from tests.browser.test_playground import choose, is_narrow, last, say, talk
+from tests.browser.test_playground import choose, is_narrow, last, open_prompt, say, talk
 from tests.browser.test_playground_model import shows_error
 from tests.e2e.instance import Instance
 
@@ -290,6 +290,26 @@ def test_keep__tools_images_and_prompts_of_another_client__shown(
     expect(playground.locator(".turn.tool .text")).to_have_text("Rain, 7 degrees")
     expect(playground.locator(".prompt-sha").last).to_have_attribute("title", re.compile("^[0-9a-f]{64}$"))
     check(playground)
+
+
+def test_keep__personality_edited_meanwhile__the_prompt_it_is_pinned_to_is_shown(
+    playground: Page, instance: Instance
+) -> None:
+    level = instance.elara()["traits"]["humor_level"]
+    keep(playground)
+    say(playground, "Hello?")
+    answered(playground, "Answer 1.")
+    instance.elara(traits={"humor_level": 3 if level != 3 else 8})
+    panel = open_prompt(playground)
+    expect(panel).to_contain_text("Pinned to version")
+    expect(panel).to_contain_text(f"Humor {level} of 10")
+    expect(panel.locator(".source").first).to_have_text("display_name")
+    check(playground)
+    playground.reload()
+    expect(open_prompt(playground)).to_contain_text(f"Humor {level} of 10")
+    playground.get_by_role("button", name="New").click()
+    expect(panel).to_contain_text(f"Humor {3 if level != 3 else 8} of 10")
+    expect(panel).not_to_contain_text("Pinned to version")
 
 
 def test_search__among_thousands__as_one_types(playground: Page, instance: Instance) -> None:

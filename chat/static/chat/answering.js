@@ -34,10 +34,10 @@ export async function answer() {
   turns.clearErrors();
   setRequest(mine);
   page.changed();
-  prompt.refresh();
   say.focus();
   try {
     if (keep.checked && !open.id) open.id = await kept.begin(open.choice.name, conversation.joined(conversation.unanswered()), mine.signal);
+    prompt.follow(open.choice, open.id);
     await receive(current, mine.signal);
     if (mine === request) take(current);
   } catch (error) {

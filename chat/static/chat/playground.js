@@ -27,7 +27,7 @@ function show(choice, { said = greeting(choice), id, state = "", draft = "", kee
   document.querySelectorAll("#say, #send").forEach((one) => { one.disabled = false; });
   document.getElementById("none")?.remove();
   keep.checked = Boolean(id) || keeps;
-  prompt.open(choice.prompt);
+  prompt.follow(choice, id);
   changed();
 }
 

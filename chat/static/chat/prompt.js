@@ -1,8 +1,10 @@
-// The panel with the system prompt: which field each line comes from, and which fields were left out.
+// The panel with the system prompt: which field each line comes from, and which fields were left out. A conversation
+// that is kept has a prompt of its own, whatever becomes of the personality.
 import { element } from "./element.js";
 import { toPageError } from "./errors.js";
 import { read } from "./session.js";
 
+const { page } = document.querySelector("main").dataset;
 const panel = document.getElementById("prompt");
 const button = document.getElementById("prompt-button");
 const state = document.getElementById("prompt-state");
@@ -12,15 +14,21 @@ const omissions = document.getElementById("prompt-omissions");
 let address;
 let request;
 
-export function open(url) {
-  address = url;
-  lines.replaceChildren();
-  omissions.hidden = true;
+// Called with each message too, so that edits of the personality show up. `id` is of the conversation, if it is kept.
+export function follow({ prompt }, id) {
+  const wanted = id ? `${page}conversations/${encodeURIComponent(id)}/prompt/` : prompt;
+  if (wanted !== address) clear();
+  address = wanted;
   refresh();
 }
 
-// Called with each message, so that edits of the personality show up.
-export async function refresh() {
+function clear() {
+  state.textContent = "";
+  lines.replaceChildren();
+  omissions.hidden = true;
+}
+
+async function refresh() {
   request?.abort();
   if (panel.hidden || !address) return;
   request = new AbortController();
@@ -32,7 +40,8 @@ export async function refresh() {
 }
 
 function show(prompt) {
-  state.textContent = `About ${prompt.tokens} tokens. The field each line comes from is shown below it.`;
+  const pinned = prompt.personality_version ? `Pinned to version ${prompt.personality_version}: edits of her do not change what is told in this conversation. ` : "";
+  state.textContent = `${pinned}About ${prompt.tokens} tokens. The field each line comes from is shown below it.`;
   lines.replaceChildren(...prompt.sections.map((section) => sectionOf(section, prompt.lines)));
   omissions.hidden = prompt.omissions.length === 0;
   omissions.querySelector("summary").textContent = `Left out: ${prompt.omissions.length}`;

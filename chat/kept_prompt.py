@@ -1,0 +1,57 @@
+"""The prompt of a kept conversation, for the playground: what a language model would be told of her there now."""
+
+from typing import cast
+from uuid import UUID
+
+import msgspec
+from django.contrib.auth.models import User
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import never_cache
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from chat.backends import Message
+from chat.greetings import without_greeting
+from chat.history import to_message, window
+from chat.sessions import Session
+from conversations import pinning
+from conversations.api import rows
+from conversations.api.serializers import ConversationNotFound
+from conversations.models import Conversation, Prompt
+from personalities.language_models import greets_in_prompt
+from personalities.prompt import explained
+from preferences.models import Preferences
+from rest.concurrency import one_of_few
+
+QUESTION: Message = {"role": "user", "content": ""}  # a greeting is what stands before one
+
+
+@method_decorator(never_cache, name="dispatch")
+@extend_schema(exclude=True)  # it belongs to the page
+class KeptPromptView(APIView):
+    """What the page's panel shows of a conversation that is kept."""
+
+    authentication_classes = (Session,)
+
+    def get(self, request: Request, id: UUID) -> Response:
+        """The prompt as `prompt/` explains it, and the version that it is of. Raises ConversationNotFound."""
+        with one_of_few(request.user.pk):
+            conversation = rows.owned(request, id)
+            try:
+                return Response(_explained(conversation, cast(User, request.user)))
+            except Prompt.DoesNotExist:  # deleted a moment ago
+                raise ConversationNotFound(id) from None
+
+
+def _explained(conversation: Conversation, user: User) -> dict[str, object]:
+    config = pinning.config_of(conversation)
+    pinned = pinning.shown_prompt(conversation, config)
+    prompt = explained(pinned, config, Preferences.objects.wishes_of(user.pk), _greeting(conversation))
+    return {**msgspec.to_builtins(prompt), "personality_version": conversation.personality_version}
+
+
+def _greeting(conversation: Conversation) -> str:
+    """What the prompt tells of it: nothing if it is sent as a message, or is too long ago to be sent at all."""
+    return without_greeting([*map(to_message, window(conversation)), QUESTION])[0] if greets_in_prompt() else ""
