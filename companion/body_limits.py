@@ -16,6 +16,7 @@ from rest.parsers import MAX_BYTES
 MAX_DIGITS = 9  # of a Content-Length; anything longer is too much, and need not become a number
 MAX_ROUTE = 500  # characters; no route that takes a larger body than JSON has a longer path
 FORM = b"application/x-www-form-urlencoded"
+CHUNKS = f", and each chunk but the last counts as at least {LEAST_CHUNK_BYTES}"
 NUL = re.compile(rb"\x00|%00")  # PostgreSQL stores no text that contains it
 
 
@@ -38,7 +39,7 @@ class BodyLimits(HttpMiddleware):
         if body.is_too_large:
             if not body.has_ended:
                 await drop_unread_body(dict(scope["headers"]), receive)
-            await refuse(scope, send, _too_large(body.limit))
+            await refuse(scope, send, _too_large(body.limit, CHUNKS))
 
 
 class _CountedBody:
@@ -99,8 +100,8 @@ def _limit(scope: HTTPScope) -> int:
     return min(limit, int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)) if kind.startswith(FORM) else limit
 
 
-def _too_large(limit: int) -> Refusal:
-    return Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body", f"At most {limit} bytes are read.")
+def _too_large(limit: int, rule: str = "") -> Refusal:
+    return Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body", f"At most {limit} bytes are read{rule}.")
 
 
 def _is_utf8(text: bytes) -> bool:

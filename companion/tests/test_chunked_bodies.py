@@ -57,7 +57,8 @@ def test_chunks__too_large_or_too_many__413(
     answer = ask(application, request(ELARA, chunked(key), "PATCH"), *pieces)
     assert error(answer) == (413, ["body"])
     assert answer.header(b"connection") == b"close"
-    assert json.loads(answer.body)["detail"] == "At most 65536 bytes are read."
+    told = "At most 65536 bytes are read, and each chunk but the last counts as at least 64."
+    assert json.loads(answer.body)["detail"] == told
 
 
 @pytest.mark.apps("conversations")
