@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from chat.backends import short_lists
+
 MAX_CALLS = 128  # of one answer
 MAX_BYTES = 4 * 1024 * 1024  # of all its pieces: each costs a hundred bytes beside the few letters it brings
 # Texts that come in pieces. Any other text is whole, and some servers repeat it with each piece.
@@ -16,7 +18,7 @@ FUNCTIONS = ("function", "custom")  # what a call may call
 Call = dict[str, Any]
 Piece = dict[str, msgspec.Raw]
 _calls = msgspec.json.Decoder(list[Call] | None).decode
-_pieces = msgspec.json.Decoder(list[Piece] | None).decode
+_pieces = short_lists.decoder(Piece, MAX_CALLS)
 
 
 class _Named(msgspec.Struct):
@@ -61,7 +63,7 @@ class Namer:
         """The calls, or pieces of calls, as they are to be told and kept. What cannot be read stays as it is."""
         try:
             pieces = _pieces(calls) or []
-            named = [self._piece(piece) for piece in pieces] if len(pieces) <= MAX_CALLS else pieces
+            named = [self._piece(piece) for piece in pieces]
         except (msgspec.DecodeError, RecursionError, TooManyCalls):
             return calls
         return calls if all(map(is_, pieces, named)) else msgspec.json.encode(named)

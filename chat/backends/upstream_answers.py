@@ -8,7 +8,7 @@ from typing import cast
 import httpx
 import msgspec
 
-from chat.backends import MAX_CHOICES, Chunk, Completion, JsonObject
+from chat.backends import MAX_CHOICES, Chunk, Completion, JsonObject, short_lists
 from chat.backends.answers import is_last
 from chat.backends.server_sent_events import MESSAGE, Event, TooLarge, events
 from chat.backends.upstream_errors import ErrorInside
@@ -21,13 +21,7 @@ FINISH_SECONDS = 2.0  # for an event after the model has finished: then nothing 
 # digits, would take many times as long.
 Fields = dict[str, msgspec.Raw]
 _fields: Callable[[str | msgspec.Raw], Fields | None] = msgspec.json.Decoder(Fields | None).decode
-Choices = msgspec.defstruct(
-    "Choices",
-    [(f"choice_{index}", Fields | msgspec.UnsetType, msgspec.UNSET) for index in range(MAX_CHOICES)],
-    array_like=True,
-    forbid_unknown_fields=True,  # stops there, where a list of that length at most is read to its end
-)
-_choices = msgspec.json.Decoder(Choices | None).decode
+_choices = short_lists.decoder(Fields, MAX_CHOICES)
 _decode_text: Callable[[msgspec.Raw], str | None] = msgspec.json.Decoder(str | None).decode
 MAX_PARTS = 10_000  # of a content; as many braces are taken for more of them
 NOTHING = {b"null", b"false", b'""', b"{}", b"[]"}  # as an error: some servers send the field with each event
@@ -125,11 +119,10 @@ def _checked(fields: Fields) -> Completion:
     """The answer, decoded as far as the texts of its choices. Raises ErrorInside."""
     if "error" in fields:
         _check_error(fields["error"])
-    found = _choices(fields["choices"]) if "choices" in fields else None
-    choices = msgspec.structs.astuple(found) if found else ()
+    choices = (_choices(fields["choices"]) if "choices" in fields else None) or []
     if not choices and bytes(fields.get("object", b"")) == b'"error"':
         raise ErrorInside(msgspec.json.encode(fields))
-    return cast(Completion, {**fields, "choices": [_choice(raw) for raw in choices if raw is not msgspec.UNSET]})
+    return cast(Completion, {**fields, "choices": [_choice(raw) for raw in choices]})
 
 
 def _is_told_without_choice(fields: Fields) -> bool:

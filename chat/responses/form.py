@@ -12,7 +12,7 @@ from chat.responses.requests import ResponsesRequest
 
 
 class _Logprobs(msgspec.Struct):
-    content: list[msgspec.Raw] | None = None
+    content: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class ResponsesForm:
@@ -56,14 +56,16 @@ class ResponsesForm:
             except UNREADABLE as error:
                 raise broken_answer(str(error)) from None
 
-    def _logprobs(self, found: object) -> list[object]:
+    def _logprobs(self, found: object) -> bytes:
+        """The items of the list, as they came: each is told as it is, however many there are."""
         if not self._wants_logprobs:
-            return []
+            return b""
         try:
             logprobs = msgspec.json.decode(raw(found), type=_Logprobs | None)
         except msgspec.DecodeError:  # some servers send an empty list: what is said counts
-            return []
-        return list(logprobs.content or ()) if logprobs else []
+            return b""
+        content = bytes(logprobs.content) if logprobs else b"null"
+        return content[1:-1].strip() if content.startswith(b"[") else b""
 
     def _beginning(self) -> Iterable[JsonObject]:
         if self._number:

@@ -8,11 +8,16 @@ from typing import NamedTuple
 
 import msgspec
 
-from chat.backends import JsonObject
-from chat.backends.tool_calls import Call, Merger, TooManyCalls, own_id
+from chat.backends import JsonObject, short_lists
+from chat.backends.server_sent_events import TooLarge
+from chat.backends.tool_calls import MAX_CALLS, Call, Merger, TooManyCalls, own_id
 
 IN_PROGRESS, COMPLETED, INCOMPLETE = "in_progress", "completed", "incomplete"
-UNREADABLE = (msgspec.DecodeError, RecursionError, TooManyCalls)  # what reading an answer raises
+UNREADABLE = (msgspec.DecodeError, RecursionError, TooManyCalls, TooLarge)  # what reading an answer raises
+MAX_SIZE = 1024 * 1024  # of its texts and arguments as JSON: it is held whole, and its last events repeat them
+MAX_LIKELY_SIZE = 2 * MAX_SIZE  # of what says how likely its tokens were
+# What costs time beside the text that it brings: a part, and a piece of a call beside another one.
+PART_SIZE, PIECE_SIZE = 4096, 256
 
 
 class FunctionDelta(msgspec.Struct, omit_defaults=True):
@@ -60,6 +65,10 @@ def delta_of(message: object) -> Delta:
     return Delta(content, refusal, _calls(message["tool_calls"]) if "tool_calls" in message else None)
 
 
+def _size(text: str) -> int:
+    return len(msgspec.json.encode(text))
+
+
 def _name(call: Call) -> str:
     return str(call.get("function", {}).get("name") or "")
 
@@ -69,8 +78,11 @@ def raw(value: object) -> bytes:
     return bytes(value) if isinstance(value, msgspec.Raw) else msgspec.json.encode(value)
 
 
+_pieces = short_lists.decoder(CallDelta, MAX_CALLS)
+
+
 def _calls(value: object) -> list[CallDelta] | None:
-    return msgspec.json.decode(raw(value), type=list[CallDelta] | None)
+    return _pieces(raw(value))
 
 
 class Kind(NamedTuple):
@@ -92,7 +104,7 @@ class Part:
     def __init__(self, kind: Kind, place: JsonObject) -> None:
         self.kind, self._place = kind, place
         self._pieces: list[str] = []
-        self._logprobs: list[object] = []
+        self._likely: list[bytes] = []
 
     def value(self) -> JsonObject:
         """The part as it is by now."""
@@ -100,28 +112,29 @@ class Part:
             "type": self.kind.type,
             self.kind.field: "".join(self._pieces),
             **self.kind.extras,
-            **self._likely(self._logprobs),
+            **self._logprobs(self._likely),
         }
 
     def begin(self) -> JsonObject:
         """The event that it begins."""
         return {"type": "response.content_part.added", **self._place, "part": self.value()}
 
-    def add(self, text: str, logprobs: list[object]) -> JsonObject:
+    def add(self, text: str, likely: bytes) -> JsonObject:
         """The event that it goes on."""
         self._pieces.append(text)
-        self._logprobs += logprobs
-        return {"type": f"{self.kind.event}.delta", **self._place, "delta": text, **self._likely(logprobs)}
+        found = [likely] if likely else []
+        self._likely += found
+        return {"type": f"{self.kind.event}.delta", **self._place, "delta": text, **self._logprobs(found)}
 
     def end(self) -> Iterator[JsonObject]:
         """The events that it is complete."""
         value = self.value()
         text = value[self.kind.field]
-        yield {"type": f"{self.kind.event}.done", **self._place, self.kind.field: text, **self._likely(self._logprobs)}
+        yield {"type": f"{self.kind.event}.done", **self._place, self.kind.field: text, **self._logprobs(self._likely)}
         yield {"type": "response.content_part.done", **self._place, "part": value}
 
-    def _likely(self, logprobs: list[object]) -> JsonObject:
-        return {"logprobs": list(logprobs)} if self.kind is TEXT else {}
+    def _logprobs(self, likely: list[bytes]) -> JsonObject:
+        return {"logprobs": msgspec.Raw(b"[%b]" % b",".join(likely)) if likely else []} if self.kind is TEXT else {}
 
 
 class Item:
@@ -163,13 +176,17 @@ class Message(Item):
         content = [part.value() for part in self._parts]
         return {"id": self.id, "type": "message", "status": self.status, "role": "assistant", "content": content}
 
-    def add(self, kind: Kind, text: str, logprobs: list[object]) -> Iterator[JsonObject]:
+    def begins_part(self, kind: Kind) -> bool:
+        """Whether this kind of text would be another part than the last one."""
+        return not self._parts or self._parts[-1].kind is not kind
+
+    def add(self, kind: Kind, text: str, likely: bytes) -> Iterator[JsonObject]:
         """The events that it goes on."""
-        if not self._parts or self._parts[-1].kind is not kind:
+        if self.begins_part(kind):
             yield from self._end_content()
             self._parts.append(Part(kind, self._place() | {"content_index": len(self._parts)}))
             yield self._parts[-1].begin()
-        yield self._parts[-1].add(text, logprobs)
+        yield self._parts[-1].add(text, likely)
 
     def _end_content(self) -> Iterator[JsonObject]:
         if self._parts:
@@ -212,18 +229,25 @@ class Output:
         self._calls: dict[int, FunctionCall] = {}  # by the identity of what the merger has of it
         self._early: dict[int, list[str]] = {}  # likewise, the arguments that came before the name
         self._merger = Merger()
+        self._size = self._likely_size = 0
 
     def value(self) -> list[JsonObject]:
         """The items as they are by now."""
         return [item.value() for item in self._items]
 
-    def add(self, delta: Delta, logprobs: list[object] | None = None) -> Iterator[JsonObject]:
-        """The events that the answer goes on."""
+    def add(self, delta: Delta, likely: bytes = b"") -> Iterator[JsonObject]:
+        """The events that the answer goes on. `likely` are the items of `logprobs` as JSON. Raises UNREADABLE."""
         for kind, text in ((TEXT, delta.content), (REFUSAL, delta.refusal)):
             if text:
-                yield from self._say(kind, text, (logprobs or []) if kind is TEXT else [])
-        for call in delta.tool_calls or ():
+                yield from self._say(kind, text, likely if kind is TEXT else b"")
+        for number, call in enumerate(delta.tool_calls or ()):
+            self._count(PIECE_SIZE if number else 0)
             yield from self._call(call)
+
+    def _count(self, size: int, likely_size: int = 0) -> None:
+        self._size, self._likely_size = self._size + size, self._likely_size + likely_size
+        if self._size > MAX_SIZE or self._likely_size > MAX_LIKELY_SIZE:
+            raise TooLarge(f"more than {MAX_SIZE} bytes in all, or too many parts")
 
     def end(self, status: str) -> Iterator[JsonObject]:
         """The events that it is over. What is still going on is completed, or not, as the answer is."""
@@ -234,19 +258,21 @@ class Output:
             if item.status == IN_PROGRESS:
                 yield from item.end(status)
 
-    def _say(self, kind: Kind, text: str, logprobs: list[object]) -> Iterator[JsonObject]:
+    def _say(self, kind: Kind, text: str, likely: bytes) -> Iterator[JsonObject]:
         last = self._items[-1] if self._items else None
         if not isinstance(last, Message):
             last = Message(self._id("msg", sum(isinstance(item, Message) for item in self._items)), len(self._items))
             self._items.append(last)
             yield last.begin()
-        yield from last.add(kind, text, logprobs)
+        self._count(_size(text) + (PART_SIZE if last.begins_part(kind) else 0), len(likely))
+        yield from last.add(kind, text, likely)
 
     def _call(self, delta: CallDelta) -> Iterator[JsonObject]:
         merged, function = self._merger.add(delta.piece()), delta.function or delta.custom
         if function is None:
             return
         call, text = self._calls.get(id(merged)), function.text()
+        self._count(_size(text))
         if call is not None:
             yield from call.add(text)
         elif _name(merged):

@@ -7,11 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import NamedTuple, cast
 
+import msgspec
 import pytest
 
 from chat.backends import Payload
 from chat.backends.upstream import Deadlines, UpstreamBackend
 from chat.errors import ApiError
+from chat.recording import Recorder
+from chat.responses.form import ResponsesForm
+from chat.responses.output import Output
+from chat.responses.requests import ResponsesRequest
 from chat.tests import model_server
 from chat.tests.conftest import upstream
 from chat.tests.model_server import ModelServer
@@ -20,6 +25,7 @@ from tests.promises import Figure
 
 MiB = 1024 * 1024
 ASKED = cast(Payload, {"messages": []})
+REQUEST = msgspec.convert({"model": "elara", "input": "Hi", "top_logprobs": 1}, ResponsesRequest)
 SECONDS = 3
 AT_A_TIME, IN_ALL = 20, 100  # milliseconds of processor time
 SSE_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
@@ -56,6 +62,17 @@ STREAMS = {
     "members in a delta": event(b'{"choices":[{"delta":{' + MEMBERS + b',"content":5}}]}'),
     "parts in a delta": event(b'{"choices":[{"delta":{"content":[' + b"{}," * 80_000 + b"{}]}}]}"),
     "parts that think": event(b'{"choices":[{"delta":{"content":[{"thinking":[' + b"{}," * 80_000 + b"{}]}]}}]}"),
+    "text": event(b'{"choices":[{"delta":{"content":"' + b"x" * 250_000 + b'"}}]}'),
+    "texts that are escaped": event(b'{"choices":[{"delta":{"content":"' + b"\\u0001" * 40_000 + b'"}}]}'),
+    "texts and refusals": event(b'{"choices":[{"delta":{"content":"a","refusal":"b"}}]}'),
+    "probabilities": event(
+        b'{"choices":[{"delta":{"content":"a"},"logprobs":{"content":[' + b"1," * 99_999 + b"1]}}]}"
+    ),
+    "calls of functions": event(
+        b'{"choices":[{"delta":{"tool_calls":['
+        + b'{"index":0,"function":{"name":"f","arguments":"a"}},' * 100
+        + b"{}]}}]}"
+    ),
     "calls in a delta": event(b'{"choices":[{"delta":{"tool_calls":[' + b"{}," * 80_000 + b"{}]}}]}"),
     "empty events": b"data\n\n",
     "events of another type": b"event: x\ndata: x\n\n",
@@ -133,9 +150,19 @@ async def read(backend: UpstreamBackend, is_whole: bool) -> None:
             if is_whole:
                 await backend.complete(ASKED)
             else:
-                async for _ in backend.chunks(ASKED):
-                    pass
+                await tell(backend)
     await backend.aclose()
+
+
+async def tell(backend: UpstreamBackend) -> None:
+    """A stream, kept as in a conversation, and told as the Responses API does, which makes the most of it."""
+    form, recorder = ResponsesForm(REQUEST, "elara", Output("key"), None), Recorder("key")
+    try:
+        async for chunk in backend.chunks(ASKED):
+            form.chunk(recorder.add(chunk, "delta"))
+            await asyncio.sleep(0)
+    finally:
+        form.end(None)
 
 
 def cost_of(model: ModelServer, is_whole: bool) -> Cost:

@@ -12,7 +12,7 @@ import pytest
 from openai.lib.streaming.responses._responses import ResponseStreamState
 from openai.types.responses import Response, ResponseStreamEvent
 
-from chat.errors import api_error, rate_limited
+from chat.errors import ApiError, api_error, rate_limited
 from chat.responses.form import ResponsesForm
 from chat.responses.output import Output
 from chat.responses.requests import ResponsesRequest, fields_of
@@ -188,6 +188,39 @@ def test_events__logprobs__told_where_they_are_asked_for() -> None:
     assert [event["logprobs"] for event in asked if "logprobs" in event] == [[likely], [likely]]
     assert asked[-1]["response"]["output"][0]["content"][0]["logprobs"] == [likely]
     assert [event["logprobs"] for event in told(piece, chunk("stop")) if "logprobs" in event] == [[], []]
+
+
+def likely(json: bytes) -> Any:
+    piece = chunk(content="Hi")
+    piece["choices"][0]["logprobs"] = msgspec.Raw(b'{"content":[' + json + b"]}")
+    return piece
+
+
+@pytest.mark.parametrize(
+    ("piece", "times"),
+    [
+        (chunk(content="x" * 10_000), 200),
+        (chunk(content="\x01" * 10_000), 40),
+        (chunk(content="x", refusal="y"), 1_000),
+        (likely(b",".join([b"1"] * 10_000)), 200),
+        (chunk(tool_calls=[call(0, "x" * 10_000, id="a", name="f")]), 200),
+        (chunk(tool_calls=[call(0, "x" * 10_000)]), 200),
+        (chunk(tool_calls=[call(0, "x", id="a", name="f")] * 100), 1_000),
+        (chunk(tool_calls=[{}] * 129), 1),
+    ],
+)
+def test_events__answer_without_end__broken_when_there_is_too_much_of_it(piece: Any, times: int) -> None:
+    """It is held until it is complete, and the last events tell all of it once more."""
+    answer = form(include=["message.output_text.logprobs"])
+    with pytest.raises(ApiError, match="was broken"):
+        b"".join(map(answer.chunk, [piece] * times))
+
+
+def test_events__long_answer_in_small_pieces__told() -> None:
+    text, arguments = chunk(content="four"), chunk(tool_calls=[call(0, "four", id="a", name="f")])
+    *_, last = told(*[text] * 20_000, *[arguments] * 20_000, chunk("tool_calls"))
+    said, called = last["response"]["output"]
+    assert said["content"][0]["text"] == called["arguments"] == "four" * 20_000
 
 
 def test_events__openai_s_client__puts_the_same_answer_together() -> None:
