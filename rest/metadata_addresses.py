@@ -9,12 +9,26 @@ Address = IPv4Address | IPv6Address
 # Where an IPv4 address stands within IPv6, as bits to its right: mapped, translated, compatible, NAT64, 6to4.
 IPV4_IN_IPV6 = [
     *((ip_network(text), (0,)) for text in ("::ffff:0:0/96", "::ffff:0:0:0/96", "::/96", "64:ff9b::/96")),
-    (ip_network("64:ff9b:1::/48"), (0, 24)),
+    (ip_network("64:ff9b:1::/48"), (0,)),
     (ip_network("2002::/16"), (80,)),
 ]
+# By RFC 6052 it may also stand farther to the left, behind a prefix of 48, 56 or 64 bits; then the ninth octet is free.
+NAT64, NAT64_PLACES = ip_network("64:ff9b:1::/48"), (40, 32, 24)
 # Besides link-local addresses.
 METADATA = {
-    ip_address(text) for text in ("fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "168.63.129.16", "192.0.0.192")
+    ip_address(text)
+    for text in (
+        "100.100.100.200",  # Alibaba's
+        "168.63.129.16",  # Azure's
+        "192.0.0.192",  # Oracle's
+        "fd00:100::100:200",  # Alibaba's
+        "fd00:42::42",  # Scaleway's
+        "fd00:a9fe:a9fe::1",  # Akamai's
+        "fd00:c1::a9fe:a9fe",  # Oracle's
+        "fd00:ec2::23",  # Amazon's, for pods
+        "fd00:ec2::254",  # Amazon's
+        "fd20:ce::254",  # Google's
+    )
 }
 NAMES = {
     "metadata",
@@ -45,6 +59,9 @@ def _meant_by(address: Address) -> Iterator[Address]:
     for network, places in IPV4_IN_IPV6:
         if address in network:
             yield from (IPv4Address(int(address) >> place & 0xFFFFFFFF) for place in places)
+    if address in NAT64:
+        without_ninth = int(address) >> 64 << 56 | int(address) & (1 << 56) - 1
+        yield from (IPv4Address(without_ninth >> place & 0xFFFFFFFF) for place in NAT64_PLACES)
 
 
 def _address(host: str) -> Address | None:
