@@ -42,7 +42,7 @@ class Chat:
         try:
             await self._answer_or_refuse(exchange, endpoint)
         except ClientDisconnected:
-            counts.cut["caller_gone"] += 1
+            counts.count_cut("caller_gone")
         finally:
             if exchange.status:
                 counts.answers[endpoint, exchange.status] += 1

@@ -8,6 +8,10 @@ if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
 
+MAX_REASONS = 50  # that streams end early for: a language model's server says what it likes as the code of an error
+OTHER = "other"
+
+
 class Counts:
     """Counts of this process. Only the event loop changes them, so they need no lock."""
 
@@ -17,6 +21,10 @@ class Counts:
         self.cut: Counter[str] = Counter()  # streams that ended early, by reason
         self.retries = 0
         self.not_offered = 0
+
+    def count_cut(self, reason: str) -> None:
+        """Count a stream that ended early. New reasons beyond MAX_REASONS are one."""
+        self.cut[reason if reason in self.cut or len(self.cut) < MAX_REASONS else OTHER] += 1
 
 
 counts = Counts()

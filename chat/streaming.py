@@ -73,7 +73,7 @@ async def _consume(exchange: Exchange, queue: Queue, form: Form, keep_alive_seco
         await exchange.write(item)
         item = await _next(queue, keep_alive_seconds)
     if item is not None:
-        counts.cut[item.code or item.type] += 1
+        counts.count_cut(item.code or item.type)
     await exchange.write(form.end(item), more=False)
 
 
