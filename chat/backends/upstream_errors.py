@@ -1,5 +1,7 @@
 """What callers are told of a language model's failures, and what the log is told: everything but the key."""
 
+import html
+import json
 import logging
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,6 +11,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from math import ceil
 from typing import cast
+from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -27,6 +30,9 @@ MAX_RETRY_AFTER = 24 * 60 * 60  # seconds
 NUMBER = re.compile(r"[0-9]{1,40}(?:\.[0-9]{0,40})?")
 MIN_SECRET = 8  # characters of a key that somebody keeps secret
 DUMMY_KEYS = {"lm-studio", "not-needed", "no-key-required", "sk-no-key-required", "placeholder", "anything"}
+
+ESCAPED_BY_GO = {ord(each): f"\\u{ord(each):04x}" for each in "<>&"}
+ESCAPED_BY_DOTNET = {ord(each): f"\\u{ord(each):04X}" for each in "\"&'+<>`"} | {ord("\\"): "\\\\"}
 
 # How servers say that the messages are longer than the model's context, in their own words: OpenAI's clients act upon
 # the code alone. llama.cpp, vLLM, SGLang, Ollama, LM Studio, TGI, OpenRouter, Anthropic, Gemini, xAI and Bedrock.
@@ -75,7 +81,15 @@ def secrets_among(*keys: str) -> list[bytes]:
     """
     words = {word for key in keys for word in (key, *key.split())}
     secrets = [word for word in words if len(word) >= MIN_SECRET and word.lower() not in DUMMY_KEYS]
-    return [secret.encode() for secret in sorted(secrets, key=lambda word: (-len(word), word))]
+    spelled = {spelling for secret in secrets for spelling in _spellings(secret)}
+    return [secret.encode() for secret in sorted(spelled, key=lambda word: (-len(word), word))]
+
+
+def _spellings(secret: str) -> Iterator[str]:
+    """As it is, and as encoders write it: of JSON, which may escape more than they must, of addresses and of HTML."""
+    escaped = json.dumps(secret)[1:-1]
+    yield from (secret, escaped, escaped.replace("/", "\\/"), escaped.translate(ESCAPED_BY_GO))
+    yield from (secret.translate(ESCAPED_BY_DOTNET), quote(secret, safe=""), html.escape(secret))
 
 
 def without(secrets: Iterable[bytes], said: bytes) -> bytes:

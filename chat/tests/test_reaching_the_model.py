@@ -78,6 +78,25 @@ def test_error__that_quotes_a_secret__told_without_it(
     assert GATEWAY not in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("key", "quoted"),
+    [
+        ("abc/def+ghi=", "abc\\/def+ghi="),
+        ('ab"cd\\ef-gh', 'ab\\"cd\\\\ef-gh'),
+        ("abc/def+ghi=", "abc%2Fdef%2Bghi%3D"),
+        ("abc&def<ghi>", "abc&amp;def&lt;ghi&gt;"),
+        ("abc&def<ghi>", "abc\\u0026def\\u003cghi\\u003e"),
+    ],
+)
+def test_error__that_quotes_a_secret_in_another_spelling__told_without_it(
+    model: ModelServer, caplog: pytest.LogCaptureFixture, key: str, quoted: str
+) -> None:
+    """As encoders of JSON, of addresses and of HTML write it."""
+    model.behaviour = model_server.status("400 No", b'{"error": {"message": "%b is wrong"}}' % quoted.encode())
+    assert ask(model.url, key).endswith(": ... is wrong")
+    assert "... is wrong" in caplog.text
+
+
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
     """A file of a certificate for localhost that no public authority has signed, and its key."""
