@@ -10,11 +10,12 @@ from http import HTTPStatus
 import msgspec
 
 from chat.backends import ENDING, Backend, Chunk, Completion, JsonObject, Payload, answers, tool_calls
+from chat.backends.answers import Given
 from chat.conversation import Turn, not_found, stored_answer
 from chat.errors import ApiError, broken_answer, empty_answer
 from chat.threads import in_thread
 from conversations import turns
-from conversations.models import Conversation, Role
+from conversations.models import MAX_FINISH_REASON, Conversation, Role
 from conversations.turns import Draft, InvalidContent, KeyReused
 
 NO_CALLS = (b"null", b"[]")
@@ -30,18 +31,18 @@ class RecordingBackend:
     async def complete(self, payload: Payload) -> Completion:
         """The stored answer or, if there is none yet, the language model's. Raises ApiError."""
         if (earlier := self._turn.earlier_answer) is not None:
-            return {**answers.completion(earlier.content, earlier.tool_calls), "usage": answers.NO_USAGE}
+            return {**answers.completion(_given(earlier)), "usage": answers.NO_USAGE}
         recorder, given = Recorder(self._turn.answer_id.hex), await self._backend.complete(payload)
         answer = recorder.add(recorder.ours(given) or given, "message")
         told, stored = await in_thread(lambda: _store(self._turn, recorder))
         if _is_same(told, stored):
             return answer
-        return {**answer, **answers.completion(stored.content, stored.tool_calls)}  # the usage stays
+        return {**answer, **answers.completion(_given(stored))}  # the usage stays
 
     async def chunks(self, payload: Payload) -> AsyncGenerator[Chunk, None]:
         """The same answer in chunks: its text at once, and its end when it is stored. Raises ApiError."""
         if (earlier := self._turn.earlier_answer) is not None:
-            for chunk in answers.chunks(earlier.content, payload, earlier.tool_calls):
+            for chunk in answers.chunks(_given(earlier), payload):
                 yield chunk
             return
         recorder, ending = Recorder(self._turn.answer_id.hex), Ending()
@@ -64,6 +65,7 @@ class Recorder:
     def __init__(self, key: str) -> None:
         self._index: object = None  # of the choice that is kept, where choices have one
         self._texts: list[str] = []
+        self._kinds: set[str] = set()  # of its texts: content, refusal
         self._calls: list[bytes] = []
         self._legacy_calls: list[bytes] = []  # some servers send both
         self._namer, self._legacy_namer = tool_calls.Namer(key), tool_calls.Namer(key)
@@ -108,6 +110,7 @@ class Recorder:
             text = message.get(name)
             if text and isinstance(text, str):
                 self._texts.append(text)
+                self._kinds.add(name)
         told: JsonObject = {}
         if "tool_calls" in message and (calls := self._bounded(message["tool_calls"])) not in NO_CALLS:
             self._calls.append(self._namer.named(calls))
@@ -136,7 +139,9 @@ class Recorder:
             raise broken_answer(str(error)) from None
         if not calls and not text.strip():
             raise empty_answer(self._reason)
-        return Draft(Role.ASSISTANT, text, calls or None)
+        reason = self._reason if len(self._reason) <= MAX_FINISH_REASON else ""
+        is_refusal = self._kinds == {"refusal"}
+        return Draft(Role.ASSISTANT, text, calls or None, finish_reason=reason, is_refusal=is_refusal)
 
 
 class Ending:
@@ -183,7 +188,11 @@ def _store(turn: Turn, recorder: Recorder) -> tuple[Draft, Draft]:
 
 
 def _is_same(told: Draft, stored: Draft) -> bool:
-    return (told.content, told.tool_calls) == (stored.content, stored.tool_calls)
+    return _given(told) == _given(stored)
+
+
+def _given(answer: Draft) -> Given:
+    return Given(answer.content, answer.tool_calls, answer.finish_reason, answer.is_refusal)
 
 
 def store_turn(turn: Turn, answer: Draft) -> Draft:

@@ -67,6 +67,8 @@ MESSAGE = {
     "tool_call_id": None,
     "parts": None,
     "prompt_sha256": None,
+    "finish_reason": None,
+    "is_refusal": False,
     "created_at": BEGUN,
 }
 NO_WISHES = {"emoji_use": None, "response_length": None, "explanation_style": None}

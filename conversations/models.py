@@ -19,6 +19,7 @@ from personalities.names import MAX_LENGTH
 MAX_BYTES = 128 * 1024  # of a message's text in UTF-8, with calls of tools: longer than language models answer
 MAX_TITLE = 200  # characters
 MAX_IDEMPOTENCY_KEY = 255  # characters
+MAX_FINISH_REASON = 64  # characters
 MAX_JSON_BYTES = 8 * MAX_BYTES  # of a request body, in which every character of a message may be escaped
 MAX_PARTS_BYTES = MAX_JSON_BYTES  # of a message's parts, as JSON: an image is as long as the request that brings it
 
@@ -165,6 +166,9 @@ class Role(models.TextChoices):
     TOOL = "tool"
 
 
+NULL_IF_EMPTY = ("tool_call_id", "prompt_sha256", "finish_reason")  # texts, as the API shows them
+
+
 class MessageRow(TypedDict):
     """A message as the API shows it."""
 
@@ -176,6 +180,8 @@ class MessageRow(TypedDict):
     tool_call_id: str | None
     parts: list[JsonObject] | None
     prompt_sha256: str | None
+    finish_reason: str | None
+    is_refusal: bool
     created_at: datetime
 
 
@@ -195,7 +201,7 @@ class MessageQuerySet(models.QuerySet["Message"]):
 
 def _shown(row: dict[str, Any]) -> MessageRow:
     """With null for what a message does not have."""
-    return cast(MessageRow, {**row, **{name: row[name] or None for name in ("tool_call_id", "prompt_sha256")}})
+    return cast(MessageRow, {**row, **{name: row[name] or None for name in NULL_IF_EMPTY}})
 
 
 class Message(models.Model):
@@ -220,6 +226,10 @@ class Message(models.Model):
     prompt_sha256 = models.CharField(
         max_length=64, blank=True, default="", db_default="", help_text="Of the prompt that it answers with."
     )  # no foreign key, which would need an index of all messages: Conversation and EarlierPrompt have it
+    finish_reason = models.CharField(
+        max_length=MAX_FINISH_REASON, blank=True, default="", db_default="", help_text="Why a model ended it."
+    )
+    is_refusal = models.BooleanField(default=False, db_default=False, help_text="Whether its text is a refusal.")
     created_at = models.DateTimeField()
 
     objects = MessageQuerySet.as_manager()

@@ -40,8 +40,8 @@ class KeyReused(Exception):
 class Draft(NamedTuple):
     """A message that is not stored yet: its text and, in the form of OpenAI's messages, what else it has.
 
-    `content` is the text of `parts`, if there are any. `prompt_sha256` is that of the prompt with which this answer was
-    given, if a language model gave it.
+    `content` is the text of `parts`, if there are any. Of an answer that a language model gave: `prompt_sha256` is that
+    of the prompt, `finish_reason` is why it ended, and `is_refusal` says that its text is a refusal.
     """
 
     role: Role
@@ -50,6 +50,8 @@ class Draft(NamedTuple):
     tool_call_id: str = ""
     parts: list[JsonObject] | None = None
     prompt_sha256: str = ""
+    finish_reason: str = ""
+    is_refusal: bool = False
 
     @classmethod
     def of(cls, message: Message) -> "Draft":

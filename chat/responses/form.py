@@ -1,6 +1,7 @@
 """How the Responses API tells an answer: whole, or as typed events."""
 
 from collections.abc import Iterable, Iterator
+from time import time
 
 import msgspec
 
@@ -74,7 +75,8 @@ class ResponsesForm:
 
     def _end(self) -> tuple[list[JsonObject], JsonObject]:
         events = list(self._output.end(objects.status_after(self._finish_reason)))
-        return events, objects.ended(self._begun, self._finish_reason, self._output.value(), self._usage)
+        output, now = self._output.value(), int(time())
+        return events, objects.ended(self._begun, self._finish_reason, output, self._usage, now)
 
     def _encoded(self, events: list[JsonObject]) -> bytes:
         pieces = []

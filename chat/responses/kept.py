@@ -12,7 +12,7 @@ from chat.conversation import conversation_of
 from chat.errors import ApiError, bad_request
 from chat.responses import objects, remembered
 from chat.responses.items import Item, ResponsesFunctionCall, ResponsesItemReference, ResponsesMessage
-from chat.responses.output import COMPLETED, UNREADABLE, Delta, Output, delta_of
+from chat.responses.output import UNREADABLE, Delta, Output, delta_of
 from chat.responses.requests import ResponsesRequest
 from conversations.models import Conversation, DeletedResponse, Message, Role
 from conversations.recent import recent
@@ -48,10 +48,9 @@ def find(caller: Caller, id: str) -> JsonObject:
     if message is None:
         raise _not_found(id)
     conversation = message.conversation
-    begun = objects.empty(
-        id, conversation.personality_name, int(message.created_at.timestamp()), str(message.conversation_id)
-    )
-    return begun | {"status": COMPLETED, "completed_at": begun["created_at"], "output": _output(message)}
+    at = int(message.created_at.timestamp())
+    begun = objects.empty(id, conversation.personality_name, at, str(message.conversation_id))
+    return objects.ended(begun, message.finish_reason, _output(message), None, at)
 
 
 def delete(caller: Caller, id: str) -> JsonObject:
@@ -104,17 +103,18 @@ def _not_found(id: str, param: str = "response_id", code: str | None = None) -> 
 
 def _output(message: Message) -> list[JsonObject]:
     output = Output(message.pk.hex)
-    for _ in (*output.add(_said(message)), *output.end(COMPLETED)):
+    for _ in (*output.add(_said(message)), *output.end(objects.status_after(message.finish_reason))):
         pass
     return output.value()
 
 
 def _said(message: Message) -> Delta:
     """What it says and calls; without calls that are of no known shape, which were kept as they came."""
+    content, refusal = ("", message.content) if message.is_refusal else (message.content, "")
     try:
-        return delta_of({"content": message.content, "tool_calls": message.tool_calls})
+        return delta_of({"content": content, "refusal": refusal, "tool_calls": message.tool_calls})
     except UNREADABLE:
-        return Delta(message.content)
+        return Delta(content, refusal)
 
 
 def _names_an_answer(item: Item) -> bool:

@@ -90,11 +90,11 @@ def empty(id: str, model: str, created_at: int, conversation: str | None) -> Jso
 
 
 def ended(
-    begun: JsonObject, finish_reason: str | None, output: list[JsonObject], usage: JsonObject | None
+    begun: JsonObject, finish_reason: str | None, output: list[JsonObject], usage: JsonObject | None, at: int
 ) -> JsonObject:
     """The same response when the model has answered."""
     reason = INCOMPLETE_REASONS.get(finish_reason or "")
-    end = {"incomplete_details": {"reason": reason}} if reason else {"completed_at": int(time())}
+    end = {"incomplete_details": {"reason": reason}} if reason else {"completed_at": at}
     return begun | end | {"status": status_after(finish_reason), "output": output, "usage": usage}
 
 

@@ -25,9 +25,9 @@ IMAGE: dict[str, Any] = {"type": "image_url", "image_url": {"url": PNG}}
 
 
 def drafts_of(conversation: Conversation) -> list[Draft]:
-    """Without the prompts that they were given with."""
+    """Without the prompts that they were given with, and how they ended."""
     rows = conversation.messages.order_by("position")
-    return [Draft.of(message)._replace(prompt_sha256="") for message in rows]
+    return [Draft.of(message)._replace(prompt_sha256="", finish_reason="") for message in rows]
 
 
 def sent(model: ModelServer) -> list[dict[str, Any]]:

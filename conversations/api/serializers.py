@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import APIException, NotFound
 
-from conversations.models import MAX_TITLE, Conversation, Message, Role
+from conversations.models import MAX_TITLE, NULL_IF_EMPTY, Conversation, Message, Role
 from conversations.turns import InvalidContent, check
 from personalities.api.serializers import Name
 from rest.fields import AnswerSerializer, Flag, StrictSerializer, Text
@@ -96,11 +96,15 @@ class MessageSerializer(StrictSerializer):
     prompt_sha256 = serializers.CharField(
         read_only=True, allow_null=True, help_text="Of the prompt with which a language model gave this answer."
     )
+    finish_reason = serializers.CharField(
+        read_only=True, allow_null=True, help_text="Why a language model ended this answer, as chat told it."
+    )
+    is_refusal = serializers.BooleanField(read_only=True, help_text="Whether a language model refused so.")
     created_at = serializers.DateTimeField(read_only=True)
 
     def to_representation(self, instance: Message) -> dict[str, object]:
         """DRF's, with null in place of an empty text."""
-        empty = {name: None for name in ("tool_call_id", "prompt_sha256") if not getattr(instance, name)}
+        empty = {name: None for name in NULL_IF_EMPTY if not getattr(instance, name)}
         return {**super().to_representation(instance), **empty}
 
 

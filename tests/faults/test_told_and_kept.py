@@ -128,6 +128,8 @@ def faults(turn: Turn, messages: Kept) -> Iterator[str]:
             yield "an error was told, and an end or something kept"
     if said and not said[1].strip() and not said[2]:
         yield "empty"
+    if len({told.ending for told in turn.told} - {None}) > 1:
+        yield "it ended otherwise when it was sent again"
 
 
 @pytest.fixture

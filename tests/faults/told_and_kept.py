@@ -21,6 +21,12 @@ class Told(NamedTuple):
         return self.heard.text, self.heard.calls
 
     @property
+    def ending(self) -> tuple[str, bool] | None:
+        """Why it ended, and whether it refused; None if that was not heard, or no reason given."""
+        is_heard = not self.hung_up and self.heard.reason
+        return (self.heard.reason or "", self.heard.is_refusal) if is_heard else None
+
+    @property
     def is_500(self) -> bool:
         """Whether something broke here."""
         return self.status == 500 or (self.heard.error or {}).get("code") == "internal_error"

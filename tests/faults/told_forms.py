@@ -1,6 +1,7 @@
 """The two APIs in which chat answers: how a kept turn is asked for, and what OpenAI's clients read of the answer."""
 
 import json
+from collections.abc import Iterable
 from typing import Any, NamedTuple, Protocol
 
 DONE = b"data: [DONE]\n\n"
@@ -15,6 +16,8 @@ class Heard(NamedTuple):
     calls: list[Any]  # as OpenAI's chat messages have them
     error: dict[str, Any] | None  # in place of the answer, or in its last event
     is_finished: bool  # heard why, or that this was all
+    reason: str | None  # why it is finished, in the API's own words
+    is_refusal: bool  # all that it says
     contradicts_itself: bool = False
 
 
@@ -49,6 +52,8 @@ class ChatForm:
             _calls(messages),
             next((event["error"] for event in events if set(event) == {"error"}), None),
             body.endswith(DONE) or any(choice.get("finish_reason") for choice in choices),
+            next((choice["finish_reason"] for choice in choices if choice.get("finish_reason")), None),
+            _is_refusal(name for message in messages for name in ("content", "refusal") if message.get(name)),
         )
 
 
@@ -99,22 +104,28 @@ def _whole(answer: Any) -> Heard:
     parts = [part for item in output for part in item.get("content", [])]
     text = "".join(part.get("text", "") + part.get("refusal", "") for part in parts)
     calls = [_call(item, item["arguments"]) for item in output if item["type"] == "function_call"]
-    return Heard(text, calls, answer.get("error"), answer.get("status") in {"completed", "incomplete"})
+    is_finished = answer.get("status") in {"completed", "incomplete"}
+    reason = (answer.get("incomplete_details") or {"reason": "completed"})["reason"] if is_finished else None
+    is_refusal = _is_refusal(part["type"] for part in parts)
+    return Heard(text, calls, answer.get("error"), is_finished, reason, is_refusal)
 
 
 def _streamed(events: list[Any]) -> Heard:
     """What is heard piece by piece. The object at the end says the same again."""
+    texts = [event for event in events if event["type"] in TEXT_DELTAS]
     heard = Heard(
-        "".join(event["delta"] for event in events if event["type"] in TEXT_DELTAS),
+        "".join(event["delta"] for event in texts),
         [_streamed_call(event, events) for event in events if event["type"] == "response.output_item.added"
          and event["item"]["type"] == "function_call"],
         next((event["error"] for event in events if event["type"] == "error"), None),
         any(event["type"] in ENDS for event in events),
+        None,
+        _is_refusal(event["type"].split(".")[1] for event in texts),
     )  # fmt: skip
     whole = _whole(events[-1]["response"]) if heard.is_finished else heard
     numbers = [event["sequence_number"] for event in events]
-    is_broken = heard[:2] != whole[:2] or numbers != list(range(len(events)))
-    return heard._replace(contradicts_itself=is_broken)
+    is_same = heard == whole._replace(reason=None) and numbers == list(range(len(events)))
+    return heard._replace(reason=whole.reason, contradicts_itself=not is_same)
 
 
 def _streamed_call(begun: Any, events: list[Any]) -> Any:
@@ -123,6 +134,11 @@ def _streamed_call(begun: Any, events: list[Any]) -> Any:
         begun["item"],
         "".join(event["delta"] for event in deltas if event["output_index"] == begun["output_index"]),
     )
+
+
+def _is_refusal(kinds: Iterable[str]) -> bool:
+    """Whether there are texts, and each is a refusal."""
+    return set(kinds) == {"refusal"}
 
 
 def _call(item: Any, arguments: str) -> Any:

@@ -216,3 +216,21 @@ def test_schema__of_a_position__what_is_read(owner: APIClient) -> None:
 
 def test_list__page_that_is_not_there__404(owner: APIClient, messages: str) -> None:
     assert owner.get(f"{messages}?page={10**20}").status_code == 404
+
+
+def test_messages__how_an_answer_ended__shown_and_exported(
+    owner: APIClient, address: str, conversation: Conversation
+) -> None:
+    refused = Draft(Role.ASSISTANT, "I cannot.", finish_reason="length", is_refusal=True)
+    turns.append(conversation, [Draft(Role.USER, "One."), refused])
+    listed = owner.get(f"{address}messages/").json()["results"]
+    assert [(message["finish_reason"], message["is_refusal"]) for message in listed] == [
+        (None, False),
+        ("length", True),
+    ]
+    assert json.loads(owner.get(f"{address}export/").getvalue())["messages"] == listed
+
+
+def test_messages__added_with_how_it_ended__refused(owner: APIClient, address: str) -> None:
+    refused = owner.post(f"{address}messages/", {"content": "Hi.", "finish_reason": "stop", "is_refusal": True})
+    assert (refused.status_code, set(refused.json()["errors"])) == (400, {"finish_reason", "is_refusal"})

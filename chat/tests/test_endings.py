@@ -1,0 +1,104 @@
+"""How an answer ended is kept, and told again: under its key by both APIs, and where a response is found again."""
+
+from collections.abc import Callable
+from typing import Any
+
+import openai
+import pytest
+
+from chat.tests.conftest import Say
+from chat.tests.model_server import ModelServer
+from chat.tests.responses.test_create import CALL, answering
+from conversations import turns
+from conversations.models import MAX_FINISH_REASON, Conversation, Role
+from conversations.turns import Draft
+
+REFUSED = {"content": None, "refusal": "I cannot."}
+SAID = {"content": "Hello"}
+ENDINGS: dict[str, tuple[dict[str, Any], str]] = {
+    "cut off by a limit": (SAID, "length"),
+    "cut off by a filter": (SAID, "content_filter"),
+    "as usual": (SAID, "stop"),
+    "for a reason of the server's own": (SAID, "eos"),
+    "refused": (REFUSED, "stop"),
+    "refused and cut off": (REFUSED, "length"),
+    "a call": ({"content": None, "tool_calls": [CALL]}, "tool_calls"),
+    "a call, cut off": ({"content": "Let me see.", "tool_calls": [CALL]}, "length"),
+}
+Told = tuple[str, str, str]
+
+
+def chat_told(answer: Any, stream: bool) -> Told:
+    """What is said, what is refused, and why it ended."""
+    choices = [choice for event in answer for choice in event.choices] if stream else answer.choices
+    messages = [choice.delta if stream else choice.message for choice in choices]
+    return (
+        "".join(message.content or "" for message in messages),
+        "".join(message.refusal or "" for message in messages),
+        choices[-1].finish_reason,
+    )
+
+
+@pytest.fixture
+def respond(talk: openai.OpenAI, conversation: Conversation) -> Callable[..., Any]:
+    def send(said: str, key: str, *, stream: bool) -> Any:
+        arguments: Any = {"model": "elara", "input": said, "conversation": str(conversation.pk), "stream": stream}
+        answer: Any = talk.responses.create(extra_headers={"Idempotency-Key": key}, **arguments)
+        return list(answer)[-1].response if stream else answer
+
+    return send
+
+
+def response_told(response: Any) -> Any:
+    return response.status, response.incomplete_details, [item.to_dict() for item in response.output]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("name", ENDINGS)
+def test_chat__sent_again__ends_as_it_did(say: Say, model: ModelServer, name: str, stream: bool) -> None:
+    model.behaviour = answering(*ENDINGS[name])
+    message, reason = ENDINGS[name]
+    first = chat_told(say("One.", "turn-1", stream=stream), stream)
+    assert first == (message["content"] or "", message.get("refusal", ""), reason)
+    assert [chat_told(say("One.", "turn-1", stream=again), again) for again in (False, True)] == [first, first]
+    assert len(model.requests) == 1
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("name", ENDINGS)
+def test_responses__sent_again_and_found__end_as_it_did(
+    talk: openai.OpenAI, respond: Callable[..., Any], model: ModelServer, name: str, stream: bool
+) -> None:
+    model.behaviour = answering(*ENDINGS[name])
+    first = respond("One.", "turn-1", stream=stream)
+    again = [respond("One.", "turn-1", stream=again) for again in (False, True)]
+    found = talk.responses.retrieve(first.id)
+    assert [response_told(each) for each in (*again, found)] == [response_told(first)] * 3
+    assert bool(found.completed_at) == (found.status == "completed")
+    assert len(model.requests) == 1
+
+
+def test_chat__a_reason_longer_than_any__told_but_not_kept(
+    say: Say, model: ModelServer, conversation: Conversation
+) -> None:
+    reason = "x" * (MAX_FINISH_REASON + 1)
+    model.behaviour = answering(SAID, reason)
+    assert [chat_told(say("One.", "turn-1"), False)[2] for _ in range(2)] == [reason, "stop"]
+    assert conversation.messages.get(position=2).finish_reason == ""
+
+
+def test_answers_of_a_former_release__as_before(
+    talk: openai.OpenAI, say: Say, respond: Callable[..., Any], conversation: Conversation
+) -> None:
+    turns.append(conversation, [Draft(Role.USER, "One."), Draft(Role.ASSISTANT, "Hello.")], "turn-1")
+    assert chat_told(say("One.", "turn-1"), False) == ("Hello.", "", "stop")
+    response = respond("One.", "turn-1", stream=False)
+    found = talk.responses.retrieve(f"resp_{conversation.messages.get(position=2).pk.hex}")
+    assert (response.status, found.status, found.output_text) == ("completed", "completed", "Hello.")
+
+
+def test_refusal__in_a_later_turn__the_model_hears_it_as_text(say: Say, model: ModelServer) -> None:
+    model.behaviour = answering(REFUSED)
+    say("One.")
+    say("Two.")
+    assert {"role": "assistant", "content": "I cannot."} in model.requests[1][1]["messages"]
