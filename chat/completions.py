@@ -54,8 +54,12 @@ async def answer(
     backend: Backend,
     keep_alive_seconds: float,
     form_of: FormOf,
+    instructions: str = "",
 ) -> None:
-    """Answers a request that has been read, in the form that its endpoint has. Raises ApiError, ClientDisconnected."""
+    """Answers a request that has been read, in the form that its endpoint has. Raises ApiError, ClientDisconnected.
+
+    `instructions` come between the prompt and what was said earlier, where providers' prompt caches find them again.
+    """
     with exchange.timing.part("lookup") as part:
         turn = await _turn(exchange, request, caller)
         config, part.description = (
@@ -64,7 +68,7 @@ async def answer(
         wishes = await _wishes(caller)
     with exchange.timing.part("prompt"):
         prompt = turn.prompt if turn else config.memoized(stable)
-        payload = _payload(prompt.text, config, wishes, request, turn)
+        payload = _payload(prompt.text, config, wishes, request, turn, instructions)
     exchange.extra_headers |= _prompt_header(prompt, turn)
     answering = RecordingBackend(backend, turn) if turn else backend
     if request.stream:
@@ -99,7 +103,7 @@ async def _wishes(caller: Caller) -> Wishes:
 
 
 def _payload(
-    prompt: str, config: PersonalityConfig, wishes: Wishes, request: ChatRequest, turn: Turn | None
+    prompt: str, config: PersonalityConfig, wishes: Wishes, request: ChatRequest, turn: Turn | None, instructions: str
 ) -> Payload:
     """Our prompt always comes first; the caller's system messages stay where they are among the others.
 
@@ -107,8 +111,9 @@ def _payload(
     """
     messages = turn.messages if turn else msgspec.to_builtins(request.messages)
     greeting, messages = without_greeting(messages) if greets_in_prompt() else ("", messages)
-    system = {"role": "system", "content": with_part_for_user(prompt, config, wishes, greeting)}
-    return cast(Payload, {**_generation(config), **request.passed_on(), "messages": [system, *messages]})
+    texts = filter(None, (with_part_for_user(prompt, config, wishes, greeting), instructions))
+    system = [{"role": "system", "content": text} for text in texts]
+    return cast(Payload, {**_generation(config), **request.passed_on(), "messages": [*system, *messages]})
 
 
 def _prompt_header(prompt: Stable, turn: Turn | None) -> dict[str, str]:

@@ -38,7 +38,8 @@ async def create(exchange: Exchange, caller: Caller, backend: Backend, keep_aliv
             output = Output(uuid4().hex)
             if place.conversation is None and request.store is not False:
                 backend = RememberingBackend(backend, caller.user_id, output)
-            await answer(exchange, asked, caller, backend, keep_alive_seconds, _forms(request, place, output))
+            forms, instructions = _forms(request, place, output), request.instructions or ""
+            await answer(exchange, asked, caller, backend, keep_alive_seconds, forms, instructions)
 
 
 async def find(exchange: Exchange, caller: Caller, id: str) -> None:

@@ -20,14 +20,17 @@ SAME = ("model", "stream", "temperature", "top_p", "top_logprobs", "service_tier
 
 
 def for_chat(request: ResponsesRequest, items: Sequence[Item], conversation: str | None) -> JsonObject:
-    """The request to the chat API that asks for the same, with these items as its input. Raises ApiError."""
+    """The request to the chat API that asks for the same, with these items as its input. Raises ApiError.
+
+    Not with the instructions: in a conversation they come before messages that only it knows.
+    """
     metadata = (request.metadata or {}) | ({"conversation": conversation} if conversation else {})
     same = {name: getattr(request, name) for name in (*SAME, *settings.LLM_EXTRA_PARAMETERS)}
     made = (
         same
         | _tools(request)
         | {
-            "messages": [*_instructions(request), *messages(items)],
+            "messages": messages(items),
             "metadata": metadata or None,
             "max_completion_tokens": request.max_output_tokens,
             "reasoning_effort": request.reasoning.effort if request.reasoning else None,
@@ -38,10 +41,6 @@ def for_chat(request: ResponsesRequest, items: Sequence[Item], conversation: str
         }
     )
     return {name: value for name, value in made.items() if value not in (None, msgspec.UNSET)}
-
-
-def _instructions(request: ResponsesRequest) -> list[JsonObject]:
-    return [{"role": "system", "content": request.instructions}] if request.instructions else []
 
 
 def _tools(request: ResponsesRequest) -> JsonObject:

@@ -145,7 +145,7 @@ def test_parameters__all_that_chat_has_too__translated() -> None:
         conversation={"id": "c"},
     ) == {
         "model": "elara",
-        "messages": [{"role": "system", "content": "Be brief."}, USER],
+        "messages": [USER],
         "tools": [{"type": "function", "function": {name: tool[name] for name in tool if name != "type"}}],
         "tool_choice": {"type": "function", "function": {"name": "f"}},
         "parallel_tool_calls": False,

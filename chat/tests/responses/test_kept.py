@@ -176,6 +176,21 @@ def test_kept__all_that_was_said_is_sent_again__only_what_is_new_counts(
 
 
 @pytest.mark.parametrize("stream", [False, True])
+def test_kept__instructions__behind_her_prompt_and_before_what_was_said(
+    say: Say, model: ModelServer, conversation: Conversation, stream: bool
+) -> None:
+    """So each request begins as the one before, and providers find that in their caches."""
+    first = say("One.", instructions="Be brief.", stream=stream)
+    say("Two.", instructions="Be brief.", stream=stream, previous_response_id=first.id)
+    before, after = (request["messages"] for _, request in model.requests)
+    assert after[: len(before)] == before
+    assert [(message["role"], message["content"]) for message in after[1:]] == [
+        ("system", "Be brief."), ("user", "One."), ("assistant", "Hello there."), ("user", "Two.")
+    ]  # fmt: skip
+    assert [role for role, _ in kept(conversation)] == ["user", "assistant"] * 2
+
+
+@pytest.mark.parametrize("stream", [False, True])
 def test_kept__sent_again_with_its_key__the_same_response(
     say: Say, model: ModelServer, conversation: Conversation, stream: bool
 ) -> None:
