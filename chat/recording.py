@@ -4,14 +4,14 @@ What is kept is what was told, to the letter, or else nothing is kept and the ca
 """
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from http import HTTPStatus
 
 import msgspec
 
-from chat.backends import ENDING, Backend, Chunk, Completion, JsonObject, Payload, answers, tool_calls
+from chat.backends import Backend, Chunk, Completion, JsonObject, Payload, answers, tool_calls
 from chat.backends.answers import Given
 from chat.conversation import Turn, not_found, stored_answer
+from chat.ending import end_when_kept
 from chat.errors import ApiError, broken_answer, empty_answer
 from chat.threads import in_thread
 from conversations import turns
@@ -39,24 +39,14 @@ class RecordingBackend:
             return answer
         return {**answer, **answers.completion(_given(stored))}  # the usage stays
 
-    async def chunks(self, payload: Payload) -> AsyncGenerator[Chunk, None]:
+    def chunks(self, payload: Payload) -> AsyncGenerator[Chunk, None]:
         """The same answer in chunks: its text at once, and its end when it is stored. Raises ApiError."""
         if (earlier := self._turn.earlier_answer) is not None:
-            for chunk in answers.chunks(_given(earlier), payload):
-                yield chunk
-            return
-        recorder, ending = Recorder(self._turn.answer_id.hex), Ending()
-        async with aclosing(self._backend.chunks(payload)) as chunks:
-            async for chunk in chunks:
-                ours = recorder.ours(chunk)
-                if ours and (said := ending.hold_back(recorder.add(ours, "delta"))):
-                    yield said
-        yield ENDING
-        told, stored = await in_thread(lambda: _store(self._turn, recorder))
-        if not _is_same(told, stored):
-            raise _answered_otherwise()
-        for chunk in ending.held():
-            yield chunk
+            return _again(earlier, payload)
+        recorder = Recorder(self._turn.answer_id.hex)
+        return end_when_kept(
+            self._backend.chunks(payload), lambda: _store_streamed(self._turn, recorder), recorder.told
+        )
 
 
 class Recorder:
@@ -87,6 +77,11 @@ class Recorder:
         if not choices:
             return answer
         return {**answer, "choices": []} if "usage" in answer else None
+
+    def told(self, chunk: Chunk) -> Chunk | None:
+        """The next chunk of a stream, as it is to be told: None if it is not. Raises ApiError."""
+        ours = self.ours(chunk)
+        return self.add(ours, "delta") if ours else None
 
     def add(self, answer: Completion, part: str) -> Completion:
         """The `part` of the answer's choice has the message, or a piece of it. Raises ApiError.
@@ -144,41 +139,16 @@ class Recorder:
         return Draft(Role.ASSISTANT, text, calls or None, finish_reason=reason, is_refusal=is_refusal)
 
 
-class Ending:
-    """Holds back what tells a caller that the answer is complete: the reason to finish, and the usage.
-
-    Text is never held back, whatever came before it.
-    """
-
-    def __init__(self) -> None:
-        self._finish: Chunk | None = None
-        self._usage: Chunk | None = None
-
-    def hold_back(self, chunk: Chunk) -> Chunk | None:
-        """What of the chunk is to be told at once."""
-        if answers.is_last(chunk):
-            said, self._finish = _split(chunk)
-            return said
-        if answers.is_usage(chunk):
-            self._usage = chunk
-            return None
-        return chunk
-
-    def held(self) -> list[Chunk]:
-        """What is left to be told: of several chunks of a kind the last."""
-        return [chunk for chunk in (self._finish, self._usage) if chunk is not None]
+async def _again(earlier: Draft, payload: Payload) -> AsyncGenerator[Chunk, None]:
+    for chunk in answers.chunks(_given(earlier), payload):
+        yield chunk
 
 
-def _split(chunk: Chunk) -> tuple[Chunk | None, Chunk]:
-    """What the chunk says, if it says anything, and that the answer is finished."""
-    choice = chunk["choices"][0]
-    delta = choice.get("delta")
-    if not isinstance(delta, dict) or not any(delta.values()):
-        return None, chunk
-    said: Chunk = {**chunk, "choices": [{**choice, "finish_reason": None}]}
-    said.pop("usage", None)
-    end = {name: value for name, value in choice.items() if name != "logprobs"}
-    return said, {**chunk, "choices": [{**end, "delta": {}}]}
+def _store_streamed(turn: Turn, recorder: Recorder) -> None:
+    """Raises ApiError if another answer is stored: this one has been told."""
+    told, stored = _store(turn, recorder)
+    if not _is_same(told, stored):
+        raise _answered_otherwise()
 
 
 def _store(turn: Turn, recorder: Recorder) -> tuple[Draft, Draft]:

@@ -1,10 +1,9 @@
 """Remembers an answer that belongs to no conversation, before the caller is told that this was all."""
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
 
-from chat.backends import ENDING, Backend, Chunk, Completion, JsonObject, Payload
-from chat.recording import Ending
+from chat.backends import Backend, Chunk, Completion, JsonObject, Payload
+from chat.ending import end_when_kept
 from chat.responses import remembered
 from chat.responses.output import COMPLETED, UNREADABLE, Output, delta_of
 from chat.threads import in_thread
@@ -23,17 +22,9 @@ class RememberingBackend:
         await in_thread(lambda: remembered.store(self._owner, _items(answer, self._output.key)))
         return answer
 
-    async def chunks(self, payload: Payload) -> AsyncGenerator[Chunk, None]:
+    def chunks(self, payload: Payload) -> AsyncGenerator[Chunk, None]:
         """The same in chunks: its text at once, and its end when it is stored. Raises ApiError."""
-        ending = Ending()
-        async with aclosing(self._backend.chunks(payload)) as chunks:
-            async for chunk in chunks:
-                if said := ending.hold_back(chunk):
-                    yield said
-        yield ENDING
-        await in_thread(lambda: remembered.store(self._owner, self._output.value()))
-        for chunk in ending.held():
-            yield chunk
+        return end_when_kept(self._backend.chunks(payload), lambda: remembered.store(self._owner, self._output.value()))
 
 
 def _items(answer: Completion, key: str) -> list[JsonObject]:

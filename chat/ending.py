@@ -1,0 +1,65 @@
+"""The end of a stream, which its caller is told when the answer is kept: who has heard it finds the answer there."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+
+from chat.backends import ENDING, Chunk, answers
+from chat.threads import in_thread
+
+Keep = Callable[[], object]
+Told = Callable[[Chunk], Chunk | None]
+
+
+async def end_when_kept(
+    chunks: AsyncGenerator[Chunk, None], keep: Keep, told: Told = lambda chunk: chunk
+) -> AsyncGenerator[Chunk, None]:
+    """The chunks, each as it is `told`: text at once, and the end when `keep`, called in a thread, has returned.
+
+    Raises what reading the chunks and keeping the answer raise.
+    """
+    ending = Ending()
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            if (ours := told(chunk)) and (said := ending.hold_back(ours)):
+                yield said
+    yield ENDING
+    await in_thread(keep)
+    for chunk in ending.held():
+        yield chunk
+
+
+class Ending:
+    """Holds back what tells a caller that the answer is complete: the reason to finish, and the usage.
+
+    Text is never held back, whatever came before it.
+    """
+
+    def __init__(self) -> None:
+        self._finish: Chunk | None = None
+        self._usage: Chunk | None = None
+
+    def hold_back(self, chunk: Chunk) -> Chunk | None:
+        """What of the chunk is to be told at once."""
+        if answers.is_last(chunk):
+            said, self._finish = _split(chunk)
+            return said
+        if answers.is_usage(chunk):
+            self._usage = chunk
+            return None
+        return chunk
+
+    def held(self) -> list[Chunk]:
+        """What is left to be told: of several chunks of a kind the last."""
+        return [chunk for chunk in (self._finish, self._usage) if chunk is not None]
+
+
+def _split(chunk: Chunk) -> tuple[Chunk | None, Chunk]:
+    """What the chunk says, if it says anything, and that the answer is finished."""
+    choice = chunk["choices"][0]
+    delta = choice.get("delta")
+    if not isinstance(delta, dict) or not any(delta.values()):
+        return None, chunk
+    said: Chunk = {**chunk, "choices": [{**choice, "finish_reason": None}]}
+    said.pop("usage", None)
+    end = {name: value for name, value in choice.items() if name != "logprobs"}
+    return said, {**chunk, "choices": [{**end, "delta": {}}]}
