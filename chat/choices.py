@@ -8,12 +8,14 @@ from django.db.models import Exists, OuterRef
 from django.http import HttpRequest
 from django.urls import reverse
 
+from chat.addresses import PAGE_COMPLETIONS
 from personalities.managers import PersonalityQuerySet
 from personalities.models import Personality
 from personalities.names import InvalidName
 from personalities.prompt import Wishes, greeting_for
 from preferences.models import Preferences
 
+TAKEN = PAGE_COMPLETIONS.rpartition("/")[2]
 MAX_FOUND = 20  # of the user's own, and as many global ones
 
 
@@ -75,10 +77,16 @@ def _choice(request: HttpRequest, row: Personality, wishes: Wishes) -> Choice:
         "archetype": row.get_archetype_display(),
         "greeting": greeting_for(row.to_config(), wishes),
         "is_own": row.owner_id is not None,
-        "page": reverse("playground", args=[row.personality_name]),
+        "page": _page(row.personality_name),
         "prompt": reverse("preferences-prompt", args=[row.personality_name]),
         "edit": _editor(request, row),
     }
+
+
+def _page(name: str) -> str:
+    """Where the playground opens with it. One name is where the playground's completions are asked for."""
+    page = reverse("playground")
+    return f"{page}?personality={name}" if name == TAKEN else f"{page}{name}/"
 
 
 def _editor(request: HttpRequest, row: Personality) -> str | None:

@@ -12,6 +12,7 @@ from django.test import Client
 from django.test.utils import override_script_prefix
 from django.urls import reverse
 
+from chat.addresses import is_openais
 from personalities.models import Personality
 from preferences.models import Preferences
 
@@ -49,6 +50,14 @@ def test_playground__named_in_the_address__opens_with_that(client: Client, addre
     assert (found["name"], found["display_name"], found["archetype"]) == ("elara", "Elara", "Wise mentor")
     assert (found["page"], found["prompt"]) == ("/chat/elara/", "/api/v1/preferences/prompt/elara/")
     assert found["is_own"] is False
+
+
+@pytest.mark.parametrize("name", ["completions", "models", "responses", "embeddings", "v1", "personalities", "chat"])
+def test_playground__name_that_is_part_of_an_address__has_a_page(client: Client, name: str) -> None:
+    Personality.objects.create(personality_name=name)
+    page = chosen(client, f"/chat/?personality={name}")["page"]
+    assert not is_openais(page.partition("?")[0]), "the API of chat, which stands before the pages, would answer"
+    assert chosen(client, page)["name"] == name
 
 
 def test_playground__without_the_slash__redirected(client: Client) -> None:

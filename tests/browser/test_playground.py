@@ -45,11 +45,11 @@ def say(page: Page, text: str) -> None:
     page.keyboard.press("Enter")
 
 
-def choose(page: Page, name: str) -> None:
-    """Find the personality by the beginning of its name, and click on it."""
+def choose(page: Page, name: str, address: str = "") -> None:
+    """Find the personality by the beginning of its name, and click on it: then the page has her address."""
     page.get_by_role("combobox", name="Personality").fill(name)
     page.locator(f"#found-{name}").click()
-    page.wait_for_url(f"**/chat/{name}/")
+    page.wait_for_url(f"**/chat/{address or f'{name}/'}")
 
 
 def last(page: Page) -> Locator:

@@ -338,6 +338,21 @@ def test_editor__leads_here_and_back(playground: Page) -> None:
     playground.wait_for_url("**/chat/elara/")
 
 
+def test_page__of_a_name_that_an_address_has_too__is_hers(playground: Page, instance: Instance) -> None:
+    with instance.http() as client:
+        client.post("/api/v1/personalities/", json={"personality_name": "completions"}).raise_for_status()
+    choose(playground, "completions", address="?personality=completions")
+    keep(playground)
+    say(playground, "Hello?")
+    answered(playground, "Answer 1.")
+    assert "/chat/?personality=completions&conversation=" in playground.url
+    playground.reload()
+    answered(playground, "Answer 1.")
+    expect(playground.get_by_role("combobox", name="Personality")).to_have_value("Completions")
+    with instance.http() as client:
+        client.delete("/api/v1/personalities/completions/").raise_for_status()
+
+
 def test_composer__on_a_phone_too__reachable_and_nothing_sideways(playground: Page) -> None:
     say(playground, "Hello?")
     answered(playground, "Answer 1.")

@@ -59,7 +59,7 @@ function changed() {
   const { choice, id, entries } = open;
   keep.disabled = conversation.isSaid(entries);
   turns.follow(() => entries.forEach((entry, index) => turns.offer(conversation.turnOf(entry), id ? [] : actions(entry, index))));
-  history.replaceState(null, "", id ? `${choice.page}?conversation=${id}` : choice.page);
+  history.replaceState(null, "", id ? `${choice.page}${choice.page.includes("?") ? "&" : "?"}conversation=${id}` : choice.page);
   conversation.save();
 }
 

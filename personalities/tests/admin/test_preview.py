@@ -122,7 +122,7 @@ def test_change__saved__the_api_reads_it_at_once(admin_client: Client, admin_use
 
 def test_form__of_one_who_answers_the_user__leads_to_a_talk_with_her(admin_client: Client) -> None:
     row, otto = made("mira"), User.objects.create_user("otto")
-    link = f'href="{reverse("playground", args=["mira"])}"' if "chat" in settings.COMPANION_APPS else "nothing"
+    link = f'href="{reverse("playground")}?personality=mira"' if "chat" in settings.COMPANION_APPS else "nothing"
     expected = int(link != "nothing")
     assert admin_client.get(change_url(row)).content.decode().count(link) == expected
     wrong = admin_client.post(change_url(row), form_of(row, personality_name="no name"))
