@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, StorageState, ViewportSize, sync_playwright
 
+from chat.tests import model_server
+from chat.tests.model_server import ModelServer
 from tests.e2e.instance import Instance
 
 # As root Chromium has no sandbox; the others keep it from looking for the internet.
@@ -15,13 +17,31 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"
 
 
 @pytest.fixture(scope="module")
-def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+def model() -> Iterator[ModelServer]:
+    """Run a language model's server for the tests of one file."""
+    with model_server.running() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def variables() -> dict[str, str]:
+    """Return the environment variables of the instance. A file that needs some overrides this."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def instance(tmp_path_factory: pytest.TempPathFactory, variables: dict[str, str]) -> Iterator[Instance]:
     """Run an instance for the tests of one file."""
-    running = Instance(Path(tmp_path_factory.mktemp("browser")) / "var")
+    running = Instance(Path(tmp_path_factory.mktemp("browser")) / "var", extra=variables)
     try:
         yield running.wait_for_block()
     finally:
         running.stop()
+
+
+def asking(model: ModelServer) -> dict[str, str]:
+    """Return the variables of an instance that asks this language model, as often as tests like."""
+    return {"LLM_BASE_URL": model.url, "LLM_MODEL": "big-model", "CHAT_RATE": "1000/minute"}
 
 
 @pytest.fixture(scope="module")

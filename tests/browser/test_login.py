@@ -1,11 +1,10 @@
 """Somebody who is not staff signs in, talks, and signs out."""
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.browser.test_pages import SCHEMES, Scheme
-from tests.browser.test_playground import choose, is_narrow, last, say
+from tests.browser.test_playground import check, choose, last, say
 from tests.e2e.instance import Instance, dev
 
 LOGIN = "/accounts/login/"
@@ -73,9 +72,3 @@ def test_login__either_scheme__nothing_sideways_and_accessible(visitor: Page, sc
     sign_in(visitor, "wrong")
     expect(visitor.get_by_role("alert")).to_be_visible()
     check(visitor)
-
-
-def check(page: Page) -> None:
-    assert is_narrow(page)
-    found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "best-practice"]})
-    assert not found.response["violations"], found.generate_report()

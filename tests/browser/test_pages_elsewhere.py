@@ -59,12 +59,8 @@ def other() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def instance(tmp_path_factory: pytest.TempPathFactory, named: str) -> Iterator[Instance]:
-    running = Instance(tmp_path_factory.mktemp("elsewhere") / "var", extra={"CORS_ALLOWED_ORIGINS": named})
-    try:
-        yield running.wait_for_block()
-    finally:
-        running.stop()
+def variables(named: str) -> dict[str, str]:
+    return {"CORS_ALLOWED_ORIGINS": named}
 
 
 @pytest.fixture

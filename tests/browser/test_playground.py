@@ -62,6 +62,11 @@ def talk(page: Page) -> list[dict[str, Any]]:
     return list(page.evaluate("JSON.parse(sessionStorage.getItem('companion-playground')).entries"))
 
 
+def shows_error(page: Page, text: str) -> None:
+    expect(page.get_by_role("alert")).to_contain_text(text)
+    expect(page.get_by_role("button", name="Send")).to_be_visible()
+
+
 def open_prompt(page: Page) -> Locator:
     page.get_by_role("button", name="Prompt").click()
     expect(page.locator("#prompt-state")).to_contain_text("tokens")

@@ -1,8 +1,5 @@
 """The playground where a proxy serves the whole service below a path."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -11,13 +8,8 @@ from tests.e2e.instance import Instance
 
 
 @pytest.fixture(scope="module")
-def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
-    extra = {"GRANIAN_URL_PATH_PREFIX": "/below"}
-    running = Instance(Path(tmp_path_factory.mktemp("below")) / "var", extra=extra)
-    try:
-        yield running.wait_for_block()
-    finally:
-        running.stop()
+def variables() -> dict[str, str]:
+    return {"GRANIAN_URL_PATH_PREFIX": "/below"}
 
 
 @pytest.mark.parametrize("page", [1280], indirect=True, ids=["desktop"])

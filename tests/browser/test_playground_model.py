@@ -1,7 +1,5 @@
 """The playground in front of a language model that is slow, broken, absent or asked too often."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,25 +7,15 @@ from playwright.sync_api import Page, expect
 
 from chat.tests import model_server
 from chat.tests.model_server import ModelServer
-from tests.browser.test_playground import choose, last, say
+from tests.browser.conftest import asking
+from tests.browser.test_playground import choose, last, say, shows_error
 from tests.e2e.instance import Instance
 from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
-def model() -> Iterator[ModelServer]:
-    with model_server.running() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def instance(tmp_path_factory: pytest.TempPathFactory, model: ModelServer) -> Iterator[Instance]:
-    extra = {"LLM_BASE_URL": model.url, "LLM_MODEL": "big-model", "CHAT_RATE": "1000/minute"}
-    running = Instance(Path(tmp_path_factory.mktemp("talking")) / "var", extra=extra)
-    try:
-        yield running.wait_for_block()
-    finally:
-        running.stop()
+def variables(model: ModelServer) -> dict[str, str]:
+    return asking(model)
 
 
 @pytest.fixture
@@ -41,11 +29,6 @@ def playground(page: Page, instance: Instance, model: ModelServer) -> Page:
     second = context.new_page()
     second.goto("/chat/elara/")
     return second
-
-
-def shows_error(page: Page, text: str) -> None:
-    expect(page.get_by_role("alert")).to_contain_text(text)
-    expect(page.get_by_role("button", name="Send")).to_be_visible()
 
 
 def said(model: ModelServer) -> list[str]:

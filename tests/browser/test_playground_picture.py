@@ -1,7 +1,5 @@
 """The playground with a talk in it, as the README shows it: a model's server of our own answers in character."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,9 +7,9 @@ from playwright.sync_api import Page, expect
 
 from chat.tests import model_server
 from chat.tests.model_server import ModelServer, Writer
+from tests.browser.conftest import asking
 from tests.browser.test_pages import SCHEMES, Scheme, keep
 from tests.browser.test_playground import is_narrow, last, open_prompt, say
-from tests.e2e.instance import Instance
 
 TALK = {
     "I want to leave my job in spring and open a bakery. Is this plan sound?": (
@@ -33,15 +31,9 @@ async def in_character(server: ModelServer, writer: Writer, request: dict[str, A
 
 
 @pytest.fixture(scope="module")
-def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
-    with model_server.running() as model:
-        model.behaviour = in_character
-        extra = {"LLM_BASE_URL": model.url, "LLM_MODEL": "big-model"}
-        running = Instance(Path(tmp_path_factory.mktemp("picture")) / "var", extra=extra)
-        try:
-            yield running.wait_for_block()
-        finally:
-            running.stop()
+def variables(model: ModelServer) -> dict[str, str]:
+    model.behaviour = in_character
+    return asking(model)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

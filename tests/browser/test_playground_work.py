@@ -2,18 +2,15 @@
 
 import json
 import re
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from chat.tests import model_server
 from chat.tests.model_server import ModelServer, Writer
-from tests.browser.test_playground import choose, is_narrow, last, open_prompt, say, talk
-from tests.browser.test_playground_model import shows_error
+from tests.browser.conftest import asking
+from tests.browser.test_playground import check, choose, last, open_prompt, say, shows_error, talk
 from tests.e2e.instance import Instance
 
 USAGE = {"prompt_tokens": 1204, "completion_tokens": 56, "total_tokens": 1260}
@@ -29,19 +26,8 @@ async def count_up(server: ModelServer, writer: Writer, request: dict[str, Any])
 
 
 @pytest.fixture(scope="module")
-def model() -> Iterator[ModelServer]:
-    with model_server.running() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def instance(tmp_path_factory: pytest.TempPathFactory, model: ModelServer) -> Iterator[Instance]:
-    extra = {"LLM_BASE_URL": model.url, "LLM_MODEL": "big-model", "CHAT_RATE": "1000/minute"}
-    running = Instance(Path(tmp_path_factory.mktemp("working")) / "var", extra=extra)
-    try:
-        yield running.wait_for_block()
-    finally:
-        running.stop()
+def variables(model: ModelServer) -> dict[str, str]:
+    return asking(model)
 
 
 @pytest.fixture
@@ -360,9 +346,3 @@ def test_composer__on_a_phone_too__reachable_and_nothing_sideways(playground: Pa
     for name in ("Send", "Kept ones", "New", "Prompt", "Sign out", "Regenerate", "Edit"):
         expect(playground.get_by_role("button", name=name).first).to_be_in_viewport()
     assert talk(playground)[-1]["content"] == "Answer 1."
-
-
-def check(page: Page) -> None:
-    assert is_narrow(page)
-    found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "best-practice"]})
-    assert not found.response["violations"], found.generate_report()
