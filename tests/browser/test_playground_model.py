@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from chat.tests import model_server
 from chat.tests.model_server import ModelServer
@@ -171,17 +171,55 @@ def test_playground__server_away__said_in_words_and_tried_again(playground: Page
 def test_playground__signed_out_meanwhile__signs_in_beside_and_goes_on(playground: Page, instance: Instance) -> None:
     playground.context.clear_cookies(name="sessionid")
     say(playground, "Hello?")
-    shows_error(playground, "You are signed out of Companion. Sign in, then try again.")
+    shows_error(playground, "You are signed out of Companion. Sign in, then try again: your draft stays.")
     with playground.context.expect_page() as opened:
         playground.get_by_role("link", name="Sign in").click()
     login = opened.value
-    login.fill("[name=username]", "admin")
-    login.fill("[name=password]", instance.password)
-    login.click("button[type=submit], input[type=submit]")
+    sign_in_here(login, instance)
     login.wait_for_url("/chat/elara/")
     try_again(playground)
     playground.get_by_role("button", name="Sign out").click()
     playground.wait_for_url("/accounts/login/")
+
+
+def test_playground__signed_out_in_the_admin__every_action_says_so_and_the_draft_stays(
+    playground: Page, instance: Instance
+) -> None:
+    playground.get_by_label("Message").fill("half a sent")
+    with playground.context.new_page() as admin:
+        admin.goto("/admin/")
+        admin.locator("#logout-form").evaluate("form => form.requestSubmit()")
+        expect(admin.locator("#logout-form")).to_have_count(0)
+    playground.get_by_role("button", name="Prompt").click()
+    offers_to_sign_in(playground.locator("#prompt"))
+    playground.get_by_role("button", name="Prompt").click()
+    playground.get_by_role("button", name="Kept ones").click()
+    offers_to_sign_in(playground.get_by_role("dialog"))
+    playground.keyboard.press("Escape")
+    for _ in range(2):
+        playground.get_by_role("combobox", name="Personality").click()
+        offers_to_sign_in(playground.get_by_role("alert"))
+        expect(playground.locator("#found")).to_be_hidden()
+    expect(playground.get_by_label("Message")).to_have_value("half a sent")
+    playground.get_by_role("switch", name="Keep on the server").check()
+    playground.get_by_role("button", name="Send").click()
+    expect(playground.get_by_role("button", name="Try again")).to_be_visible()
+    offers_to_sign_in(playground.get_by_role("alert"))
+    playground.reload()
+    sign_in_here(playground, instance)
+    try_again(playground)
+    assert playground.locator(".turn.user .text").all_text_contents() == ["half a sent"]
+
+
+def offers_to_sign_in(place: Locator) -> None:
+    expect(place).to_contain_text("You are signed out of Companion. Sign in, then try again: your draft stays.")
+    expect(place.get_by_role("link", name="Sign in")).to_have_attribute("href", "/accounts/login/?next=/chat/elara/")
+
+
+def sign_in_here(page: Page, instance: Instance) -> None:
+    page.fill("[name=username]", "admin")
+    page.fill("[name=password]", instance.password)
+    page.click("button[type=submit], input[type=submit]")
 
 
 def test_playground__personality_gone__says_so(playground: Page, instance: Instance) -> None:

@@ -13,11 +13,13 @@ const state = document.getElementById("found-state");
 let chosen; // what the field says while nobody searches
 let request;
 let timer;
+let showFailure;
 
 export const byName = async (name) => (await read(`${main.dataset.search}?name=${encodeURIComponent(name)}`)).results[0];
 
-// Calls `choose` with each choice of the user.
-export function start(choose) {
+// Calls `choose` with each choice of the user, and `showError` with an error that they can mend.
+export function start(choose, showError) {
+  showFailure = showError;
   const options = () => [...list.querySelectorAll("[role=option]")];
   const active = () => list.querySelector("[aria-selected=true]");
   const take = (option) => { close(); choose(option.choice); };
@@ -57,8 +59,15 @@ async function search(text, marks = text !== "") {
   try {
     fill(await read(`${main.dataset.search}?q=${encodeURIComponent(text.trim())}`, { signal: request.signal }), marks);
   } catch (error) {
-    if (error.name !== "AbortError") tell(toPageError(error).message);
+    if (error.name !== "AbortError") fail(toPageError(error));
   }
+}
+
+// What mends an error cannot stand in the list: no option, it would not be reached by the keyboard.
+function fail(error) {
+  if (!error.remedy) return tell(error.message);
+  close();
+  return showFailure(error);
 }
 
 function fill({ results, has_more: hasMore }, marks) {

@@ -12,7 +12,7 @@ export class PageError extends Error {
 export async function responseError(response) {
   const told = await response.json().then((body) => body.error ?? { message: body.detail }, () => ({}));
   const more = { param: told.param, status: response.status };
-  if (response.status === 401) return new PageError("You are signed out of Companion. Sign in, then try again.", { ...more, remedy: "sign-in" });
+  if (response.status === 401) return new PageError("You are signed out of Companion. Sign in, then try again: your draft stays.", { ...more, remedy: "sign-in" });
   if (told.code === "csrf_failed" || /CSRF/.test(told.message)) return new PageError("This page is no longer valid, because its cookie is gone or you have signed in elsewhere. Reload it: the conversation stays.", { ...more, remedy: "reload" });
   return new PageError(inWords(response, told), more);
 }

@@ -1,7 +1,7 @@
 // Conversations that the server keeps: begins one, reads one, and lists the user's own.
 import { element } from "./element.js";
-import { toPageError } from "./errors.js";
 import { read } from "./session.js";
+import { tell } from "./told.js";
 
 const MOST = 200; // messages that are shown of one conversation, the last
 const LISTED = 50; // conversations, the last used
@@ -54,7 +54,7 @@ export async function choose(choose) {
     state.textContent = count > LISTED ? `The ${LISTED} last used of ${count}.` : count ? "" : "None yet: switch on “Keep on the server” before your first message.";
     list.replaceChildren(...results.map((one) => rowOf(one, () => { dialog.close(); choose(one.id); })));
   } catch (error) {
-    state.textContent = toPageError(error).message;
+    tell(state, error);
   }
 }
 

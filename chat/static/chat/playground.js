@@ -109,5 +109,5 @@ memory.onOther(user, () => {
   setTimeout(() => location.reload(), SIGNING_OUT);
 });
 answering.start({ changed, again: showKept });
-choosing.start((choice) => { show(choice); say.focus(); });
+choosing.start((choice) => { show(choice); say.focus(); }, turns.showError);
 orSaid(start());

@@ -1,8 +1,8 @@
 // The panel with the system prompt: which field each line comes from, and which fields were left out. A conversation
 // that is kept has a prompt of its own, whatever becomes of the personality.
 import { element } from "./element.js";
-import { toPageError } from "./errors.js";
 import { read } from "./session.js";
+import { tell } from "./told.js";
 
 const { page } = document.querySelector("main").dataset;
 const panel = document.getElementById("prompt");
@@ -35,7 +35,7 @@ async function refresh() {
   try {
     show(await read(address, { signal: request.signal }));
   } catch (error) {
-    if (error.name !== "AbortError") state.textContent = toPageError(error).message;
+    if (error.name !== "AbortError") tell(state, error);
   }
 }
 

@@ -104,7 +104,10 @@ export function setBusy(turn, isBusy) {
 
 export const note = (turn, text) => turn.querySelector(".facts").after(element("p", { className: "note" }, text));
 
+// What is there already is not told once more, unless it can be tried again.
 export function showError(error, tryAgain) {
+  const told = [...turns.querySelectorAll(".error p")].find((one) => one.textContent === error.message);
+  if (told && !tryAgain) return told.scrollIntoView();
   const box = clone("error");
   box.querySelector("p").textContent = error.message;
   box.querySelector(".sign-in").hidden = error.remedy !== "sign-in";
