@@ -38,7 +38,8 @@ def place(caller: Caller, request: ResponsesRequest, idempotency_key: str) -> Pl
         return Place(None, remembered.resolved(caller.user_id, items))
     conversation = conversation_of(caller, named)
     if request.store is False:
-        raise bad_request("store: what is said in a conversation is kept.", "store")
+        hint = "Leave store out; or send what was said before in place of the conversation's or the response's id."
+        raise bad_request(f"store: what is said in a conversation is kept. {hint}", "store")
     return Place(named, _new(conversation, items) if any(map(_names_an_answer, items)) else items)
 
 

@@ -57,7 +57,7 @@ def beginning(request: ResponsesRequest, id: str, model: str, conversation: str 
         | repeated
         | {
             "reasoning": {"effort": None, "summary": None} | fields.get("reasoning", {}),
-            "store": conversation is not None,
+            "store": request.store is not False,
             "text": {"format": {"type": "text"}} | fields.get("text", {}),
             "tools": [
                 {"description": None, "parameters": None, "strict": False} | tool for tool in fields.get("tools", [])

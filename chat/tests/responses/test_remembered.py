@@ -47,6 +47,7 @@ def test_remembered__referred_to__the_model_hears_it(
     talk: openai.OpenAI, model: ModelServer, redis: Any, stream: bool
 ) -> None:
     first = ask(talk, "One.", stream)
+    assert first.store is True
     user = {"role": "user", "content": "One."}
     ask(talk, [user, *references(first), {**user, "content": "Two."}], stream)
     assert heard(model) == [user, {"role": "assistant", "content": first.output_text}, {**user, "content": "Two."}]
@@ -78,7 +79,8 @@ def test_remembered__by_another_user__not_found(talk: openai.OpenAI) -> None:
 @pytest.mark.parametrize("stream", [False, True])
 def test_remembered__not_to_be_stored__not_found(talk: openai.OpenAI, redis: Any, stream: bool) -> None:
     first = ask(talk, "One.", stream, store=False)
-    assert remembered(redis) == []
+    assert first.store is False
+    assert list(redis.scan_iter("*response*")) == []
     refused(talk, references(first))
 
 
