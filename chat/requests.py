@@ -81,9 +81,14 @@ class ChatRequest(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True
     metadata: Annotated[dict[Label, Value], msgspec.Meta(max_length=16)] | None = None
 
     def passed_on(self) -> dict[str, object]:
-        """The parameters for the language model, without the messages. Our own metadata is left out."""
+        """The parameters for the language model, without the messages.
+
+        Metadata describe what its server is to store, and OpenAI refuses them where it is to store nothing. Our own are
+        left out.
+        """
         given: dict[str, object] = msgspec.to_builtins(self)
-        metadata = {name: value for name, value in (self.metadata or {}).items() if name != "conversation"}
+        asked = self.metadata if self.store or "metadata" in settings.LLM_EXTRA_PARAMETERS else None
+        metadata = {name: value for name, value in (asked or {}).items() if name != "conversation"}
         left = {name: value for name, value in given.items() if name not in {"model", "messages", "metadata"}}
         return left | ({"metadata": metadata} if metadata else {})
 

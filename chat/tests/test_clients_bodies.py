@@ -78,6 +78,11 @@ def test_parameters__that_the_operator_lists__passed_on_whatever_they_say(settin
     assert passed_on(**given, temperature=1) == given | {"temperature": 1, "messages": M}
 
 
+def test_metadata__that_a_gateway_reads_without_storing__passed_on_if_the_operator_lists_it(settings: Any) -> None:
+    settings.LLM_EXTRA_PARAMETERS = ["metadata"]
+    assert passed_on(metadata={"a": "b", "conversation": "c"})["metadata"] == {"a": "b"}
+
+
 @pytest.mark.parametrize(
     ("given", "param"),
     [

@@ -76,7 +76,9 @@ def test_request__bad_request__400_that_names_the_parameter(
     [
         ({"top_logprobs": 0, "user": "", "n": 1}, {}),
         ({"prompt_cache_key": "a", "safety_identifier": "b"}, {"prompt_cache_key": "a", "safety_identifier": "b"}),
-        ({"metadata": {"a": ""}}, {"metadata": {"a": ""}}),
+        ({"metadata": {"a": ""}, "store": True}, {"metadata": {"a": ""}, "store": True}),
+        ({"metadata": {"a": ""}, "store": False}, {"store": False}),
+        ({"metadata": {"a": ""}}, {}),
         ({"reasoning_effort": "low", "verbosity": "low"}, {"reasoning_effort": "low", "verbosity": "low"}),
         ({"response_format": {"type": "json_object"}}, {"response_format": {"type": "json_object"}}),
     ],
