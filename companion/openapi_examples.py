@@ -7,6 +7,7 @@ Json = Any  # a value of JSON, or a part of the document
 
 ID, CONVERSATION_ID = "0b9f3b52-3a66-4f6e-9d7e-0d2f5a4f8e11", "5f0c1c1e-7a52-4b39-8a65-2d1f4b3c9a77"
 MESSAGE_ID = "c1d8e5a0-94f3-4d1b-b1b6-6a1a0c2e7f35"
+KEY = MESSAGE_ID.replace("-", "")  # of the ids of a response, which is a message, and of its items
 BEGUN, CHANGED = "2026-03-02T09:30:00Z", "2026-03-04T17:05:12.482911Z"
 QUESTION, ANSWER = "Is this plan sound?", "Show me the part that everything else rests on."
 SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
@@ -162,7 +163,7 @@ BODIES: dict[str, Json] = {
     "Resolved": {"personalities": {"elara": PERSONALITY}, "missing": ["nobody"]},
     "RollbackRequest": {"version": 2, "note": "The readers liked her better before"},
     "ResponsesAnswer": {
-        "id": "resp_4f1d",
+        "id": f"resp_{KEY}",
         "object": "response",
         "created_at": 1772443800,
         "status": "completed",
@@ -170,7 +171,7 @@ BODIES: dict[str, Json] = {
         "output": [
             {
                 "type": "message",
-                "id": "msg_4f1d",
+                "id": f"msg_{KEY}",
                 "status": "completed",
                 "role": "assistant",
                 "content": [{"type": "output_text", "text": ANSWER, "annotations": [], "logprobs": []}],
@@ -197,7 +198,7 @@ BODIES: dict[str, Json] = {
         "top_p": None,
         "max_output_tokens": None,
     },
-    "ResponsesDeletion": {"id": "resp_4f1d", "object": "response", "deleted": True},
+    "ResponsesDeletion": {"id": f"resp_{KEY}", "object": "response", "deleted": True},
     "ResponsesEvent": {"type": "response.output_text.delta", "sequence_number": 4},
     "ResponsesRequest": {"model": "elara", "input": QUESTION},
     "UpgradeAnswer": CONVERSATION,
@@ -219,13 +220,15 @@ PARAMETERS: dict[str, Json] = {
     "If-None-Match": ETAG,
     "Idempotency-Key": "turn-0001",
 }
+OF_RESPONSES = PARAMETERS | {"id": f"resp_{KEY}"}
 
 
 def add_examples(operation: Json) -> None:
     """Show what is sent and what is answered, as far as there are examples of it."""
+    parameters = OF_RESPONSES if "response" in operation["operationId"] else PARAMETERS
     for parameter in operation.get("parameters", []):
-        if parameter["name"] in PARAMETERS:
-            parameter["example"] = PARAMETERS[parameter["name"]]
+        if parameter["name"] in parameters:
+            parameter["example"] = parameters[parameter["name"]]
     for body in (operation.get("requestBody", {}), *operation["responses"].values()):
         for content in body.get("content", {}).values():
             for example in _examples(content.get("schema", {})):

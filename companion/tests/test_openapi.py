@@ -88,6 +88,13 @@ def test_operations__examples__every_body_has_one_that_is_valid(document: Json) 
     assert wrong == []
 
 
+def test_responses__examples__name_responses_and_their_items(document: Json) -> None:
+    found = document["paths"]["/v1/responses/{id}"]["get"]
+    answer = found["responses"]["200"]["content"]["application/json"]["example"]
+    ids = found["parameters"][0]["example"], answer["id"], answer["output"][0]["id"]
+    assert re.fullmatch("resp_([0-9a-f]{32}) resp_([0-9a-f]{32}) msg_([0-9a-f]{32})", " ".join(ids))
+
+
 def test_operations__without_any_body__an_example_of_a_parameter(document: Json) -> None:
     bare = [operation for _, _, operation in operations(document) if not list(contents(operation))]
     assert bare
