@@ -12,6 +12,7 @@ from chat.completions import PROMPT_SHA256
 from chat.content_parts import KINDS, allowed_kinds
 from chat.openapi_answers import STRUCTS
 from chat.requests import ChatRequest
+from chat.responses.event_schema import STRUCTS as EVENTS
 from chat.responses.schema import PARTS, relax
 from chat.responses.schema import STRUCTS as RESPONSES_STRUCTS
 
@@ -45,8 +46,9 @@ GET = "The caller's own active personality of that name, else the global one, as
 
 def add(result: Schema, **_: object) -> Schema:
     """Add the operations of chat, and what they read and answer, to the document."""
-    found = components(ChatRequest, *STRUCTS, *RESPONSES_STRUCTS)
+    found = components(ChatRequest, *STRUCTS, *RESPONSES_STRUCTS, *EVENTS)
     relax(found)
+    found["ResponsesEvent"] = _one_of(EVENTS) | {"description": "An event of a streamed response."}
     result["components"]["schemas"] |= _with_allowed_parts(found)
     listing = operation("models", "List the personalities that one can chat with", LIST, "ChatModelList", READING)
     model = operation("model", "Get a personality that one can chat with", GET, "ChatModel", READING, NAME)
@@ -114,6 +116,13 @@ def components(*structs: type[msgspec.Struct]) -> Schema:
         if schema.get("enum") in ([True], [False]):  # generators know no list of such
             schema |= {"type": "boolean", "const": schema.pop("enum")[0]}
     return found
+
+
+def _one_of(structs: Collection[type[msgspec.Struct]]) -> Schema:
+    """Any of these, of which its type says which it is."""
+    found = {str(struct.__struct_config__.tag): REFERENCE.format(name=struct.__name__) for struct in structs}
+    discriminator = {"propertyName": "type", "mapping": found}
+    return {"oneOf": [{"$ref": reference} for reference in found.values()], "discriminator": discriminator}
 
 
 def _within(value: Any) -> Iterator[Schema]:

@@ -138,11 +138,4 @@ class ChatError(msgspec.Struct):
     error: ChatErrorDetail
 
 
-class ResponsesEvent(msgspec.Struct):
-    """An event of a streamed response. What else it has depends on its type."""
-
-    type: str
-    sequence_number: int
-
-
-STRUCTS = (ChatModelList, ChatCompletion, ChatCompletionChunk, ChatError, ResponsesEvent)
+STRUCTS = (ChatModelList, ChatCompletion, ChatCompletionChunk, ChatError)

@@ -95,6 +95,14 @@ def test_responses__examples__name_responses_and_their_items(document: Json) -> 
     assert re.fullmatch("resp_([0-9a-f]{32}) resp_([0-9a-f]{32}) msg_([0-9a-f]{32})", " ".join(ids))
 
 
+def test_events__each_by_its_type(document: Json) -> None:
+    schemas = document["components"]["schemas"]
+    found = schemas["ResponsesEvent"]["discriminator"]["mapping"]
+    assert schemas["ResponsesEvent"]["oneOf"] == [{"$ref": reference} for reference in found.values()]
+    delta = schemas[found["response.output_text.delta"].rpartition("/")[2]]
+    assert {"type", "sequence_number", "item_id", "delta"} <= {*delta["required"]}
+
+
 def test_operations__without_any_body__an_example_of_a_parameter(document: Json) -> None:
     bare = [operation for _, _, operation in operations(document) if not list(contents(operation))]
     assert bare

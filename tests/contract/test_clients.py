@@ -43,7 +43,7 @@ def check(found: Mapping[str, Any], instance: Instance, client: str) -> None:
     assert found["patched"] == instance.elara()["greeting"] == f"Patched by {client}."
     assert found["outdated"] == 412
     assert "Elara" in found["said"]  # whoever stands in for a language model says what one would be told
-    assert found["streamed"] == found["said"]
+    assert found["streamed"] == found["said"] == found["responded"]
     assert found["refused"] == "model_not_found"
 
 

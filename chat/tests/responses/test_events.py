@@ -2,7 +2,7 @@
 
 import json
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Union
 from uuid import UUID
 
 import msgspec
@@ -13,11 +13,13 @@ from openai.lib.streaming.responses._responses import ResponseStreamState
 from openai.types.responses import Response, ResponseStreamEvent
 
 from chat.errors import ApiError, api_error, rate_limited
+from chat.responses.event_schema import STRUCTS as EVENTS
 from chat.responses.form import ResponsesForm
 from chat.responses.output import Output
 from chat.responses.requests import ResponsesRequest, fields_of
 
 ID = UUID(int=5)
+DOCUMENTED: Any = Union[EVENTS]  # noqa: UP007
 TYPE: Any = pydantic.TypeAdapter(ResponseStreamEvent)
 
 
@@ -42,13 +44,14 @@ def call(index: int, arguments: str, **begin: Any) -> dict[str, Any]:
 
 
 def events(told: bytes) -> list[Any]:
-    """Each event, checked against the types of OpenAI's client."""
+    """Each event, checked against the types of OpenAI's client, and against those of our own document."""
     found = []
     for block in told.decode().split("\n\n")[:-1]:
         name, data = block.split("\n")
         value = json.loads(data.removeprefix("data: "))
         assert name == f"event: {value['type']}"
         TYPE.validate_python(value)
+        msgspec.convert(value, DOCUMENTED)
         found.append(value)
     assert [event["sequence_number"] for event in found] == list(range(len(found)))
     return found

@@ -2,6 +2,7 @@
 
 import json
 import os
+from typing import Any
 
 from companion_client import AuthenticatedClient
 from companion_client.api.chat import openai_chat
@@ -21,18 +22,32 @@ from companion_client.models import (
     PatchedPersonalityRequest,
     Personality,
     Problem,
+    ResponsesRequest,
+    ResponsesTextDelta,
 )
 
 client = AuthenticatedClient(base_url=os.environ["COMPANION_URL"], token=os.environ["COMPANION_KEY"])
 question = ChatUserMessage(role=ChatUserMessageRole.USER, content="Is this plan sound?")
 
 
+def events(path: str, body: dict[str, Any]) -> list[dict[str, Any]]:
+    """The events of a stream: the client is httpx's, what is made of them has types."""
+    with client.get_httpx_client().stream("POST", path, json=body) as answer:
+        return [json.loads(line.removeprefix("data: ")) for line in answer.iter_lines() if line.startswith("data: {")]
+
+
+def responded() -> str:
+    """The text of a response that comes in events."""
+    request = ResponsesRequest(model="elara", input_="Is this plan sound?", stream=True)
+    found = events("/v1/responses", request.to_dict())
+    deltas = [event for event in found if event["type"] == "response.output_text.delta"]
+    return "".join(ResponsesTextDelta.from_dict(delta).delta for delta in deltas)
+
+
 def streamed() -> str:
-    """The text of an answer that comes in chunks: the client is httpx's, the chunks have types."""
+    """The text of an answer that comes in chunks."""
     body = ChatRequest(model="elara", messages=[question], stream=True).to_dict()
-    with client.get_httpx_client().stream("POST", "/v1/chat/completions", json=body) as answer:
-        events = [line.removeprefix("data: ") for line in answer.iter_lines() if line.startswith("data: {")]
-    chunks = [ChatCompletionChunk.from_dict(json.loads(event)) for event in events]
+    chunks = [ChatCompletionChunk.from_dict(event) for event in events("/v1/chat/completions", body)]
     return "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
 
 
@@ -59,6 +74,7 @@ def main() -> None:
         "outdated": outdated.status,
         "said": said.choices[0].message.content,
         "streamed": streamed(),
+        "responded": responded(),
         "refused": nobody.error.code,
     }
     print(json.dumps(found))

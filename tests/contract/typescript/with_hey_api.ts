@@ -1,7 +1,7 @@
 // What @hey-api/openapi-ts makes of the document: list, read, patch, chat and stream.
 import { client } from "./hey_api/client.gen";
 import * as companion from "./hey_api/sdk.gen";
-import type { ChatCompletionChunk, ChatError, ChatRequest } from "./hey_api/types.gen";
+import type { ChatCompletionChunk, ChatError, ChatRequest, ResponsesEvent, ResponsesRequest } from "./hey_api/types.gen";
 
 client.setConfig({ baseUrl: process.env.COMPANION_URL!, auth: process.env.COMPANION_KEY! });
 const path = { name: "elara" };
@@ -21,6 +21,18 @@ async function streamed(): Promise<string> {
   return text;
 }
 
+async function responded(): Promise<string> {
+  const { stream } = await client.sse.post<Record<200, ResponsesEvent>>({
+    url: "/v1/responses",
+    security: [{ scheme: "bearer", type: "http" }],
+    headers: { "Content-Type": "application/json" },
+    body: { model: "elara", input: "Is this plan sound?", stream: true } satisfies ResponsesRequest,
+  });
+  let text = "";
+  for await (const event of stream) if (event.type === "response.output_text.delta") text += event.delta;
+  return text;
+}
+
 async function main(): Promise<void> {
   const list = await companion.personalitiesList({ query: { ordering: "personality_name" } });
   const read = await companion.personalitiesRetrieve({ path });
@@ -37,6 +49,7 @@ async function main(): Promise<void> {
       outdated: outdated.error!.status,
       said: said.data!.choices[0]!.message.content,
       streamed: await streamed(),
+      responded: await responded(),
       refused: nobody.error!.error.code,
     }),
   );

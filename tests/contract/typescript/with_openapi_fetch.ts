@@ -3,6 +3,7 @@ import createClient from "openapi-fetch";
 import type { components, paths } from "./openapi_typescript/schema";
 
 type Chunk = components["schemas"]["ChatCompletionChunk"];
+type ResponsesEvent = components["schemas"]["ResponsesEvent"];
 type Chat = components["schemas"]["ChatRequest"];
 
 const client = createClient<paths>({
@@ -12,12 +13,23 @@ const client = createClient<paths>({
 const elara = { name: "elara" };
 const chat: Chat = { model: "elara", messages: [{ role: "user", content: "Is this plan sound?" }] };
 
+async function eventsOf<Event>(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<Event[]> {
+  let text = "";
+  for await (const piece of stream.pipeThrough(new TextDecoderStream())) text += piece;
+  const lines = text.split("\n").filter((line) => line.startsWith("data: {"));
+  return lines.map((line): Event => JSON.parse(line.slice("data: ".length)));
+}
+
+async function responded(): Promise<string> {
+  const body = { model: "elara", input: "Is this plan sound?", stream: true };
+  const { data } = await client.POST("/v1/responses", { body, parseAs: "stream" });
+  const events = await eventsOf<ResponsesEvent>(data!);
+  return events.map((event) => (event.type === "response.output_text.delta" ? event.delta : "")).join("");
+}
+
 async function streamed(): Promise<string> {
   const { data } = await client.POST("/v1/chat/completions", { body: { ...chat, stream: true }, parseAs: "stream" });
-  let text = "";
-  for await (const piece of data!.pipeThrough(new TextDecoderStream())) text += piece;
-  const events = text.split("\n\n").filter((event) => event.startsWith("data: {"));
-  const chunks = events.map((event): Chunk => JSON.parse(event.slice("data: ".length)));
+  const chunks = await eventsOf<Chunk>(data!);
   return chunks.map((chunk) => chunk.choices[0]?.delta.content ?? "").join("");
 }
 
@@ -47,6 +59,7 @@ async function main(): Promise<void> {
       outdated: outdated.error!.status,
       said: await said(),
       streamed: await streamed(),
+      responded: await responded(),
       refused: nobody.error!.error.code,
     }),
   );

@@ -28,6 +28,8 @@ export const archetype: Schemas["PersonalityRequest"] = { personality_name: "mir
 export const tone: Schemas["PatchedPreferencesRequest"] = { tone: "angry" };
 // @ts-expect-error an answer has a list of choices
 export const choices: Schemas["ChatCompletion"]["choices"] = {};
+// @ts-expect-error a delta is in the event of one
+export const event: Schemas["ResponsesEvent"] = { type: "response.output_text.delta", sequence_number: 4 };
 // @ts-expect-error PUT needs If-Match
 export const put: paths["/api/v1/personalities/{name}/"]["put"]["parameters"]["header"] = {};
 
@@ -51,5 +53,7 @@ export const heyArchetype: hey.PersonalityRequest = { personality_name: "mira", 
 export const heyTone: hey.PatchedPreferencesRequest = { tone: "angry" };
 // @ts-expect-error an answer has a list of choices
 export const heyChoices: hey.ChatCompletion["choices"] = {};
+// @ts-expect-error a delta is in the event of one
+export const heyEvent: hey.ResponsesEvent = { type: "response.output_text.delta", sequence_number: 4 };
 // @ts-expect-error PUT needs If-Match
 export const heyPut: hey.PersonalitiesUpdateData["headers"] = {};
