@@ -54,11 +54,18 @@ class ResponsesFunctionChoice(msgspec.Struct, tag="function"):
     name: Text
 
 
+class ResponsesAllowedFunction(msgspec.Struct):
+    """One of the functions that may be called."""
+
+    name: Text
+    type: Literal["function"] = "function"
+
+
 class ResponsesAllowedTools(msgspec.Struct, tag="allowed_tools"):
     """The functions that may be called, or of which one must be."""
 
     mode: Literal["auto", "required"]
-    tools: list[ResponsesFunctionChoice]
+    tools: list[ResponsesAllowedFunction]
 
 
 class ResponsesPlainText(msgspec.Struct, tag="text"):
