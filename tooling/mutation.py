@@ -5,14 +5,13 @@ The results stay in a session of Cosmic Ray, which `cr-report` and `cr-html` rea
 
 import argparse
 import os
-import random
 import secrets
 import shlex
 import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from cosmic_ray.work_item import MutationSpec, TestOutcome, WorkItem
 
 from tooling import mutation_operators as operators
 from tooling.mutation_report import Change, Score, changed_lines, equivalents, table, total
+from tooling.mutation_sample import in_turn
 
 FOLDER = Path(__file__).parent
 PYTEST = ["-m", "pytest", "-x", "-q", "--no-header", "--tb=line", "--assert=plain", "--reuse-db", "--timeout=40",
@@ -39,7 +39,7 @@ def main() -> int:
     files = [file for file in config["tests"] if not options.path or file in options.path]
     run = Run({file: [*config["tests"][file], "-k", _without(config["skip"])] for file in files}, options.session)
     deadline = time.monotonic() + 60 * options.minutes if options.minutes else float("inf")
-    for job, mutation in run.in_turn(options.seed):
+    for job, mutation in in_turn(run.mutants, options.seed):
         if time.monotonic() > deadline:
             break
         run.judge(job, mutation)
@@ -70,20 +70,10 @@ class Run:
         self._seconds: dict[str, float] = {}  # after which the tests of a file count as hanging
         self._sources = {file: Path(file).read_text() for file in tests}
         init([Path(file) for file in tests], self.session, {})
-        self._mutants = self._meaningful()
+        self.mutants = self._meaningful()
         self.scores: dict[str, Score] = {file: Score() for file in tests}
         self._survivors: list[str] = []
         _renew_database()
-
-    def in_turn(self, seed: int) -> Iterator[tuple[str, MutationSpec]]:
-        """Yield the mutants in an order that, wherever it ends, has taken about the same share of every file."""
-        dice = random.Random(seed)  # noqa: S311  not a secret
-        placed = []
-        for mutants in self._mutants.values():
-            shuffled = dice.sample(mutants, len(mutants))
-            placed += [((place + dice.random()) / len(mutants), *mutant) for place, mutant in enumerate(shuffled)]
-        for _, job, mutation in sorted(placed, key=lambda mutant: mutant[0]):
-            yield job, mutation
 
     def _meaningful(self) -> dict[str, list[tuple[str, MutationSpec]]]:
         """By file, where they mean something."""
@@ -105,7 +95,7 @@ class Run:
         """Run the tests against one mutant, unless it is known to be equivalent or no program."""
         file, text = str(mutation.module_path), self._mutated(mutation)
         if text is None or text in self._seen or not _compiles(text):
-            self._mutants[file].remove((job, mutation))
+            self.mutants[file].remove((job, mutation))
             return
         self._seen.add(text)
         operator = mutation.operator_name.partition("/")[2]
@@ -153,7 +143,7 @@ class Run:
         """Print the table and the survivors; return 1 below the bar or when an entry is of no use any more."""
         stale = [entry for entry in self._equivalents if not entry.is_there(self._sources[entry.file])]
         broken = self._broken()
-        print("", table(self.scores, {file: len(mutants) for file, mutants in self._mutants.items()}), "", sep="\n")
+        print("", table(self.scores, {file: len(mutants) for file, mutants in self.mutants.items()}), "", sep="\n")
         print(*self._survivors, sep="\n")
         print(*(f"equivalent_mutants.toml: {entry.file} has no `{entry.line}` any more" for entry in stale), sep="\n")
         print(*(f"The tests of {file} fail as it is:\n{said}" for file, said in broken.items()), sep="\n")

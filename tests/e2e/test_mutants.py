@@ -1,4 +1,4 @@
-"""What the run of mutants says of them: which are equivalent, and the score."""
+"""What the run of mutants says of them: which are equivalent, and the score; and in which order it takes them."""
 
 import tomllib
 from collections import Counter
@@ -7,6 +7,7 @@ import pytest
 
 from tooling.environment import ROOT
 from tooling.mutation_report import EQUIVALENTS, Change, Equivalent, Score, changed_lines, equivalents, table
+from tooling.mutation_sample import in_turn
 
 OLD = "def f(a):\n    if a:\n        return 1\n    return 2\n"
 LINE = "if a:"
@@ -61,6 +62,15 @@ def test_score__caught_are_killed_and_hanging_ones_and_equivalents_do_not_count(
         "98",
         "%",
     ]
+
+
+def test_in_turn__the_same_seed_for_a_file_alone__the_same_order_as_among_all() -> None:
+    mutants = {file: [f"{file}:{number}" for number in range(20)] for file in ("m.py", "n.py")}
+    among_all = [*in_turn(mutants, 7)]
+    assert sorted(among_all) == sorted(mutants["m.py"] + mutants["n.py"])
+    assert [mutant for mutant in among_all if mutant in mutants["n.py"]] == [*in_turn({"n.py": mutants["n.py"]}, 7)]
+    assert among_all != [*in_turn(mutants, 23)]
+    assert 8 <= sum(mutant in mutants["m.py"] for mutant in among_all[:20]) <= 12
 
 
 def test_config__files_and_tests__are_where_they_are_said_to_be() -> None:
