@@ -22,7 +22,7 @@ from cosmic_ray.work_db import WorkDB
 from cosmic_ray.work_item import MutationSpec, TestOutcome, WorkItem
 
 from tooling import mutation_operators as operators
-from tooling.mutation_report import Change, Score, changed_lines, equivalents, table, total
+from tooling.mutation_report import Change, Score, changed_lines, equivalents, first_failed, table, total
 from tooling.mutation_sample import in_turn
 
 FOLDER = Path(__file__).parent
@@ -73,6 +73,7 @@ class Run:
         self.mutants = self._meaningful()
         self.scores: dict[str, Score] = {file: Score() for file in tests}
         self._survivors: list[str] = []
+        self._killers: set[str] = set()
         _renew_database()
 
     def _meaningful(self) -> dict[str, list[tuple[str, MutationSpec]]]:
@@ -124,20 +125,18 @@ class Run:
             return "timeout", ""
         if result.test_outcome == TestOutcome.SURVIVED:
             self._seconds[file] = max(LEAST_SECONDS, 4 * (time.monotonic() - started))
-        failed = [
-            line for line in (result.output or "").splitlines() if line.startswith(("FAILED", "ERROR")) and "::" in line
-        ]
-        return str(result.test_outcome.value), failed[0].split(" - ")[0] if failed else ""
+        by = first_failed(result.output or "")
+        self._killers |= {by} if by else set()
+        return str(result.test_outcome.value), by
 
-    def _broken(self) -> dict[str, str]:
-        """What the tests of a file say that fail without a mutant, and so prove nothing; a survivor shows they pass."""
-        broken = {}
-        for file, score in self.scores.items():
-            if score.caught and not score.outcomes["survived"]:
-                run = subprocess.run([sys.executable, *PYTEST, *self._tests[file]], capture_output=True, text=True)
-                if run.returncode:
-                    broken[file] = run.stdout
-        return broken
+    def _broken(self) -> str:
+        """What the tests that caught mutants say if they fail without one too, and so prove nothing."""
+        if not self._killers:
+            return ""
+        run = subprocess.run(
+            [sys.executable, *PYTEST, "--maxfail=0", *sorted(self._killers)], capture_output=True, text=True
+        )
+        return run.stdout if run.returncode else ""
 
     def report(self, bar: float) -> int:
         """Print the table and the survivors; return 1 below the bar or when an entry is of no use any more."""
@@ -146,7 +145,7 @@ class Run:
         print("", table(self.scores, {file: len(mutants) for file, mutants in self.mutants.items()}), "", sep="\n")
         print(*self._survivors, sep="\n")
         print(*(f"equivalent_mutants.toml: {entry.file} has no `{entry.line}` any more" for entry in stale), sep="\n")
-        print(*(f"The tests of {file} fail as it is:\n{said}" for file, said in broken.items()), sep="\n")
+        print(f"Tests that caught mutants fail without them:\n{broken}" if broken else "")
         return 1 if stale or broken or not total(self.scores.values()).reaches(bar) else 0
 
 

@@ -33,6 +33,16 @@ def changed_lines(old_text: str, new_text: str) -> tuple[str, str]:
     return before, after
 
 
+def first_failed(output: str) -> str:
+    """Return the test that `output` of pytest names first in its summary; empty if it names none.
+
+    Of an id that has the summary's own " - " in its parameters, the function alone.
+    """
+    lines = [line.split(" ", 1)[1] for line in output.splitlines() if line.startswith(("FAILED ", "ERROR "))]
+    ids = [line.split(" - ")[0] for line in lines if "::" in line]
+    return "" if not ids else ids[0] if ids[0].endswith("]") else ids[0].split("[")[0]
+
+
 @dataclass(frozen=True)
 class Equivalent:
     """Mutants that no test can or need notice, with the reason; one entry of equivalent_mutants.toml."""

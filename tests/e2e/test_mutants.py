@@ -6,7 +6,16 @@ from collections import Counter
 import pytest
 
 from tooling.environment import ROOT
-from tooling.mutation_report import EQUIVALENTS, Change, Equivalent, Score, changed_lines, equivalents, table
+from tooling.mutation_report import (
+    EQUIVALENTS,
+    Change,
+    Equivalent,
+    Score,
+    changed_lines,
+    equivalents,
+    first_failed,
+    table,
+)
 from tooling.mutation_sample import in_turn
 
 OLD = "def f(a):\n    if a:\n        return 1\n    return 2\n"
@@ -62,6 +71,20 @@ def test_score__caught_are_killed_and_hanging_ones_and_equivalents_do_not_count(
         "98",
         "%",
     ]
+
+
+@pytest.mark.parametrize(
+    ("output", "test"),
+    [
+        ("..F\nFAILED a/test_b.py::test_c - assert 1 == 2\nFAILED a/test_b.py::test_d\n", "a/test_b.py::test_c"),
+        ("ERROR a/test_b.py::test_c[1-x y] - OSError: a::b", "a/test_b.py::test_c[1-x y]"),
+        ("FAILED a/test_b.py::test_c[x - y] - assert 0", "a/test_b.py::test_c"),
+        ("ERROR a/test_b.py - SyntaxError\n", ""),
+        ("1 passed", ""),
+    ],
+)
+def test_first_failed__summary_of_pytest__its_id(output: str, test: str) -> None:
+    assert first_failed(output) == test
 
 
 def test_in_turn__the_same_seed_for_a_file_alone__the_same_order_as_among_all() -> None:
