@@ -170,11 +170,16 @@ def _silent(tree: ast.AST) -> Iterator[ast.AST]:
 
 def _is_for_people_alone(node: ast.AST) -> bool:
     if isinstance(node, ast.Assign):
-        is_figure = all(isinstance(part, ast.Constant | ast.BinOp | ast.operator) for part in ast.walk(node.value))
-        return ast.unparse(node.targets[0]).isupper() and is_figure
+        return ast.unparse(node.targets[0]).isupper() and all(map(_is_figure, ast.walk(node.value)))
     if isinstance(node, ast.If):
         return ast.unparse(node.test) == "TYPE_CHECKING"
     return isinstance(node, ast.Expr) and ast.unparse(node).startswith(("logger.", "logging."))
+
+
+def _is_figure(part: ast.AST) -> bool:
+    """Also made of others: `MAX_PAGE_BYTES = 4 * MAX_BYTES`."""
+    is_name = isinstance(part, ast.Name) and part.id.isupper()
+    return is_name or isinstance(part, ast.Constant | ast.BinOp | ast.operator | ast.Load)
 
 
 def _span(node: Any) -> Span:
