@@ -88,16 +88,16 @@ class Recorder:
 
         Returns the answer as it is to be told: with the calls that are kept.
         """
-        choices = answer["choices"]
-        if not choices:
+        if not answer["choices"]:
             return answer
-        if reason := choices[0].get("finish_reason"):
+        (choice,) = answer["choices"]
+        if reason := choice.get("finish_reason"):
             self._reason = str(reason)
-        message = choices[0].get(part)
+        message = choice.get(part)
         if not isinstance(message, dict) or not message:
             return answer
         calls = self._add_message(message)
-        return {**answer, "choices": [{**choices[0], part: message | calls}]} if calls else answer
+        return {**answer, "choices": [{**choice, part: message | calls}]} if calls else answer
 
     def _add_message(self, message: JsonObject) -> JsonObject:
         """Returns what is told otherwise than it came."""
@@ -116,7 +116,7 @@ class Recorder:
         return told
 
     def _bounded(self, calls: object) -> bytes:
-        json = bytes(calls) if isinstance(calls, msgspec.Raw) else msgspec.json.encode(calls)
+        json = msgspec.json.encode(calls)
         self._call_bytes += len(json)
         if self._call_bytes > tool_calls.MAX_BYTES:
             raise broken_answer(f"more than {tool_calls.MAX_BYTES} bytes of tool calls")

@@ -24,7 +24,7 @@ class MessagePaginator(Paginator):  # type: ignore[type-arg]  # it is generic in
     """Positions have no gaps, so the number of a page says at which position it begins, counted from `after`."""
 
     object_list: MessageQuerySet
-    after = 0
+    after: int
 
     def page(self, number: int | str) -> "Page[MessageRow]":
         """As Django's, but it ends early if its messages are long."""
