@@ -69,8 +69,10 @@ def test_chat__answer_sent_back_as_it_came__accepted(talk: openai.OpenAI) -> Non
     talk.chat.completions.create(model="elara", messages=[*HELLO, answer.model_dump()])  # type: ignore[list-item]
 
 
-def test_chat__server_timing__each_part(talk: openai.OpenAI) -> None:
-    said = talk.chat.completions.with_raw_response.create(model="elara", messages=HELLO).headers["server-timing"]
+@pytest.mark.parametrize("stream", [False, True])
+def test_chat__server_timing__each_part(talk: openai.OpenAI, stream: bool) -> None:
+    answer = talk.chat.completions.with_raw_response.create(model="elara", messages=HELLO, stream=stream)
+    said = answer.headers["server-timing"]
     assert [part.partition(";")[0] for part in said.split(", ")] == ["lookup", "prompt", "upstream", "total"]
     assert said.startswith('lookup;desc="database";dur=')
 

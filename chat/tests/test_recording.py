@@ -47,12 +47,17 @@ def text_of(events: list[Any]) -> str:
 
 
 HELLO, THERE = delta(content="Hello "), delta(content="there.")
-USAGE = event(choices=[], usage={"total_tokens": 9})
+TOKENS = {"total_tokens": 9}
+USAGE = event(choices=[], usage=TOKENS)
 ENDS_WELL = {
     "empty reasons": ([delta("", content="Hello "), delta("", content="there."), delta("stop"), DONE], "Hello there."),
     "empty reasons alone": ([delta("", content="Hello "), delta("", content="there."), DONE], "Hello there."),
     "text after the reason": ([delta("stop", content="Hello "), THERE, DONE], "Hello there."),
     "text between reasons": ([delta("length", content="Hello "), THERE, delta("stop"), DONE], "Hello there."),
+    "text and usage with the reason": (
+        [HELLO, event(choices=[{"delta": {"content": "there."}, "finish_reason": "stop"}], usage=TOKENS), DONE],
+        "Hello there.",
+    ),
     "text with the reason": ([HELLO, delta("stop", content="there."), USAGE, DONE], "Hello there."),
     "no reason": ([HELLO, THERE, DONE], "Hello there."),
     "closed": ([HELLO, delta("stop", content="there.")], "Hello there."),
@@ -68,7 +73,7 @@ ENDS_WELL = {
     "another choice": (
         [
             event(choices=[{"index": 0, "delta": {"content": "Hello "}}, {"index": 1, "delta": {"content": "Go"}}]),
-            event(choices=[{"index": 1, "delta": {"content": " away."}, "finish_reason": "stop"}]),
+            event(choices=[{"index": 1, "delta": {"content": " away."}, "finish_reason": "stop"}], usage=TOKENS),
             event(choices=[{"delta": {"content": "there."}}, {"delta": {"content": "No."}}]),
             delta("stop"),
             DONE,
@@ -86,6 +91,8 @@ def test_stream__ends_well__kept_as_told(say: Say, model: ModelServer, conversat
     told = list(say("One.", stream=True))
     assert text_of(told) == text
     assert all(len(chunk.choices) == 1 or chunk.usage for chunk in told)
+    totals = [chunk.usage.total_tokens for chunk in told if chunk.usage and chunk.usage.total_tokens]
+    assert totals == [9] * (b"total_tokens" in b"".join(pieces))
     assert kept(conversation) == turn(text)
 
 
@@ -227,14 +234,18 @@ def test_answer__a_legacy_call__told_and_kept_as_a_call(
     assert (call.id, call.function.name) == (kept(conversation)[1][2][0]["id"], "f")
 
 
-def test_stream__more_of_calls_than_any_answer_needs__an_error(
-    say: Say, model: ModelServer, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("less", [0, 1])
+def test_stream__as_much_of_calls_as_is_allowed__kept_and_one_byte_more_an_error(
+    say: Say, model: ModelServer, conversation: Conversation, monkeypatch: pytest.MonkeyPatch, less: int
 ) -> None:
-    monkeypatch.setattr(tool_calls, "MAX_BYTES", 200)
-    model.behaviour = model_server.streaming(*[PIECES[0]] * 3, delta("stop"), DONE)
-    with pytest.raises(openai.APIError, match="broken"):
+    monkeypatch.setattr(tool_calls, "MAX_BYTES", 2 * len(json.dumps(CALLS)) - less)
+    model.behaviour = model_server.streaming(*[delta(tool_calls=CALLS)] * 2, delta("tool_calls"), DONE)
+    if less:
+        with pytest.raises(openai.APIError, match="broken"):
+            list(say("One.", stream=True))
+    else:
         list(say("One.", stream=True))
-    assert kept(conversation) == []
+    assert bool(kept(conversation)) is not bool(less)
 
 
 def test_stream__no_end_after_the_reason__text_at_once_and_the_end_when_it_is_kept(

@@ -128,6 +128,11 @@ def test_named__without_ids__each_one_of_ours_where_it_begins() -> None:
     assert merged(pieces) == [call("f", "{}", "call_k_0"), call("g", "{}", "call_k_1")]
 
 
+def test_named__as_many_as_are_allowed__each() -> None:
+    (pieces,) = named([function("f", "{}")] * MAX_CALLS)
+    assert [piece["id"] for piece in pieces] == [f"call_k_{number}" for number in range(MAX_CALLS)]
+
+
 @pytest.mark.parametrize("calls", [5, None, [5], [{"function": 5}], [{"index": {}, "function": None}], [{}] * 129])
 def test_named__what_cannot_be_read__as_it_is(calls: Any) -> None:
     assert named(calls) == [calls]

@@ -1,7 +1,7 @@
 """What callers are told of a language model's failures: to the letter, and without a server."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from email.utils import format_datetime
 from typing import Any
 
@@ -138,6 +138,18 @@ def test_failed__told_in_milliseconds__they_count_first(milliseconds: str, told:
 def test_failed__digits_that_are_not_ascii__not_passed_on() -> None:
     headers = httpx.Headers({b"retry-after": "٣".encode()}, encoding="utf-8")
     assert failed(httpx.Response(429, headers=headers), b"").headers == {"Retry-After": "1"}
+
+
+def test_failed__told_a_date_that_comes_at_once__rounded_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Noon(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> "Noon":
+            return cls(2026, 1, 1, 12, 0, 0, 500_000, tz)
+
+    monkeypatch.setattr("chat.backends.upstream_errors.datetime", Noon)
+    dates = [format_datetime(datetime(2026, 1, 1, 12, 0, second, tzinfo=UTC), usegmt=True) for second in range(3)]
+    told = [failed(response(500, retry_after=date), b"").headers for date in dates]
+    assert told == [{}, {"Retry-After": "1"}, {"Retry-After": "2"}]
 
 
 def test_failed__another_status__retry_after_only_if_the_server_says_so() -> None:

@@ -116,6 +116,15 @@ def test_upgrade__there_and_back__each_prompt_once(conversation: Conversation) -
     assert len(pinning.prompts_of(conversation)) == EarlierPrompt.objects.count() == Prompt.objects.count() == 2
 
 
+def test_upgrade__no_prompt_yet_or_the_same_again__no_earlier_one(conversation: Conversation) -> None:
+    as_older_release_left_it(conversation)
+    pinning.upgrade(conversation)
+    Personality.objects.update(greeting="Changed.")
+    pinning.upgrade(conversation)
+    assert (prompt_of(conversation).sha256, conversation.personality_version) == (conversation.prompt_id, 2)
+    assert not EarlierPrompt.objects.exists()
+
+
 def test_preview__edited__both_prompts_and_nothing_written(conversation: Conversation, elara: Personality) -> None:
     Personality.objects.update(backstory="Other.")
     before, after = pinning.preview(conversation)

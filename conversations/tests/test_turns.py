@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -35,6 +36,12 @@ def test_append__a_turn__conversation_was_last_used_then(conversation: Conversat
     (question, answer), _ = append_turn(conversation, 1)
     conversation.refresh_from_db()
     assert conversation.updated_at == question.created_at == answer.created_at
+
+
+def test_append__id_of_the_last__stored_under_it(conversation: Conversation) -> None:
+    last_id = uuid4()
+    turns.append(conversation, [Draft(Role.USER, "question"), Draft(Role.ASSISTANT, "answer")], last_id=last_id)
+    assert [message.content for message in Message.objects.filter(pk=last_id)] == ["answer"]
 
 
 def test_append__same_key_again__the_same_messages_and_nothing_changed(conversation: Conversation) -> None:

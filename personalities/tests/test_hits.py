@@ -9,8 +9,10 @@ import pytest
 from django.contrib.auth.models import User
 
 from coherence.cache import Answer
+from coherence.feed import feed
+from coherence.listener import listener
 from coherence.local_cache import Copy
-from personalities.cache import config_from_memory, configs
+from personalities.cache import Key, config_from_memory, configs
 from personalities.models import Personality
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -97,6 +99,15 @@ def test_hit__more_names_than_are_kept__nothing_holds_on_to_the_copies_of_others
     gc.collect()
     held = [each for each in gc.get_objects() if type(each) is Copy and each.key in keys]
     assert len(held) <= 6
+
+
+@pytest.mark.parametrize("keys", [[(None, "elara")], None])
+def test_hit__invalidated_while_nobody_listens__read_anew_at_once(elara: Personality, keys: list[Key] | None) -> None:
+    listener.stop()
+    before = feed.number
+    configs.invalidate(keys)
+    assert feed.number > before
+    assert Personality.objects.lookup("elara").source == "database"
 
 
 @pytest.mark.parametrize("name", ["", "no name", "nobody", "x" * 401, "\x00", 7, None])

@@ -140,6 +140,14 @@ def test_from_memory__entry_and_global_one_are_known__answers_a_pair_that_was_ne
     assert config_from_memory("isla", user.pk) is None
 
 
+def test_from_memory__own_one_is_known_of_and_not_there__not_the_global_one(warm: None, user: User) -> None:
+    own(user, "nova")
+    Personality.objects.get_config("elara", user)
+    Personality.objects.get_config("nova")
+    assert config_from_memory("elara", user.pk) is not None
+    assert config_from_memory("nova", user.pk) is None
+
+
 def test_lookup__own_is_in_memory__nothing_else_is_asked(user: User, django_assert_num_queries: Queries) -> None:
     own(user)
     Personality.objects.get_config("mira", user)

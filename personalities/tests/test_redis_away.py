@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 from django_redis import get_redis_connection
 from rest_framework.test import APIClient
 
+from coherence.redis_copies import hit_rate
 from personalities import startup
 from personalities.cache import redis_copies
 from personalities.models import Personality
@@ -30,6 +31,16 @@ def stopped(elara: Personality, own_redis: SupervisedServer, clear_memory: Calla
     Personality.objects.get_config("elara")
     own_redis.stop()
     clear_memory()
+
+
+def test_hit_rate__since_it_started__of_all_reads_of_keys(own_redis: SupervisedServer) -> None:
+    assert hit_rate() is None
+    client = get_redis_connection("default")
+    client.set("x", "1")
+    client.mget("x", "y")
+    assert hit_rate() == 0.5
+    client.mget("y", "z")
+    assert hit_rate() == 0.25
 
 
 def test_lookups__redis_stopped__from_the_database(elara: Personality, stopped: None) -> None:

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 import psycopg
@@ -44,6 +44,13 @@ def test_answer_within__the_server_hangs__given_up_and_closed() -> None:
         with quick(), pytest.raises(psycopg.OperationalError, match="did not answer in time"), answer_within(PATIENCE):
             asked.execute(HANG)
         assert asked.closed  # its answer, which may still come, is nobody's
+
+
+def test_answer_within__its_time_is_over_before_it_asks__given_up_at_once() -> None:
+    with plain() as asked, quick(), answer_within(0.01):
+        sleep(0.02)
+        with pytest.raises(psycopg.OperationalError, match="did not answer in time"):
+            asked.execute(HANG)
 
 
 def test_answer_within__djangos_connection__djangos_error_and_the_next_one_works() -> None:

@@ -55,6 +55,14 @@ def test_poll__overtaken_by_another_that_started_over__asks_again() -> None:
     assert feed.latest["b"] == 6
 
 
+def test_poll__overtaken_by_another_that_read_less__the_rest_is_taken_in() -> None:
+    feed = ChangeFeed()
+    feed.poll(Told([(1, "a"), HISTORY]))
+    earlier = [(5, "b"), (1, ""), HISTORY]
+    feed.poll(Overtaken(lambda: feed.poll(Told(earlier)), [(6, "c"), *earlier], [(6, ""), HISTORY]))
+    assert (feed.number, feed.latest["b"], feed.latest["c"]) == (6, 5, 6)
+
+
 @pytest.mark.usefixtures("_low_limit", "_hurry")
 def test_current__asked_while_lines_are_taken__never_of_a_copy_known_as_outdated() -> None:
     """The log is the test's own, for PostgreSQL cannot write so fast that half the questions meet a change."""
