@@ -1,8 +1,9 @@
 """`/v1/responses`: OpenAI's Responses API for the personalities, over the same way as chat completions."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from http import HTTPStatus
 from uuid import uuid4
 
@@ -15,7 +16,7 @@ from chat.errors import ApiError, bad_request
 from chat.exchange import Exchange
 from chat.forms import Form
 from chat.requests import ChatRequest
-from chat.responses import kept
+from chat.responses import chain, kept, remembered
 from chat.responses.form import ResponsesForm
 from chat.responses.kept import Place
 from chat.responses.output import Output
@@ -37,7 +38,7 @@ async def create(exchange: Exchange, caller: Caller, backend: Backend, keep_aliv
             place, asked = await in_thread(lambda: _asked(caller, request, idempotency_key(exchange)))
             output = Output(uuid4().hex)
             if place.conversation is None and request.store is not False:
-                backend = RememberingBackend(backend, caller.user_id, output)
+                backend = RememberingBackend(backend, partial(_remember, caller, place, output.key), output)
             forms, instructions = _forms(request, place, output), request.instructions or ""
             await answer(exchange, asked, caller, backend, keep_alive_seconds, forms, instructions)
 
@@ -60,7 +61,12 @@ def _read(body: JsonObject) -> ResponsesRequest:
 
 def _asked(caller: Caller, request: ResponsesRequest, idempotency_key: str) -> tuple[Place, ChatRequest]:
     place = kept.place(caller, request, idempotency_key)
-    return place, requests.checked(for_chat(request, place.items, place.conversation))
+    return place, requests.checked(for_chat(request, [*place.earlier.items, *place.items], place.conversation))
+
+
+def _remember(caller: Caller, place: Place, key: str, output: Sequence[JsonObject]) -> None:
+    remembered.store(caller.user_id, output)
+    chain.store(caller.user_id, f"resp_{key}", place.earlier, place.items, output)
 
 
 def _forms(request: ResponsesRequest, place: Place, output: Output) -> FormOf:

@@ -10,7 +10,8 @@ from chat.backends import JsonObject
 from chat.callers import Caller
 from chat.conversation import conversation_of
 from chat.errors import ApiError, bad_request
-from chat.responses import objects, remembered
+from chat.responses import chain, objects, remembered
+from chat.responses.chain import Chain
 from chat.responses.items import Item, ResponsesFunctionCall, ResponsesItemReference, ResponsesMessage
 from chat.responses.output import UNREADABLE, Delta, Output, delta_of
 from chat.responses.requests import ResponsesRequest
@@ -22,20 +23,26 @@ ITEM_ID = re.compile("(?:msg|fc)_([0-9a-f]{32})(?:_[0-9]+)?")
 
 
 class Place(NamedTuple):
-    """Where a response belongs: in which conversation, if in any, and what of its input is new there."""
+    """Where a response belongs: in which conversation, if in any, and what of its input is new there. Outside of one,
+    what it goes on from.
+    """
 
     conversation: str | None
     items: Sequence[Item]
+    earlier: Chain = Chain()
 
 
 def place(caller: Caller, request: ResponsesRequest, idempotency_key: str) -> Place:
     """Finds the conversation that the request goes on with. Raises ApiError if there is none, or it cannot go on."""
-    items = _items(request)
+    items, earlier = _items(request), Chain()
     named = request.conversation_id
-    if request.previous_response_id:
-        named = _continued(caller, request, idempotency_key)
+    if previous := request.previous_response_id:
+        if message := _message(caller, previous):
+            named = _continued(message, request, idempotency_key)
+        else:
+            earlier = _remembered(caller, previous, named)
     if named is None:
-        return Place(None, remembered.resolved(caller.user_id, items))
+        return Place(None, remembered.resolved(caller.user_id, items), earlier)
     conversation = conversation_of(caller, named)
     if request.store is False:
         hint = "Leave store out; or send what was said before in place of the conversation's or the response's id."
@@ -69,14 +76,21 @@ def _items(request: ResponsesRequest) -> list[Item]:
     return request.input
 
 
-def _continued(caller: Caller, request: ResponsesRequest, idempotency_key: str) -> str:
+def _remembered(caller: Caller, id: str, named: str | None) -> Chain:
+    """The previous response, which belongs to no conversation, with what came before it."""
+    if found := chain.find(caller.user_id, id) if named is None else None:
+        return found
+    message = (
+        f"Response with id {id!r:.80} not found. Outside of a conversation it is remembered for a day at most, without "
+        "store: false: send what was said before, or name the conversation that it belongs to."
+    )
+    raise ApiError(HTTPStatus.NOT_FOUND, message, param="previous_response_id", code="previous_response_not_found")
+
+
+def _continued(message: Message, request: ResponsesRequest, idempotency_key: str) -> str:
     """The conversation that ends with the previous response. A request that is sent again may have gone on already."""
-    id, named = request.previous_response_id or "", request.conversation_id
-    message = _message(caller, id)
-    if message is None:
-        raise _not_found(id, "previous_response_id", "previous_response_not_found")
     conversation = str(message.conversation_id)
-    if named not in {None, conversation}:
+    if request.conversation_id not in {None, conversation}:
         raise bad_request("The previous response belongs to another conversation.", "previous_response_id")
     later = Message.objects.filter(
         conversation=message.conversation_id, position__gt=message.position, role=Role.ASSISTANT
@@ -97,9 +111,9 @@ def _message(caller: Caller, id: str) -> Message | None:
     return None if found and DeletedResponse.objects.filter(pk=found.pk).exists() else found
 
 
-def _not_found(id: str, param: str = "response_id", code: str | None = None) -> ApiError:
+def _not_found(id: str) -> ApiError:
     message = f"Response with id {id!r:.80} not found: only answers in your conversations are kept."
-    return ApiError(HTTPStatus.NOT_FOUND, message, param=param, code=code)
+    return ApiError(HTTPStatus.NOT_FOUND, message, param="response_id")
 
 
 def _output(message: Message) -> list[JsonObject]:

@@ -7,7 +7,7 @@ Errors of Redis are counted as `conversations.redis_list` says, and never raised
 of this blocks.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -45,23 +45,44 @@ _decode = msgspec.json.Decoder(ResponsesMessage | ResponsesFunctionCall).decode
 
 def store(owner: int, items: Sequence[JsonObject]) -> None:
     """Stores the output items of an answer to this user, except for those that are too long."""
-    encoded = {_key(owner, str(item["id"])): msgspec.json.encode(item) for item in items}
-    short = {key: value for key, value in encoded.items() if len(value) <= MAX_BYTES}
-    keys = [f"{settings.REDIS_KEY_PREFIX}responses:{owner}", *short]
-    bounds = TTL_SECONDS, settings.RESPONSES_REMEMBERED_MIB << 20, OVERHEAD
-    execute(lambda client: client.eval(STORE, len(keys), *keys, *bounds, *short.values()))
+    write(owner, {key(owner, str(item["id"])): msgspec.json.encode(item) for item in items})
 
 
-def resolved(owner: int, items: Sequence[Item]) -> Sequence[Item]:
+def resolved(owner: int, items: Sequence[Item], param: str = "input") -> Sequence[Item]:
     """The items, with those that are stored instead of references to them. Raises ApiError if they are too many."""
-    keys = [_key(owner, item.id) for item in items if isinstance(item, ResponsesItemReference)]
+    keys = [key(owner, item.id) for item in items if isinstance(item, ResponsesItemReference)]
     if not keys:
         return items
-    if len(keys) > MAX_REFERENCES or _bytes(keys) > MAX_JSON_BYTES:
-        message = f"At most {MAX_REFERENCES} items can be referred to, of {MAX_JSON_BYTES} bytes in all."
-        raise bad_request(message, "input")
-    found = iter(execute(lambda client: client.mget(keys)) or [None] * len(keys))
+    found = iter(read(keys, param))
     return [_item(item, next(found)) if isinstance(item, ResponsesItemReference) else item for item in items]
+
+
+def key(owner: int, id: str) -> str:
+    """What is stored for this user under this id."""
+    return f"{settings.REDIS_KEY_PREFIX}response:{owner}:{id}"
+
+
+def read(keys: Sequence[str], param: str) -> Sequence[bytes | None]:
+    """What is stored under the keys. Raises ApiError about the parameter if that is more than a request may have."""
+    if len(keys) > MAX_REFERENCES or _bytes(keys) > MAX_JSON_BYTES:
+        message = f"{param}: at most {MAX_REFERENCES} can be referred to, of {MAX_JSON_BYTES} bytes in all."
+        raise bad_request(message, param)
+    return execute(lambda client: client.mget(keys)) or [None] * len(keys)
+
+
+def write(owner: int, encoded: Mapping[str, bytes], still_needed: Sequence[str] = ()) -> None:
+    """Stores what is not too long, and keeps the keys that are still needed for as long as that."""
+    short = {name: value for name, value in encoded.items() if len(value) <= MAX_BYTES}
+    execute(lambda client: _write(client.pipeline(transaction=False), owner, short, still_needed))
+
+
+def _write(pipeline: Any, owner: int, short: Mapping[str, bytes], still_needed: Sequence[str]) -> None:
+    keys = [f"{settings.REDIS_KEY_PREFIX}responses:{owner}", *short]
+    bounds = TTL_SECONDS, settings.RESPONSES_REMEMBERED_MIB << 20, OVERHEAD
+    pipeline.eval(STORE, len(keys), *keys, *bounds, *short.values())
+    for name in still_needed:
+        pipeline.expire(name, TTL_SECONDS)
+    pipeline.execute()
 
 
 def _bytes(keys: Sequence[str]) -> int:
@@ -70,8 +91,8 @@ def _bytes(keys: Sequence[str]) -> int:
 
 
 def _lengths(pipeline: Any, keys: Sequence[str]) -> list[int]:
-    for key in keys:
-        pipeline.strlen(key)
+    for name in keys:
+        pipeline.strlen(name)
     lengths: list[int] = pipeline.execute()
     return lengths
 
@@ -81,7 +102,3 @@ def _item(reference: ResponsesItemReference, value: bytes | None) -> Item:
         return reference if value is None else _decode(value)
     except msgspec.DecodeError:  # foreign, or a call that no request could make
         return reference
-
-
-def _key(owner: int, id: str) -> str:
-    return f"{settings.REDIS_KEY_PREFIX}response:{owner}:{id}"

@@ -1,30 +1,29 @@
 """Remembers an answer that belongs to no conversation, before the caller is told that this was all."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Sequence
 
 from chat.backends import Backend, Chunk, Completion, JsonObject, Payload
 from chat.ending import end_when_kept
-from chat.responses import remembered
 from chat.responses.output import COMPLETED, UNREADABLE, Output, delta_of
 from chat.threads import in_thread
 
 
 class RememberingBackend:
-    """Answers a user, and stores the output items. `output` is where the form puts the chunks of a stream together."""
+    """Answers, and has the output items stored. `output` is where the form puts the chunks of a stream together."""
 
-    def __init__(self, backend: Backend, owner: int, output: Output) -> None:
-        self._backend, self._owner, self._output = backend, owner, output
+    def __init__(self, backend: Backend, store: Callable[[Sequence[JsonObject]], None], output: Output) -> None:
+        self._backend, self._store, self._output = backend, store, output
         self.stream_seconds = backend.stream_seconds
 
     async def complete(self, payload: Payload) -> Completion:
         """The language model's answer. Raises ApiError."""
         answer = await self._backend.complete(payload)
-        await in_thread(lambda: remembered.store(self._owner, _items(answer, self._output.key)))
+        await in_thread(lambda: self._store(_items(answer, self._output.key)))
         return answer
 
     def chunks(self, payload: Payload) -> AsyncGenerator[Chunk, None]:
         """The same in chunks: its text at once, and its end when it is stored. Raises ApiError."""
-        return end_when_kept(self._backend.chunks(payload), lambda: remembered.store(self._owner, self._output.value()))
+        return end_when_kept(self._backend.chunks(payload), lambda: self._store(self._output.value()))
 
 
 def _items(answer: Completion, key: str) -> list[JsonObject]:

@@ -32,7 +32,7 @@ def heard(model: ModelServer) -> list[dict[str, Any]]:
 
 
 def remembered(redis: Any) -> list[bytes]:
-    return list(redis.scan_iter(f"{django_settings.REDIS_KEY_PREFIX}response:*"))
+    return list(redis.scan_iter(f"{django_settings.REDIS_KEY_PREFIX}response:*:msg_*"))
 
 
 def refused(talk: openai.OpenAI, said: list[Any]) -> openai.NotFoundError:

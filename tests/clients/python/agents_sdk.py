@@ -50,6 +50,11 @@ def test_session():
     assert run(agent(), "Is it raining?", session=session).endswith("Is it raining?")
 
 
+def test_previous_response():
+    first = loop.run_until_complete(Runner.run(agent(tools=[weather]), "Is it raining?"))
+    assert run(agent(), "And now?", previous_response_id=first.last_response_id).endswith("And now?")
+
+
 def test_tools():
     assert run(agent(tools=[weather]), "Is it raining?").endswith("Rain in Paris")
 
