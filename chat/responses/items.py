@@ -99,17 +99,17 @@ def messages(items: Sequence[Item]) -> list[JsonObject]:
 
     What one answer said and called is several items here, and one message there.
     """
-    made: list[JsonObject] = []
+    made = _Messages()
     for index, item in enumerate(items):
         if isinstance(item, ResponsesFunctionCall):
-            _add_call(made, item)
+            made.add_call(item)
         elif isinstance(item, ResponsesFunctionCallOutput):
-            made.append({"role": "tool", "tool_call_id": item.call_id, "content": _content(item.output)})
+            made.add_result(item)
         elif isinstance(item, ResponsesMessage):
-            _add_message(made, item)
+            made.add_message(item)
         elif isinstance(item, ResponsesItemReference):
             raise not_found(item.id, f"input[{index}]")
-    return [_joined(message) for message in made]
+    return made.value()
 
 
 def not_found(id: str, param: str) -> ApiError:
@@ -121,23 +121,51 @@ def not_found(id: str, param: str) -> ApiError:
     return ApiError(HTTPStatus.NOT_FOUND, message, param=param, code="item_not_found")
 
 
-def _add_call(made: list[JsonObject], item: ResponsesFunctionCall) -> None:
-    function = {"name": item.name, "arguments": item.arguments}
-    call: JsonObject = {"id": item.call_id, "type": "function", "function": function}
-    if not made or made[-1]["role"] != "assistant":
-        made.append({"role": "assistant", "content": ""})
-    if "tool_calls" not in made[-1]:
-        made[-1] |= {"content": [made[-1]["content"]], "tool_calls": []}  # what is said with calls, in pieces
-    cast(list[JsonObject], made[-1]["tool_calls"]).append(call)
+class _Messages:
+    """Messages in the making. Each has behind it what its calls returned, for nothing may stand between."""
 
+    def __init__(self) -> None:
+        self._groups: list[list[JsonObject]] = []
+        self._unanswered: dict[str, list[JsonObject]] = {}  # the groups of calls, by the ids of these
+        self._answered: set[str] = set()
 
-def _add_message(made: list[JsonObject], message: ResponsesMessage) -> None:
-    if message.role != "assistant":
-        made.append({"role": message.role, "content": _content(message.content)})
-    elif made and "tool_calls" in made[-1]:  # nothing may stand between calls and what they return
-        cast(list[str], made[-1]["content"]).append(_said(message.content))
-    else:
-        made.append({"role": "assistant", "content": _said(message.content)})
+    def value(self) -> list[JsonObject]:
+        """All of them, in order."""
+        return [_joined(message) for group in self._groups for message in group]
+
+    def add_call(self, item: ResponsesFunctionCall) -> None:
+        """Add a call to the answer that it belongs to."""
+        function = {"name": item.name, "arguments": item.arguments}
+        call: JsonObject = {"id": item.call_id, "type": "function", "function": function}
+        if self._last().get("role") != "assistant":
+            self._groups.append([{"role": "assistant", "content": ""}])
+        last = self._last()
+        if "tool_calls" not in last:
+            last |= {"content": [last["content"]], "tool_calls": []}  # what is said with calls, in pieces
+        cast(list[JsonObject], last["tool_calls"]).append(call)
+        self._unanswered[item.call_id] = self._groups[-1]
+
+    def add_result(self, item: ResponsesFunctionCallOutput) -> None:
+        """Add what a call returned, behind it. Some clients repeat it in later requests."""
+        message: JsonObject = {"role": "tool", "tool_call_id": item.call_id, "content": _content(item.output)}
+        group = self._unanswered.pop(item.call_id, None)
+        if group is not None:
+            self._answered.add(item.call_id)
+            group.append(message)
+        elif item.call_id not in self._answered:  # of a call that is kept in the conversation, for example
+            self._groups.append([message])
+
+    def add_message(self, message: ResponsesMessage) -> None:
+        """Add what was said: to the calls of the same answer, if it follows them."""
+        if message.role != "assistant":
+            self._groups.append([{"role": message.role, "content": _content(message.content)}])
+        elif "tool_calls" in self._last():
+            cast(list[str], self._last()["content"]).append(_said(message.content))
+        else:
+            self._groups.append([{"role": "assistant", "content": _said(message.content)}])
+
+    def _last(self) -> JsonObject:
+        return self._groups[-1][-1] if self._groups else {}
 
 
 def _joined(message: JsonObject) -> JsonObject:

@@ -196,3 +196,23 @@ def test_parameters__tools_of_openai_s__refused_by_name(kind: str) -> None:
     with pytest.raises(ApiError, match=f"'{kind}'") as raised:
         chat(tools=[{"type": "function", "name": "f"}, {"type": kind}])
     assert raised.value.param == "tools[1].type"
+
+
+def test_items__what_a_call_returned__follows_it_whatever_stands_between() -> None:
+    """As Semantic Kernel sends it: what the user said again, and once more what was returned before."""
+    given = [USER, called("c1"), USER, returned("c1"), called("c2"), USER, returned("c1"), returned("c2", "5")]
+    assert read(given) == [
+        USER,
+        {"role": "assistant", "content": None, "tool_calls": [call("c1")]},
+        {"role": "tool", "tool_call_id": "c1", "content": "4"},
+        USER,
+        {"role": "assistant", "content": None, "tool_calls": [call("c2")]},
+        {"role": "tool", "tool_call_id": "c2", "content": "5"},
+        USER,
+    ]
+
+
+def test_items__calls_of_one_id__each_with_what_it_returned() -> None:
+    """Some models number their calls anew in each answer."""
+    given = [USER, called("c1"), returned("c1"), called("c1"), returned("c1", "5")]
+    assert [message.get("content") for message in read(given)] == ["Hi", None, "4", None, "5"]
