@@ -2,10 +2,10 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Annotated, Any, TypeVar, cast
+from typing import Annotated, Any, ClassVar, TypeVar, cast
 
 import msgspec
 from django.conf import settings
@@ -41,6 +41,16 @@ class ChatStreamOptions(msgspec.Struct, omit_defaults=True, forbid_unknown_field
 
 class ChatRequest(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     """All parameters of OpenAI's. Those that are sent are passed on to the language model, but for `model`."""
+
+    called_here: ClassVar[dict[str, str]] = {  # what the Responses API and the oldest one call otherwise
+        "conversation": "metadata.conversation",
+        "input": "messages",
+        "instructions": "messages",
+        "max_output_tokens": "max_completion_tokens",
+        "prompt": "messages",
+        "reasoning": "reasoning_effort",
+        "text": "response_format",
+    }
 
     model: Annotated[str, msgspec.Meta(min_length=1)]
     messages: Annotated[list[ChatMessage], msgspec.Meta(min_length=1)]
@@ -121,10 +131,12 @@ def checked(body: JsonObject) -> ChatRequest:
     return request
 
 
-def _check_names(given: JsonObject, known: Collection[str]) -> None:
-    if unknown := sorted(given.keys() - {*known}):
+def _check_names(given: JsonObject, known: Collection[str], called_here: Mapping[str, str]) -> None:
+    if unknown := sorted(given.keys() - {*known}, key=lambda name: (name not in called_here, name)):
         names = ", ".join(f"{name:.64}" for name in unknown[:5])
-        hint = "Leave it out, or have the operator add it to LLM_EXTRA_PARAMETERS."
+        instead = called_here.get(unknown[0])
+        what = f"Send {instead} instead" if instead else "Leave it out"
+        hint = f"{what}, or have the operator add it to LLM_EXTRA_PARAMETERS."
         raise bad_request(f"{names}: not passed on to the language model. {hint}", unknown[0][:64])
 
 
@@ -150,7 +162,7 @@ def converted(given: JsonObject, kind: type[S]) -> S:
     at fault.
     """
     extended = _with_extra(kind, tuple(settings.LLM_EXTRA_PARAMETERS))
-    _check_names(given, extended.__struct_fields__)
+    _check_names(given, extended.__struct_fields__, getattr(kind, "called_here", {}))
     try:
         return cast(S, msgspec.convert(given, extended))
     except msgspec.ValidationError as error:

@@ -1,7 +1,7 @@
 """What a caller of the Responses API may ask for, checked before anything else is done."""
 
 from collections.abc import Collection
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 
@@ -106,6 +106,15 @@ class ResponsesConversation(msgspec.Struct):
 
 class ResponsesRequest(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     """All supported parameters."""
+
+    called_here: ClassVar[dict[str, str]] = {  # what the chat API calls otherwise
+        "max_completion_tokens": "max_output_tokens",
+        "max_tokens": "max_output_tokens",
+        "messages": "input",
+        "reasoning_effort": "reasoning.effort",
+        "response_format": "text.format",
+        "verbosity": "text.verbosity",
+    }
 
     model: Annotated[str, msgspec.Meta(min_length=1)]
     input: str | Annotated[list[Item], msgspec.Meta(min_length=1)]

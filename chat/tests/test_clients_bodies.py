@@ -102,6 +102,24 @@ def test_parameters__that_nobody_lists__refused_with_what_to_do(given: dict[str,
 
 
 @pytest.mark.parametrize(
+    ("given", "instead"),
+    [
+        ({"input": "Hi"}, "messages"),
+        ({"prompt": "Hi", "echo": True}, "messages"),
+        ({"max_output_tokens": 5}, "max_completion_tokens"),
+        ({"reasoning": {"effort": "low"}}, "reasoning_effort"),
+        ({"conversation": "c"}, "metadata.conversation"),
+    ],
+)
+def test_parameters__of_another_api__refused_with_what_they_are_called_here(
+    given: dict[str, Any], instead: str
+) -> None:
+    error = refused(**given)
+    assert error.param == next(iter(given))
+    assert f" Send {instead} instead" in str(error)
+
+
+@pytest.mark.parametrize(
     ("given", "param"),
     [
         ({"n": 9}, "n"),

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from chat.errors import ApiError
+from chat.requests import converted
 from chat.responses.items import messages
 from chat.responses.requests import ResponsesRequest, fields_of
 from chat.responses.translation import for_chat
@@ -196,6 +197,23 @@ def test_parameters__tools_of_openai_s__refused_by_name(kind: str) -> None:
     with pytest.raises(ApiError, match=f"'{kind}'") as raised:
         chat(tools=[{"type": "function", "name": "f"}, {"type": kind}])
     assert raised.value.param == "tools[1].type"
+
+
+@pytest.mark.parametrize(
+    ("given", "instead"),
+    [
+        ({"messages": [USER]}, "input"),
+        ({"max_tokens": 5}, "max_output_tokens"),
+        ({"response_format": {"type": "json_object"}}, "text.format"),
+        ({"reasoning_effort": "low"}, "reasoning.effort"),
+    ],
+)
+def test_parameters__of_the_chat_api__refused_with_what_they_are_called_here(
+    given: dict[str, Any], instead: str
+) -> None:
+    with pytest.raises(ApiError, match=f" Send {instead} instead") as raised:
+        converted(fields_of({"model": "elara", **given}), ResponsesRequest)
+    assert raised.value.param == next(iter(given))
 
 
 def test_items__what_a_call_returned__follows_it_whatever_stands_between() -> None:
