@@ -29,7 +29,6 @@ def logging_config(format: str, level: int, apps: Iterable[str]) -> dict[str, An
         "root": {"handlers": ["stderr"], "level": "INFO"},
         "loggers": {
             "django.server": {"handlers": [], "propagate": True},
-            "httpx": {"level": "WARNING"},  # at INFO it logs each request to the language model
             "_granian": {"handlers": ["stderr"], "propagate": False},  # the server's own: what our application raises
             **{name: {"level": level} for name in (*PACKAGES, *apps)},
         },

@@ -24,6 +24,9 @@ URL_RULE = (
 )
 # The last label begins with a letter: C's resolver takes other names, 10.7 and 0x7f.1, for addresses.
 NAME = re.compile(r"(\*\.)?([a-z0-9_]([a-z0-9_-]*[a-z0-9])?\.)*[a-z]([a-z0-9_-]*[a-z0-9])?")
+MAX_URL = 2000  # characters
+HOST = re.compile(r"[a-z0-9_.-]{1,253}")
+IPV4 = re.compile(r"\d+\.\d+\.\d+\.\d+")
 HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}):[ \t]*([!-~](?:[ -~\t]*[!-~])?)[ \t\r]*")
 MAX_HEADERS, MAX_HEADER_BYTES = 20, 8 * 1024  # of all together
 OURS = {"accept-encoding", "connection", "content-encoding", "content-length", "content-type", "expect", "host",
@@ -53,7 +56,7 @@ def checked_url(url: str, http_hosts: Iterable[str | Network] = ()) -> str:
     """
     try:
         parts = urlsplit(url)
-        is_valid = not url or (_is_plain(url, parts) and _is_safe(parts, [*http_hosts]) and _is_sent(url))
+        is_valid = not url or (_is_plain(url, parts) and _is_safe(parts, [*http_hosts]))
     except ValueError:  # a port or an address that is none
         is_valid = False
     if not is_valid:
@@ -74,21 +77,23 @@ def networks_to_check(url: str, http_hosts: Iterable[str | Network]) -> list[Net
 
 def _is_plain(url: str, parts: SplitResult) -> bool:
     _ = parts.port  # raises ValueError
-    return url.isascii() and url.isprintable() and " " not in url and not any(mark in url for mark in "@?#\\")
+    is_text = len(url) <= MAX_URL and url.isascii() and url.isprintable()
+    return is_text and not any(mark in url for mark in " @?#\\")
 
 
-def _is_sent(url: str) -> bool:
-    """Whether the HTTP client takes it. Raises ValueError for a host that is no name."""
-    import httpx  # noqa: PLC0415  takes 60 ms, and is loaded anyway where a model is asked
-
-    with suppress(httpx.InvalidURL):
-        return bool(httpx.URL(url).host)
+def _is_host(parts: SplitResult) -> bool:
+    """Whether it is a name or an address. Four numbers that are no address would be looked up as a name."""
+    host = parts.hostname or ""
+    if "[" in parts.netloc or IPV4.fullmatch(host):
+        return _address(host) is not None
+    with suppress(UnicodeError):  # of a label that is too long, or begins with xn-- and is none
+        return bool(HOST.fullmatch(host.encode().decode("idna").encode("idna").decode()))
     return False
 
 
 def _is_safe(parts: SplitResult, http_hosts: list[str | Network]) -> bool:
     host = parts.hostname or ""
-    if not host or is_metadata_host(host):
+    if not _is_host(parts) or is_metadata_host(host):
         return False
     return parts.scheme == "https" or (
         parts.scheme == "http" and (_is_named(host, http_hosts) or _may_be_in(host, http_hosts))

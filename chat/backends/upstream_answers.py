@@ -1,15 +1,15 @@
 """Reads what a language model's server sends: bounded, and checked as far as it is relied on."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from typing import cast
 
-import httpx
 import msgspec
 
 from chat.backends import MAX_CHOICES, Chunk, Completion, JsonObject, short_lists
 from chat.backends.answers import is_last
+from chat.backends.http_client import BrokenResponse
 from chat.backends.server_sent_events import MESSAGE, Event, TooLarge, events
 from chat.backends.upstream_errors import ErrorInside
 from chat.errors import broken_answer, empty_answer
@@ -38,10 +38,12 @@ class Part(msgspec.Struct):
 _parts = msgspec.json.Decoder(list[Part]).decode
 
 
-def check_content_type(response: httpx.Response, expected: str) -> None:
-    """Raises ApiError if the response is of another type or compressed: a proxy's error page, for example."""
-    given = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    encoding = response.headers.get("content-encoding", "identity")
+def check_content_type(headers: Mapping[str, str], expected: str) -> None:
+    """Raises ApiError if the headers, by name in lower case, tell of another type or of compression: a proxy's error
+    page, for example.
+    """
+    given = headers.get("content-type", "").partition(";")[0].strip().lower()
+    encoding = headers.get("content-encoding", "identity")
     if given != expected or encoding != "identity":
         raise broken_answer(f"{given[:60]!r} in {encoding[:60]!r} instead of {expected}")
 
@@ -86,7 +88,7 @@ async def _soon(found: AsyncIterator[Event]) -> Event | None:
 
 async def _drain(found: AsyncIterator[Event]) -> None:
     """Nothing follows `[DONE]`, but only a connection that was read to the end of the body can be used again."""
-    with suppress(TimeoutError, TooLarge, httpx.HTTPError):
+    with suppress(TimeoutError, TooLarge, BrokenResponse):
         async with asyncio.timeout(END_SECONDS):
             async for _ in found:
                 pass

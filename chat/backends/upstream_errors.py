@@ -4,7 +4,7 @@ import html
 import json
 import logging
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -13,10 +13,10 @@ from math import ceil
 from typing import cast
 from urllib.parse import quote
 
-import httpx
 import msgspec
 
 from chat.backends import JsonObject
+from chat.backends.http_client import BrokenResponse, Unreachable
 from chat.backends.server_sent_events import TooLarge
 from chat.errors import ApiError, api_error, bad_request, broken_answer
 
@@ -60,15 +60,15 @@ def failures_as_api_errors(secrets: Sequence[bytes] = ()) -> Iterator[None]:
         yield
     except ErrorInside as error:
         raise _failed_inside(without(secrets, error.said)) from None
-    except (TimeoutError, httpx.TimeoutException) as error:
+    except TimeoutError as error:
         logger.warning("The language model took too long: %s.", str(error) or type(error).__name__)
         message = "The language model took too long."
         raise api_error(HTTPStatus.GATEWAY_TIMEOUT, message, "upstream_timeout") from None
-    except httpx.ConnectError as error:
+    except Unreachable as error:
         logger.warning("The language model cannot be reached: %s", error)
         message = "The language model cannot be reached."
         raise api_error(HTTPStatus.BAD_GATEWAY, message, "upstream_unreachable") from None
-    except httpx.HTTPError as error:
+    except BrokenResponse as error:
         raise broken_answer(f"{type(error).__name__}: {error}") from None
     except (TooLarge, msgspec.DecodeError, RecursionError) as error:
         raise broken_answer(str(error)) from None
@@ -99,21 +99,20 @@ def without(secrets: Iterable[bytes], said: bytes) -> bytes:
     return said
 
 
-def failed(response: httpx.Response, body: bytes) -> ApiError:
-    """The error for an answer that is not 200. Logs its body.
+def failed(status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
+    """The error for an answer that is not 200; `headers` by name in lower case. Logs its body.
 
     A 401 is about our key and a 404 about our model, so neither is passed on as the caller's fault.
     """
-    status = response.status_code
     logger.warning("The language model answered %d: %.500r", status, body)
     if status in CALLERS_FAULT:
         return bad_request(*_quoted(_error_of(body)))
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         message, code = "The language model accepts no more requests right now.", "rate_limit_exceeded"
-        return ApiError(HTTPStatus(status), message, type="requests", code=code, headers=_retry_after(response))
+        return ApiError(HTTPStatus(status), message, type="requests", code=code, headers=_retry_after(status, headers))
     passed_on = {503: HTTPStatus.SERVICE_UNAVAILABLE, 504: HTTPStatus.GATEWAY_TIMEOUT}
-    message = f"The language model failed ({status})."
-    return api_error(passed_on.get(status, HTTPStatus.BAD_GATEWAY), message, "upstream_failed", _retry_after(response))
+    told, message = passed_on.get(status, HTTPStatus.BAD_GATEWAY), f"The language model failed ({status})."
+    return api_error(told, message, "upstream_failed", _retry_after(status, headers))
 
 
 def _failed_inside(said: bytes) -> ApiError:
@@ -158,14 +157,14 @@ def _as_error(said: bytes) -> JsonObject:
     return {"message": value} if isinstance(value, str) else value if isinstance(value, dict) else {}
 
 
-def _retry_after(response: httpx.Response) -> dict[str, str]:
+def _retry_after(status: int, headers: Mapping[str, str]) -> dict[str, str]:
     """When to come again, if the server says so or its status asks for it: whole seconds, rounded up."""
-    seconds = _milliseconds(response.headers.get("retry-after-ms", ""))
+    seconds = _milliseconds(headers.get("retry-after-ms", ""))
     if seconds is None:
-        seconds = _seconds(response.headers.get("retry-after", ""))
+        seconds = _seconds(headers.get("retry-after", ""))
     if seconds is not None:
         return {"Retry-After": str(min(ceil(seconds), MAX_RETRY_AFTER))}
-    return {"Retry-After": "1"} if response.status_code in {429, 503} else {}
+    return {"Retry-After": "1"} if status in {429, 503} else {}
 
 
 def _milliseconds(text: str) -> float | None:

@@ -4,10 +4,10 @@ import gc
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import httpx
 import pytest
 
 from chat.application import Chat
+from chat.backends.http_client import Response
 from chat.backends.server_sent_events import TooLarge
 from chat.tests import model_server, raw_client
 from chat.tests.conftest import served, upstream
@@ -58,7 +58,7 @@ def living(*kinds: type) -> list[Any]:
 def test_memory__an_exchange_is_over__what_was_received_is_gone(
     call: Call, model: ModelServer, behaviour: model_server.Behaviour, stream: bool, until_text: bytes
 ) -> None:
-    kinds = (httpx.Response, httpx.AsyncByteStream, TooLarge)
+    kinds = (Response, TooLarge)
     before = len(living(*kinds))
     model.behaviour = behaviour
     call(until_text, stream=stream)

@@ -5,7 +5,6 @@ import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-import httpx
 import msgspec
 import pytest
 
@@ -27,23 +26,19 @@ def read(source: AsyncIterator[Any]) -> list[Any]:
     return asyncio.run(collect())
 
 
-def response(status: int = 200, **headers: Any) -> httpx.Response:
-    return httpx.Response(status, headers={name.replace("_", "-"): value for name, value in headers.items()})
-
-
 @pytest.mark.parametrize("given", ["application/json", "Application/JSON", "application/json; charset=utf-8"])
 def test_content_type__as_expected__accepted(given: str) -> None:
-    check_content_type(response(content_type=given), "application/json")
-    check_content_type(response(content_type=given, content_encoding="identity"), "application/json")
+    check_content_type({"content-type": given}, "application/json")
+    check_content_type({"content-type": given, "content-encoding": "identity"}, "application/json")
 
 
 @pytest.mark.parametrize(
     "headers",
-    [{}, {"content_type": "text/html"}, {"content_type": "application/json", "content_encoding": "gzip"}],
+    [{}, {"content-type": "text/html"}, {"content-type": "application/json", "content-encoding": "gzip"}],
 )
-def test_content_type__another_or_compressed__broken(headers: dict[str, Any]) -> None:
+def test_content_type__another_or_compressed__broken(headers: dict[str, str]) -> None:
     with pytest.raises(ApiError) as raised:
-        check_content_type(response(**headers), "application/json")
+        check_content_type(headers, "application/json")
     assert (raised.value.status, raised.value.code) == (502, "upstream_broken")
 
 

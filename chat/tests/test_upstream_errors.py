@@ -3,12 +3,11 @@
 import json
 from datetime import UTC, datetime, timedelta, tzinfo
 from email.utils import format_datetime
-from typing import Any
 
-import httpx
 import msgspec
 import pytest
 
+from chat.backends.http_client import BrokenResponse, ConnectTimeout, Unreachable
 from chat.backends.server_sent_events import TooLarge
 from chat.backends.upstream_errors import (
     MAX_QUOTED,
@@ -22,21 +21,21 @@ from chat.backends.upstream_errors import (
 from chat.errors import ApiError
 
 
-def response(status: int = 200, **headers: Any) -> httpx.Response:
-    return httpx.Response(status, headers={name.replace("_", "-"): value for name, value in headers.items()})
+def answered(status: int, body: bytes = b"", **headers: str) -> ApiError:
+    return failed(status, {name.replace("_", "-"): value for name, value in headers.items()}, body)
 
 
 @pytest.mark.parametrize("status", [400, 413, 422])
 def test_failed__the_callers_fault__what_the_server_says_of_it(status: int) -> None:
     body = json.dumps({"error": {"message": "too long", "param": "messages", "code": "context"}}).encode()
-    error = failed(response(status), body)
+    error = answered(status, body)
     assert (error.status, str(error), error.param, error.code) == (400, "too long", "messages", "context")
     assert (error.type, error.headers) == ("invalid_request_error", {})
 
 
 def test_failed__the_server_says_very_much__cut() -> None:
     body = json.dumps({"error": {"message": "m" * 999, "param": "p" * 999, "code": "c" * 999}}).encode()
-    error = failed(response(400), body)
+    error = answered(400, body)
     assert (str(error), error.param, error.code) == ("m" * MAX_QUOTED, "p" * 64, "c" * 64)
 
 
@@ -46,7 +45,7 @@ def test_failed__the_server_says_very_much__cut() -> None:
      b"[" * 100_000, b'{"error": {"message": 5, "param": [], "code": {}}}'],
 )  # fmt: skip
 def test_failed__the_server_does_not_say_why__a_calm_400(body: bytes) -> None:
-    error = failed(response(400), body)
+    error = answered(400, body)
     assert (error.status, error.param, error.code) == (400, None, None)
     assert str(error) == "The language model did not accept the request."
 
@@ -55,7 +54,7 @@ def test_failed__the_server_does_not_say_why__a_calm_400(body: bytes) -> None:
     ("status", "passed_on"), [(401, 502), (404, 502), (418, 502), (500, 502), (502, 502), (503, 503), (504, 504)]
 )
 def test_failed__not_the_callers_fault__a_5xx(status: int, passed_on: int) -> None:
-    error = failed(response(status), b"planted")
+    error = answered(status, b"planted")
     assert (error.status, error.type, error.code) == (passed_on, "api_error", "upstream_failed")
     assert str(error) == f"The language model failed ({status})."
 
@@ -70,7 +69,7 @@ def test_failed__not_the_callers_fault__a_5xx(status: int, passed_on: int) -> No
     ],
 )
 def test_failed__the_callers_fault_in_any_server_s_shape__its_message(body: object) -> None:
-    error = failed(response(400), json.dumps(body).encode())
+    error = answered(400, json.dumps(body).encode())
     assert (error.status, str(error), error.param, error.code) == (400, "no such role", None, None)
 
 
@@ -93,15 +92,13 @@ OVERFLOWS = {
 @pytest.mark.parametrize("code", [None, 400, "invalid_request_error"])
 def test_failed__longer_than_the_context__the_code_that_clients_act_upon(name: str, code: object) -> None:
     body = json.dumps({"error": {"message": OVERFLOWS[name], "code": code}}).encode()
-    error = failed(response(400), body)
+    error = answered(400, body)
     assert (error.status, error.param, error.code) == (400, "messages", "context_length_exceeded")
     assert str(error) == OVERFLOWS[name]
 
 
 def test_failed__longer_than_the_context_by_its_type__the_same_code() -> None:
-    error = failed(
-        response(400), b'{"error": {"message": "no", "param": "prompt", "type": "exceed_context_size_error"}}'
-    )
+    error = answered(400, b'{"error": {"message": "no", "param": "prompt", "type": "exceed_context_size_error"}}')
     assert (str(error), error.param, error.code) == ("no", "prompt", "context_length_exceeded")
 
 
@@ -118,12 +115,12 @@ RETRY_AFTER = [
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize(("after", "told"), RETRY_AFTER)
 def test_failed__told_when_to_come_again__rounded_up_and_bounded(status: int, after: str, told: str) -> None:
-    assert failed(response(status, retry_after=after), b"").headers == {"Retry-After": told}
+    assert answered(status, retry_after=after).headers == {"Retry-After": told}
 
 
 def test_failed__told_a_date__the_seconds_until_then() -> None:
     date = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
-    assert 3500 < int(failed(response(429, retry_after=date), b"").headers["Retry-After"]) <= 3600
+    assert 3500 < int(answered(429, retry_after=date).headers["Retry-After"]) <= 3600
 
 
 @pytest.mark.parametrize(
@@ -131,13 +128,12 @@ def test_failed__told_a_date__the_seconds_until_then() -> None:
     [("1", "1"), ("1000", "1"), ("1000.5", "2"), ("0", "0"), ("9" * 40, "86400"), ("x", "7"), ("-5", "7")],
 )
 def test_failed__told_in_milliseconds__they_count_first(milliseconds: str, told: str) -> None:
-    error = failed(response(429, retry_after="7", retry_after_ms=milliseconds), b"")
+    error = answered(429, retry_after="7", retry_after_ms=milliseconds)
     assert error.headers == {"Retry-After": told}
 
 
 def test_failed__digits_that_are_not_ascii__not_passed_on() -> None:
-    headers = httpx.Headers({b"retry-after": "٣".encode()}, encoding="utf-8")
-    assert failed(httpx.Response(429, headers=headers), b"").headers == {"Retry-After": "1"}
+    assert answered(429, retry_after="٣").headers == {"Retry-After": "1"}
 
 
 def test_failed__told_a_date_that_comes_at_once__rounded_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,17 +144,17 @@ def test_failed__told_a_date_that_comes_at_once__rounded_up(monkeypatch: pytest.
 
     monkeypatch.setattr("chat.backends.upstream_errors.datetime", Noon)
     dates = [format_datetime(datetime(2026, 1, 1, 12, 0, second, tzinfo=UTC), usegmt=True) for second in range(3)]
-    told = [failed(response(500, retry_after=date), b"").headers for date in dates]
+    told = [answered(500, retry_after=date).headers for date in dates]
     assert told == [{}, {"Retry-After": "1"}, {"Retry-After": "2"}]
 
 
 def test_failed__another_status__retry_after_only_if_the_server_says_so() -> None:
-    assert failed(response(500), b"").headers == {}
-    assert failed(response(500, retry_after="3"), b"").headers == {"Retry-After": "3"}
+    assert answered(500).headers == {}
+    assert answered(500, retry_after="3").headers == {"Retry-After": "3"}
 
 
 def test_failed__429__the_limit_of_the_model() -> None:
-    error = failed(response(429), b"")
+    error = answered(429)
     assert (error.status, error.type, error.code) == (429, "requests", "rate_limit_exceeded")
 
 
@@ -166,10 +162,9 @@ def test_failed__429__the_limit_of_the_model() -> None:
     ("failure", "status", "code"),
     [
         (TimeoutError(), 504, "upstream_timeout"),
-        (httpx.ReadTimeout("slow"), 504, "upstream_timeout"),
-        (httpx.ConnectTimeout("slow"), 504, "upstream_timeout"),
-        (httpx.ConnectError("refused"), 502, "upstream_unreachable"),
-        (httpx.RemoteProtocolError("cut"), 502, "upstream_broken"),
+        (ConnectTimeout("slow"), 504, "upstream_timeout"),
+        (Unreachable("refused"), 502, "upstream_unreachable"),
+        (BrokenResponse("cut"), 502, "upstream_broken"),
         (TooLarge("much"), 502, "upstream_broken"),
         (msgspec.DecodeError("nonsense"), 502, "upstream_broken"),
         (RecursionError(), 502, "upstream_broken"),

@@ -151,7 +151,7 @@ async def read(backend: UpstreamBackend, is_whole: bool) -> None:
                 await backend.complete(ASKED)
             else:
                 await tell(backend)
-    await backend.aclose()
+    backend.close()
 
 
 async def tell(backend: UpstreamBackend) -> None:
