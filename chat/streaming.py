@@ -78,8 +78,13 @@ async def _consume(exchange: Exchange, queue: Queue, form: Form, keep_alive_seco
 
 
 async def _next(queue: Queue, keep_alive_seconds: float) -> Item:
+    timer = asyncio.get_running_loop().call_later(keep_alive_seconds, _comment, queue)
     try:
-        async with asyncio.timeout(keep_alive_seconds):
-            return await queue.get()
-    except TimeoutError:
-        return COMMENT
+        return await queue.get()
+    finally:
+        timer.cancel()
+
+
+def _comment(queue: Queue) -> None:
+    if queue.empty():
+        queue.put_nowait(COMMENT)
