@@ -2,6 +2,7 @@
 language model answers.
 """
 
+import asyncio
 from http import HTTPStatus
 
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, Scope
@@ -73,12 +74,12 @@ class Chat:
             await exchange.answer(200, catalogue.to_model(config))
 
     async def _complete(self, exchange: Exchange, endpoint: str, caller: Caller) -> None:
-        admission = await self.admit(caller.user_id, caller.key)
+        admission, body = await asyncio.gather(self.admit(caller.user_id, caller.key), exchange.body())
         exchange.extra_headers |= admission.headers
         if not admission.allowed:
             raise rate_limited()
         answer = responses.create if endpoint == RESPONSES else complete
-        await answer(exchange, caller, self.backend, self.keep_alive_seconds)
+        await answer(exchange, body, caller, self.backend, self.keep_alive_seconds)
 
 
 async def _identify(exchange: Exchange, endpoint: str) -> Caller:
