@@ -234,6 +234,15 @@ def test_answer__a_legacy_call__told_and_kept_as_a_call(
     assert (call.id, call.function.name) == (kept(conversation)[1][2][0]["id"], "f")
 
 
+def test_stream__a_legacy_call_in_pieces__each_told_once(
+    say: Say, model: ModelServer, conversation: Conversation
+) -> None:
+    pieces = [delta(function_call=piece) for piece in ({"name": "f", "arguments": '{"a": '}, {"arguments": "1}"})]
+    model.behaviour = model_server.streaming(*pieces, delta("function_call"), DONE)
+    assert calls_told(list(say("One.", stream=True))) == '{"a": 1}'
+    assert kept(conversation)[1][2][0]["function"] == {"name": "f", "arguments": '{"a": 1}'}
+
+
 @pytest.mark.parametrize("less", [0, 1])
 def test_stream__as_much_of_calls_as_is_allowed__kept_and_one_byte_more_an_error(
     say: Say, model: ModelServer, conversation: Conversation, monkeypatch: pytest.MonkeyPatch, less: int
