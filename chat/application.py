@@ -2,7 +2,6 @@
 language model answers.
 """
 
-import asyncio
 from http import HTTPStatus
 
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, Scope
@@ -74,12 +73,12 @@ class Chat:
             await exchange.answer(200, catalogue.to_model(config))
 
     async def _complete(self, exchange: Exchange, endpoint: str, caller: Caller) -> None:
-        admission, body = await asyncio.gather(self.admit(caller.user_id, caller.key), exchange.body())
+        admission = await self.admit(caller.user_id, caller.key)
         exchange.extra_headers |= admission.headers
         if not admission.allowed:
             raise rate_limited()
         answer = responses.create if endpoint == RESPONSES else complete
-        await answer(exchange, body, caller, self.backend, self.keep_alive_seconds)
+        await answer(exchange, caller, self.backend, self.keep_alive_seconds)
 
 
 async def _identify(exchange: Exchange, endpoint: str) -> Caller:

@@ -33,14 +33,12 @@ FormOf = Callable[[PersonalityConfig, Turn | None], Form]  # the form of an answ
 PROMPT_SHA256 = "Prompt-SHA256"  # of the part of the prompt that is the same for every user
 
 
-async def complete(
-    exchange: Exchange, body: bytes, caller: Caller, backend: Backend, keep_alive_seconds: float
-) -> None:
+async def complete(exchange: Exchange, caller: Caller, backend: Backend, keep_alive_seconds: float) -> None:
     """Reads the request and answers it. If the caller disconnects, the language model is no longer asked either.
 
     Raises ApiError and ClientDisconnected.
     """
-    request = await read(body, exchange.headers.get(b"content-type", b""))
+    request = await read(await exchange.body(), exchange.headers.get(b"content-type", b""))
     async with exchange.cancelled_on_disconnect():
         await answer(exchange, request, caller, backend, keep_alive_seconds, _chat_form)
 

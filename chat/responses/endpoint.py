@@ -29,9 +29,9 @@ from personalities.config import PersonalityConfig
 PARAMETERS = {"messages": "input", "metadata": "conversation"}  # what the chat API's are called here
 
 
-async def create(exchange: Exchange, body: bytes, caller: Caller, backend: Backend, keep_alive_seconds: float) -> None:
+async def create(exchange: Exchange, caller: Caller, backend: Backend, keep_alive_seconds: float) -> None:
     """Reads the request and answers it. Raises ApiError and ClientDisconnected."""
-    content_type = exchange.headers.get(b"content-type", b"")
+    body, content_type = await exchange.body(), exchange.headers.get(b"content-type", b"")
     request = await requests.by_size(body, lambda: _read(requests.parsed(body, content_type)))
     async with exchange.cancelled_on_disconnect():
         with _named_as_here():
