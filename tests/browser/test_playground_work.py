@@ -219,25 +219,25 @@ def test_keep__switched_on__reopened_from_the_list(playground: Page, model: Mode
     assert shown == [one["content"] for one in kept]
 
 
-def test_keep__stopped__what_was_not_kept_is_taken_back(playground: Page, model: ModelServer) -> None:
+def keep_until_second_answer(playground: Page, model: ModelServer) -> None:
+    """A kept talk, in whose second answer the model has begun and waits."""
     keep(playground)
     say(playground, "Hello?")
     answered(playground, "Answer 1.")
     model.behaviour = model_server.wait_for_release
     say(playground, "And now?")
     expect(last(playground)).to_have_text("Hello ")
+
+
+def test_keep__stopped__what_was_not_kept_is_taken_back(playground: Page, model: ModelServer) -> None:
+    keep_until_second_answer(playground, model)
     playground.get_by_role("button", name="Stop").click()
     expect(playground.get_by_label("Message")).to_have_value("And now?")
     answered(playground, "Answer 1.")
 
 
 def test_keep__reloaded_while_she_answers__what_was_said_is_in_the_field(playground: Page, model: ModelServer) -> None:
-    keep(playground)
-    say(playground, "Hello?")
-    answered(playground, "Answer 1.")
-    model.behaviour = model_server.wait_for_release
-    say(playground, "And now?")
-    expect(last(playground)).to_have_text("Hello ")
+    keep_until_second_answer(playground, model)
     playground.reload()
     answered(playground, "Answer 1.")
     expect(playground.get_by_label("Message")).to_have_value("And now?")
