@@ -10,6 +10,7 @@ from chat.application import Chat
 from chat.backends.console import ConsoleBackend
 from chat.limits import admit_by_rate
 from chat.tests.conftest import served
+from conversations.models import MAX_JSON_BYTES
 from rate_limits.gcra import parse_rate
 from resilience.tests.redis.conftest import use_pool  # noqa: F401  a fixture
 
@@ -58,3 +59,15 @@ def test_limit__with_and_without_redis__holds(key: str, settings: Any, enabled: 
     with served(Chat(ConsoleBackend(), admit=admit_by_rate)) as url:
         statuses = [ask(url, key).status_code for _ in range(10)]
     assert statuses.count(200) == 4
+
+
+def test_limit__of_a_body_that_is_too_large__told_before_the_body_is_read(key: str, settings: Any) -> None:
+    settings.CHAT_RATE = settings.CHAT_KEY_RATE = parse_rate("1/hour", "CHAT_RATE")
+    with served(Chat(ConsoleBackend(), admit=admit_by_rate)) as url:
+        headers, large = {"Authorization": f"Bearer {key}"}, b" " * (MAX_JSON_BYTES + 1)
+        answers = [
+            httpx.post(f"{url}/chat/completions", content=large, headers=headers, trust_env=False, verify=False)
+            for _ in range(2)
+        ]
+    assert [answer.status_code for answer in answers] == [413, 429]
+    assert [answer.headers["RateLimit-Remaining"] for answer in answers] == ["0", "0"]
