@@ -40,6 +40,8 @@ DECIDING_HEADERS = frozenset(
     {b"cookie", b"if-match", b"if-modified-since", b"if-unmodified-since", b"content-length", b"transfer-encoding"}
 )
 
+ECHOED = frozenset({REQUEST_ID, TRACE, ORIGIN})  # of these something is given back
+
 
 class Response(NamedTuple):
     """A complete HTTP response."""
@@ -129,11 +131,13 @@ def _respond(config: PersonalityConfig, form: Form, headers: Mapping[bytes, byte
         if etag != responses.etag:
             return None
         response = responses.not_modified
-    if (REQUEST_ID in headers or TRACE in headers) and (given := given_id(headers)):
-        response = response._replace(headers=(*response.headers, (REQUEST_ID, given)))
-    if ORIGIN in headers and (sharing := sharing_headers(headers)):
-        response = response._replace(headers=(*response.headers, *sharing))
-    return response
+    return response if ECHOED.isdisjoint(headers) else response._replace(headers=(*response.headers, *_echo(headers)))
+
+
+def _echo(headers: Mapping[bytes, bytes]) -> Headers:
+    """The headers of a response that depend on the request's."""
+    given = given_id(headers)
+    return (*([(REQUEST_ID, given)] if given else ()), *sharing_headers(headers))
 
 
 def _make_responses(config: PersonalityConfig, form: Form) -> Responses:
