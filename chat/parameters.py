@@ -98,7 +98,7 @@ ABOUT: dict[str, dict[str, Collection[object]]] = {
 
 def with_effect(parsed: JsonObject, extra: Collection[str]) -> JsonObject:
     """The parameters that have an effect. Of those in `extra`, which the operator passes on, any value has."""
-    given = {name: value for name, value in parsed.items() if _has_effect(name, value, extra)}
+    given = {name: value for name, value in parsed.items() if has_effect(name, value, extra)}
     if not given.get("stream"):
         given.pop("stream_options", None)  # for OpenAI an error
     for tools, about in ABOUT.items():
@@ -108,7 +108,8 @@ def with_effect(parsed: JsonObject, extra: Collection[str]) -> JsonObject:
     return given
 
 
-def _has_effect(name: str, value: object, extra: Collection[str]) -> bool:
+def has_effect(name: str, value: object, extra: Collection[str]) -> bool:
+    """Whether it says anything else than leaving the parameter out would."""
     if value is None or name in extra:
         return value is not None
     return not _is_among(value, NEUTRAL.get(name, FOREIGN.get(name, ())))

@@ -4,23 +4,20 @@ from collections.abc import Collection
 from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
+from django.conf import settings
 
 from chat.backends import JsonObject
 from chat.errors import bad_request
+from chat.parameters import has_effect, with_effect
 from chat.requests import Label, Text, Tokens, Value
 from chat.responses.items import ITEM_TYPES, Item, with_type
 
-# Values that mean what leaving the parameter out means.
+# Values that mean what leaving the parameter out means, of what the chat API does not have: see `chat.parameters`.
 NEUTRAL: dict[str, list[object]] = {
     "background": [False],
     "include": [[]],
     "text": [{}],
-    "reasoning": [{}],
-    "tools": [[]],
-    "top_logprobs": [0],
     "truncation": ["auto", "disabled"],  # nothing is left out silently: what is too long is refused by the model
-    "service_tier": ["auto", "default"],
-    "user": [""],
 }
 # No answer depends on them: they are about caches, about tools of the server's own, or about what a stream looks like.
 IGNORED = {
@@ -152,7 +149,8 @@ class ResponsesRequest(msgspec.Struct, omit_defaults=True, forbid_unknown_fields
 
 def fields_of(body: JsonObject) -> JsonObject:
     """The body as far as it has an effect, with the type of each item. Raises ApiError for what only OpenAI has."""
-    given = {name: value for name, value in body.items() if _has_effect(name, value)}
+    ours = {name: value for name, value in body.items() if name not in IGNORED and value not in NEUTRAL.get(name, ())}
+    given = _without_neutral_options(with_effect(ours, settings.LLM_EXTRA_PARAMETERS))
     items, tools = given.get("input"), given.get("tools")
     if isinstance(items, list):
         typed = [with_type(item) for item in items]
@@ -163,8 +161,13 @@ def fields_of(body: JsonObject) -> JsonObject:
     return given
 
 
-def _has_effect(name: str, value: object) -> bool:
-    return value is not None and name not in IGNORED and value not in NEUTRAL.get(name, ())
+def _without_neutral_options(given: JsonObject) -> JsonObject:
+    """Without those that say nothing where the chat API, too, takes them to say nothing: under its names."""
+    for in_chat, here in ResponsesRequest.called_here.items():
+        name, _, option = here.partition(".")
+        if option and isinstance(options := given.get(name), dict) and not has_effect(in_chat, options.get(option), ()):
+            given[name] = {key: value for key, value in options.items() if key != option}
+    return given
 
 
 def _check_types(name: str, values: list[object], known: Collection[str]) -> None:

@@ -58,6 +58,14 @@ def test_create__text__the_model_hears_her_prompt_and_the_text(talk: openai.Open
     assert sent == {"model": "big-model"} | {name: sent[name] for name in sent if name == "temperature"}
 
 
+def test_create__neutral_as_chat_takes_it__the_model_hears_nothing_of_it(
+    talk: openai.OpenAI, model: ModelServer
+) -> None:
+    neutral = {"n": 1, "frequency_penalty": 0, "stop": None, "top_k": -1, "reasoning": {"effort": ""}}
+    talk.responses.create(model="elara", input="Hi", extra_body=neutral)
+    assert not model.requests[0][1].keys() & {*neutral, "reasoning_effort"}
+
+
 def test_create__streamed__typed_events(talk: openai.OpenAI, model: ModelServer) -> None:
     with talk.responses.stream(model="elara", input="Hi") as stream:
         texts = [event.delta for event in stream if event.type == "response.output_text.delta"]

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from chat.errors import ApiError
+from chat.parameters import FOREIGN, NEUTRAL
 from chat.requests import converted
 from chat.responses.items import messages
 from chat.responses.requests import ResponsesRequest, fields_of
@@ -122,7 +123,7 @@ def test_items__not_to_be_said_in_chat__refused_by_name(item: dict[str, Any], pa
 
 
 def chat(**given: Any) -> dict[str, object]:
-    request = msgspec.convert(fields_of({"model": "elara", "input": [USER], **given}), ResponsesRequest)
+    request = converted(fields_of({"model": "elara", "input": [USER], **given}), ResponsesRequest)
     return for_chat(request, request.input, request.conversation_id)  # type: ignore[arg-type]
 
 
@@ -181,6 +182,33 @@ def test_parameters__neutral_or_about_openai_alone__left_out() -> None:
     others = {"tool_choice": "auto", "parallel_tool_calls": True, "reasoning": {"summary": "auto"}, "store": True}
     shown = {"include": ["reasoning.encrypted_content"], "stream_options": {"include_obfuscation": False}}
     assert chat(**neutral, **ignored, **others) == chat() == chat(**shown) == {"model": "elara", "messages": [USER]}
+
+
+NEUTRAL_IN_CHAT = [(name, value) for name, values in (NEUTRAL | FOREIGN).items() for value in [*values, None]]
+
+
+@pytest.mark.parametrize(("name", "value"), NEUTRAL_IN_CHAT)
+def test_parameters__neutral_in_the_chat_api__left_out(name: str, value: object) -> None:
+    assert chat(**{name: value}) == {"model": "elara", "messages": [USER]}
+
+
+@pytest.mark.parametrize(
+    "given", [{"reasoning": {"effort": ""}}, {"text": {"format": {}}}, {"text": {"verbosity": "", "format": None}}]
+)
+def test_parameters__neutral_where_they_are_told_here__left_out(given: dict[str, Any]) -> None:
+    assert chat(**given) == {"model": "elara", "messages": [USER]}
+
+
+@pytest.mark.parametrize("given", [{"n": 2}, {"n": True}, {"frequency_penalty": 0.5}, {"top_k": 40}, {"stop": "."}])
+def test_parameters__with_an_effect_that_are_unknown_here__refused_with_what_to_do(given: dict[str, Any]) -> None:
+    with pytest.raises(ApiError, match="Leave it out, or have the operator add it to LLM_EXTRA_PARAMETERS") as raised:
+        chat(**given)
+    assert raised.value.param == next(iter(given))
+
+
+def test_parameters__neutral_but_listed_by_the_operator__passed_on(settings: Any) -> None:
+    settings.LLM_EXTRA_PARAMETERS = ["top_k"]
+    assert chat(top_k=0)["top_k"] == 0
 
 
 def test_parameters__only_some_tools_are_allowed__no_others_are_offered() -> None:
