@@ -11,7 +11,7 @@ def add_owner_option(parser: ArgumentParser) -> None:
     parser.add_argument("--owner", metavar="USERNAME", help="those of this user, instead of the global ones")
 
 
-def owner(username: str | None) -> User | None:
+def user_named(username: str | None) -> User | None:
     """The user whom --owner names, or None for the global personalities. Raises CommandError for an unknown one."""
     if username is None:
         return None

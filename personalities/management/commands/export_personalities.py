@@ -2,12 +2,11 @@
 
 from argparse import ArgumentParser
 from pathlib import Path
-from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from personalities.files import directory
-from personalities.management.owner import add_owner_option, owner
+from personalities.management.owner import add_owner_option, user_named
 from personalities.models import Personality
 
 
@@ -24,15 +23,15 @@ class Command(BaseCommand):
         parser.add_argument("dir", type=Path, metavar="DIR", help="made when missing")
         add_owner_option(parser)
 
-    def handle(self, *args: object, **options: Any) -> None:
+    def handle(self, *args: object, dir: Path, owner: str | None, verbosity: int, **options: object) -> None:
         """Raises CommandError when a file cannot be written."""
-        rows = Personality.objects.filter(owner=owner(options["owner"])).order_by("personality_name")
+        rows = Personality.objects.filter(owner=user_named(owner)).order_by("personality_name")
         try:
-            names = directory.write(options["dir"], rows)
+            names = directory.write(dir, rows)
         except OSError as error:
             raise CommandError(f"DIR: {error}") from None
-        if options["verbosity"]:
-            self.stdout.write(f"{len(names)} personalities written to {options['dir']}.")
-        if unknown := directory.unknown_files(options["dir"], names):
+        if verbosity:
+            self.stdout.write(f"{len(names)} personalities written to {dir}.")
+        if unknown := directory.unknown_files(dir, names):
             listed = ", ".join(directory.printable(name) for name in unknown)
             self.stdout.write(f"Left alone; there is no such personality: {listed}")

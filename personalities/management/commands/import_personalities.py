@@ -1,9 +1,7 @@
 """Makes personalities what files say."""
 
 from argparse import ArgumentParser
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
@@ -14,7 +12,7 @@ from personalities import edits
 from personalities.files import directory, drift
 from personalities.files.directory import BadFiles
 from personalities.files.drift import Documents, Drift
-from personalities.management.owner import add_owner_option, owner
+from personalities.management.owner import add_owner_option, user_named
 from personalities.models import Personality
 
 
@@ -36,24 +34,33 @@ class Command(BaseCommand):
         add_owner_option(parser)
         add_json_option(parser)
 
-    def handle(self, *args: object, **options: Any) -> None:
+    def handle(
+        self,
+        *args: object,
+        dir: Path,
+        owner: str | None,
+        dry_run: bool,
+        json: bool,
+        verbosity: int,
+        **options: object,
+    ) -> None:
         """Raises CommandError for bad files, for drift that --dry-run finds, and if somebody else writes meanwhile."""
-        whose = owner(options["owner"])
-        documents = self._read(options, whose)
-        found = _compare(documents, whose) if options["dry_run"] else _import(documents, whose)
-        if options["json"]:
+        whose = user_named(owner)
+        documents = self._read(dir, whose, json)
+        found = _compare(documents, whose) if dry_run else _import(documents, whose)
+        if json:
             print_json(self.stdout, drift.as_json(found))
-        elif options["verbosity"]:
+        elif verbosity:
             self.stdout.write(drift.as_text(found))
-        if found and options["dry_run"]:
+        if found and dry_run:
             raise CommandError("There is drift. Nothing was written.")
 
-    def _read(self, options: Mapping[str, Any], whose: User | None) -> Documents:
+    def _read(self, dir: Path, whose: User | None, json: bool) -> Documents:
         rows = Personality.objects.filter(owner=whose)
         try:
-            return directory.read(options["dir"], {row.personality_name: row.to_config() for row in rows})
+            return directory.read(dir, {row.personality_name: row.to_config() for row in rows})
         except BadFiles as error:
-            if options["json"]:
+            if json:
                 print_json(self.stdout, {"errors": [problem._asdict() for problem in error.problems]})
             raise CommandError(f"{error}\nErrors: {len(error.problems)}. Nothing was written.") from None
 

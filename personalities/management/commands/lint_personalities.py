@@ -2,7 +2,6 @@
 
 from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
@@ -27,12 +26,12 @@ class Command(BaseCommand):
         parser.add_argument("name", nargs="*", help="personality names, in any spelling")
         add_json_option(parser)
 
-    def handle(self, *args: object, **options: Any) -> None:
+    def handle(self, *args: object, name: Sequence[str], json: bool, **options: object) -> None:
         """Raises CommandError when there is an error, or no personality of a given name."""
-        rows = _rows(canonical_names(options["name"]))
+        rows = _rows(canonical_names(name))
         found = [(row, finding) for row in rows for finding in lint(row.to_config())]
         errors = sorted({_label(row) for row, finding in found if finding.severity == "error"})
-        report = self._report_json if options["json"] else self._report
+        report = self._report_json if json else self._report
         report(len(rows), found)
         if errors:
             raise CommandError(f"{len(errors)} with errors: {', '.join(errors[:10])}{' …' if len(errors) > 10 else ''}")

@@ -1,6 +1,6 @@
 """Django's migrate, one at a time: pods and machines that start together all migrate first."""
 
-from typing import Any
+from functools import partial
 
 from django.core.management.commands import migrate
 
@@ -12,10 +12,11 @@ MIGRATING = 0x636F6D71  # PostgreSQL's advisory locks are numbers; any that nobo
 class Command(migrate.Command):
     """Waits for whoever is migrating the same database; then there may be nothing left to do."""
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, database: str, **options: object) -> None:
         """As Django. What only looks, as --plan and --check do, does not wait."""
+        migrate_now = partial(super().handle, *args, database=database, **options)
         if options["plan"] or options["check_unapplied"]:
-            super().handle(*args, **options)
+            migrate_now()
             return
-        with exclusively(MIGRATING, options["database"]):
-            super().handle(*args, **options)
+        with exclusively(MIGRATING, database):
+            migrate_now()

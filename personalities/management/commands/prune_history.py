@@ -2,7 +2,6 @@
 
 from argparse import ArgumentParser, ArgumentTypeError
 from datetime import timedelta
-from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
@@ -36,15 +35,23 @@ class Command(BaseCommand):
         )
         parser.add_argument("--dry-run", action="store_true", help="only say what would be removed")
 
-    def handle(self, *args: object, **options: Any) -> None:
+    def handle(
+        self,
+        *args: object,
+        older_than: float | None,
+        keep: int | None,
+        deleted: bool,
+        erased: bool,
+        dry_run: bool,
+        **options: object,
+    ) -> None:
         """Raises CommandError if no condition is given."""
-        chosen = {name: options[name] for name in ("older_than", "keep", "deleted", "erased")}
+        chosen = {"older_than": older_than, "keep": keep, "deleted": deleted, "erased": erased}
         if not any(value is not None and value is not False for value in chosen.values()):
             raise CommandError("Say what is to go: --older-than, --keep, --deleted or --erased.")
-        age = timedelta(days=AN_HOUR if chosen["older_than"] is None else chosen["older_than"])
-        choice = Choice(age, chosen["keep"] or 0, chosen["deleted"], chosen["erased"])
+        choice = Choice(timedelta(days=AN_HOUR if older_than is None else older_than), keep or 0, deleted, erased)
         reason = " ".join(f"{name}={value}" for name, value in chosen.items() if value)
-        self._report(choice, f"prune_history {reason}", options["dry_run"])
+        self._report(choice, f"prune_history {reason}", dry_run)
 
     def _report(self, choice: Choice, reason: str, dry_run: bool) -> None:
         removed, personalities = 0, set()

@@ -1,7 +1,6 @@
 """Creates the global personalities that are missing."""
 
 from argparse import ArgumentParser
-from typing import Any
 
 from django.core.management.base import BaseCommand
 from django.db import transaction
@@ -21,12 +20,12 @@ class Command(BaseCommand):
         add_json_option(parser)
 
     @transaction.atomic
-    def handle(self, *args: object, **options: Any) -> None:
+    def handle(self, *args: object, json: bool, verbosity: int, **options: object) -> None:
         """Print which ones were created."""
         created = {columns["personality_name"]: _create(columns) for columns in global_personalities()}
-        if options["json"]:
+        if json:
             print_json(self.stdout, {"created": [name for name, new in created.items() if new], "total": len(created)})
-        elif options["verbosity"]:
+        elif verbosity:
             rows = [(name, "created" if new else "kept as it is") for name, new in created.items()]
             print_table(self.stdout, "Global personalities", ("name", ""), rows)
 
