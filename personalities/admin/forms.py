@@ -1,6 +1,8 @@
 """The two forms of a personality: adding fills what is left out, changing lets fields follow the archetype."""
 
 import re
+from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -37,13 +39,6 @@ LINE_BREAK = re.compile(r"\r\n?")
 TEXTS = (*CUSTOM, "greeting")
 
 
-class LevelField(forms.IntegerField):
-    """A whole number from 0 to MAX_LEVEL."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs | {"min_value": 0, "max_value": MAX_LEVEL})
-
-
 class LevelWidget(UnfoldAdminIntegerFieldWidget):
     """A number; the script beside the form adds a slider to it."""
 
@@ -59,9 +54,6 @@ class TextWidget(UnfoldAdminExpandableTextareaWidget):
 class TextField(forms.CharField):
     """Text as its author typed it. Browsers send CRLF for a line break: that is one character, and no change."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs | {"strip": False})
-
     def to_python(self, value: object) -> str:
         """The text with line breaks of one character."""
         return LINE_BREAK.sub("\n", super().to_python(value) or "")
@@ -71,20 +63,12 @@ class TextField(forms.CharField):
         return super().has_changed(self.to_python(initial), data)
 
 
-class TemperatureField(forms.FloatField):
-    """A number whose arrows move it by 0.1; any other may be typed, and one from the API stays as it is."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        widget = UnfoldAdminDecimalFieldWidget({"step": 0.1})
-        super().__init__(**kwargs | {"min_value": 0, "max_value": MAX_TEMPERATURE, "widget": widget})
-
-
 class LocksField(forms.MultipleChoiceField):
     """A checkbox for each preference of the user's."""
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, help_text: str) -> None:
         choices = [(name, name.replace("_", " ").capitalize()) for name in PREFERENCES]
-        super().__init__(**kwargs | {"choices": choices, "required": False, "widget": LOCKS_WIDGET})
+        super().__init__(choices=choices, required=False, widget=LOCKS_WIDGET, help_text=help_text)
 
 
 class PersonalityForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -102,11 +86,15 @@ class PersonalityForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Personality
         fields = "__all__"  # noqa: DJ007  the admin's fieldsets say which
-        widgets = dict.fromkeys(TRAITS, LevelWidget) | dict.fromkeys(TEXTS, TextWidget)
-        field_classes: ClassVar[dict[str, type[forms.Field]]] = {
-            **dict.fromkeys(TRAITS, LevelField),
-            **dict.fromkeys(TEXTS, TextField),
-            "temperature": TemperatureField,
+        widgets: ClassVar[dict[str, forms.Widget | type[forms.Widget]]] = {
+            **dict.fromkeys(TRAITS, LevelWidget),
+            **dict.fromkeys(TEXTS, TextWidget),
+            "temperature": UnfoldAdminDecimalFieldWidget({"step": 0.1}),  # any other may be typed
+        }
+        field_classes: ClassVar[dict[str, Callable[..., forms.Field]]] = {
+            **dict.fromkeys(TRAITS, partial(forms.IntegerField, min_value=0, max_value=MAX_LEVEL)),
+            **dict.fromkeys(TEXTS, partial(TextField, strip=False)),
+            "temperature": partial(forms.FloatField, min_value=0, max_value=MAX_TEMPERATURE),
         }
 
     class Media:
@@ -144,7 +132,7 @@ class AddForm(PersonalityForm):
         for name in (*TRAITS, "relationship_type"):
             self.fields[name].required, self.fields[name].initial = False, None
 
-    def clean(self) -> dict[str, Any]:
+    def clean(self) -> dict[str, object]:
         """All columns: the archetype fills what is empty."""
         cleaned = super().clean() or {}
         given = {name: value for name, value in cleaned.items() if value not in ("", None)}
@@ -164,7 +152,7 @@ class ChangeForm(PersonalityForm):
         if "seen" in self.fields:  # somebody who may only look gets no fields
             self.initial["seen"] = self.instance.version
 
-    def clean(self) -> dict[str, Any]:
+    def clean(self) -> dict[str, object]:
         """What was typed, and what follows the archetype. Refused if somebody else has saved meanwhile."""
         cleaned = super().clean() or {}
         if cleaned.get("seen", self.instance.version) != self.instance.version:
@@ -196,6 +184,6 @@ def _changed_meanwhile(row: Personality, seen: int) -> ValidationError:
 
 def _yes_no_or_neither(checkbox: forms.Field) -> forms.Field:
     """An empty checkbox means no; a new personality may also leave the answer to its archetype."""
-    select: Any = UnfoldAdminNullBooleanSelectWidget()
+    select = UnfoldAdminNullBooleanSelectWidget()
     select.choices = [("unknown", FROM_ARCHETYPE.capitalize()), ("true", "Yes"), ("false", "No")]
     return forms.NullBooleanField(required=False, label=checkbox.label, help_text=checkbox.help_text, widget=select)

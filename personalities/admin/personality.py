@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.db import connection
 from django.db.models import QuerySet
@@ -116,16 +117,18 @@ class PersonalityAdmin(ListAdmin):
         """The list that knows what is cached."""
         return PersonalityList
 
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+    def get_form(
+        self, request: HttpRequest, obj: Personality | None = None, change: bool = False, **kwargs: object
+    ) -> "type[forms.ModelForm[Personality]]":
         """One form to add, another to change."""
         return super().get_form(request, obj, change, **{"form": ChangeForm if change else AddForm} | kwargs)
 
-    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: object) -> Any:
         """Django's, but for the name, which may be longer as typed than as stored, and for the locks."""
         if db_field.name == "personality_name":
             kwargs["max_length"] = MAX_RAW_LENGTH
         if db_field.name == "locked_preferences":
-            return LocksField(help_text=db_field.help_text)
+            return LocksField(db_field.help_text)
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def render_change_form(
@@ -146,7 +149,7 @@ class PersonalityAdmin(ListAdmin):
         request: HttpRequest,
         object_id: str | None = None,
         form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
+        extra_context: dict[str, object] | None = None,
     ) -> Any:
         """Django's. If the name was taken between the form's check and its save, check and save once more."""
         show = partial(super().changeform_view, request, object_id, form_url, extra_context)

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -52,7 +53,7 @@ def context(
     return given | {"preview_url": reverse(name, args=[row.pk] if row else [])}
 
 
-def _served_as(user: Any, row: Personality) -> str:
+def _served_as(user: User | AnonymousUser, row: Personality) -> str:
     """The name by which `row`, as it is stored, answers to `user`; "" if it is inactive, somebody else's or hidden."""
     _, name = row.stored_key or row.key
     served = Personality.objects.served_to(user.pk).filter(personality_name=name).first()
@@ -76,7 +77,7 @@ def panel(form: PersonalityForm) -> dict[str, object]:
     }
 
 
-def _json(plain: Mapping[str, Any], personality: Personality) -> str:
+def _json(plain: Mapping[str, object], personality: Personality) -> str:
     unsaved = {"id": None} if personality._state.adding else {}  # it gets another one when it is saved
     return json.dumps({**plain, **unsaved}, indent=2, ensure_ascii=False)
 
