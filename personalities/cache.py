@@ -243,7 +243,9 @@ def _may_own(entry: Answer[OwnedNames], name: str) -> bool:
     return entry.value is not None and entry.value.may_include(name)
 
 
-def _after(first: Answer[Any], last: Answer[PersonalityConfig]) -> Answer[PersonalityConfig]:
+def _after(
+    first: Answer[OwnedNames] | Answer[PersonalityConfig], last: Answer[PersonalityConfig]
+) -> Answer[PersonalityConfig]:
     """The `last` answer, with the farther source and the greater age of the two: both were needed."""
     farther = max(first, last, key=lambda answer: SOURCES.index(answer.source))
     return last._replace(source=farther.source, age=max(first.age, last.age))

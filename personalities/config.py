@@ -104,8 +104,8 @@ class PersonalityConfig(Frozen, frozen=True, dict=True):
 
     def to_dict(self) -> dict[str, Any]:
         """The configuration as plain JSON values: the id as text, times in ISO 8601."""
-        plain: dict[str, Any] = msgspec.to_builtins(self)
-        return plain | {"locked_preferences": list(self.locked_preferences)}  # a tuple would stay one
+        locks = list(self.locked_preferences)  # a tuple would stay one
+        return {**msgspec.to_builtins(self), "locked_preferences": locks}
 
     @cached_property
     def json(self) -> bytes:

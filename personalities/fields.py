@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django import forms
 from django.core.exceptions import ValidationError
 from django.db import models
 
@@ -31,6 +32,6 @@ class NameField(models.CharField):  # type: ignore[type-arg]
         setattr(model_instance, self.attname, spelling)
         return spelling
 
-    def formfield(self, *args: Any, **kwargs: Any) -> Any:
+    def formfield(self, **kwargs: Any) -> forms.Field | None:
         """Django's, which would also strip tabs and line breaks."""
-        return super().formfield(*args, **{"strip": False} | kwargs)
+        return super().formfield(**{"strip": False} | kwargs)

@@ -17,7 +17,7 @@ from personalities.names import InvalidName, canonical
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
-    from django.contrib.auth.models import AnonymousUser
+    from django.contrib.auth.models import AnonymousUser, User
 
     from personalities.models import Personality
 
@@ -42,12 +42,12 @@ KEY_FIELDS = frozenset({"owner", "owner_id", "personality_name"})
 class PersonalityQuerySet(models.QuerySet["Personality"]):
     """Bulk writes send no signals, so each invalidates on commit by itself. `delete` does send them."""
 
-    def visible_to(self, user: Any) -> Self:
+    def visible_to(self, user: "User | AnonymousUser") -> Self:
         """The user's own and the global ones; inactive global ones are for staff."""
         global_ones = Q(owner=None) if user.is_staff else Q(owner=None, is_active=True)
         return self.filter(Q(owner=user.pk) | global_ones)
 
-    def served_to(self, user_id: int) -> Self:
+    def served_to(self, user_id: int | None) -> Self:
         """The one that answers to each name: the user's own, else the global one. Ordered by name."""
         owns_first = models.F("owner").asc(nulls_last=True)
         return (
@@ -75,7 +75,7 @@ class PersonalityQuerySet(models.QuerySet["Personality"]):
         """The keys under which the active ones are cached."""
         return list(self.filter(is_active=True).values_list("owner_id", "personality_name"))
 
-    def update(self, **values: Any) -> int:
+    def update(self, **values: object) -> int:
         """As Django's. PostgreSQL counts a version and sets `updated_at` unless it is given."""
         with transaction.atomic(using=self.db):
             before = self._keys_by_id()

@@ -1,7 +1,6 @@
 """How the list of personalities is filtered, ordered and searched: a parameter that makes no sense is an error."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from django.db.models import QuerySet
 from django_filters import ChoiceFilter, FilterSet, TypedChoiceFilter
@@ -36,7 +35,7 @@ class StrictOrdering(OrderingFilter):
     The id comes last, so that pages of rows that are otherwise equal neither repeat nor lose one.
     """
 
-    def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
+    def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, object]]:
         """Document the parameter as DRF does, and add the fields that are known."""
         (parameter,) = super().get_schema_operation_parameters(view)
         field = f"-?({'|'.join(_known_fields(view))})"

@@ -1,7 +1,5 @@
 """The personality, or the version of one, that a request is about, if its caller may see or write it."""
 
-from typing import Any
-
 from django.db.models import Q
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.exceptions import ValidationError
@@ -21,7 +19,7 @@ OWNER = OpenApiParameter(
 )
 
 
-def visible(request: Request, name: str, **filters: Any) -> Personality:
+def visible(request: Request, name: str, **filters: object) -> Personality:
     """The personality that GET shows the caller, else an inactive one of theirs. Raises PersonalityNotFound."""
     return _first(_named(request, name).filter(**filters), name)
 

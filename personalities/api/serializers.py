@@ -49,10 +49,9 @@ class ModelName(Text):
 
     default_error_messages = {"invalid": "Letters, digits and . _ : / @ + - only."}
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, help_text: str) -> None:
         pattern = RegexValidator(MODEL_PATTERN, self.default_error_messages["invalid"])
-        own = {"max_length": LENGTHS["model"], "allow_blank": False, "validators": [pattern]}
-        super().__init__(**own | kwargs)
+        super().__init__(max_length=LENGTHS["model"], allow_blank=False, validators=[pattern], help_text=help_text)
 
 
 class Temperature(serializers.FloatField):
@@ -60,8 +59,8 @@ class Temperature(serializers.FloatField):
 
     default_error_messages = {"invalid": f"A number from 0 to {MAX_TEMPERATURE:g}."}
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(min_value=0, max_value=MAX_TEMPERATURE, required=False, allow_null=True, **kwargs)
+    def __init__(self, help_text: str) -> None:
+        super().__init__(min_value=0, max_value=MAX_TEMPERATURE, required=False, allow_null=True, help_text=help_text)
 
     def to_internal_value(self, data: object) -> float:
         """Raises ValidationError."""
@@ -74,9 +73,9 @@ class Temperature(serializers.FloatField):
 class Locks(ShortList):
     """Names of preferences, each once; the order has no meaning."""
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, help_text: str) -> None:
         child = serializers.ChoiceField(choices=PREFERENCES)
-        super().__init__(child=child, max_length=len(PREFERENCES), required=False, **kwargs)
+        super().__init__(child=child, max_length=len(PREFERENCES), required=False, help_text=help_text)
 
     def to_internal_value(self, data: list[str]) -> tuple[Preference, ...]:  # type: ignore[override]
         """Raises ValidationError."""
@@ -172,7 +171,7 @@ class PersonalitySerializer(StrictSerializer):
     note = Text(max_length=MAX_NOTE_LENGTH, write_only=True, help_text="The reason, for the history.")
     meta = MetaSerializer(read_only=True)
 
-    def to_representation(self, instance: Personality | PersonalityConfig) -> dict[str, Any]:
+    def to_representation(self, instance: Personality | PersonalityConfig) -> dict[str, object]:
         """The configuration as plain JSON values. A write has it at hand, a list has rows."""
         config = instance if isinstance(instance, PersonalityConfig) else instance.to_config()
         return config.to_dict()

@@ -3,13 +3,13 @@
 import secrets
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 from rest_framework.serializers import ValidationError
 
 from personalities.archetypes import Columns
 from personalities.config import PersonalityConfig
-from personalities.files.documents import dump, load
+from personalities.files.documents import Errors, dump, load
 from personalities.models import Personality
 from rest.parsers import MAX_BYTES
 
@@ -68,7 +68,7 @@ def read(directory: Path, before: Mapping[str, PersonalityConfig]) -> dict[str, 
         except OSError as error:
             problems.append(Problem(file.name, "", error.strerror or str(error)))
         except ValidationError as error:
-            problems += _problems(file.name, cast(Mapping[str, Any], error.detail))
+            problems += _problems(file.name, cast(Errors, error.detail))
         else:
             documents[columns["personality_name"]] = columns
     if problems or not documents:
@@ -82,7 +82,7 @@ def printable(text: str, longest: int = MAX_MESSAGE) -> str:
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in cut)
 
 
-def _problems(file: str, errors: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[Problem]:
+def _problems(file: str, errors: Errors, path: tuple[str, ...] = ()) -> Iterator[Problem]:
     """{"traits": {"humor_level": ["…"]}}, DRF's shape, becomes a problem of the field traits.humor_level."""
     for key, found in errors.items():
         here = path if key == WHOLE else (*path, str(key))  # the place in a list is a number

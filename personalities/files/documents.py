@@ -2,8 +2,8 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from typing import Any, cast
+from collections.abc import Iterator, Mapping, Sequence
+from typing import cast
 
 from rest_framework import serializers
 from rest_framework.serializers import ValidationError
@@ -21,6 +21,9 @@ from personalities.config import PersonalityConfig
 from personalities.lint import new_refusals
 from personalities.models import Personality
 from rest.fields import StrictSerializer
+
+# DRF's shape: {"traits": {"humor_level": ["…"]}}.
+Errors = Mapping[str, "Errors | Sequence[str]"]
 
 DATABASE_FIELDS = ("id", "meta")  # which say where and when, and are no part of a document
 
@@ -71,13 +74,13 @@ class JSONObject(dict[str, object]):
 class AllErrorsSerializer(StrictSerializer):
     """Reports unknown keys and wrong values together: somebody who mends a file by hand wants to do it once."""
 
-    def to_internal_value(self, data: object) -> Any:
+    def to_internal_value(self, data: object) -> dict[str, object]:
         """Raises ValidationError."""
-        errors: dict[str, Any] = dict(self._refusals(data)) if isinstance(data, Mapping) else {}
+        errors: Errors = dict(self._refusals(data)) if isinstance(data, Mapping) else {}
         try:
-            value = super(StrictSerializer, self).to_internal_value(data)
+            value: dict[str, object] = super(StrictSerializer, self).to_internal_value(data)
         except ValidationError as error:
-            errors = {**cast(dict[str, Any], error.detail), **errors}
+            errors = {**cast(Errors, error.detail), **errors}
         if errors:
             raise ValidationError(errors)
         return value

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Collection
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import pgtrigger
 from django.conf import settings
@@ -30,6 +30,9 @@ from personalities.config import (
 from personalities.fields import NameField
 from personalities.managers import NAME_WORDS, PersonalityManager
 from personalities.names import NAME_PATTERN, default_display_name
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser, User
 
 # Both writers of a race get their own version: the trigger runs while the row is locked.
 COUNT_VERSIONS = """
@@ -204,7 +207,7 @@ class Personality(models.Model):
         return self.display_name or self.personality_name
 
     @classmethod
-    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any], **others: Any) -> Self:
+    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[object], **others: Any) -> Self:
         """As Django's. Remembers the key under which the row is stored."""
         row = super().from_db(db, field_names, values, **others)
         if {"owner_id", "personality_name"}.issubset(field_names):
@@ -216,7 +219,7 @@ class Personality(models.Model):
         """The owner's id and the name, by which lookups and the cache know the row."""
         return self.owner_id, self.personality_name
 
-    def is_editable_by(self, user: Any) -> bool:
+    def is_editable_by(self, user: "User | AnonymousUser") -> bool:
         """Whether `user` may write it: staff write global personalities, owners their own."""
         return bool(user.is_staff) if self.owner_id is None else self.owner_id == user.pk
 
@@ -226,7 +229,7 @@ class Personality(models.Model):
         super().save(*args, **kwargs)
 
     # The stubs are those of Django 6, which reads back database-computed columns by itself.
-    def _do_update(self, base_qs: Any, using: str, pk_val: Any, values: Any, *args: Any) -> bool:  # type: ignore[override]
+    def _do_update(self, base_qs: Any, using: str, pk_val: uuid.UUID, values: Any, *args: object) -> bool:  # type: ignore[override]
         """As Django's, and reads back in the same statement what the trigger has counted."""
         query = base_qs.filter(pk=pk_val).query.chain(UpdateQuery)
         query.add_update_fields(values)
