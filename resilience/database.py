@@ -7,11 +7,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import psycopg
 from django.db import OperationalError
+from psycopg.abc import PQGen
+from psycopg.connection import _WAIT_INTERVAL
 from psycopg.errors import ReadOnlySqlTransaction, _WaitTimeout
+from psycopg.rows import TupleRow
 
 # What a role or a database may set otherwise, and what everything here relies on: one statement that sees what others
 # have committed, one schema, the spelling of values that psycopg reads, no timeout but our own, and triggers that were
@@ -50,6 +53,8 @@ KEEPALIVE = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count":
 # The server drops a query whose client has gone; otherwise every attempt at a locked row would leave a backend waiting.
 NOTICE_VANISHED_CLIENTS = "SELECT set_config('client_connection_check_interval', '1s', false)"
 
+Result = TypeVar("Result")
+
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
 
@@ -83,26 +88,26 @@ def outage(error: BaseException | None) -> str | None:
     return "The database did not answer." if isinstance(error, OperationalError) else None
 
 
-class DeadlineConnection(psycopg.Connection[Any]):
+class DeadlineConnection(psycopg.Connection[TupleRow]):
     """A psycopg connection that honours `answer_within`. After a timeout it is closed: its answer may still arrive."""
 
     @classmethod
-    def connect(cls, *args: Any, **kwargs: Any) -> Self:
+    def connect(cls, conninfo: str = "", *, autocommit: bool = False, **kwargs: Any) -> Self:
         """Connect as psycopg does, then run SESSION: PgBouncer would refuse it as startup options."""
-        made = super().connect(*args, **kwargs | {"autocommit": True})
+        made = super().connect(conninfo, autocommit=True, **kwargs)
         made.execute(SESSION)
         with suppress(psycopg.errors.InvalidParameterValue):  # a server on Windows cannot check for vanished clients
             made.execute(NOTICE_VANISHED_CLIENTS)
-        made.autocommit = kwargs.get("autocommit", False)
+        made.autocommit = autocommit
         return made
 
-    def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
+    def wait(self, gen: PQGen[Result], interval: float = _WAIT_INTERVAL, timeout: float | None = None) -> Result:
         """As psycopg's, but no longer than the deadline allows. Raises psycopg.OperationalError after it."""
         deadline = _deadline.get()
         if deadline is not None:
-            kwargs["timeout"] = max(0.0, deadline - time.monotonic())
+            timeout = max(0.0, deadline - time.monotonic())
         try:
-            return super().wait(gen, *args, **kwargs)
+            return super().wait(gen, interval, timeout)
         except _WaitTimeout:
             if deadline is None:
                 raise

@@ -17,9 +17,12 @@ import time
 from typing import Any
 
 import psycopg
+from psycopg.abc import PQGen
+from psycopg.connection import _WAIT_INTERVAL
+from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool
 
-from resilience.database import DeadlineConnection, answer_within, is_deadline_over
+from resilience.database import DeadlineConnection, Result, answer_within, is_deadline_over
 
 CHECK_SECONDS = 0.3
 
@@ -30,17 +33,17 @@ class PooledConnection(DeadlineConnection):
     _answered_at = 0.0  # when PostgreSQL last answered on it, by time.monotonic
     _invalidated_at = float("-inf")  # of all connections of this process: invalid unless PostgreSQL has answered since
 
-    def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
+    def wait(self, gen: PQGen[Result], interval: float = _WAIT_INTERVAL, timeout: float | None = None) -> Result:
         """As DeadlineConnection's, noting when PostgreSQL answered."""
-        answer = super().wait(gen, *args, **kwargs)
+        answer = super().wait(gen, interval, timeout)
         self._answered_at = time.monotonic()
         return answer
 
-    def execute(self, query: Any, *args: Any, **kwargs: Any) -> "psycopg.Cursor[Any]":
+    def execute(self, query: Any, *args: Any, **kwargs: Any) -> psycopg.Cursor[TupleRow]:
         """As psycopg's, except for the empty query: that is how psycopg_pool checks, and Django allows no other way."""
         return super().execute(query, *args, **kwargs) if query != "" else self._check()
 
-    def _check(self) -> "psycopg.Cursor[Any]":
+    def _check(self) -> psycopg.Cursor[TupleRow]:
         """Raise psycopg.OperationalError, and close the connection, unless PostgreSQL answers within CHECK_SECONDS.
 
         Once the deadline of `answer_within` is over, nothing is asked, for that would fail and so empty the pool:
@@ -62,6 +65,7 @@ class PooledConnection(DeadlineConnection):
     def _invalidate_idle(self, began_at: float) -> None:
         """Replace the connections on which PostgreSQL has not answered since the failed check `began_at`."""
         PooledConnection._invalidated_at = max(PooledConnection._invalidated_at, began_at)
-        pool: ConnectionPool[Any] | None = getattr(self, "_pool", None)  # set by the pool while it lends this one out
+        # Set by the pool while it lends this one out.
+        pool: ConnectionPool[PooledConnection] | None = getattr(self, "_pool", None)
         if pool is not None:  # else the pool is checking all its idle connections already
             pool.check()

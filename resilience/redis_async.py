@@ -7,6 +7,7 @@ import asyncio
 import builtins
 import time
 from collections.abc import AsyncGenerator
+from types import TracebackType
 from typing import Any
 
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
@@ -34,10 +35,12 @@ class LoopTimeout:
         self._loop = asyncio.get_running_loop()
         self._half = self._loop.call_later(self._seconds / 2, self._begin_second_half)
 
-    async def __aexit__(self, *raised: Any) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, raised: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         self._half.cancel()
         try:
-            await self._deadline.__aexit__(*raised)
+            await self._deadline.__aexit__(kind, raised, traceback)
         except builtins.TimeoutError as error:
             raise TimeoutError(f"no answer within {self._seconds:g} s") from error
 
@@ -102,7 +105,7 @@ class LoopPool:
             raise
         self._answered_at[connection] = time.monotonic()
 
-    async def _reply(self, connection: AbstractConnection, command: tuple[object, ...]) -> Any:
+    async def _reply(self, connection: AbstractConnection, command: tuple[object, ...]) -> object:
         breaker = self._pool.breaker
         try:
             async with LoopTimeout(self._seconds):

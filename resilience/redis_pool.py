@@ -4,7 +4,7 @@ For django-redis: OPTIONS["CONNECTION_POOL_CLASS"] = "resilience.redis_pool.Brea
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from types import MappingProxyType
 from typing import Any, Self
@@ -57,7 +57,7 @@ class Reporting(AbstractConnection):
             self.disconnect()  # type: ignore[no-untyped-call]
         super().connect()  # type: ignore[no-untyped-call]
 
-    def connect_check_health(self, *args: Any, **kwargs: Any) -> None:
+    def connect_check_health(self, *args: bool, **kwargs: bool) -> None:
         """Connect if necessary and shake hands; reported as one failure, whichever step fails."""
         self._connecting = True
         try:
@@ -68,7 +68,7 @@ class Reporting(AbstractConnection):
         finally:
             self._connecting = False
 
-    def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+    def send_packed_command(self, command: str | Iterable[bytes], check_health: bool = True) -> None:
         """Send a command, reporting a failure to send it."""
         # First what redis-py would do inside, which reports for itself.
         if not self.is_connected:
@@ -81,7 +81,7 @@ class Reporting(AbstractConnection):
             self._report(error)
             raise
 
-    def read_response(self, *args: Any, **kwargs: Any) -> Any:
+    def read_response(self, *args: object, **kwargs: object) -> object:
         """Read a reply, reporting whether it came."""
         try:
             reply = super().read_response(*args, **kwargs)
@@ -113,14 +113,14 @@ class BreakerPool(ConnectionPool):
     """
 
     url = "redis://"
-    options: Mapping[str, Any] = MappingProxyType({})
+    options: Mapping[str, object] = MappingProxyType({})
     OMIT_REPR_KEYS = ConnectionPool.OMIT_REPR_KEYS | {"breaker"}
 
     def __init__(self, connection_class: type[AbstractConnection] = Connection, *args: Any, **kwargs: Any) -> None:
         super().__init__(reporting(connection_class), *args, **kwargs)
 
     @classmethod
-    def from_url(cls, url: str, **options: Any) -> Self:
+    def from_url(cls, url: str, **options: object) -> Self:
         """As redis-py's. Remembers `url` and `options` for the pools of event loops."""
         pool = super().from_url(url, **options)
         pool.url, pool.options = url, options
@@ -138,7 +138,7 @@ class BreakerPool(ConnectionPool):
         self._checkpid()
         return self._breaker
 
-    def get_connection(self, command_name: Any = None, *keys: Any, **options: Any) -> Any:
+    def get_connection(self, command_name: object = None, *keys: object, **options: object) -> Any:
         """Check out a connection. Raises BreakerOpen or MaxConnectionsError, both counted."""
         try:
             self._check(self.breaker)
