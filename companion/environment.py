@@ -9,7 +9,6 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 import dj_database_url
@@ -132,10 +131,10 @@ def _unmapped(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
     return IPv4Network((int(mapped), network.prefixlen - 96)) if mapped and network.prefixlen >= 96 else network
 
 
-def checked_database_url(url: str) -> dict[str, Any]:
+def checked_database_url(url: str) -> dj_database_url.DBConfig:
     """DATABASE_URL as Django's setting of a database."""
     try:
-        database: dict[str, Any] = {**dj_database_url.parse(_hosts_as_parameters(url), conn_health_checks=True)}
+        database = dj_database_url.parse(_hosts_as_parameters(url), conn_health_checks=True)
     except ValueError:  # whose message may contain the password
         raise ImproperlyConfigured(f"DATABASE_URL: {DATABASE_RULE}") from None
     if database["ENGINE"] != "django.db.backends.postgresql":

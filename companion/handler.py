@@ -6,13 +6,13 @@ costs several times as much as answering. See docs/decisions/0006.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from io import SEEK_END
 from typing import IO, Any, TypeVar, cast
 
-from asgiref.typing import ASGIReceiveCallable, ASGIReceiveEvent
+from asgiref.typing import HTTPScope
 from django.conf import settings
 from django.core import signals
 from django.core.exceptions import RequestAborted
@@ -31,6 +31,9 @@ from rest.streaming import Interrupted
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
+Event = Mapping[str, object]  # of ASGI; Django's types and asgiref's both are such
+Receive = Callable[[], Awaitable[Event]]
+Send = Callable[[Event], Awaitable[None]]
 
 BODY_SECONDS = 30.0  # servers do not end a body that arrives one byte at a time
 THREADS = 200  # more than can wait for a silent PostgreSQL at once, each for a few seconds
@@ -39,12 +42,12 @@ THREADS = 200  # more than can wait for a silent PostgreSQL at once, each for a 
 class BodyDeadline:
     """Wraps `receive` until a body is late. Then Django is told that the caller disconnected, so it closes the body."""
 
-    def __init__(self, receive: ASGIReceiveCallable) -> None:
+    def __init__(self, receive: Receive) -> None:
         """The time runs from now on."""
         self.is_late = False
         self._receive, self._end = receive, asyncio.get_running_loop().time() + BODY_SECONDS
 
-    async def __call__(self) -> ASGIReceiveEvent:
+    async def __call__(self) -> Event:
         """The next event, or a disconnect when the time is up."""
         try:
             async with asyncio.timeout_at(self._end):
@@ -54,7 +57,7 @@ class BodyDeadline:
             return {"type": "http.disconnect"}
 
 
-def _tell_length(scope: Any, body: IO[bytes]) -> None:
+def _tell_length(scope: HTTPScope, body: IO[bytes]) -> None:
     """How long a body that came in chunks turned out to be: DRF takes one of unknown length for none."""
     if is_chunked(scope):
         headers = [(name, value) for name, value in scope["headers"] if name not in FRAMING]
@@ -75,14 +78,14 @@ class Handler(ASGIHandler):
         """Synchronous, although Django asks for asynchronous middleware here."""
         super().load_middleware(is_async=False)
 
-    def create_request(self, scope: Any, body_file: Any) -> Any:
+    def create_request(self, scope: Mapping[str, object], body_file: IO[bytes]) -> Any:
         """As Django's, a request or a refusal. Django itself fails on a charset that contains NUL, spelled %00."""
         try:
             return super().create_request(scope, body_file)
         except ValueError:
             return None, unknown_charset()
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Any, receive: Receive, send: Any) -> None:
         """Read the body, answer, send."""
         receive_in_time = BodyDeadline(receive)
         try:
@@ -127,7 +130,7 @@ class Handler(ASGIHandler):
             response.close()
         return response
 
-    async def _send(self, response: HttpResponseBase, receive: Any, send: Any) -> None:
+    async def _send(self, response: HttpResponseBase, receive: Receive, send: Send) -> None:
         """A stream that cannot go on ends without its last event: the server then closes the connection, and the caller
         knows that the answer is incomplete.
         """
@@ -141,7 +144,7 @@ class Handler(ASGIHandler):
         except RequestAborted:
             pass  # the caller has gone
 
-    async def _pieces(self, batches: Iterator[bytes], receive: Any) -> AsyncIterator[bytes]:
+    async def _pieces(self, batches: Iterator[bytes], receive: Receive) -> AsyncIterator[bytes]:
         """Each batch is made when the one before it has been taken. Raises RequestAborted once the caller has
         disconnected, which `send` does not reveal.
         """

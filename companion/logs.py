@@ -4,7 +4,6 @@ import json
 import logging
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
 
 from rest.request_id import current
 
@@ -12,7 +11,7 @@ PACKAGES = ("resilience", "coherence", "rest", "rate_limits", "accounts", "perso
 MAX_MESSAGE, MAX_LINE = 1_000, 8_000  # characters, of a message and of a line with its traceback
 
 
-def logging_config(format: str, level: int, apps: Iterable[str]) -> dict[str, Any]:
+def logging_config(format: str, level: int, apps: Iterable[str]) -> dict[str, object]:
     """For Django's LOGGING: everything goes to standard error, as "text" or "json".
 
     `level` counts for our packages and the optional `apps`; of others' it is INFO and above.

@@ -5,7 +5,7 @@ The store of personalities works without them. Nothing of an app that is left ou
 
 from collections.abc import Iterator
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from asgiref.typing import ASGI3Application
 from django.conf import settings
@@ -55,7 +55,7 @@ def openai_error(path: str, status: HTTPStatus, message: str, param: str) -> dic
     return ApiError(status, message, param=param).body() if is_openais(path) else None
 
 
-def describe(document: dict[str, Any]) -> None:
+def describe(document: dict[str, object]) -> None:
     """Add to the OpenAPI document the operations of installed apps that are not Django's."""
     if is_installed("chat"):
         from chat.openapi import add

@@ -8,7 +8,6 @@ import logging
 import os
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 from django.conf import global_settings
 from django.core.exceptions import ImproperlyConfigured
@@ -151,7 +150,7 @@ REDIS_KEY_PREFIX = env.str("REDIS_KEY_PREFIX", "")
 COPY_TTL_SECONDS = env.int("PERSONALITY_CACHE_SECONDS", 86400, validate=validate.Range(1, 10**9))
 LOCAL_CACHE_ENTRIES = env.int("PERSONALITY_NEAR_ENTRIES", 10_000, validate=validate.Range(0))
 COPY_STALE_IF_ERROR_SECONDS = env.int("PERSONALITY_STALE_IF_ERROR_SECONDS", 900, validate=validate.Range(0))
-REDIS_CACHE: dict[str, Any] = {
+REDIS_CACHE: dict[str, object] = {
     "BACKEND": "django_redis.cache.RedisCache",
     "LOCATION": REDIS_LOCATION,
     "TIMEOUT": COPY_TTL_SECONDS,

@@ -15,9 +15,9 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from asgiref.typing import ASGIReceiveCallable, ASGIReceiveEvent, ASGISendCallable, HTTPScope
 
@@ -209,7 +209,7 @@ def _duplicate(descriptor: int) -> socket.socket:
         raise
 
 
-def _address(name: Sequence[Any]) -> tuple[str, int]:
+def _address(name: tuple[str, int, *tuple[int, ...]]) -> tuple[str, int]:
     """Host and port, without the zone of an IPv6 address, which not everybody knows."""
     return str(name[0]).partition("%")[0], name[1]
 

@@ -7,7 +7,6 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from django.apps import apps
 from django.conf import settings
@@ -74,7 +73,7 @@ def _source(lookups: Counter[tuple[Source, bool]], source: Source) -> Json:
     return {"found": found, "absent": absent, "share": (found + absent) / (total or 1), "words": words}
 
 
-def _kept(cache: CoherentCache[Any, Any]) -> Json:
+def _kept(cache: CoherentCache[object, object]) -> Json:
     kept = {"found": len(cache.found), "absent": len(cache.absent), "capacity": cache.capacity}
     return {**kept, "words": {name: counted(count) for name, count in kept.items()}}
 

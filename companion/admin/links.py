@@ -1,7 +1,5 @@
 """Puts pages that belong to no model among the models: in the admin's sidebar and on its index."""
 
-from typing import Any
-
 from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest
@@ -20,7 +18,7 @@ def on_index(request: HttpRequest, context: dict[str, object]) -> dict[str, obje
     return context | {"app_list": _apps(request)}
 
 
-def _apps(request: HttpRequest) -> list[Any]:
+def _apps(request: HttpRequest) -> list[object]:
     apps = admin.site.get_app_list(request)
     for app in apps:
         if app["app_label"] == "personalities":
