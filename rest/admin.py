@@ -33,8 +33,8 @@ class ListAdmin(ModelAdmin):
         return parameters
 
     def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
+        self, request: HttpRequest, queryset: QuerySet[Model], search_term: str
+    ) -> tuple[QuerySet[Model], bool]:
         """As Django, but no rows for a search that is too long: an action on all it found must not hit other rows."""
         if not can_be_searched(search_term):
             return queryset.none(), False
@@ -48,7 +48,7 @@ class ListAdmin(ModelAdmin):
 
     def response_action(self, request: HttpRequest, queryset: QuerySet[Model]) -> HttpResponse | None:  # type: ignore[override]
         """As Django, which would fail on a selected id that cannot be one. Raises BadRequest, so 400."""
-        key: Any = self.model._meta.pk
+        key = self.model._meta.pk
         try:
             for text in request.POST.getlist(ACTION_CHECKBOX_NAME):
                 key.to_python(text)

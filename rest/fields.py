@@ -55,21 +55,21 @@ class ShortList(serializers.ListField):
     def __init__(self, *, max_length: int, **kwargs: Any) -> None:
         super().__init__(max_length=max_length, **kwargs)
 
-    def to_internal_value(self, data: Any) -> Any:
+    def to_internal_value(self, data: Any) -> list[object]:
         """Raises ValidationError."""
         if isinstance(data, list) and len(data) > self.max_length:
             self.fail("max_length", max_length=self.max_length)
         return super().to_internal_value(data)
 
 
-class AnswerSerializer(serializers.Serializer[Any]):
+class AnswerSerializer(serializers.Serializer[object]):
     """The JSON of an answer, as the OpenAPI schema documents it. Requests are read by StrictSerializer."""
 
 
 class StrictSerializer(serializers.Serializer[Any]):
     """Refuses unknown keys, and read-only ones unless they are sent back unchanged."""
 
-    def to_internal_value(self, data: object) -> Any:
+    def to_internal_value(self, data: object) -> object:
         """Raises ValidationError, which names one field more than a problem shows if there are so many."""
         if isinstance(data, Mapping) and (errors := dict(islice(self._refusals(data), MAX_ERRORS + 1))):
             raise serializers.ValidationError(errors)

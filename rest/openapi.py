@@ -62,7 +62,7 @@ def describe_bodies(schemas: dict[str, Any]) -> None:
                 field |= field.pop("allOf")[0]
 
 
-def use_one_null(schemas: dict[str, Any]) -> None:
+def use_one_null(schemas: dict[str, object]) -> None:
     """Replace drf-spectacular's NullEnum, which generators take for a type of its own, by null itself."""
     if schemas.pop("NullEnum", None):
         _replace(schemas, {"$ref": "#/components/schemas/NullEnum"}, NULL)

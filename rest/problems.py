@@ -8,7 +8,6 @@ import logging
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from itertools import islice
-from typing import Any
 
 from rest_framework.exceptions import APIException, UnsupportedMediaType, ValidationError
 from rest_framework.response import Response
@@ -45,7 +44,7 @@ class PreconditionFailed(APIException):
         self.members = {"current": current}
 
 
-def to_problem(error: Exception, context: dict[str, Any]) -> Response | None:
+def to_problem(error: Exception, context: dict[str, object]) -> Response | None:
     """DRF's exception handler. None, and so a 500, for what is neither foreseen nor an outage of the database."""
     if detail := outage(error):
         logger.error("%s %s", detail, error)
