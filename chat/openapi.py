@@ -94,7 +94,7 @@ def _kind(schema: Schema) -> str | None:
     return kinds[0] if len(kinds) == 1 and kinds[0] in KINDS else None
 
 
-def _without(schema: Any, references: Collection[str]) -> Any:
+def _without(schema: object, references: Collection[str]) -> object:
     """The same schema without these choices."""
     if isinstance(schema, dict):
         return {name: _without(value, references) for name, value in schema.items() if value not in references}
@@ -125,7 +125,7 @@ def _one_of(structs: Collection[type[msgspec.Struct]]) -> Schema:
     return {"oneOf": [{"$ref": reference} for reference in found.values()], "discriminator": discriminator}
 
 
-def _within(value: Any) -> Iterator[Schema]:
+def _within(value: object) -> Iterator[Schema]:
     """Every schema inside the value."""
     for name, inner in (
         value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()

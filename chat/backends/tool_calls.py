@@ -159,7 +159,7 @@ def _whole(call: Call) -> Call:
     return {"type": "function", **joined} if "function" in joined else joined
 
 
-def _joined(name: str, value: Any) -> Any:
+def _joined(name: str, value: Any) -> object:
     if name in IN_PIECES:
         return "".join(map(_text, value))
     return {key: _joined(key, inner) for key, inner in value.items()} if isinstance(value, dict) else value
