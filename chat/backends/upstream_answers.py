@@ -57,7 +57,7 @@ def parse_completion(body: bytes) -> Completion:
     return answer
 
 
-async def parse_chunks(pieces: AsyncIterator[bytes], expected: int = 1) -> AsyncGenerator[Chunk, None]:
+async def parse_chunks(pieces: AsyncIterator[bytes], expected: int) -> AsyncGenerator[Chunk, None]:
     """The chunks of a stream up to `[DONE]`, which a server may leave out once the model has finished the choices that
     are `expected`.
 

@@ -26,6 +26,10 @@ def read(source: AsyncIterator[Any]) -> list[Any]:
     return asyncio.run(collect())
 
 
+def read_chunks(source: AsyncIterator[bytes], expected: int = 1) -> list[Any]:
+    return read(parse_chunks(source, expected))
+
+
 @pytest.mark.parametrize("given", ["application/json", "Application/JSON", "application/json; charset=utf-8"])
 def test_content_type__as_expected__accepted(given: str) -> None:
     check_content_type({"content-type": given}, "application/json")
@@ -64,7 +68,7 @@ OTHER_SHAPES: list[object] = [[], "x", 5, *({"choices": choices} for choices in 
 def stream(*answers: object) -> list[Any]:
     """What is passed on of a stream of these, up to `[DONE]`."""
     events = [f"data: {json.dumps(answer)}\n\n".encode() for answer in answers]
-    return [builtin(chunk) for chunk in read(parse_chunks(pieces_of(*events, b"data: [DONE]\n\n")))]
+    return [builtin(chunk) for chunk in read_chunks(pieces_of(*events, b"data: [DONE]\n\n"))]
 
 
 def builtin(answer: object) -> Any:
@@ -83,7 +87,7 @@ def test_answer__in_the_protocol__passed_on_as_it_is(answer: dict[str, Any]) -> 
         text = json.dumps(answer, indent=indent)
         assert builtin(parse_completion(text.encode())) == answer
         sent = text.replace("\n", "\ndata: ")
-        (chunk,) = read(parse_chunks(pieces_of(f"data: {sent}\n\ndata: [DONE]\n\n".encode())))
+        (chunk,) = read_chunks(pieces_of(f"data: {sent}\n\ndata: [DONE]\n\n".encode()))
         assert b"\n" not in msgspec.json.encode(chunk)  # it would end the caller's event
         assert builtin(chunk) == answer
 
@@ -143,14 +147,14 @@ def test_answer__an_error_that_says_nothing__none(nothing: object) -> None:
 )  # fmt: skip
 def test_chunks__an_event_that_says_nothing__does_not_end_the_answer(event: bytes, told: list[object]) -> None:
     said = f"data: {json.dumps(SAID)}\n\n".encode()
-    chunks = read(parse_chunks(pieces_of(said, event + b"\n\n", said, b"data: [DONE]\n\n")))
+    chunks = read_chunks(pieces_of(said, event + b"\n\n", said, b"data: [DONE]\n\n"))
     assert [builtin(chunk) for chunk in chunks] == [SAID, *told, SAID]
 
 
 @pytest.mark.parametrize("data", [b"boom", b'{"message": "boom"}', b'{"error": {"message": "boom"}}', b""])
 def test_chunks__an_event_named_error__an_error(data: bytes) -> None:
     wire = f"data: {json.dumps(SAID)}\n\nevent: error\ndata: ".encode() + data + b"\n\ndata: [DONE]\n\n"
-    assert failure(lambda: read(parse_chunks(pieces_of(wire)))).code == "upstream_failed"
+    assert failure(lambda: read_chunks(pieces_of(wire))).code == "upstream_failed"
 
 
 @pytest.mark.parametrize(
@@ -185,33 +189,33 @@ CHUNK = b'data: {"choices": [{"delta": {"content": "x"}, "finish_reason": %s}]}\
 
 @pytest.mark.parametrize("end", [b"data: [DONE]\n\n", b"data: [DONE] \n\ndata: {nothing\n\n"])
 def test_chunks__done__nothing_after_it_is_read(end: bytes) -> None:
-    assert len(read(parse_chunks(pieces_of(CHUNK % b"null", end)))) == 1
+    assert len(read_chunks(pieces_of(CHUNK % b"null", end))) == 1
 
 
 def test_chunks__finished_without_done__ends_well() -> None:
-    assert len(read(parse_chunks(pieces_of(CHUNK % b"null", CHUNK % b'"stop"', CHUNK % b"null")))) == 3
+    assert len(read_chunks(pieces_of(CHUNK % b"null", CHUNK % b'"stop"', CHUNK % b"null"))) == 3
 
 
 @pytest.mark.parametrize("reason", [b"null", b'""'])
 def test_chunks__neither_done_nor_finished__broken(reason: bytes) -> None:
     with pytest.raises(ApiError, match="broken"):
-        read(parse_chunks(pieces_of(CHUNK % reason)))
+        read_chunks(pieces_of(CHUNK % reason))
 
 
 def test_chunks__text_after_the_reason_to_finish__passed_on() -> None:
-    chunks = read(parse_chunks(pieces_of(CHUNK % b'"stop"', CHUNK % b"null", CHUNK % b'"stop"', b"data: [DONE]\n\n")))
+    chunks = read_chunks(pieces_of(CHUNK % b'"stop"', CHUNK % b"null", CHUNK % b'"stop"', b"data: [DONE]\n\n"))
     assert len(chunks) == 3
 
 
 @pytest.mark.parametrize("last", [CHUNK % b'"stop"', b"data: [DONE]\n\n", CHUNK % b'"stop"' + b"data: [DO"])
 @pytest.mark.parametrize("cut", [1, 2])
 def test_chunks__the_last_event_lacks_its_blank_line__counts_if_it_is_whole(last: bytes, cut: int) -> None:
-    assert len(read(parse_chunks(pieces_of(CHUNK % b"null", last[:-cut])))) == 1 + last.count(b"choices")
+    assert len(read_chunks(pieces_of(CHUNK % b"null", last[:-cut]))) == 1 + last.count(b"choices")
 
 
 def test_chunks__the_last_event_is_cut__broken() -> None:
     with pytest.raises(ApiError, match="broken"):
-        read(parse_chunks(pieces_of(CHUNK % b"null", (CHUNK % b'"stop"')[:-4])))
+        read_chunks(pieces_of(CHUNK % b"null", (CHUNK % b'"stop"')[:-4]))
 
 
 def test_chunks__silence_after_the_reason_to_finish__the_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,7 +225,7 @@ def test_chunks__silence_after_the_reason_to_finish__the_end(monkeypatch: pytest
         await asyncio.Event().wait()
 
     monkeypatch.setattr(upstream_answers, "FINISH_SECONDS", 0.01)
-    assert len(read(parse_chunks(never_ends()))) == 2
+    assert len(read_chunks(never_ends())) == 2
 
 
 def test_chunks__silence_before_all_choices_have_finished__waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,7 +236,7 @@ def test_chunks__silence_before_all_choices_have_finished__waited_for(monkeypatc
         await asyncio.Event().wait()
 
     monkeypatch.setattr(upstream_answers, "FINISH_SECONDS", 0.01)
-    assert len(read(parse_chunks(goes_on(), expected=2))) == 2
+    assert len(read_chunks(goes_on(), expected=2)) == 2
 
 
 def test_chunks__more_after_done_than_is_waited_for__let_go(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -241,7 +245,7 @@ def test_chunks__more_after_done_than_is_waited_for__let_go(monkeypatch: pytest.
         await asyncio.Event().wait()
 
     monkeypatch.setattr(upstream_answers, "END_SECONDS", 0.01)
-    assert len(read(parse_chunks(never_ends()))) == 1
+    assert len(read_chunks(never_ends())) == 1
 
 
 def test_chunks__done__read_to_the_end_of_the_body() -> None:
@@ -253,5 +257,5 @@ def test_chunks__done__read_to_the_end_of_the_body() -> None:
         yield b": bye\n\n"
         read_to_the_end.append(True)
 
-    assert len(read(parse_chunks(body()))) == 1
+    assert len(read_chunks(body())) == 1
     assert read_to_the_end

@@ -74,6 +74,10 @@ def test_events__several_in_one_piece_and_one_in_several__each_once_and_in_order
     assert read(b"data: 1\n\ndata:2\n\nda", b"ta:  3\r\n\r", b"\n\n\ndata: 4") == ["1", "2", " 3", "4"]
 
 
+def test_events__blank_lines_before_the_first__it_has_ended() -> None:
+    assert [event.is_ended for event in read_events(b"\n\ndata: 1\n\n")] == [True]
+
+
 BOM = b"\xef\xbb\xbf"
 
 
