@@ -1,19 +1,20 @@
 from django.db import migrations
 
 TABLES = ('conversations_earlierprompt', 'conversations_deletedresponse')
-# Waits without a lock: others would queue behind it, or wait for each other, for both orders are in use.
+# Both orders of locking are in use, and others queue behind whoever waits for such a lock: so it never waits for long.
 REFER = """
 DO $$
 DECLARE found text;
 BEGIN
     SELECT conname INTO STRICT found FROM pg_constraint WHERE contype = 'f'
     AND conrelid = 'public.{table}'::regclass AND confrelid = 'public.conversations_conversation'::regclass;
+    PERFORM set_config('lock_timeout', '200ms', true);
     LOOP
         BEGIN
-            LOCK TABLE public.conversations_conversation, public.{table} IN ACCESS EXCLUSIVE MODE NOWAIT;
+            LOCK TABLE public.conversations_conversation, public.{table} IN ACCESS EXCLUSIVE MODE;
             EXIT;
         EXCEPTION WHEN lock_not_available THEN
-            PERFORM pg_sleep(0.01);
+            PERFORM pg_sleep(0.1);
         END;
     END LOOP;
     EXECUTE format('ALTER TABLE public.{table} DROP CONSTRAINT %1$I, ADD CONSTRAINT %1$I
