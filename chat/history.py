@@ -8,6 +8,7 @@ from itertools import dropwhile
 from typing import cast
 
 from chat.backends import JsonObject, Message
+from chat.backends.answers import Given, texts
 from chat.content_parts import are_passed_on
 from conversations.models import Conversation, Role
 from conversations.recent import recent, since_question
@@ -30,14 +31,16 @@ def window(conversation: Conversation) -> Sequence[RecentMessage]:
 
 def to_message(stored: RecentMessage) -> Message:
     """The message as the language model is sent it. What it showed is left out if that is too much by now, or not to be
-    passed on any more.
+    passed on any more. An answer that says something and refuses, too, is sent as it was told.
     """
     message: JsonObject = {"role": stored.role, "content": stored.content}
-    if stored.has_parts:
+    if stored.role == Role.ASSISTANT:
+        message |= texts(Given(stored.content, parts=stored.parts).pieces())
+    elif stored.has_parts:
         shown = stored.parts if stored.parts and are_passed_on(stored.parts) else None
         message["content"] = shown or "\n".join(filter(None, (stored.content, LEFT_OUT)))
     if stored.tool_calls:
-        message |= {"content": stored.content or None, "tool_calls": stored.tool_calls}
+        message |= {"content": message["content"] or None, "tool_calls": stored.tool_calls}
     if stored.tool_call_id:
         message["tool_call_id"] = stored.tool_call_id
     return cast(Message, message)

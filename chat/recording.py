@@ -54,8 +54,7 @@ class Recorder:
 
     def __init__(self, key: str) -> None:
         self._index: object = None  # of the choice that is kept, where choices have one
-        self._texts: list[str] = []
-        self._kinds: set[str] = set()  # of its texts: content, refusal
+        self._texts: list[tuple[str, str]] = []  # each with its field
         self._calls: list[bytes] = []
         self._legacy_calls: list[bytes] = []  # some servers send both
         self._namer, self._legacy_namer = tool_calls.Namer(key), tool_calls.Namer(key)
@@ -101,11 +100,10 @@ class Recorder:
 
     def _add_message(self, message: JsonObject) -> JsonObject:
         """Returns what is told otherwise than it came."""
-        for name in ("content", "refusal"):
+        for name in (answers.CONTENT, answers.REFUSAL):
             text = message.get(name)
             if text and isinstance(text, str):
-                self._texts.append(text)
-                self._kinds.add(name)
+                self._texts.append((name, text))
         told: JsonObject = {}
         if "tool_calls" in message and (calls := self._bounded(message["tool_calls"])) not in NO_CALLS:
             self._calls.append(self._namer.named(calls))
@@ -127,7 +125,7 @@ class Recorder:
 
         A message without text would make the next turn fail: many models refuse it.
         """
-        text = "".join(self._texts)
+        text = "".join(text for _, text in self._texts)
         try:
             calls = tool_calls.merge(self._calls) or tool_calls.merge(self._legacy_calls)
         except (msgspec.DecodeError, RecursionError, tool_calls.TooManyCalls) as error:
@@ -135,8 +133,9 @@ class Recorder:
         if not calls and not text.strip():
             raise empty_answer(self._reason)
         reason = self._reason if len(self._reason) <= MAX_FINISH_REASON else ""
-        is_refusal = self._kinds == {"refusal"}
-        return Draft(Role.ASSISTANT, text, calls or None, finish_reason=reason, is_refusal=is_refusal)
+        fields = {field for field, _ in self._texts}
+        draft = Draft(Role.ASSISTANT, text, calls or None, finish_reason=reason, is_refusal=fields == {answers.REFUSAL})
+        return draft._replace(parts=answers.parts(self._texts)) if len(fields) > 1 else draft
 
 
 async def _again(earlier: Draft, payload: Payload) -> AsyncGenerator[Chunk, None]:
@@ -162,7 +161,7 @@ def _is_same(told: Draft, stored: Draft) -> bool:
 
 
 def _given(answer: Draft) -> Given:
-    return Given(answer.content, answer.tool_calls, answer.finish_reason, answer.is_refusal)
+    return Given(answer.content, answer.tool_calls, answer.finish_reason, answer.is_refusal, answer.parts)
 
 
 def store_turn(turn: Turn, answer: Draft) -> Draft:

@@ -78,7 +78,8 @@ def _is_same(sent: Message, stored: RecentMessage) -> bool:
     """By what was called, or else by what was said: clients write arguments, and answers with calls, anew."""
     if sent["role"] != stored.role or ids_of_calls(sent) != ids_of_calls({"tool_calls": stored.tool_calls}):
         return False
-    return bool(stored.tool_calls) or text_of(sent) == stored.content
+    refused = str(sent.get("refusal") or "")
+    return bool(stored.tool_calls) or text_of(sent) + refused == stored.content
 
 
 def text_of(message: Message) -> str:

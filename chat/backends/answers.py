@@ -1,22 +1,36 @@
 """Builds answers in OpenAI's protocol, whole or in chunks, and reads what matters here from others' answers."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from time import time
 from typing import Literal, NamedTuple
 from uuid import uuid4
 
 from chat.backends import Chunk, Completion, JsonObject, Payload
 
+CONTENT, REFUSAL = "content", "refusal"  # the fields of a message that have text
+TYPES = {CONTENT: "text", REFUSAL: "refusal"}  # of the parts that tell them
 NO_USAGE = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
 
 
 class Given(NamedTuple):
-    """What an answer says and calls. Unless it is known why it ended, it did as answers usually do."""
+    """What an answer says and calls. Unless it is known why it ended, it did as answers usually do.
+
+    It has `parts` if it says something and refuses, too: these are then its text and its refusal, apart and in order.
+    """
 
     text: str
     tool_calls: Sequence[JsonObject] | None = None
     finish_reason: str = ""
     is_refusal: bool = False
+    parts: Sequence[JsonObject] | None = None
+
+    def pieces(self) -> list[tuple[str, str]]:
+        """Its texts, each with the field of a message that tells it."""
+        if self.parts:
+            return [(field, str(part[type])) for part in self.parts for field, type in TYPES.items() if type in part]
+        return [(REFUSAL if self.is_refusal else CONTENT, self.text)]
 
     def reason(self) -> str:
         """Why it ended."""
@@ -25,16 +39,29 @@ class Given(NamedTuple):
 
 def completion(given: Given) -> Completion:
     """The answer as a `chat.completion`."""
-    content, refusal = (None, given.text) if given.is_refusal else (given.text, None)
-    message: JsonObject = {"role": "assistant", "content": content, "refusal": refusal}
+    message: JsonObject = {"role": "assistant", CONTENT: None, REFUSAL: None, **texts(given.pieces())}
     if given.tool_calls:
-        message |= {"content": content or None, "tool_calls": list(given.tool_calls)}
+        message |= {CONTENT: message[CONTENT] or None, "tool_calls": list(given.tool_calls)}
     choice: JsonObject = {"index": 0, "message": message, "logprobs": None, "finish_reason": given.reason()}
     return _answer("chat.completion", choice)
 
 
+def texts(pieces: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """The fields of a message that tell these pieces of text."""
+    found: dict[str, list[str]] = {}
+    for field, text in pieces:
+        found.setdefault(field, []).append(text)
+    return {field: "".join(said) for field, said in found.items()}
+
+
+def parts(pieces: Iterable[tuple[str, str]]) -> list[JsonObject]:
+    """The parts of a message that tell these pieces of text, in order."""
+    found = ((field, "".join(text for _, text in group)) for field, group in groupby(pieces, itemgetter(0)))
+    return [{"type": TYPES[field], TYPES[field]: text} for field, text in found]
+
+
 class ChunkBuilder:
-    """Builds the chunks of one answer: `begin`, any number of `piece`s or the `refusal`, `calls`, `end` and, if wanted,
+    """Builds the chunks of one answer: `begin`, any number of `piece`s and `refusal`s, `calls`, `end` and, if wanted,
     `usage`.
     """
 
@@ -50,7 +77,7 @@ class ChunkBuilder:
         return self._chunk({"content": text})
 
     def refusal(self, text: str) -> Chunk:
-        """The whole text, which is a refusal."""
+        """The next piece of the text of a refusal."""
         return self._chunk({"refusal": text})
 
     def calls(self, tool_calls: Sequence[JsonObject]) -> Chunk:
@@ -74,8 +101,9 @@ def chunks(given: Given, payload: Payload) -> Iterator[Chunk]:
     """The answer as chunks, with the usage if the request asks for it: it used no tokens."""
     build = ChunkBuilder()
     yield build.begin()
-    if given.text:
-        yield build.refusal(given.text) if given.is_refusal else build.piece(given.text)
+    for field, text in given.pieces():
+        if text:
+            yield build.refusal(text) if field == REFUSAL else build.piece(text)
     if given.tool_calls:
         yield build.calls(given.tool_calls)
     yield build.end(given.reason())

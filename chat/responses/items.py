@@ -162,7 +162,7 @@ class _Messages:
         elif "tool_calls" in self._last():
             cast(list[str], self._last()["content"]).append(_said(message.content))
         else:
-            self._groups.append([{"role": "assistant", "content": _said(message.content)}])
+            self._groups.append([{"role": "assistant", **_answered(message.content)}])
 
     def _last(self) -> JsonObject:
         return self._groups[-1][-1] if self._groups else {}
@@ -179,6 +179,14 @@ def _said(content: str | list[Part]) -> str:
     if isinstance(content, str):
         return content
     return "".join(getattr(part, "text", "") or getattr(part, "refusal", "") for part in content)
+
+
+def _answered(content: str | list[Part]) -> JsonObject:
+    """Text and refusal apart, as chat tells both. A refusal alone is a text, which every model's server reads."""
+    if isinstance(content, str):
+        return {"content": content}
+    said, refused = ("".join(getattr(part, field, "") for part in content) for field in ("text", "refusal"))
+    return {"content": said, "refusal": refused} if said and refused else {"content": said or refused}
 
 
 def _content(content: str | Sequence[Part]) -> str | list[JsonObject]:

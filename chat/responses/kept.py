@@ -7,6 +7,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from chat.backends import JsonObject
+from chat.backends.answers import Given
 from chat.callers import Caller
 from chat.conversation import conversation_of
 from chat.errors import ApiError, bad_request
@@ -118,18 +119,20 @@ def _not_found(id: str) -> ApiError:
 
 def _output(message: Message) -> list[JsonObject]:
     output = Output(message.pk.hex)
-    for _ in (*output.add(_said(message)), *output.end(objects.status_after(message.finish_reason))):
+    told = (event for delta in _said(message) for event in output.add(delta))
+    for _ in (*told, *output.end(objects.status_after(message.finish_reason))):
         pass
     return output.value()
 
 
-def _said(message: Message) -> Delta:
+def _said(message: Message) -> list[Delta]:
     """What it says and calls; without calls that are of no known shape, which were kept as they came."""
-    content, refusal = ("", message.content) if message.is_refusal else (message.content, "")
+    pieces = Given(message.content, is_refusal=message.is_refusal, parts=message.parts).pieces()
+    said = [delta_of({field: text}) for field, text in pieces]
     try:
-        return delta_of({"content": content, "refusal": refusal, "tool_calls": message.tool_calls})
+        return [*said, delta_of({"tool_calls": message.tool_calls})]
     except UNREADABLE:
-        return Delta(content, refusal)
+        return said
 
 
 def _names_an_answer(item: Item) -> bool:

@@ -9,12 +9,14 @@ import pytest
 from chat.tests.conftest import Say
 from chat.tests.model_server import ModelServer
 from chat.tests.responses.test_create import CALL, answering
+from chat.tests.responses.test_kept import in_pieces
 from conversations import turns
 from conversations.models import MAX_FINISH_REASON, Conversation, Role
 from conversations.turns import Draft
 
 REFUSED = {"content": None, "refusal": "I cannot."}
 SAID = {"content": "Hello"}
+SAID_AND_REFUSED = {"content": "Hello.", "refusal": "I cannot go on."}
 ENDINGS: dict[str, tuple[dict[str, Any], str]] = {
     "cut off by a limit": (SAID, "length"),
     "cut off by a filter": (SAID, "content_filter"),
@@ -22,6 +24,8 @@ ENDINGS: dict[str, tuple[dict[str, Any], str]] = {
     "for a reason of the server's own": (SAID, "eos"),
     "refused": (REFUSED, "stop"),
     "refused and cut off": (REFUSED, "length"),
+    "said and refused": (SAID_AND_REFUSED, "stop"),
+    "said, refused and called": (SAID_AND_REFUSED | {"tool_calls": [CALL]}, "tool_calls"),
     "a call": ({"content": None, "tool_calls": [CALL]}, "tool_calls"),
     "a call, cut off": ({"content": "Let me see.", "tool_calls": [CALL]}, "length"),
 }
@@ -102,3 +106,42 @@ def test_refusal__in_a_later_turn__the_model_hears_it_as_text(say: Say, model: M
     say("One.")
     say("Two.")
     assert {"role": "assistant", "content": "I cannot."} in model.requests[1][1]["messages"]
+
+
+PARTS = [{"type": "text", "text": "Hello."}, {"type": "refusal", "refusal": "I cannot go on."}]
+WEATHER = {"role": "tool", "tool_call_id": "call_1", "content": "Rain."}
+
+
+@pytest.mark.parametrize("calls", [{}, {"tool_calls": [CALL]}])
+def test_said_and_refused__in_a_later_turn__the_model_hears_both_as_it_said_them(
+    say: Say, model: ModelServer, conversation: Conversation, calls: dict[str, Any]
+) -> None:
+    model.behaviour = answering(SAID_AND_REFUSED | calls)
+    say("One.")
+    say("Two.")
+    (heard,) = [each for each in model.requests[1][1]["messages"] if each["role"] == "assistant"]
+    assert {**heard, "tool_calls": None} == {"role": "assistant", **SAID_AND_REFUSED, "tool_calls": None}
+    kept = conversation.messages.get(position=2)
+    assert (kept.content, kept.parts, kept.is_refusal) == ("Hello.I cannot go on.", PARTS, False)
+
+
+def test_said_and_refused__sent_back_with_what_it_called__known(say: Say, model: ModelServer) -> None:
+    model.behaviour = answering(SAID_AND_REFUSED)
+    say("One.")
+    model.behaviour = answering({"content": None, "tool_calls": [CALL]}, "tool_calls")
+    say("Two.")
+    called = {"role": "assistant", "tool_calls": [{name: CALL[name] for name in ("id", "type", "function")}]}
+    said = [{"role": "assistant", **SAID_AND_REFUSED}, {"role": "user", "content": "Two."}, called]
+    model.behaviour = answering(SAID)
+    assert chat_told(say("", messages=[*said, WEATHER]), False)[0] == "Hello"
+
+
+def test_said_and_refused_by_turns__told_again_in_order(
+    talk: openai.OpenAI, respond: Callable[..., Any], model: ModelServer
+) -> None:
+    pieces = [("content", "He"), ("content", "llo."), ("refusal", "I "), ("refusal", "cannot."), ("content", "Bye.")]
+    model.behaviour = in_pieces(*({field: text} for field, text in pieces))
+    first, again = [respond("One.", "turn-1", stream=True) for _ in range(2)]
+    assert [part.type for part in first.output[0].content] == ["output_text", "refusal", "output_text"]
+    found = talk.responses.retrieve(first.id)
+    assert [response_told(each) for each in (again, found)] == [response_told(first)] * 2

@@ -92,7 +92,9 @@ class MessageSerializer(StrictSerializer):
     content = Content(trim_whitespace=False, help_text="Its text; if it has parts, theirs.")
     tool_calls = Objects(read_only=True, help_text="What an answer calls, in the form of OpenAI's messages.")
     tool_call_id = Text(read_only=True, help_text="The call whose result it is.")
-    parts = Objects(read_only=True, help_text="Texts, images and files, in the same form, if there is more than text.")
+    parts = Objects(
+        read_only=True, help_text="Texts, images, files and refusals, in the same form, if there is more than text."
+    )
     prompt_sha256 = serializers.CharField(
         read_only=True, allow_null=True, help_text="Of the prompt with which a language model gave this answer."
     )

@@ -39,7 +39,7 @@ function entriesOf(messages) {
     content,
     who: id && `Result of ${names.get(id) ?? "a tool"}`,
     calls: calls ?? [],
-    parts: (parts ?? []).filter(({ type }) => type !== "text"),
+    parts: (parts ?? []).filter(({ type }) => type !== "text" && type !== "refusal"),
     prompt,
   }));
 }

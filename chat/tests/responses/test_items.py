@@ -97,6 +97,11 @@ def test_items__refused_before__said_so() -> None:
     assert read([{**said(), "content": content}]) == [{"role": "assistant", "content": "No."}]
 
 
+def test_items__said_and_refused_before__both_as_chat_says_them() -> None:
+    content = [{"type": "output_text", "text": "Hello."}, {"type": "refusal", "refusal": "No."}]
+    assert read([{**said(), "content": content}]) == [{"role": "assistant", "content": "Hello.", "refusal": "No."}]
+
+
 def test_items__image_and_file__in_the_chat_api_s_form() -> None:
     image = {"type": "input_image", "image_url": "data:image/png;base64,AA==", "detail": "auto", "file_id": None}
     file = {"type": "input_file", "filename": "a.pdf", "file_data": "data:application/pdf;base64,AA=="}
