@@ -19,6 +19,7 @@ from conversations.models import MAX_FINISH_REASON, Conversation, Role
 from conversations.turns import Draft, InvalidContent, KeyReused
 
 NO_CALLS = (b"null", b"[]")
+MAX_TURNS = 64  # of text and refusal in an answer; hardly any has both
 
 
 class RecordingBackend:
@@ -54,7 +55,7 @@ class Recorder:
 
     def __init__(self, key: str) -> None:
         self._index: object = None  # of the choice that is kept, where choices have one
-        self._texts: list[tuple[str, str]] = []  # each with its field
+        self._texts: list[tuple[str, list[str]]] = []  # its field, and pieces of it in a row
         self._calls: list[bytes] = []
         self._legacy_calls: list[bytes] = []  # some servers send both
         self._namer, self._legacy_namer = tool_calls.Namer(key), tool_calls.Namer(key)
@@ -103,7 +104,7 @@ class Recorder:
         for name in (answers.CONTENT, answers.REFUSAL):
             text = message.get(name)
             if text and isinstance(text, str):
-                self._texts.append((name, text))
+                self._add_text(name, text)
         told: JsonObject = {}
         if "tool_calls" in message and (calls := self._bounded(message["tool_calls"])) not in NO_CALLS:
             self._calls.append(self._namer.named(calls))
@@ -112,6 +113,13 @@ class Recorder:
             self._legacy_calls.append(self._legacy_namer.named(tool_calls.from_legacy(call)))
             told = told if self._calls else {"tool_calls": msgspec.Raw(self._legacy_calls[-1])}
         return told
+
+    def _add_text(self, field: str, text: str) -> None:
+        if not self._texts or self._texts[-1][0] != field:
+            self._texts.append((field, []))
+        if len(self._texts) > MAX_TURNS:
+            raise broken_answer(f"it turns from text to refusal or back more than {MAX_TURNS - 1} times")
+        self._texts[-1][1].append(text)
 
     def _bounded(self, calls: object) -> bytes:
         json = msgspec.json.encode(calls)
@@ -125,7 +133,8 @@ class Recorder:
 
         A message without text would make the next turn fail: many models refuse it.
         """
-        text = "".join(text for _, text in self._texts)
+        pieces = [(field, "".join(texts)) for field, texts in self._texts]
+        text = "".join(text for _, text in pieces)
         try:
             calls = tool_calls.merge(self._calls) or tool_calls.merge(self._legacy_calls)
         except (msgspec.DecodeError, RecursionError, tool_calls.TooManyCalls) as error:
@@ -133,9 +142,9 @@ class Recorder:
         if not calls and not text.strip():
             raise empty_answer(self._reason)
         reason = self._reason if len(self._reason) <= MAX_FINISH_REASON else ""
-        fields = {field for field, _ in self._texts}
+        fields = {field for field, _ in pieces}
         draft = Draft(Role.ASSISTANT, text, calls or None, finish_reason=reason, is_refusal=fields == {answers.REFUSAL})
-        return draft._replace(parts=answers.parts(self._texts)) if len(fields) > 1 else draft
+        return draft._replace(parts=answers.parts(pieces)) if len(fields) > 1 else draft
 
 
 async def _again(earlier: Draft, payload: Payload) -> AsyncGenerator[Chunk, None]:

@@ -1,8 +1,6 @@
 """Builds answers in OpenAI's protocol, whole or in chunks, and reads what matters here from others' answers."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
-from operator import itemgetter
 from time import time
 from typing import Literal, NamedTuple
 from uuid import uuid4
@@ -56,8 +54,7 @@ def texts(pieces: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 def parts(pieces: Iterable[tuple[str, str]]) -> list[JsonObject]:
     """The parts of a message that tell these pieces of text, in order."""
-    found = ((field, "".join(text for _, text in group)) for field, group in groupby(pieces, itemgetter(0)))
-    return [{"type": TYPES[field], TYPES[field]: text} for field, text in found]
+    return [{"type": TYPES[field], TYPES[field]: text} for field, text in pieces]
 
 
 class ChunkBuilder:

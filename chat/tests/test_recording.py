@@ -116,6 +116,7 @@ FAILS = {
     "a lone surrogate in a call": [HELLO, delta("stop", tool_calls=[{"function": {"name": "f\ud800"}}]), DONE],
     "NUL in a call": [HELLO, delta("stop", tool_calls=[{"function": {"name": "f\0"}}]), DONE],
     "calls of another shape": [HELLO, delta("stop", tool_calls=5), DONE],
+    "text and refusal by many turns": [*[HELLO, delta(refusal="No.")] * 33, delta("stop"), DONE],
     "too many calls": [HELLO, delta("stop", tool_calls=[{"function": {"name": "f"}}] * 129), DONE],
 }
 
