@@ -17,7 +17,7 @@ ExplanationStyle = Literal["simple", "technical", "analogies"]
 
 # A language, perhaps a script, perhaps a region: all of BCP 47 that says how to write an answer.
 TAG = "[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?"
-MAX_TAG = 11
+MAX_TAG = 12  # characters: ast-Latn-419
 MAX_NAME = 50
 Language = Annotated[str, msgspec.Meta(pattern=rf"^{TAG}\Z")]
 CallMe = Annotated[str, msgspec.Meta(max_length=MAX_NAME)]

@@ -93,8 +93,10 @@ def test_last_wish__taken_back__no_row_is_kept(reader: APIClient, way: str) -> N
     assert reader.delete(URL).status_code == 204
 
 
-def test_language__any_case__one_spelling(reader: APIClient) -> None:
-    assert reader.patch(URL, {"language": "ZH-hant-tw"}).json()["language"] == "zh-Hant-TW"
+@pytest.mark.parametrize(("typed", "tag"), [("ZH-hant-tw", "zh-Hant-TW"), ("ast-latn-419", "ast-Latn-419")])
+def test_language__any_case__one_spelling(reader: APIClient, typed: str, tag: str) -> None:
+    assert reader.patch(URL, {"language": typed}).json()["language"] == tag
+    assert reader.get(URL).json()["language"] == tag
 
 
 @pytest.mark.parametrize("text", ["{{7*7}}", "{0.__class__}", "%s", " Sam ", "👩‍👩‍👧", "Dr. O'Neil", "x" * 50])

@@ -41,7 +41,7 @@ def test_row__impossible_value_by_sql__refused(user: User, column: str, value: A
         write(column, value)
 
 
-@pytest.mark.parametrize("tag", ["", "de", "tlh", "pt-BR", "es-419", "zh-Hant", "zh-Hant-TW"])
+@pytest.mark.parametrize("tag", ["", "de", "tlh", "pt-BR", "es-419", "zh-Hant", "zh-Hant-TW", "ast-Latn-419"])
 def test_row__language_tag_by_sql__taken(user: User, tag: str) -> None:
     Preferences.objects.create(user=user)
     write("language", tag)
