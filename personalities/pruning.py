@@ -53,7 +53,8 @@ class Receipt(NamedTuple):
 def prune(choice: Choice, reason: str, *, dry_run: bool = False) -> Iterator[Receipt]:
     """Remove the versions chosen, in transactions of up to MAX_REMOVED, which `dry_run` rolls back.
 
-    The current version of each personality always stays, and so do those to which conversations are pinned.
+    The current version of each personality always stays, and so do those to which conversations are pinned: a trigger
+    keeps these (conversations/migrations/0003), so that it holds even where COMPANION_APPS leaves that app out.
     """
     for personalities in _personalities():
         ids = _chosen(choice, personalities)

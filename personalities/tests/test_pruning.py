@@ -112,6 +112,21 @@ def test_prune__in_batches__all_of_it_with_receipts(monkeypatch: pytest.MonkeyPa
     assert written == [(15, 1, 3, "prune_history keep=1", sql("SELECT session_user")[0][0])]
 
 
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--keep", "0"], "keep=0"),
+        (["--older-than", "0"], "older_than=0.0"),
+        (["--older-than", "0.5", "--keep", "0", "--erased"], "older_than=0.5 keep=0 erased=True"),
+    ],
+)
+def test_prune__a_bound_of_zero__recorded(options: list[str], reason: str, user: User) -> None:
+    aged("elara", 9, 8, owner=user)
+    User.objects.all().delete()
+    prune(*options)
+    assert {pruning.reason for pruning in Pruning.objects.all()} == {f"prune_history {reason}"}
+
+
 @pytest.mark.parametrize("options", [[], ["--older-than=-1"], ["--older-than=x"], ["--keep=-1"], ["--older-than=nan"]])
 def test_prune__nothing_chosen_or_no_number__refused(options: list[str]) -> None:
     with pytest.raises(CommandError):

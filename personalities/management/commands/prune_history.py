@@ -15,9 +15,9 @@ class Command(BaseCommand):
     """Prints what is removed of each personality, and how much in all."""
 
     help = (
-        "Remove versions from the history of personalities, for good: those to which all options apply. In any case "
-        "the current version of a personality stays, and those to which conversations are pinned. The table "
-        "personalities_pruning says what was removed."
+        "Remove versions from the history of personalities, for good: those to which all options apply. The current "
+        "version of a personality always stays, and so do those to which conversations are pinned, even where "
+        "COMPANION_APPS leaves conversations out. The table personalities_pruning says what was removed."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -31,7 +31,7 @@ class Command(BaseCommand):
         parser.add_argument("--keep", type=_count, metavar="N", help="all but the newest N of each personality")
         parser.add_argument("--deleted", action="store_true", help="only of personalities that are deleted")
         parser.add_argument(
-            "--erased", action="store_true", help="only what was written under owners who are no users any more"
+            "--erased", action="store_true", help="only what was written under owners who are no longer users"
         )
         parser.add_argument("--dry-run", action="store_true", help="only say what would be removed")
 
@@ -46,11 +46,13 @@ class Command(BaseCommand):
         **options: object,
     ) -> None:
         """Raises CommandError if no condition is given."""
-        chosen = {"older_than": older_than, "keep": keep, "deleted": deleted, "erased": erased}
-        if not any(value is not None and value is not False for value in chosen.values()):
+        conditions = {"older_than": older_than, "keep": keep, "deleted": deleted, "erased": erased}
+        # Compared by identity: zero is a condition too, and equals False.
+        chosen = {name: value for name, value in conditions.items() if value is not None and value is not False}
+        if not chosen:
             raise CommandError("Say what is to go: --older-than, --keep, --deleted or --erased.")
         choice = Choice(timedelta(days=AN_HOUR if older_than is None else older_than), keep or 0, deleted, erased)
-        reason = " ".join(f"{name}={value}" for name, value in chosen.items() if value)
+        reason = " ".join(f"{name}={value}" for name, value in chosen.items())
         self._report(choice, f"prune_history {reason}", dry_run)
 
     def _report(self, choice: Choice, reason: str, dry_run: bool) -> None:
