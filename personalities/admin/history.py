@@ -46,10 +46,12 @@ def page(model_admin: ModelAdmin, request: HttpRequest, row: Personality) -> Htt
 
 def _compared(request: HttpRequest, row: Personality, kept: list[Version]) -> dict[str, object]:
     """The two versions that are asked for, else the last two; nothing where there are not two."""
-    newest, last = (version.number for version in (kept[0], kept[1 if len(kept) > 1 else 0]))
+    if len(kept) < 2:
+        return {}
+    newest, last = kept[0].number, kept[1].number
     numbers = (_number(request.GET.get("before"), last), _number(request.GET.get("after"), newest))
     before, after = (history.versions(row).filter(number=number).first() for number in numbers)
-    if before is None or after is None or len(kept) < 2:
+    if before is None or after is None:
         return {}
     old, new = before.to_config(), after.to_config()
     prompts = side_by_side(assemble(old).text, assemble(new).text)

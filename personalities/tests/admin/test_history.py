@@ -10,6 +10,7 @@ from django.test import Client
 
 from personalities.models import Event, Personality, Version
 from personalities.tests.admin.browser import LIST, allowed, change_url, form_of, made
+from tests.database import sql
 
 pytestmark = pytest.mark.django_db
 SECRET = "Call with sk-abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGH."
@@ -113,6 +114,16 @@ def test_history__versions_that_are_none__a_page_all_the_same(
 
 def test_history__one_version__nothing_to_compare(admin_client: Client) -> None:
     assert "nothing to compare yet" in admin_client.get(history_of(made())).content.decode()
+
+
+def test_history__no_version__nothing_to_compare(admin_client: Client) -> None:
+    """As after a restore with triggers switched off."""
+    row = made()
+    sql("ALTER TABLE personalities_version DISABLE TRIGGER USER")
+    sql("DELETE FROM personalities_version")
+    sql("ALTER TABLE personalities_version ENABLE TRIGGER USER")
+    page = admin_client.get(f"{history_of(row)}?before=1&after=1")
+    assert "nothing to compare yet" in page.content.decode()
 
 
 def test_history__of_nobody__redirected(admin_client: Client) -> None:
