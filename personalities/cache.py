@@ -18,7 +18,7 @@ from coherence.redis_copies import RedisCopies
 from coherence.transactions import after_commit
 from personalities.config import PersonalityConfig
 from personalities.names import NAME_PATTERN, InvalidName, canonical
-from personalities.owned_names import BOUNDS, OwnedNames, owned_copies, owned_names
+from personalities.owned_names import BOUNDS, OWNER, OwnedNames, owned_copies, owned_names
 
 Key = tuple[int | None, str]  # the owner's id, None for a global personality; the canonical name
 TRIGGER_KEY = "'personality:' || coalesce({row}.owner_id::text, 'global') || ':' || {row}.personality_name"
@@ -27,7 +27,7 @@ TRIGGER_KEY = "'personality:' || coalesce({row}.owner_id::text, 'global') || ':'
 class PersonalityCodec(Codec[Key, PersonalityConfig]):
     """`personality:{owner or global}:{name}:config`, which lookups read, and `…:id`, for people and other programs."""
 
-    _name = re.compile(rf"personality:(global|[0-9]{{1,19}}):({NAME_PATTERN.pattern}):(?:id|config)")
+    _name = re.compile(rf"personality:(global|{OWNER}):({NAME_PATTERN.pattern}):(?:id|config)")
 
     def log_key(self, key: Key) -> str:
         """As TRIGGER_KEY spells it in SQL."""

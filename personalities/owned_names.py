@@ -14,6 +14,7 @@ from coherence.log import NumberedQuery, Position
 from coherence.redis_copies import RedisCopies
 from personalities.config import Frozen, Name
 
+OWNER = "[1-9][0-9]{0,17}"  # an owner's id in a Redis key; a longer number might not fit a bigint
 MAX_NAMES = 100  # in an entry; if an owner has more, each name is looked up by itself
 
 
@@ -29,7 +30,7 @@ class OwnedNames(Frozen, frozen=True):
 class OwnedNamesCodec(Codec[int, OwnedNames]):
     """`personality:{owner}:names`. In the change log that is `personality:{owner}`, the group of all that they have."""
 
-    _name = re.compile("personality:([1-9][0-9]{0,18}):names")
+    _name = re.compile(f"personality:({OWNER}):names")
 
     def __init__(self) -> None:
         super().__init__("personality", OwnedNames, key_field="owner")

@@ -434,6 +434,20 @@ def test_commands__entries__shown_audited_and_cleared_with_the_personalities(
     assert not redis.exists(key(user))
 
 
+@pytest.mark.parametrize("owner", ["9" * 19, f"{2**63}", "007", "0"])
+@pytest.mark.parametrize("command", ["audit", "show", "warm", "clear"])
+@pytest.mark.parametrize("names", [[], ["mira"]])
+def test_commands__keys_of_an_owner_that_cannot_be__none_of_ours(
+    user: User, redis: Any, owner: str, command: str, names: list[str]
+) -> None:
+    own(user)
+    keys = [f"{settings.REDIS_KEY_PREFIX}personality:{owner}:{part}" for part in ("names", "mira:id", "mira:config")]
+    for each in keys:
+        redis.set(each, "x")
+    call_command(f"{command}_personality_cache", *names, verbosity=0)
+    assert redis.exists(*keys) == 3
+
+
 def test_metrics__entries__a_kind_of_their_own(user: User) -> None:
     cache = CoherentCache.by_kind["owned_names"]
     before = cache.lookups
