@@ -31,7 +31,13 @@ IF TG_OP = 'DELETE' AND current_setting('companion.pruning', true) = 'on'
     RETURN OLD;
 END IF;
 """
-AUTHORED = "SELECT set_config('companion.author', %s, true), set_config('companion.note', %s, true)"
+AUTHORED = """
+WITH outer_block AS MATERIALIZED (
+    SELECT coalesce(current_setting('companion.author', true), '') AS author,
+           coalesce(current_setting('companion.note', true), '') AS note
+)
+SELECT author, note, set_config('companion.author', %s, true), set_config('companion.note', %s, true) FROM outer_block
+"""
 
 
 class Event(models.TextChoices):
@@ -117,13 +123,16 @@ class Pruning(models.Model):
 @contextmanager
 def authored(author: str, note: str = "") -> Iterator[None]:
     """Attribute the changes made in the block to `author`, with `note` as the reason. The block is one
-    transaction, or part of the one that it is in."""
+    transaction, or part of the one that it is in. Blocks may be nested: the innermost counts."""
     with transaction.atomic(savepoint=False):
-        _set_author(author, note)
+        before = _set_author(author, note)
         yield
-        _set_author("", "")  # after an error the transaction is over anyway
+        _set_author(*before)  # after an error the transaction is over anyway
 
 
-def _set_author(*values: str) -> None:
+def _set_author(author: str, note: str) -> tuple[str, str]:
+    """Return the author and the note that were set before."""
     with connection.cursor() as cursor:
-        cursor.execute(AUTHORED, values)
+        cursor.execute(AUTHORED, [author, note])
+        before_author, before_note, *_ = cursor.fetchone()
+    return before_author, before_note

@@ -93,6 +93,16 @@ def test_authored__within__named_and_afterwards_not(elara: Personality) -> None:
     assert told == [(4, "", ""), (3, "", ""), (2, "ann", "Because."), (1, "", "")]
 
 
+def test_authored__within_another__the_outer_one_is_back_afterwards(elara: Personality) -> None:
+    with authored("ann", "Because."):
+        with authored("bob"):
+            by_save(elara)
+        sql(f"UPDATE {TABLE} SET greeting = 'Ho.'")
+    by_sql(elara)
+    told = [(each.number, each.author, each.note) for each in elara.versions.all()]
+    assert told == [(4, "", ""), (3, "ann", "Because."), (2, "bob", ""), (1, "", "")]
+
+
 @pytest.mark.parametrize("statement", ["UPDATE {} SET author = 'eve'", "DELETE FROM {}"])
 def test_version__edited__refused(elara: Personality, statement: str) -> None:
     with pytest.raises(ProgrammingError):
