@@ -135,8 +135,11 @@ class PersonalityManager(_FromQuerySet["Personality"]):
         raise self.model.DoesNotExist(f"No active personality is named {name!r:.120}.")
 
     def get_configs(self, names: Collection[str], owner: "Owner" = None) -> dict[str, PersonalityConfig]:
-        """Configurations by name as given, without unknown names. At most one round trip to Redis and one query, and
-        with an owner of whom this process knows nothing yet one more of each.
+        """Configurations by name as given, without unknown names.
+
+        However many names there are, they take a few round trips: what memory lacks is read from Redis at once, and
+        what that lacks from PostgreSQL in one query. With an owner the same may come before, to learn which names they
+        have, and after, for the global ones of names that they no longer have.
         """
         answers = self.lookup_many(names, owner)
         return {name: answer.value for name, answer in answers.items() if answer.value}
