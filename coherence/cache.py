@@ -23,7 +23,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 M = TypeVar("M", bound=models.Model)
 
-LOOKUP_SECONDS = 2.0  # a lookup that needs PostgreSQL fails after this long
+LOOKUP_SECONDS = 2.0  # how long PostgreSQL may take for one load of a lookup, or for one question to the change log
 ATTEMPTS = 3  # loads of one lookup; another is made when a commit outdated the one before
 
 Source = Literal["near", "redis", "database"]  # "near" is this process's memory, by its name on the wire
@@ -85,13 +85,13 @@ class CoherentCache(Generic[K, V]):
     ) -> None:
         """`kind` names the cache in metrics. `load` reads rows and the position of the change log in one statement, as
         `log.NumberedQuery` does. `log_key` is what the model's triggers note. Up to `capacity` values, and as many
-        absences, are kept in memory, of which values `weigh` at most `max_weight` together; while PostgreSQL is out of
-        reach they are served for `stale_seconds`.
+        absences, are kept in memory; while PostgreSQL is out of reach they are served for `stale_seconds`. Who gives
+        `weigh` gives `max_weight` too, what the values may weigh together: at 0 only the latest of them is kept.
         """
         self.kind, self.load, self.log_key, self.stale_seconds = kind, load, log_key, stale_seconds
         self.shared: SharedCache[K, V] = shared or NoSharedCache()
         self.capacity, self.weigh, self.max_weight = capacity, weigh, max_weight
-        self.unverified = 0  # answers given while out of touch with the change log
+        self.unverified_answers = 0  # answers given while out of touch with the change log
         self._counted: Counter[tuple[Source, bool]] = Counter()
         self._new_memory()
         self.by_kind[kind] = self
@@ -111,7 +111,7 @@ class CoherentCache(Generic[K, V]):
         self.found: LocalCache[K, V] = LocalCache(self.capacity, self.weigh, self.max_weight)
         self.absent: LocalCache[K, V] = LocalCache(self.capacity)  # apart: invented keys must not evict real ones
         self.loads = SingleFlight(self._load)
-        self.questions = SingleFlight(self._ask)
+        self.questions = SingleFlight(self._ask_log)
 
     # ── In memory ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -126,7 +126,7 @@ class CoherentCache(Generic[K, V]):
         return copy if copy is not None and (copy.edition == feed.edition or self._compare(copy)) else None
 
     def is_current(self, copy: Copy[K, V]) -> bool:
-        """Whether the row of `copy` is not known to have changed since it was read."""
+        """Whether `copy` is known to be current."""
         return copy.edition == feed.edition or self._compare(copy)
 
     def _compare(self, copy: Copy[K, V]) -> bool:
@@ -155,7 +155,7 @@ class CoherentCache(Generic[K, V]):
     def count(self, answer: Answer[V]) -> None:
         """Count an answer of `get_many` for metrics. A caller may need several answers to give one."""
         self._counted[answer.source, answer.value is not None] += 1
-        self.unverified += answer.unverified
+        self.unverified_answers += answer.unverified
 
     @property
     def lookups(self) -> "Counter[tuple[Source, bool]]":
@@ -169,7 +169,7 @@ class CoherentCache(Generic[K, V]):
 
     def _read_copies_or_rows(self, keys: Collection[K]) -> dict[K, Answer[V]]:
         answers: dict[K, Answer[V]] = {}
-        if (age := self._catch_up_and_age()) is not None:
+        if (age := self._age_after_waiting()) is not None:
             answers = {key: Answer(copy.value, "near", age) for key in keys if (copy := self.current_copy(key))}
             if missing := _missing(keys, answers):
                 answers |= self._from_shared(missing, age)
@@ -177,7 +177,7 @@ class CoherentCache(Generic[K, V]):
             answers |= self._from_database(missing)
         return answers
 
-    def _catch_up_and_age(self) -> float | None:
+    def _age_after_waiting(self) -> float | None:
         """Seconds since this process knew every change: 0 while in touch, None if longer than `stale_seconds`.
 
         May start the listener, and wait for its next answer.
@@ -242,7 +242,7 @@ class CoherentCache(Generic[K, V]):
         if unsure := [key for key, (position, _) in copies.items() if feed.is_unsure(self.log_key(key), position)]:
             self.questions.get_many(unsure)
 
-    def _ask(self, keys: Collection[K]) -> dict[K, None]:
+    def _ask_log(self, keys: Collection[K]) -> dict[K, None]:
         with _lookup_deadline():
             feed.ask([self.log_key(key) for key in keys])
         return dict.fromkeys(keys)
@@ -283,7 +283,7 @@ class CoherentCache(Generic[K, V]):
 
 @contextmanager
 def _lookup_deadline() -> Iterator[None]:
-    """Gives the queries of a lookup LOOKUP_SECONDS. Raises OperationalError after that."""
+    """Give the queries in the block LOOKUP_SECONDS together. Raises OperationalError after that."""
     try:
         with answer_within(LOOKUP_SECONDS):
             yield

@@ -17,54 +17,55 @@ IN_TOUCH_SECONDS = 1.2  # a process that knew every change this recently counts 
 
 
 class Known(NamedTuple):
-    """The latest change of each key above `floor`, up to the log's `number`, all in one `history`.
+    """The latest change of each key, complete from `unsure_below` up to the log's `number`, all in one `history`.
 
-    About a copy that was read below the floor, of a key that is not in `latest`, the log has to be asked. Below `void`
-    even that does not help: the log does not reach back so far, or everything was invalidated then, so such a copy is
-    outdated. `void` is never above `floor`. A change of a key is also one of its group (`Line.group`), about which the
-    log cannot be asked.
+    About a copy that was read below `unsure_below`, of a key that is not in `latest`, the log has to be asked. Below
+    `outdated_below`, which is never higher, that does not help either: the log does not reach back so far, or
+    everything was invalidated then, so the copy is outdated. A change of a key is also one of its group
+    (`Line.group`), about which the log cannot be asked.
     """
 
     history: str
-    void: int
-    floor: int
+    outdated_below: int
+    unsure_below: int
     latest: dict[str, int]
     number: int
 
     def after(self, lines: Sequence[Line]) -> "Known":
         """What is known after `lines`, which come newest first. Reuses the dict `latest` where it can."""
-        history, void, floor, latest, _ = self
+        history, outdated_below, unsure_below, latest, _ = self
         for line in reversed(lines):
             if line.number <= self.number:  # known already
                 continue
             if line.key == EVERYTHING:
-                void, floor, latest = line.number, line.number, {}
+                outdated_below, unsure_below, latest = line.number, line.number, {}
             else:
                 latest[line.key] = latest[line.group] = line.number
         newest = max(self.number, lines[0].number if lines else 0)
-        return Known(history, void, floor, latest, newest)._bounded()
+        return Known(history, outdated_below, unsure_below, latest, newest)._bounded()
 
     def with_answer(self, found: Mapping[str, int]) -> "Known":
         """What is known with the log's answer `found`. Later changes may have become known meanwhile."""
         known = self._bounded(len(found))
         for key, number in found.items():
-            known.latest[key] = max(number, known.latest.get(key, known.void))
+            known.latest[key] = max(number, known.latest.get(key, known.outdated_below))
         return known
 
     def _bounded(self, room: int = 0) -> "Known":
-        """Drop what changed first if there is too much. The floor rises, and of what was dropped the log is asked."""
-        if len(self.latest) + room <= log.REMEMBERED:
+        """Drop what changed first if there is too much. What was dropped is asked about."""
+        if len(self.latest) + room <= log.MAX_REMEMBERED_KEYS:
             return self
         cut = sorted(self.latest.values())[len(self.latest) // 2]
         kept = {key: number for key, number in self.latest.items() if number > cut}
-        return self._replace(floor=max(self.floor, cut), latest=kept)
+        return self._replace(unsure_below=max(self.unsure_below, cut), latest=kept)
 
 
 class ChangeFeed:
-    """The latest change of each key, back to a floor below which nothing is known.
+    """The latest change of each key, as far back as this process remembers.
 
     `position` is the newest of the change log that this process knows, `number` its number; `heard` is when, in seconds
-    of `resilience.clock`, it last knew every change. `edition` increases whenever something becomes known.
+    of `resilience.clock`, it last knew every change. `edition` increases with each poll that brings something new, so
+    that copies are compared again; the answers to `ask` leave it alone.
     Readers take no lock: state is replaced as a whole, except `latest`, which is updated in place, so that it may
     briefly be newer than `number`.
     """
@@ -74,7 +75,7 @@ class ChangeFeed:
         self.edition = 0
         self.heard = float("-inf")
         self._known = Known("", 0, 0, {}, 0)
-        self._limit = log.START
+        self._limit = log.FIRST_LIMIT
         self._lock = threading.Lock()
         os.register_at_fork(after_in_child=self._renew_lock)
 
@@ -90,32 +91,37 @@ class ChangeFeed:
         return self._known.number
 
     @property
-    def floor(self) -> int:
-        """The number below which nothing is known of any key."""
-        return self._known.floor
+    def unsure_below(self) -> int:
+        """The number below which only the keys in `latest` are known; about others the log has to be asked."""
+        return self._known.unsure_below
 
     @property
     def latest(self) -> Mapping[str, int]:
-        """The number of the latest change by key, of keys that changed above the floor."""
+        """The number of the latest change by key, of keys that changed lately or were asked about."""
         return self._known.latest
 
     def is_current(self, key: str, position: Position) -> bool:
-        """Whether a copy of `key` read at `position` of the change log is current, as far as is known.
+        """Whether a copy of `key` read at `position` of the change log is known to be current.
 
         One of another history does not count, nor does a number above ours: the commits that it shows may be lost.
         """
-        history, _, floor, latest, newest = self._known
-        return position.history == history != "" and latest.get(key, floor) <= position.number <= newest
+        history, _, unsure_below, latest, newest = self._known
+        return position.history == history != "" and latest.get(key, unsure_below) <= position.number <= newest
 
     def is_outdated(self, key: str, position: Position) -> bool:
-        """Whether a change of `key` after `position` is known, or another history."""
-        history, _, floor, latest, _ = self._known
-        return history != "" and (position.history != history or position.number < latest.get(key, floor))
+        """Whether a copy of `key` read at `position` is known to be outdated, or is older than what is known.
+
+        False before the first answer of the log. `is_unsure` tells the copies about which the log can still be asked.
+        """
+        history, _, unsure_below, latest, _ = self._known
+        return history != "" and (position.history != history or position.number < latest.get(key, unsure_below))
 
     def is_unsure(self, key: str, position: Position) -> bool:
         """Whether the log has to be asked about a copy of `key` read at `position`: it is older than what is known."""
-        history, void, floor, latest, _ = self._known
-        return position.history == history != "" and void <= position.number < floor and key not in latest
+        history, outdated_below, unsure_below, latest, _ = self._known
+        return (
+            position.history == history != "" and outdated_below <= position.number < unsure_below and key not in latest
+        )
 
     @property
     def age(self) -> float:
@@ -153,24 +159,25 @@ class ChangeFeed:
 
     def _poll(self, cursor: Cursor) -> bool:
         asked, known = self.clock(), self.position
-        limit, self._limit = self._limit, log.START
+        limit, self._limit = self._limit, log.FIRST_LIMIT
         news = _news(cursor, known, limit)
         self._limit = log.LIMIT  # an attempt that is not answered in time raises before this: the next one is modest
         with self._lock:
-            taken = self._take(news, known)
-            if taken:
+            applied = self._apply(news, known)
+            if applied:
                 self.heard = max(self.heard, asked)
-        return taken
+        return applied
 
-    def _take(self, news: News, known: Position) -> bool:
+    def _apply(self, news: News, known: Position) -> bool:
         """False when another thread has overtaken the answer."""
         lines, before = news.lines, self._known
         starts_over = not (news.is_anchored and news.is_whole)  # something is missing in between
         if before.history != known.history or (starts_over and before.number != known.number):
             return False  # another thread has noticed it meanwhile
         if starts_over:
-            floor = lines[-1].number if lines else 0
-            before = Known(news.history or "", _new_void(news, before.void, floor), floor, {}, 0)
+            oldest = lines[-1].number if lines else 0
+            outdated_below = _new_outdated_below(news, before.outdated_below, oldest)
+            before = Known(news.history or "", outdated_below, oldest, {}, 0)
         self._known = before.after(lines)
         self.edition += bool(lines) or starts_over
         return True
@@ -179,13 +186,13 @@ class ChangeFeed:
         self._lock = threading.Lock()  # the old one may be held by a thread that the child does not have
 
 
-def _new_void(news: News, void: int, floor: int) -> int:
-    """The `void` of a feed that starts over at `floor`, because the lines of `news` do not join what it knew."""
+def _new_outdated_below(news: News, outdated_below: int, oldest: int) -> int:
+    """The `outdated_below` of a feed that starts over at `oldest`: the lines of `news` do not join what it knew."""
     if news.is_anchored:  # they are only too many: the log has the rest of them, and all from before
-        return void
+        return outdated_below
     if news.is_whole:  # they are the whole log, which can be asked about nothing older
-        return floor
-    return 0  # there is more of the log, and `log.latest` knows itself how far back it reaches
+        return oldest
+    return 0  # there is more of the log, and the answers of `log.latest` allow for how far back it reaches
 
 
 def _news(cursor: Cursor, known: Position, limit: int) -> News:
@@ -196,7 +203,7 @@ def _news(cursor: Cursor, known: Position, limit: int) -> News:
         log.begin_history(cursor, known.history)
     elif not known.number or news.history == known.history:
         return news
-    return log.since(cursor, 0, log.START)
+    return log.since(cursor, 0, log.FIRST_LIMIT)
 
 
 feed = ChangeFeed()

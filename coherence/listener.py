@@ -41,10 +41,10 @@ class Listener:
         """Initial state. A forked child resets to it, because the thread and its connection are the parent's."""
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
-        self._told = threading.Event()
+        self._attempt_ended = threading.Event()
         self._lock = threading.Lock()
         self._is_well = True  # its last query was answered, or is not overdue yet
-        self._is_lost = False
+        self._loss_reported = False
         self._prune_at = 0.0
 
     def ensure(self) -> None:
@@ -54,9 +54,9 @@ class Listener:
         with self._lock:
             if self._thread is None or not self._thread.is_alive():
                 self._start()
-            self._told.clear()
+            self._attempt_ended.clear()
         if self._is_well and not self.feed.in_touch:
-            self._told.wait(WAIT_SECONDS)
+            self._attempt_ended.wait(WAIT_SECONDS)
 
     def stop(self) -> None:
         """Stop the thread and close its connection, within POLL_SECONDS."""
@@ -65,7 +65,7 @@ class Listener:
             self._thread.join()
 
     def _start(self) -> None:
-        self._stopping, self._is_well, self._is_lost = threading.Event(), True, False
+        self._stopping, self._is_well, self._loss_reported = threading.Event(), True, False
         self._thread = threading.Thread(target=self._run, name="change feed", daemon=True)
         self._thread.start()
 
@@ -77,20 +77,20 @@ class Listener:
                     self._follow(connection)
             except (Error, psycopg.Error) as error:
                 self._is_well = False
-                self._told.set()
+                self._attempt_ended.set()
                 if self.feed.heard == heard:  # else it worked for a while: reconnect at once
-                    self._do_without(error)
+                    self._poll_over_pool(error)
 
     def _follow(self, connection: "psycopg.Connection[Any]") -> None:
         with answer_within(ANSWER_SECONDS):
             connection.execute(f"LISTEN {log.CHANNEL}")
         with connection.cursor() as cursor:
-            self._ask(cursor)
-            _mend_pool()
+            self._poll_feed(cursor)
+            _check_pool()
             while not self._stopping.is_set():
                 self._prune_now_and_then(cursor)
                 list(connection.notifies(timeout=POLL_SECONDS, stop_after=1))
-                self._ask(cursor)
+                self._poll_feed(cursor)
 
     def _prune_now_and_then(self, cursor: log.Cursor) -> None:
         if time.monotonic() < self._prune_at:
@@ -100,27 +100,27 @@ class Listener:
             if log.prune(cursor):
                 self._prune_at = time.monotonic() + PRUNE_AGAIN_SECONDS
 
-    def _ask(self, cursor: log.Cursor) -> None:
+    def _poll_feed(self, cursor: log.Cursor) -> None:
         with answer_within(ANSWER_SECONDS):
             self.feed.poll(cursor)
-        if self._is_lost:
+        if self._loss_reported:
             logger.info("The change log is followed again.")
-        self._is_well, self._is_lost = True, False
-        self._told.set()
+        self._is_well, self._loss_reported = True, False
+        self._attempt_ended.set()
 
-    def _do_without(self, error: Exception) -> None:
-        """No connection of our own can be made: borrow one from the pool of requests."""
+    def _poll_over_pool(self, error: Exception) -> None:
+        """When no connection of our own can be made: borrow one from the pool that requests use."""
         try:
             with answer_within(ANSWER_SECONDS), _pool().connection(ANSWER_SECONDS) as borrowed:
                 self.feed.poll(borrowed.cursor())
         except psycopg.Error:
-            self._lose(error)
+            self._report_lost(error)
         self._stopping.wait(RETRY_SECONDS)
 
-    def _lose(self, error: Exception) -> None:
-        if not self._is_lost:
+    def _report_lost(self, error: Exception) -> None:
+        if not self._loss_reported:
             logger.error("The change log cannot be followed, so copies are served unverified: %s", error)
-        self._is_lost = True
+        self._loss_reported = True
 
 
 def _pool() -> "ConnectionPool[Any]":
@@ -132,7 +132,7 @@ def _pool() -> "ConnectionPool[Any]":
     return pool
 
 
-def _mend_pool() -> None:
+def _check_pool() -> None:
     """Check the pool's idle connections: the same failure probably broke them, and each would delay a request."""
     with answer_within(ANSWER_SECONDS), suppress(psycopg.OperationalError):
         _pool().check()

@@ -12,9 +12,9 @@ from coherence.models import EVERYTHING
 M = TypeVar("M")
 
 CHANNEL = "coherence"
-REMEMBERED = 150_000  # changed keys and groups that a process remembers: some 23 MiB
+MAX_REMEMBERED_KEYS = 150_000  # changed keys and groups that a process remembers: some 23 MiB
 LIMIT = 100_000  # changes that it reads at once; about the rest it asks the log later, copy by copy (`latest`)
-START = 10_000  # the same at first, and after an attempt that was not answered in time
+FIRST_LIMIT = 10_000  # the same at first, and after an attempt that was not answered in time
 RETENTION_DAYS = 7
 PRUNED_AT_ONCE = 5_000
 
@@ -47,7 +47,7 @@ UNION ALL
 (SELECT -1, ({HISTORY}))
 ORDER BY 1 DESC, 2 DESC
 """  # noqa: S608
-# The latest change of each key. Where the log has none, anything before its oldest line may have changed.
+# The latest change of each key. Where the log has none, the key may have changed before the oldest line.
 LATEST = f"""
 SELECT asked.key, coalesce(greatest(
     (SELECT max(number) FROM coherence_change WHERE key = asked.key),
@@ -61,25 +61,27 @@ coalesce((SELECT name FROM coherence_history WHERE id = 1), ''), coalesce((SELEC
 """
 NOTE = "SELECT public.coherence_note(key) FROM unnest(%s::text[]) AS key"
 # How far the log had come, once an hour: numbers alone do not tell their age, because a clock may have been ahead.
-MARK = """
+ADD_MILESTONE = """
 INSERT INTO coherence_milestone AS milestone (number, reached_at)
 SELECT max(number), now() FROM coherence_change HAVING max(number) IS NOT NULL AND NOT EXISTS
     (SELECT FROM coherence_milestone WHERE reached_at BETWEEN now() - interval '1 hour' AND now())
 ON CONFLICT (number) DO UPDATE SET reached_at = excluded.reached_at WHERE milestone.reached_at > now()
 """
-PASSED = f"SELECT max(number) FROM coherence_milestone WHERE reached_at < now() - interval '{RETENTION_DAYS} days'"  # noqa: S608
+NEWEST_EXPIRED = (
+    f"SELECT max(number) FROM coherence_milestone WHERE reached_at < now() - interval '{RETENTION_DAYS} days'"  # noqa: S608
+)
 # The newest change stays, because it is the log's number. A little at a time, because the pruner also follows the log,
 # and in order, so that nothing is missing above the oldest. Another process that prunes now is left to it.
 PRUNE = f"""
 WITH gone AS (DELETE FROM coherence_change WHERE ctid = ANY(ARRAY(
     SELECT ctid FROM coherence_change
     WHERE (SELECT pg_try_advisory_xact_lock(hashtext('coherence'), 1))
-    AND number < least((SELECT max(number) FROM coherence_change), greatest(({PASSED}),
+    AND number < least((SELECT max(number) FROM coherence_change), greatest(({NEWEST_EXPIRED}),
                        (extract(epoch FROM now() - interval '{RETENTION_DAYS} days') * 1000)::bigint))
     ORDER BY number LIMIT {PRUNED_AT_ONCE})) RETURNING 1)
 SELECT count(*) FROM gone
 """  # noqa: S608
-FORGET = f"DELETE FROM coherence_milestone WHERE number < ({PASSED})"  # noqa: S608
+DELETE_MILESTONES = f"DELETE FROM coherence_milestone WHERE number < ({NEWEST_EXPIRED})"  # noqa: S608
 
 
 class Cursor(Protocol):
@@ -93,7 +95,7 @@ class Cursor(Protocol):
 
 
 class Position(NamedTuple):
-    """A point of the change log: the `number` of a commit in one `history` of the database, a course of its commits.
+    """A point of the change log: the `number` of a commit in one `history` of the database, an unbroken run of commits.
 
     Numbers compare within one history alone: a failover or a restored backup that lost commits begins another, and its
     numbers may pass through those of the lost commits again.
@@ -143,7 +145,9 @@ def since(cursor: Cursor, known: int, limit: int) -> News:
 
 
 def latest(cursor: Cursor, keys: Collection[str]) -> dict[str, int]:
-    """The number of the latest change of each of `keys` that the log can have forgotten nothing of."""
+    """For each of `keys` a number after which it did not change: that of its latest change, or, if the log has none, of
+    the oldest line, because changes before that are pruned.
+    """
     cursor.execute(LATEST, [list(keys)])
     return dict(cursor.fetchall())
 
@@ -196,15 +200,15 @@ class NumberedQuery(Generic[M]):
 
 
 def note(keys: Iterable[str] = (EVERYTHING,)) -> None:
-    """Note a change of `keys`, by default of everything, that no row shows: earlier copies no longer count."""
+    """Note a change of `keys`, by default of everything, though no row changed: earlier copies no longer count."""
     with connection.cursor() as cursor:
         cursor.execute(NOTE, [list(keys)])
 
 
 def prune(cursor: Cursor) -> bool:
-    """Delete some of the changes that are older than RETENTION_DAYS; whether there may be more of them."""
-    cursor.execute(MARK, None)
-    cursor.execute(FORGET, None)
+    """Delete some of the changes that are older than RETENTION_DAYS; return whether there may be more of them."""
+    cursor.execute(ADD_MILESTONE, None)
+    cursor.execute(DELETE_MILESTONES, None)
     cursor.execute(PRUNE, None)
     ((count,),) = cursor.fetchall()
     return bool(count == PRUNED_AT_ONCE)

@@ -45,7 +45,7 @@ def _unverified() -> Metric:
         "companion_unverified_reads", "Lookups answered while PostgreSQL was out of reach.", labels=("kind",)
     )
     for kind, cache in CoherentCache.by_kind.items():
-        family.add_metric((kind,), cache.unverified)
+        family.add_metric((kind,), cache.unverified_answers)
     return family
 
 

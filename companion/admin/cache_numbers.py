@@ -48,12 +48,12 @@ def _kind(kind: str) -> Json:
     words = {
         "total": counted(total),
         "hits": share(total - from_database, total),
-        "unverified": counted(cache.unverified),
+        "unverified": counted(cache.unverified_answers),
     }
     return {
         "title": _title(kind),
         "total": total,
-        "unverified": cache.unverified,
+        "unverified": cache.unverified_answers,
         "sources": {source: _source(lookups, source) for source in sources},
         "kept": _kept(cache),
         "words": words,

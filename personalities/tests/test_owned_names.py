@@ -258,7 +258,7 @@ def test_entry__older_than_what_the_process_remembers__read_anew(
     own(user, "zoe")
     assert whose(user) is None
     sql(f"UPDATE {TABLE} SET personality_name = 'elara' WHERE owner_id IS NOT NULL")
-    monkeypatch.setattr(log, "REMEMBERED", 2)
+    monkeypatch.setattr(log, "MAX_REMEMBERED_KEYS", 2)
     for name in "abcdef":
         note(name)
         feed.catch_up()

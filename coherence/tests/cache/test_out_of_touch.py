@@ -33,7 +33,7 @@ def test_out_of_touch__not_for_long__unverified_with_its_age(
     assert answer.unverified
     assert IN_TOUCH_SECONDS + 100 <= answer.age < IN_TOUCH_SECONDS + 100 + MAX_SECONDS
     names.get(ID)
-    assert names.unverified == 2
+    assert names.unverified_answers == 2
 
 
 def test_out_of_touch__back_again__verified(

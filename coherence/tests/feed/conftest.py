@@ -32,9 +32,9 @@ def feed(clock: Clock) -> ChangeFeed:
 
 @pytest.fixture
 def _low_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log, "START", LIMIT)
+    monkeypatch.setattr(log, "FIRST_LIMIT", LIMIT)
     monkeypatch.setattr(log, "LIMIT", LIMIT)
-    monkeypatch.setattr(log, "REMEMBERED", LIMIT)
+    monkeypatch.setattr(log, "MAX_REMEMBERED_KEYS", LIMIT)
 
 
 @pytest.fixture

@@ -66,7 +66,7 @@ def test_ask__a_process_that_starts_late__every_copy_from_before_is_judged(feed:
     assert not is_current(feed, "other", start - 1)
 
 
-def test_unsure__what_is_remembered_or_void__not(feed: ChangeFeed, start: int) -> None:
+def test_unsure__what_is_remembered_or_outdated__not(feed: ChangeFeed, start: int) -> None:
     numbers = {key: note(key) for key in KEYS}
     feed.catch_up()
     assert is_unsure(feed, "a", numbers["a"])
@@ -94,7 +94,7 @@ def with_another_history() -> None:
 
 
 @pytest.mark.parametrize("meanwhile", [with_everything, with_another_history])
-def test_ask__something_voids_all_meanwhile__the_answer_does_no_harm(
+def test_ask__something_outdates_all_meanwhile__the_answer_does_no_harm(
     feed: ChangeFeed, start: int, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], None]
 ) -> None:
     for key in KEYS:
@@ -128,12 +128,12 @@ def test_ask__a_later_change_is_known_meanwhile__that_counts(feed: ChangeFeed, s
 def test_ask__about_more_than_is_remembered__bounded_and_asked_again(feed: ChangeFeed, start: int) -> None:
     note(*KEYS)
     feed.catch_up()
-    floor = feed.floor
+    before = feed.unsure_below
     for number in range(10):
         feed.ask([f"other-{number}"])
         assert len(feed.latest) <= LIMIT
         assert is_current(feed, f"other-{number}", start) or is_unsure(feed, f"other-{number}", start)
-    assert feed.floor >= floor
+    assert feed.unsure_below >= before
 
 
 def test_poll__an_attempt_was_not_answered_in_time__the_next_reads_fewer_and_asks_about_the_rest(
@@ -141,7 +141,7 @@ def test_poll__an_attempt_was_not_answered_in_time__the_next_reads_fewer_and_ask
 ) -> None:
     """Else a process could never come past a commit that takes too long to read."""
     monkeypatch.setattr(log, "LIMIT", 100)
-    monkeypatch.setattr(log, "REMEMBERED", 100)
+    monkeypatch.setattr(log, "MAX_REMEMBERED_KEYS", 100)
     feed.catch_up()
     note(*KEYS)
     with pytest.raises(OperationalError):

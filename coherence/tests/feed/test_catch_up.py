@@ -35,7 +35,7 @@ def test_catch_up__log_without_a_line__no_number_is_believed(feed: ChangeFeed) -
     sql("DELETE FROM coherence_change")
     for _ in range(2):
         feed.catch_up()
-        assert (feed.number, feed.floor) == (0, 0)
+        assert (feed.number, feed.unsure_below) == (0, 0)
         assert not is_current(feed, "a", 1)
 
 
@@ -52,7 +52,7 @@ def test_catch_up__just_as_many_keys_as_are_remembered__each_is(feed: ChangeFeed
     for key in KEYS[:LIMIT]:
         note(key)
         feed.catch_up()
-    assert (len(feed.latest), feed.floor) == (LIMIT, start)
+    assert (len(feed.latest), feed.unsure_below) == (LIMIT, start)
 
 
 @pytest.mark.usefixtures("_low_limit")
@@ -83,7 +83,7 @@ def test_catch_up__out_of_touch_for_more_changes_than_are_read__none_is_overlook
 
 
 @pytest.mark.usefixtures("_low_limit")
-def test_catch_up__more_keys_than_are_remembered__the_dropped_raise_the_floor(feed: ChangeFeed) -> None:
+def test_catch_up__more_keys_than_are_remembered__the_dropped_are_unsure(feed: ChangeFeed) -> None:
     numbers = {}
     note("*")
     for key in KEYS:
@@ -92,7 +92,7 @@ def test_catch_up__more_keys_than_are_remembered__the_dropped_raise_the_floor(fe
         assert len(feed.latest) <= LIMIT
     assert not [key for key in KEYS if is_current(feed, key, numbers[key] - 1)]
     assert all(is_current(feed, key, numbers["f"]) for key in KEYS)
-    assert numbers["a"] <= feed.floor < numbers["e"]
+    assert numbers["a"] <= feed.unsure_below < numbers["e"]
 
 
 @pytest.mark.usefixtures("_numbers_of_its_own")
