@@ -37,7 +37,7 @@ class Milestone(models.Model):
 class History(models.Model):
     """The `name` of the database's history, in which its numbers count, and the `place` where the row was written.
 
-    A history is one course of the database's commits, not the past of a row. The table has one row. `log` writes
+    A history is an unbroken run of the database's commits, not the past of a row. The table has one row. `log` writes
     another name into it when the place has become another.
     """
 

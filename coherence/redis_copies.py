@@ -232,7 +232,7 @@ class RedisCopies(SharedCache[K, V]):
 @contextmanager
 def connected(alias: str = "default") -> Iterator[Any]:
     """A client of the Redis behind the Django cache `alias`. Raises RedisUnavailable, also for errors in the block."""
-    if not is_redis(alias):
+    if not is_redis(alias):  # worded for the service that coherence comes from, whose operators set this variable
         raise RedisUnavailable("Redis is switched off (REDIS_ENABLED=false).")
     try:
         yield get_redis_connection(alias)
