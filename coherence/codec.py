@@ -26,28 +26,28 @@ class Codec(Generic[K, V]):
         self.prefix, self.struct, self.key_field = prefix, struct, key_field
         schema = msgspec.json.encode(msgspec.json.schema(struct))
         self.fingerprint = hashlib.sha256(schema).hexdigest()[:12]
-        self.pattern = f"{prefix}:*"  # a glob that matches every name of this kind
+        self.pattern = f"{prefix}:*"  # a glob that matches every Redis key of this kind
 
     def log_key(self, key: K) -> str:
         """What the triggers of the model call the row in the change log."""
         return f"{self.prefix}:{key}"
 
-    def name(self, key: K) -> str:
+    def redis_key(self, key: K) -> str:
         """The Redis key that lookups read."""
         return self.log_key(key)
 
-    def names(self, key: K) -> tuple[str, ...]:
+    def redis_keys(self, key: K) -> tuple[str, ...]:
         """Every Redis key that holds something about `key`."""
-        return (self.name(key),)
+        return (self.redis_key(key),)
 
-    def key(self, name: str) -> K | None:
-        """The key that is stored as the Redis key `name`, or None if the name is not of this kind."""
-        match = re.fullmatch(rf"{re.escape(self.prefix)}:([1-9][0-9]{{0,18}})", name)
+    def key_from_redis(self, redis_key: str) -> K | None:
+        """The key that is stored as `redis_key` in Redis, or None if that is not of this kind."""
+        match = re.fullmatch(rf"{re.escape(self.prefix)}:([1-9][0-9]{{0,18}})", redis_key)
         return int(match[1]) if match else None  # type: ignore[return-value]  # keys of this class are integers
 
     def encode(self, key: K, position: Position, value: V) -> dict[str, object]:
         """What to store, by Redis key, of a `value` that was read at `position` of the change log."""
-        return {self.name(key): self._plain(position, value, {self.key_field: key})}
+        return {self.redis_key(key): self._plain(position, value, {self.key_field: key})}
 
     def decode(self, key: K, stored: object) -> tuple[Position, V] | None:
         """The position and the value, if `stored` is a valid copy of `key` written by this release; else None."""
@@ -55,7 +55,7 @@ class Codec(Generic[K, V]):
 
     def inspect(self, key: K, values: Mapping[str, object]) -> tuple[Position, V] | None:
         """As `decode`, from all values by Redis key: None as well when what lookups do not read is damaged."""
-        return self.decode(key, values.get(self.name(key)))
+        return self.decode(key, values.get(self.redis_key(key)))
 
     def _plain(self, position: Position, value: V, identity: Mapping[str, object]) -> dict[str, Any]:
         plain: dict[str, Any] = msgspec.to_builtins(value)

@@ -71,7 +71,7 @@ class RedisCopies(SharedCache[K, V]):
         """The copies that are there, each with its position, in one round trip. An invalid copy counts as absent."""
         if is_away(self.alias):
             return {}
-        names = {self.codec.name(key): key for key in keys}
+        names = {self.codec.redis_key(key): key for key in keys}
         found: dict[K, tuple[Position, V]] = {}
         for name, stored in self._values(names).items():
             copy = self.codec.decode(names[name], stored)
@@ -110,7 +110,9 @@ class RedisCopies(SharedCache[K, V]):
     def read(self, keys: Collection[K]) -> dict[K, tuple[Position, V] | None]:
         """What lies under `keys`: each copy with its position, None for a damaged one. Absent keys are left out."""
         with connected(self.alias) as client:
-            values = self._client().get_many([name for key in keys for name in self.codec.names(key)], client=client)
+            values = self._client().get_many(
+                [name for key in keys for name in self.codec.redis_keys(key)], client=client
+            )
             return {key: self.codec.inspect(key, values) for key in set(keys) if self._exists(client, key, values)}
 
     def put(self, position: Position | None, values: Mapping[K, V]) -> int:
@@ -146,7 +148,7 @@ class RedisCopies(SharedCache[K, V]):
             with connected(self.alias) as client:
                 pipeline = client.pipeline(transaction=False)
                 for key in keys:
-                    pipeline.exists(self._full_name(self.codec.name(key)))
+                    pipeline.exists(self._full_name(self.codec.redis_key(key)))
                 return {key for key, found in zip(keys, pipeline.execute(), strict=True) if found}
         except RedisUnavailable:
             return set()
@@ -194,7 +196,7 @@ class RedisCopies(SharedCache[K, V]):
         return cache.client
 
     def _names(self, keys: Collection[K]) -> list[str]:
-        return sorted({name for key in keys for name in self.codec.names(key)})
+        return sorted({name for key in keys for name in self.codec.redis_keys(key)})
 
     def _full_name(self, name: str) -> str:
         return str(caches[self.alias].make_key(name))
@@ -205,11 +207,11 @@ class RedisCopies(SharedCache[K, V]):
     def key_of(self, full_name: str) -> K | None:
         """The key stored as the Redis key `full_name`, prefix included, or None if the name is not of this kind."""
         prefix = self._full_name("")
-        return self.codec.key(full_name.removeprefix(prefix)) if full_name.startswith(prefix) else None
+        return self.codec.key_from_redis(full_name.removeprefix(prefix)) if full_name.startswith(prefix) else None
 
     def _is_lookup_name(self, full_name: str) -> bool:
         key = self.key_of(full_name)
-        return key is not None and full_name == self._full_name(self.codec.name(key))
+        return key is not None and full_name == self._full_name(self.codec.redis_key(key))
 
     def _rounds(self, client: Any, pattern: str | None = None) -> Iterator[list[str]]:
         """Our Redis keys of each round trip, if any. SCAN may return a key twice, and a glob matches others' keys."""
@@ -223,7 +225,7 @@ class RedisCopies(SharedCache[K, V]):
 
     def _exists(self, client: Any, key: K, values: Mapping[str, object]) -> bool:
         """Whether anything is stored. MGET shows values that are no strings as missing; they count as damaged."""
-        names = self.codec.names(key)
+        names = self.codec.redis_keys(key)
         if not values.keys().isdisjoint(names):
             return True
         return any(client.type(self._full_name(name)) not in (b"none", b"string") for name in names)

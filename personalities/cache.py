@@ -34,22 +34,22 @@ class PersonalityCodec(Codec[Key, PersonalityConfig]):
         owner, name = key
         return f"personality:{'global' if owner is None else owner}:{name}"
 
-    def name(self, key: Key) -> str:
+    def redis_key(self, key: Key) -> str:
         """The Redis key of the configuration."""
         return f"{self.log_key(key)}:config"
 
-    def names(self, key: Key) -> tuple[str, ...]:
+    def redis_keys(self, key: Key) -> tuple[str, ...]:
         """The Redis keys of the id and of the configuration."""
-        return f"{self.log_key(key)}:id", self.name(key)
+        return f"{self.log_key(key)}:id", self.redis_key(key)
 
-    def key(self, name: str) -> Key | None:
-        """The key that is stored as the Redis key `name`, or None if it is no personality's."""
-        match = self._name.fullmatch(name)
+    def key_from_redis(self, redis_key: str) -> Key | None:
+        """The key that is stored as `redis_key` in Redis, or None if it is no personality's."""
+        match = self._name.fullmatch(redis_key)
         return (None if match[1] == "global" else int(match[1]), match[2]) if match else None
 
     def encode(self, key: Key, position: Position, value: PersonalityConfig) -> dict[str, object]:
         """The id, a JSON string, and the configuration, by Redis key."""
-        return {f"{self.log_key(key)}:id": str(value.id), self.name(key): self._plain(position, value, {})}
+        return {f"{self.log_key(key)}:id": str(value.id), self.redis_key(key): self._plain(position, value, {})}
 
     def decode(self, key: Key, stored: object) -> tuple[Position, PersonalityConfig] | None:
         """The position and the configuration, if it is of this release, active, and the one of `key`; else None."""
@@ -60,7 +60,7 @@ class PersonalityCodec(Codec[Key, PersonalityConfig]):
 
     def inspect(self, key: Key, values: Mapping[str, object]) -> tuple[Position, PersonalityConfig] | None:
         """As `decode`; None as well when `…:id` is not the id of the configuration."""
-        copy = self.decode(key, values.get(self.name(key)))
+        copy = self.decode(key, values.get(self.redis_key(key)))
         return copy if copy and values.get(f"{self.log_key(key)}:id") == str(copy[1].id) else None
 
 

@@ -36,13 +36,13 @@ class OwnedNamesCodec(Codec[int, OwnedNames]):
         super().__init__("personality", OwnedNames, key_field="owner")
         self.pattern = "personality:*:names"
 
-    def name(self, key: int) -> str:
+    def redis_key(self, key: int) -> str:
         """The Redis key."""
         return f"{self.log_key(key)}:names"
 
-    def key(self, name: str) -> int | None:
-        """The owner whose entry is stored as the Redis key `name`, or None if it is no such entry."""
-        match = self._name.fullmatch(name)
+    def key_from_redis(self, redis_key: str) -> int | None:
+        """The owner whose entry is stored as `redis_key` in Redis, or None if it is no such entry."""
+        match = self._name.fullmatch(redis_key)
         return int(match[1]) if match else None
 
 

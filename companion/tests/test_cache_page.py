@@ -40,7 +40,7 @@ def press(client: Client, verb: str, **data: Any) -> list[str]:
 
 
 def redis_key(key: Key) -> str:
-    return f"{django_settings.REDIS_KEY_PREFIX}{codec.name(key)}"
+    return f"{django_settings.REDIS_KEY_PREFIX}{codec.redis_key(key)}"
 
 
 @pytest.fixture

@@ -82,8 +82,8 @@ def test_keys__default_settings__without_any_prefix() -> None:
     ],
 )
 def test_codec__a_name_in_redis__whose_copy_lies_there(name: str, key: Any) -> None:
-    assert codec.key(name) == key
-    assert key is None or name in codec.names(key)
+    assert codec.key_from_redis(name) == key
+    assert key is None or name in codec.redis_keys(key)
 
 
 @pytest.mark.parametrize("name", ["nobody", "*", "a:id", "el\nara", "x" * 100_000, ""])

@@ -205,8 +205,8 @@ def test_redis__an_owner_of_nothing__said(user: User, redis: Any) -> None:
     ],
 )
 def test_codec__a_name_in_redis__whose_entry_lies_there(name: str, owner: int | None) -> None:
-    assert codec.key(name) == owner
-    assert owner is None or codec.name(owner) == name
+    assert codec.key_from_redis(name) == owner
+    assert owner is None or codec.redis_key(owner) == name
 
 
 TABLE = "personalities_personality"

@@ -13,7 +13,7 @@ AUDIT, CLEAR = "audit_preferences_cache", "clear_preferences_cache"
 
 
 def name(user: User) -> str:
-    return settings.REDIS_KEY_PREFIX + codec.name(user.pk)
+    return settings.REDIS_KEY_PREFIX + codec.redis_key(user.pk)
 
 
 def run(*arguments: str) -> str:

@@ -32,7 +32,7 @@ def audit(*usernames: str) -> tuple[dict[str, Any], bool]:
 def found(compared: int, verdict: str, *users: User) -> dict[str, Any]:
     """All of `compared` copies are sound but those of `users`."""
     counts = {"sound": compared - len(users), "outdated": 0, "foreign": 0, "wrong": 0}
-    copies = [{"key": codec.name(user.pk), "verdict": verdict} for user in users]
+    copies = [{"key": codec.redis_key(user.pk), "verdict": verdict} for user in users]
     return {"compared": compared} | counts | ({verdict: len(users)} if users else {}) | {"copies": copies}
 
 

@@ -150,7 +150,7 @@ def test_user_deleted__wishes_go_with_them(calm: User, redis: Any) -> None:
     Preferences.objects.wishes_of(pk)
     calm.delete()
     assert not Preferences.objects.exists()
-    assert not redis.exists(f"{settings.REDIS_KEY_PREFIX}{codec.name(pk)}")
+    assert not redis.exists(f"{settings.REDIS_KEY_PREFIX}{codec.redis_key(pk)}")
 
 
 GARBAGE = [b"", b"{", b"null", b"[]", b"5", b"\x80\x04K\x01.", b"{}", b'{"meta": null}', b'{"meta": {"number": 1}}']

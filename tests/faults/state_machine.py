@@ -115,7 +115,7 @@ class World:
             self.redis.client.delete(*names)
 
     def _names_of(self, key: Key, prefix: str) -> list[str]:
-        return [prefix + name for name in (*codec.names(key), *map(owned_names.codec.name, owners_of([key])))]
+        return [prefix + name for name in (*codec.redis_keys(key), *map(owned_names.codec.redis_key, owners_of([key])))]
 
     def _answers(self) -> Answers:
         answers = {(owner, name): Personality.objects.lookup(name, owner) for owner, name in self.keys}

@@ -29,7 +29,7 @@ def kept(redis: Any) -> Kept:
     """The greetings in Redis, whether they would be believed or not."""
 
     def read() -> View:
-        values = redis.mget([settings.REDIS_KEY_PREFIX + codec.name((None, name)) for name in NAMES])
+        values = redis.mget([settings.REDIS_KEY_PREFIX + codec.redis_key((None, name)) for name in NAMES])
         return {name: value and json.loads(value)["greeting"] for name, value in zip(NAMES, values, strict=True)}
 
     return read
