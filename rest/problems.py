@@ -11,6 +11,7 @@ from itertools import islice
 
 from rest_framework.exceptions import APIException, UnsupportedMediaType, ValidationError
 from rest_framework.response import Response
+from rest_framework.settings import api_settings
 from rest_framework.views import exception_handler
 
 from resilience.database import outage
@@ -110,6 +111,6 @@ def _flatten(detail: object, path: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def _join(path: str, key: str) -> str:
-    if key == "non_field_errors":
+    if key == api_settings.NON_FIELD_ERRORS_KEY:
         return path or "body"
     return f"{path}.{key}" if path else key

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 from rest_framework.serializers import ValidationError
+from rest_framework.settings import api_settings
 
 from personalities.archetypes import Columns
 from personalities.config import PersonalityConfig
-from personalities.files.documents import Errors, dump, load
+from personalities.files.documents import Errors, dump, invalid_document, load
 from personalities.models import Personality
 from rest.parsers import MAX_BYTES
 
 PATTERN = "[!.]*.json"
-WHOLE = "non_field_errors"  # DRF's key for an error of the document as a whole
 MAX_MESSAGE = 300  # characters
 
 
@@ -85,7 +85,8 @@ def printable(text: str, longest: int = MAX_MESSAGE) -> str:
 def _problems(file: str, errors: Errors, path: tuple[str, ...] = ()) -> Iterator[Problem]:
     """{"traits": {"humor_level": ["…"]}}, DRF's shape, becomes a problem of the field traits.humor_level."""
     for key, found in errors.items():
-        here = path if key == WHOLE else (*path, str(key))  # the place in a list is a number
+        of_field = key != api_settings.NON_FIELD_ERRORS_KEY
+        here = (*path, str(key)) if of_field else path  # the place in a list is a number
         if isinstance(found, Mapping):
             yield from _problems(file, found, here)
         else:
@@ -94,11 +95,11 @@ def _problems(file: str, errors: Errors, path: tuple[str, ...] = ()) -> Iterator
 
 def _bytes(file: Path) -> bytes:
     if file.is_fifo():  # reading would wait for a writer
-        raise ValidationError({WHOLE: ["It is not a regular file."]})
+        raise invalid_document("It is not a regular file.")
     with file.open("rb") as opened:
         body = opened.read(MAX_BYTES + 1)
     if len(body) > MAX_BYTES:
-        raise ValidationError({WHOLE: [f"At most {MAX_BYTES} bytes are read."]})
+        raise invalid_document(f"At most {MAX_BYTES} bytes are read.")
     return body
 
 

@@ -7,6 +7,7 @@ from typing import cast
 
 from rest_framework import serializers
 from rest_framework.serializers import ValidationError
+from rest_framework.settings import api_settings
 
 from personalities.api.serializers import (
     BehaviorsSerializer,
@@ -44,7 +45,7 @@ def load(body: bytes, file: str, before: PersonalityConfig | None = None) -> Col
         serializer = DocumentSerializer(data=_parse(body), context={"file": file})
         serializer.is_valid(raise_exception=True)
     except RecursionError:
-        raise _wrong("This is nested too deeply.") from None
+        raise invalid_document("This is nested too deeply.") from None
     columns = complete(null_to_empty(serializer.validated_data))
     if errors := new_refusals(before, Personality(**columns).to_config()):
         raise ValidationError(errors)
@@ -55,12 +56,12 @@ def _parse(body: bytes) -> object:
     try:
         return json.loads(body.decode("utf-8-sig"), object_pairs_hook=JSONObject)
     except ValueError as error:  # malformed JSON, bytes that are not UTF-8, an integer of thousands of digits
-        raise _wrong(f"This is not JSON in UTF-8: {error}") from None
+        raise invalid_document(f"This is not JSON in UTF-8: {error}") from None
 
 
-def _wrong(message: str) -> ValidationError:
-    """An error of the document as a whole, under the key that REST framework has for those."""
-    return ValidationError({"non_field_errors": [message]})
+def invalid_document(message: str) -> ValidationError:
+    """An error of the document as a whole, which belongs to no field of it."""
+    return ValidationError({api_settings.NON_FIELD_ERRORS_KEY: [message]})
 
 
 class JSONObject(dict[str, object]):

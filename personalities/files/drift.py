@@ -13,7 +13,7 @@ from personalities.files.directory import printable
 from personalities.models import Personality
 
 NOTE = "Imported from a file."
-WHOLE = 10_000  # characters: longer than any text of a personality, escapes included
+MAX_SHOWN = 10_000  # characters shown: more than any text of a personality has, escapes included
 
 Documents = Mapping[str, Columns]
 Rows = Mapping[str, Personality]
@@ -106,4 +106,4 @@ def _change(name: str, change: Change) -> Iterator[str]:
 
 
 def _value(value: object) -> str:
-    return printable(json.dumps(value, ensure_ascii=False), WHOLE)
+    return printable(json.dumps(value, ensure_ascii=False), MAX_SHOWN)
