@@ -7,8 +7,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
+from coherence import commands
 from coherence.redis_copies import RedisUnavailable
-from personalities.cache import configs, load, redis_copies
+from personalities.cache import configs, redis_copies
 from personalities.models import Personality
 
 
@@ -23,8 +24,8 @@ def forget_copies(model_admin: ModelAdmin, request: HttpRequest, rows: QuerySet[
 @admin.action(description="Warm: copy into the cache", permissions=["change"])
 def warm(model_admin: ModelAdmin, request: HttpRequest, rows: QuerySet[Personality]) -> None:
     """Copy the selected active personalities into Redis before anybody reads them."""
-    position, configs = load([row.key for row in rows])
-    report_warmed(request, lambda: redis_copies.put(position, configs), f"selected: {len(rows)}")
+    keys = [row.key for row in rows]
+    report_warmed(request, lambda: sum(commands.warm(configs, redis_copies, keys)), f"selected: {len(rows)}")
 
 
 def report_forgotten(request: HttpRequest, delete: Callable[[], int], what: str) -> None:
