@@ -103,16 +103,16 @@ class PersonalityCache(CoherentCache[Key, PersonalityConfig]):
         after_commit(owned_copies.delete, owners_of(keys), using=using)
 
 
-MEAN_BYTES = 16 * 1024  # of copies in memory: fewer are kept where their texts are longer
+MEAN_BYTES = 16 * 1024  # of a copy in memory: where texts are longer, fewer copies are kept
 LEAST_BYTES = 4 * 1024  # of a copy without texts, with what is computed from it: prompts, and responses with headers
-TIMES_KEPT = 9  # is a text then kept: in the configuration, in its JSON, in prompts as text and in parts, in responses
+COPIES_PER_TEXT = 9  # in the configuration, in its JSON, in prompts as a whole and in parts, in responses
 
 
 def bytes_in_memory(config: PersonalityConfig) -> int:
-    """About how many a copy takes once it has been read in every way that there is."""
+    """About how many bytes a copy takes once everything that is kept with it has been computed."""
     custom = config.custom
     texts = (config.display_name, config.greeting, custom.backstory, custom.custom_instructions, custom.speaking_style)
-    return LEAST_BYTES + TIMES_KEPT * sum(map(sys.getsizeof, filter(None, texts)))
+    return LEAST_BYTES + COPIES_PER_TEXT * sum(map(sys.getsizeof, filter(None, texts)))
 
 
 codec = PersonalityCodec("personality", PersonalityConfig)
@@ -130,18 +130,18 @@ configs = PersonalityCache(
 # How names were resolved, each as it was given: a lookup of a name that was seen before needs neither its canonical
 # spelling nor the keys. `decider` is a cache and `deciding` its copy that says whose personality answers: the owner's
 # own, there or known to be absent, or else the entry of what they have. `served` is the copy that answers.
-# Always unpacked under these names, and no named tuple: Python takes a fifth longer to unpack one.
+# Plain tuples, always unpacked under these names: Python takes a fifth longer to unpack a named one.
 Decision = tuple[CoherentCache[Any, Any], Copy[Any, Any]]  # decider, deciding
 Resolution = tuple[CoherentCache[Any, Any], Copy[Any, Any], Copy[Key, PersonalityConfig]]  # decider, deciding, served
 
 
 class Resolutions(dict[tuple[str, int | None], Resolution]):
-    """By name as given, and owner."""
+    """Resolutions by name, as it was given, and owner."""
 
-    retired_weight = 0  # of copies in memory, when all was last forgotten
+    retired_weight = 0  # that of the copies in memory, when all resolutions were last forgotten
 
     def remember(self, name: str, owner: int | None, resolution: Resolution) -> Resolution:
-        """Keep one; first forget all if they are many, or hold on to much that is kept nowhere else any more."""
+        """Keep one. Forget all others first if there are too many, or if they keep alive too much that is retired."""
         retired = configs.found.retired_weight
         if len(self) >= configs.capacity or abs(retired - self.retired_weight) > configs.max_weight // 8:
             self.clear()
@@ -183,7 +183,7 @@ _canonical = lru_cache(maxsize=1000)(canonical)  # the same names are asked for 
 
 
 def _resolve(name: str, owner: int | None) -> Resolution | None:
-    """From the copies in memory, without what was resolved before."""
+    """Resolve from the copies in memory, whatever was resolved before."""
     try:
         spelling = _canonical(name)
     except InvalidName:
@@ -191,15 +191,15 @@ def _resolve(name: str, owner: int | None) -> Resolution | None:
     own = configs.current_copy((owner, spelling))
     if own is not None and own.value is not None:
         return _resolutions.remember(name, owner, (configs, own, own))
-    decision = (configs, own) if own is not None else _entry_without(spelling, owner)
+    decision = (configs, own) if own is not None else _entry_ruling_out(spelling, owner)
     served = configs.current_copy((None, spelling)) if decision else None
     if decision is None or served is None or served.value is None:
         return None
     return _resolutions.remember(name, owner, (*decision, served))
 
 
-def _entry_without(name: str, owner: int | None) -> Decision | None:
-    """The entry in memory that says that `owner` has no personality of that name."""
+def _entry_ruling_out(name: str, owner: int | None) -> Decision | None:
+    """The entry in memory according to which `owner` has no personality of that name."""
     entry = owned_names.current_copy(owner) if owner is not None else None
     if entry is None or entry.value is None or entry.value.may_include(name):
         return None
@@ -215,23 +215,27 @@ MAY_OWN_ANYTHING: Answer[OwnedNames] = Answer(OwnedNames(None), "near")
 def look_up(names: Collection[str], owner: int | None) -> dict[str, Answer[PersonalityConfig]]:
     """An answer for each of the canonical `names`: the owner's own, else the global one. Not counted.
 
-    Raises OperationalError when PostgreSQL is needed and out of reach. A copy that does not matter is not asked for.
+    Raises OperationalError when PostgreSQL is needed and out of reach. Only copies that decide an answer are fetched.
     """
     entry = _entry(names, owner)
     keys: dict[str, Key] = {name: (owner if _may_own(entry, name) else None, name) for name in names}
     found = configs.get_many(set(keys.values()))
-    # The entry of an owner of very many does not list them, and what one lists may be gone since.
+    # The entry of an owner with very many does not list them, and what an entry lists may have gone since.
     absent = {(None, name) for (_, name), answer in found.items() if answer.value is None}
     found |= configs.get_many(absent - found.keys())
-    answers = {name: _after(entry, found[key]) for name, key in keys.items()}
-    return {name: answer if answer.value else _after(answer, found[None, name]) for name, answer in answers.items()}
+    answers = {name: _with_provenance(entry, found[key]) for name, key in keys.items()}
+    return {
+        name: answer if answer.value else _with_provenance(answer, found[None, name])
+        for name, answer in answers.items()
+    }
 
 
 def _entry(names: Collection[str], owner: int | None) -> Answer[OwnedNames]:
-    """What `owner` has. Not asked for where memory has their own of all `names`: each is looked up as theirs anyway.
+    """What `owner` has. Not fetched if memory has a personality of theirs for each of `names`: all are looked up as
+    theirs anyway.
 
-    Memory decides no answer here, so it may be outdated or, in a transaction, not count at all: `configs.get_many`
-    looks itself whether theirs is there, and if it is not, the global one is looked up next.
+    That decides no answer, so those copies may be outdated or, in a transaction, not count at all: `configs.get_many`
+    checks each, and where the owner has none, the global one is looked up next.
     """
     if owner is None:
         return OWNS_NOTHING
@@ -243,7 +247,7 @@ def _may_own(entry: Answer[OwnedNames], name: str) -> bool:
     return entry.value is not None and entry.value.may_include(name)
 
 
-def _after(
+def _with_provenance(
     first: Answer[OwnedNames] | Answer[PersonalityConfig], last: Answer[PersonalityConfig]
 ) -> Answer[PersonalityConfig]:
     """The `last` answer, with the farther source and the greater age of the two: both were needed."""

@@ -43,7 +43,7 @@ class Frozen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 # The names and docstrings of these structs, or that there is none, are part of the fingerprint of copies in Redis.
 # Reword them only along with a field: otherwise this release does not read what the one before has left there. So
-# `Meta` keeps its name, although Django calls something else so.
+# `Meta` keeps its name, although Django means something else by it.
 
 
 class Traits(Frozen, frozen=True):

@@ -1,4 +1,4 @@
-"""Which language models an author may choose, and how one is told a personality: the operator decides, who pays."""
+"""Which language models an author may choose, and where one is told the greeting. The operator, who pays, decides."""
 
 from django.conf import settings
 
@@ -11,18 +11,18 @@ IN_PROMPT = "prompt"  # a value of LLM_GREETING
 def offered() -> tuple[str, ...]:
     """The names of the models on offer, the service's own first.
 
-    Empty where no language model is configured. Then any name may be written, for files and rows that come from, or go
-    to, a service that has one.
+    Empty where no language model is configured. Any name may then be written, because files and rows may come from, or
+    go to, a service that has one.
     """
     return tuple(dict.fromkeys([settings.LLM_MODEL, *settings.LLM_MODELS])) if settings.LLM_MODEL else ()
 
 
 def greets_in_prompt() -> bool:
-    """Whether a language model is told the greeting in its prompt: some refuse a talk that begins with an answer."""
+    """Whether the greeting goes into the prompt: some servers refuse messages that begin with an assistant's."""
     return bool(settings.LLM_GREETING == IN_PROMPT)
 
 
 def prompt_at_first(config: PersonalityConfig, wishes: Wishes | None = None) -> Prompt:
-    """The prompt of a conversation that begins now, for a user with `wishes`: explained, with the greeting if told."""
+    """The prompt of a conversation that begins now, for a user with `wishes`; with the greeting if it belongs there."""
     greeting = greeting_for(config, wishes or Wishes()) if greets_in_prompt() else ""
     return assemble(config, wishes, greeting)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Owner = AbstractBaseUser | AnonymousUser | int | None
 
 NO_NAME: Answer[PersonalityConfig] = Answer(None, "near")
-JOINTS = "-_.,:;/@#&+<>=~"  # with which PostgreSQL would take nova-2 for "nova" and minus two, and others for addresses
+JOINTS = "-_.,:;/@#&+<>=~"  # PostgreSQL would read nova-2 as "nova" and minus two, and other names as addresses
 
 
 def _apart(field: str) -> models.Func:
@@ -124,14 +124,14 @@ class PersonalityManager(_FromQuerySet["Personality"]):
     def get_id(self, name: str, owner: "Owner" = None) -> UUID:
         """The id of the personality. Raises Personality.DoesNotExist, and OperationalError as `lookup` does."""
         config = config_from_memory(name, None if owner is None else _id_of(owner)) or self._fetch(name, owner).value
-        return config.id if config else self._none(name)
+        return config.id if config else self._raise_missing(name)
 
     def get_config(self, name: str, owner: "Owner" = None) -> PersonalityConfig:
         """The configuration of the personality. Raises as `get_id` does; `lookup` also says if it is unverified."""
         config = config_from_memory(name, None if owner is None else _id_of(owner)) or self._fetch(name, owner).value
-        return config or self._none(name)
+        return config or self._raise_missing(name)
 
-    def _none(self, name: str) -> NoReturn:
+    def _raise_missing(self, name: str) -> NoReturn:
         raise self.model.DoesNotExist(f"No active personality is named {name!r:.120}.")
 
     def get_configs(self, names: Collection[str], owner: "Owner" = None) -> dict[str, PersonalityConfig]:

@@ -28,7 +28,7 @@ class OwnedNames(Frozen, frozen=True):
 
 
 class OwnedNamesCodec(Codec[int, OwnedNames]):
-    """`personality:{owner}:names`. In the change log that is `personality:{owner}`, the group of all that they have."""
+    """`personality:{owner}:names`. The change log calls it `personality:{owner}`, the group of all that they have."""
 
     _name = re.compile(f"personality:({OWNER}):names")
 
@@ -83,16 +83,14 @@ class OwnedNamesCache(CoherentCache[int, OwnedNames]):
         """Do nothing: a copy older than what the feed remembers is read anew, which takes one query as well."""
 
 
-# Of configurations too.
-
-
 class Bounds(TypedDict):
-    """Of copies in memory."""
+    """How many copies memory keeps, and for how long they may answer while the change log is out of reach."""
 
     capacity: int
     stale_seconds: int
 
 
+# Configurations have the same bounds.
 BOUNDS: Bounds = {"capacity": settings.LOCAL_CACHE_ENTRIES, "stale_seconds": settings.COPY_STALE_IF_ERROR_SECONDS}
 codec = OwnedNamesCodec()
 owned_copies = RedisCopies(codec, ttl=settings.COPY_TTL_SECONDS)

@@ -92,7 +92,7 @@ def _between_0_and_10(trait: str) -> models.CheckConstraint:
 
 
 NAME_CONSTRAINT = "personality_owner_and_name_unique"
-# PostgreSQL has times that Python has not, such as "infinity".
+# PostgreSQL has times that Python lacks, such as "infinity".
 KNOWN_TIMES = (datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
 
 

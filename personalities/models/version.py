@@ -52,7 +52,7 @@ class Version(models.Model):
     """A personality as it was from `created_at` on. It outlives the personality and the author.
 
     A trigger (migrations/0003) writes it in the transaction of the change. Nothing can edit it, and only
-    `personalities.pruning` delete it.
+    `personalities.pruning` can delete it.
     """
 
     personality = models.ForeignKey(
@@ -82,7 +82,7 @@ class Version(models.Model):
         return f"{self.state['personality_name']}, version {self.number}"
 
     def as_personality(self) -> Personality:
-        """An unsaved Personality as the row was. A column that did not exist then has its default."""
+        """An unsaved Personality with the values of then. A column that did not exist yet has its default."""
         fields = [field for field in Personality._meta.concrete_fields if field.column in self.state]
         return Personality(**{field.attname: field.to_python(self.state[field.column]) for field in fields})
 

@@ -21,11 +21,11 @@ def assemble(config: PersonalityConfig, wishes: Wishes | None = None, greeting: 
 
     Its `text` is the sections joined by a blank line; a section is its lines. Every field of the configuration is the
     source of a line or of an omission, so that no setting is silently without effect, and each level of a trait has a
-    sentence of its own. What authors wrote is taken to the letter, as data: no placeholder in it is filled, no mark-up
+    sentence of its own. What authors wrote is used verbatim, as data: no placeholder in it is filled, no mark-up
     read, no space trimmed. No disk, database or network is touched.
 
     What is the same for every user comes first, as `stable` writes it, so that language models' servers find it in
-    their caches. Behind it come the user's wishes, as the section `user`; they overrule the personality's own ways, and
+    their caches. The user's wishes follow, as the section `user`; they overrule the personality's own ways, and
     where a trait asks for the opposite, the line says so. A preference that the author has locked is an omission. Last
     comes `greeting`, for a language model that is not sent it as a message.
     """
@@ -35,9 +35,9 @@ def assemble(config: PersonalityConfig, wishes: Wishes | None = None, greeting: 
 
 
 def explained(pinned: Stable, config: PersonalityConfig, wishes: Wishes, greeting: str = "") -> Prompt:
-    """As `assemble`, of a prompt that begins with `pinned`, which perhaps another release has made of `config`.
+    """As `assemble`, for a prompt that begins with `pinned`, which another release may have made from `config`.
 
-    If so, nobody knows any more which field a line of that comes from: it is the section `pinned`.
+    If so, nothing says which field each of its lines comes from: all of them are the section `pinned`.
     """
     if (now := assemble(config, wishes, greeting)).sha256 == pinned.sha256:
         return now
@@ -51,7 +51,7 @@ def stable(config: PersonalityConfig) -> Stable:
 
 
 def with_part_for_user(text: str, config: PersonalityConfig, wishes: Wishes, greeting: str = "") -> str:
-    """`text`, the same for every user and perhaps written by another release, and behind it what is for this one."""
+    """`text`, which is the same for every user and may be another release's, followed by the part for this user."""
     return "\n\n".join(filter(None, [text, _text(_parts_for_user(config, wishes, greeting))]))
 
 

@@ -53,7 +53,7 @@ def _traits(config: PersonalityConfig) -> Iterator[Part]:
 
 
 def _level_label(trait: str, level: int) -> str:
-    """How a prompt calls it: Humor 7 of 10."""
+    """A level as the prompt words it: Humor 7 of 10."""
     return f"{trait.removesuffix('_level').capitalize()} {level} of {MAX_LEVEL}"
 
 
@@ -84,7 +84,7 @@ def _omitted(source: str, value: str = "") -> Omission:
     return Omission(source=f"{source} = {value}" if value else source, reason=SENTENCES.omissions[source])
 
 
-SECTION_NAMES = {"custom_instructions": "instructions", "speaking_style": "voice"}  # others are called as their field
+SECTION_NAMES = {"custom_instructions": "instructions", "speaking_style": "voice"}  # others are named like the field
 
 # By name, in the order of the text. The last three have no line; they say why not.
 SECTIONS: Mapping[str, Writer] = MappingProxyType(
@@ -101,12 +101,12 @@ SECTIONS: Mapping[str, Writer] = MappingProxyType(
 
 
 def greeting_section(greeting: str) -> Iterator[Part]:
-    """The personality's first words, under a line that says that she has said them."""
+    """The personality's first words, under a line that says that they have been said."""
     yield "greeting", f"{USER.greeting}\n{greeting}"
 
 
 def user_section(config: PersonalityConfig, wishes: Wishes) -> Iterator[Part]:
-    """What a user's wishes add, under a line that says that they go before the personality's own ways.
+    """What a user's wishes add, under a line that says that they overrule the personality's own ways.
 
     Each wish is a line or an omission. A preference that the author has locked is an omission.
     """
@@ -144,7 +144,7 @@ def _language(tag: str) -> str:
 
 
 def _overruled(config: PersonalityConfig, wish: Wish) -> Iterator[str]:
-    """Names the traits that ask for the opposite, so that the model need not guess which of the two counts."""
+    """Names the traits that ask for the opposite, so that the model need not guess which of the two applies."""
     levels = {trait: getattr(config.traits, trait) for trait in wish.against}
     labels = [
         f'"{_level_label(trait, level)}"'

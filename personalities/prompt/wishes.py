@@ -34,7 +34,8 @@ CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 
 class Wishes(Frozen, frozen=True):
-    """Of one user. None: no wish, and so as the personality is."""  # part of the fingerprint of copies in Redis
+    # Part of the fingerprint of copies in Redis: reword this only along with a field.
+    """Of one user. None: no wish, and so as the personality is."""
 
     language: Language | None = None
     formality: Formality | None = None

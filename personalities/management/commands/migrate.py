@@ -13,7 +13,7 @@ class Command(migrate.Command):
     """Waits for whoever is migrating the same database; then there may be nothing left to do."""
 
     def handle(self, *args: object, database: str, **options: object) -> None:
-        """As Django. What only looks, as --plan and --check do, does not wait."""
+        """Migrate as Django does. --plan and --check, which change nothing, do not wait."""
         migrate_now = partial(super().handle, *args, database=database, **options)
         if options["plan"] or options["check_unapplied"]:
             migrate_now()
