@@ -94,7 +94,7 @@ class Recorder:
         if reason := choice.get("finish_reason"):
             self._reason = str(reason)
         message = choice.get(part)
-        if not isinstance(message, dict) or not message:
+        if not isinstance(message, dict):
             return answer
         calls = self._add_message(message)
         return {**answer, "choices": [{**choice, part: message | calls}]} if calls else answer

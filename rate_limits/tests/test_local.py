@@ -117,6 +117,15 @@ def test_share__a_blip__redis_alone_decides_at_once(ask_at: Ask) -> None:
     assert sum(service.request(0) for _ in range(100)) == 30
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_share__redis_is_back__others_may_not_have_reported(workers: int) -> None:
+    process, limit = LocalLimiter(Clock(1000.0)), Limit("back", RATE)
+    process.mark_redis_away()
+    process.clock.now += 2  # type: ignore[attr-defined]
+    process.record_reply([limit], [0], process.now())
+    assert process.may_redis_lack_reports([limit], workers) == (workers > 1)
+
+
 def test_share__told_twice__counted_once(ask_at: Ask) -> None:
     service = Service(ask_at, 1)
     service.toggle()

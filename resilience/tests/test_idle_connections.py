@@ -59,6 +59,13 @@ def test_pool__nothing_forgotten__its_connections_stay(pool: "ConnectionPool[Any
     assert lend_all(pool) == before
 
 
+def test_pool__asked_when_the_time_is_over__its_connections_stay(pool: "ConnectionPool[Any]") -> None:
+    before = lend_all(pool)
+    with answer_within(0), pool.connection(SECONDS) as lent:
+        assert not lent.closed
+    assert lend_all(pool) == before
+
+
 @pytest.mark.parametrize("deadline", [nullcontext(), answer_within(SECONDS)], ids=["no deadline", "a deadline"])
 def test_pool__all_forgotten__replaced_before_anybody_asks_for_the_second(
     pool: "ConnectionPool[Any]", firewall: ForgetfulProxy, deadline: "AbstractContextManager[None]"
