@@ -1,6 +1,7 @@
 """Environment variables that stand in files: `.env`, and NAME_FILE instead of NAME for a secret.
 
-Standard library only: dev.py reads them before any package is installed. The syntax of `.env` is python-dotenv's.
+Standard library only: dev.py reads them before any package is installed. In `.env` quotes, and backslashes in them, are a
+shell's. Nothing is expanded, and a list may have blanks without quotes.
 """
 
 import os
@@ -17,15 +18,15 @@ _BLANK = re.compile(r"[^\S\n]*(?:#[^\n]*)?(?:\n|\Z)")
 _ASSIGNMENT = re.compile(
     r"""
     [^\S\n]* (?:export[^\S\n]+)? (?P<name>[A-Za-z_][A-Za-z0-9_]*) [^\S\n]* =
-    (?: [^\S\n]* (?: '(?P<single>(?:\\.|[^'\\])*)' | "(?P<double>(?:\\.|[^"\\])*)" ) [^\S\n]* (?:\#[^\n]*)?
+    (?: [^\S\n]* (?: '(?P<single>[^']*)' | "(?P<double>(?:\\.|[^"\\])*)" ) [^\S\n]* (?:\#[^\n]*)?
       | (?P<plain>(?![^\S\n]*['"])[^\n]*) )
     (?:\n|\Z)
     """,
     re.VERBOSE | re.DOTALL,
 )
 _COMMENT = re.compile(r"\s+#.*")  # a `#` inside a word belongs to it
-_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
-_CONTROL = {"n": "\n", "r": "\r", "t": "\t"}
+_ANOTHER = re.compile(r"\s[A-Za-z_][A-Za-z0-9_]*=(?!=)")
+_ESCAPE = re.compile(r"""\\(?:([\\"$`])|\n)""")  # a line end that is escaped is none
 
 
 class EnvFileError(ValueError):
@@ -55,11 +56,13 @@ def read_env_file(file: Path, variable: str = "") -> dict[str, str]:
     while position < len(text):
         if blank := _BLANK.match(text, position):
             position = blank.end()
-        elif assignment := _ASSIGNMENT.match(text, position):
-            position = assignment.end()
-            found[assignment["name"]] = _value(assignment)
-        else:  # the line itself is not shown: it may hold a secret
-            raise EnvFileError(f"{file.name}: line {text.count(chr(10), 0, position) + 1} is not NAME=value")
+            continue
+        assignment = _ASSIGNMENT.match(text, position)
+        if assignment is None or (value := _value(assignment)) is None:  # the line is not shown: it may hold a secret
+            reason = f" ({assignment['name']}: a value with another NAME= in it needs quotes)" if assignment else ""
+            raise EnvFileError(f"{file.name}: line {text.count(chr(10), 0, position) + 1} is not NAME=value{reason}")
+        position = assignment.end()
+        found[assignment["name"]] = value
     return found
 
 
@@ -95,17 +98,14 @@ def _read(file: Path, variable: str) -> str:
     return text
 
 
-def _value(assignment: "re.Match[str]") -> str:
+def _value(assignment: "re.Match[str]") -> str | None:
+    """None if it is unclear where the value ends."""
     if (plain := assignment["plain"]) is not None:
-        return _COMMENT.sub("", plain).strip()
+        value = _COMMENT.sub("", plain).strip()
+        return None if _ANOTHER.search(value) else value
     if (single := assignment["single"]) is not None:
-        return re.sub(r"\\(['\\])", r"\1", single)
-    return _ESCAPE.sub(_unescaped, assignment["double"])
-
-
-def _unescaped(escape: "re.Match[str]") -> str:
-    character = escape[1]
-    return _CONTROL.get(character, character if character in "\\\"'" else escape[0])
+        return single
+    return _ESCAPE.sub(r"\1", assignment["double"])
 
 
 def _other_name(name: str) -> str:
