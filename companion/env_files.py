@@ -1,7 +1,7 @@
 """Environment variables that stand in files: `.env`, and NAME_FILE instead of NAME for a secret.
 
-Standard library only: dev.py reads them before any package is installed. In `.env` quotes, and backslashes in them, are a
-shell's. Nothing is expanded, and a list may have blanks without quotes.
+Standard library only: dev.py reads them before any package is installed. In `.env` quotes, and backslashes within them,
+are a shell's. Nothing is expanded, and a list may have blanks without quotes.
 """
 
 import os
@@ -77,10 +77,16 @@ def resolve_secret_files(environ: Environment) -> None:
 def secret(name: str, environ: Environment = os.environ) -> str | None:
     """Return the variable `name`, or what is in the file that NAME_FILE names, without the line end after it.
 
-    None if neither is set; an empty NAME_FILE counts as not set. Raises EnvFileError as `resolve_secret_files` does.
+    Around an address blanks do not count. None if neither is set; an empty NAME_FILE counts as not set. Raises
+    EnvFileError as `resolve_secret_files` does.
     """
+    value = _secret(name, environ)
+    return value.strip() if value and name.endswith("_URL") else value
+
+
+def _secret(name: str, environ: Environment) -> str | None:
     variable = f"{name}_FILE"
-    if not (named := environ.get(variable)):
+    if not (named := environ.get(variable, "").strip()):
         return environ.get(name)
     if environ.get(name):
         raise EnvFileError(f"{name}, {variable}: only one of them may be set")

@@ -3,9 +3,10 @@
 Every function raises ImproperlyConfigured, which names the variable and never quotes a URL: it may contain a password.
 """
 
+import os
 import re
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -13,7 +14,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
-from environs import EnvError
+from environs import Env, EnvError, validate
 from psycopg import ProgrammingError
 from psycopg.conninfo import make_conninfo
 
@@ -54,13 +55,59 @@ def load_dotenv(file: Path) -> None:
         raise ImproperlyConfigured(str(error)) from None
 
 
+class Variables:
+    """Environment variables by type. Blanks around a value and the case of words say nothing; empty is as not set."""
+
+    def __init__(self) -> None:
+        self._env = Env()
+
+    def text(self, name: str, default: str = "") -> str:
+        """A text as it is, which may be empty, without the blanks around it."""
+        return self._env.str(name, default).strip()
+
+    def filled(self, name: str, default: str) -> str:
+        """A text that cannot be empty."""
+        return self.text(name) or default
+
+    def names(self, name: str, default: str) -> list[str]:
+        """A list of words of ours, which may be empty."""
+        return names_by_commas(self.text(name, default).lower())
+
+    def choice(self, name: str, *choices: str) -> str:
+        """One of `choices`, by default the first."""
+        return self._env.str(_tidied(name), choices[0], validate=validate.OneOf(choices))
+
+    def log_level(self, name: str, default: int) -> int:
+        """A level of logging."""
+        return self._env.log_level(_tidied(name), default)
+
+    def bool(self, name: str, default: bool) -> bool:
+        """True or false."""
+        return self._env.bool(_tidied(name), default)
+
+    def int(self, name: str, default: int, check: Callable[[int], int]) -> int:
+        """A whole number."""
+        return self._env.int(_tidied(name), default, validate=check)
+
+    def float(self, name: str, default: float, check: Callable[[float], float]) -> float:
+        """A number."""
+        return self._env.float(_tidied(name), default, validate=check)
+
+
+def _tidied(name: str) -> str:
+    """The name of a variable, which from now on is not set if it was empty."""
+    if value := os.environ.pop(name, "").strip().lower():
+        os.environ[name] = value
+    return name
+
+
 def secret(name: str, default: str | None = None) -> str:
     """A secret from the variable `name` or the file that NAME_FILE names. Without a `default` it is required."""
     try:
         value = read_secret(name)
     except EnvFileError as error:
         raise ImproperlyConfigured(str(error)) from None
-    if value:
+    if value and not value.isspace():
         return value
     if default is None:
         raise ImproperlyConfigured(f"{name}: not set")
@@ -119,7 +166,7 @@ def checked_networks(value: str) -> list[IPv4Network | IPv6Network]:
     networks = []
     for name in names_by_commas(value):
         try:
-            networks.append(_unmapped(ip_network("0.0.0.0/32" if name == "unix" else ZONE.sub("", name))))
+            networks.append(_unmapped(ip_network("0.0.0.0/32" if name.lower() == "unix" else ZONE.sub("", name))))
         except ValueError:
             message = f"TRUSTED_PROXIES: not an address, a network such as 10.0.0.0/8, or unix: {name!r}"
             raise ImproperlyConfigured(message) from None

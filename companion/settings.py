@@ -12,12 +12,13 @@ from pathlib import Path
 from django.conf import global_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
-from environs import Env, validate
+from environs import validate
 from psycopg import IsolationLevel
 
 from companion import __version__, model_server
 from companion.environment import (
     OPTIONAL_APPS,
+    Variables,
     checked_apps,
     checked_content_parts,
     checked_cors_origins,
@@ -41,21 +42,19 @@ from resilience.database_pool import PooledConnection
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 load_dotenv(BASE_DIR / ".env")
-env = Env()
+env = Variables()
 
 require_secrets("SECRET_KEY", "DATABASE_URL")
 HTTPS_ONLY = env.bool("HTTPS_ONLY", True)
 SECRET_KEY = checked_secret_key(secret("SECRET_KEY"), https_only=HTTPS_ONLY)
 DEBUG = env.bool("DEBUG", False)
-ALLOWED_HOSTS = checked_hosts(env.str("ALLOWED_HOSTS", ""))
-CSRF_TRUSTED_ORIGINS = checked_origins(env.str("CSRF_TRUSTED_ORIGINS", ""))
-CORS_ALLOWED_ORIGINS = checked_cors_origins(env.str("CORS_ALLOWED_ORIGINS", ""))
-TRUSTED_PROXIES = checked_networks(env.str("TRUSTED_PROXIES", ""))  # whose X-Forwarded-For counts
+ALLOWED_HOSTS = checked_hosts(env.text("ALLOWED_HOSTS"))
+CSRF_TRUSTED_ORIGINS = checked_origins(env.text("CSRF_TRUSTED_ORIGINS"))
+CORS_ALLOWED_ORIGINS = checked_cors_origins(env.text("CORS_ALLOWED_ORIGINS"))
+TRUSTED_PROXIES = checked_networks(env.text("TRUSTED_PROXIES"))  # whose X-Forwarded-For counts
 
 # ── Applications ──────────────────────────────────────────────────────────────────────────────────────────────────────
-COMPANION_APPS = checked_apps(
-    names_by_commas(env.str("COMPANION_APPS", ",".join(OPTIONAL_APPS)))
-)  # what is built on personalities
+COMPANION_APPS = checked_apps(env.names("COMPANION_APPS", ",".join(OPTIONAL_APPS)))  # what is built on personalities
 INSTALLED_APPS = [
     "unfold",
     "django.contrib.admin",
@@ -122,7 +121,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 512 * 1024  # bytes of a form of the admin
 
 # ── PostgreSQL: the truth ─────────────────────────────────────────────────────────────────────────────────────────────
 DATABASES = {"default": checked_database_url(secret("DATABASE_URL"))}
-POOL_SIZE = env.int("DATABASE_POOL_SIZE", 10, validate=validate.Range(1))
+POOL_SIZE = env.int("DATABASE_POOL_SIZE", 10, check=validate.Range(1))
 DATABASES["default"]["OPTIONS"] = (
     KEEPALIVE
     | DATABASES["default"].get("OPTIONS", {})
@@ -140,16 +139,16 @@ DATABASES["default"]["OPTIONS"] = (
         "isolation_level": IsolationLevel.READ_COMMITTED,
     }
 )
-DATABASE_SECONDS = env.float("DATABASE_SECONDS", 5.0, validate=validate.Range(0.01, 3600))
-DATABASE_ADMIN_SECONDS = env.float("DATABASE_ADMIN_SECONDS", 30.0, validate=validate.Range(0.01, 3600))
+DATABASE_SECONDS = env.float("DATABASE_SECONDS", 5.0, check=validate.Range(0.01, 3600))
+DATABASE_ADMIN_SECONDS = env.float("DATABASE_ADMIN_SECONDS", 30.0, check=validate.Range(0.01, 3600))
 
 # ── Redis: copies of the truth ────────────────────────────────────────────────────────────────────────────────────────
 REDIS_ENABLED = env.bool("REDIS_ENABLED", True)
 REDIS_LOCATION, REDIS_USERNAME, REDIS_PASSWORD = split_redis_url(secret("REDIS_URL", "redis://127.0.0.1:6379/0"))
-REDIS_KEY_PREFIX = env.str("REDIS_KEY_PREFIX", "")
-COPY_TTL_SECONDS = env.int("PERSONALITY_CACHE_SECONDS", 86400, validate=validate.Range(1, 10**9))
-LOCAL_CACHE_ENTRIES = env.int("PERSONALITY_NEAR_ENTRIES", 10_000, validate=validate.Range(0))
-COPY_STALE_IF_ERROR_SECONDS = env.int("PERSONALITY_STALE_IF_ERROR_SECONDS", 900, validate=validate.Range(0))
+REDIS_KEY_PREFIX = env.text("REDIS_KEY_PREFIX")
+COPY_TTL_SECONDS = env.int("PERSONALITY_CACHE_SECONDS", 86400, check=validate.Range(1, 10**9))
+LOCAL_CACHE_ENTRIES = env.int("PERSONALITY_NEAR_ENTRIES", 10_000, check=validate.Range(0))
+COPY_STALE_IF_ERROR_SECONDS = env.int("PERSONALITY_STALE_IF_ERROR_SECONDS", 900, check=validate.Range(0))
 REDIS_CACHE: dict[str, object] = {
     "BACKEND": "django_redis.cache.RedisCache",
     "LOCATION": REDIS_LOCATION,
@@ -175,36 +174,37 @@ NO_CACHE = {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}
 CACHES = {"default": REDIS_CACHE if REDIS_ENABLED else NO_CACHE}
 
 # ── Rate limits ───────────────────────────────────────────────────────────────────────────────────────────────────────
-CHAT_RATE = parse_rate(env.str("CHAT_RATE", "30/minute"), "CHAT_RATE")  # per user
-CHAT_KEY_RATE = parse_rate(env.str("CHAT_KEY_RATE", env.str("CHAT_RATE", "30/minute")), "CHAT_KEY_RATE")  # per API key
-WEB_WORKERS = env.int("WEB_WORKERS", os.cpu_count() or 1, validate=validate.Range(1))
+user_rate = env.filled("CHAT_RATE", "30/minute")
+CHAT_RATE = parse_rate(user_rate, "CHAT_RATE")  # per user
+CHAT_KEY_RATE = parse_rate(env.filled("CHAT_KEY_RATE", user_rate), "CHAT_KEY_RATE")  # per API key
+WEB_WORKERS = env.int("WEB_WORKERS", os.cpu_count() or 1, check=validate.Range(1))
 
 # ── The end of a process: see shutdown.py ─────────────────────────────────────────────────────────────────────────────
-SHUTDOWN_NOTICE_SECONDS = env.float("SHUTDOWN_NOTICE_SECONDS", 5.0, validate=validate.Range(0, 3600))
-SHUTDOWN_GRACE_SECONDS = env.float("SHUTDOWN_GRACE_SECONDS", 25.0, validate=validate.Range(0, 3600))
+SHUTDOWN_NOTICE_SECONDS = env.float("SHUTDOWN_NOTICE_SECONDS", 5.0, check=validate.Range(0, 3600))
+SHUTDOWN_GRACE_SECONDS = env.float("SHUTDOWN_GRACE_SECONDS", 25.0, check=validate.Range(0, 3600))
 
 # ── The language model that chat talks to ─────────────────────────────────────────────────────────────────────────────
-CHAT_BACKEND = env.str("CHAT_BACKEND", "upstream", validate=validate.OneOf(["upstream", "console"]))
-LLM_HTTP_HOSTS = model_server.checked_http_hosts(env.str("LLM_HTTP_HOSTS", ""))
-LLM_BASE_URL = model_server.checked_url(env.str("LLM_BASE_URL", ""), LLM_HTTP_HOSTS)
+CHAT_BACKEND = env.choice("CHAT_BACKEND", "upstream", "console")
+LLM_HTTP_HOSTS = model_server.checked_http_hosts(env.text("LLM_HTTP_HOSTS"))
+LLM_BASE_URL = model_server.checked_url(env.text("LLM_BASE_URL"), LLM_HTTP_HOSTS)
 LLM_NETWORKS = model_server.networks_to_check(LLM_BASE_URL, LLM_HTTP_HOSTS)
-LLM_CA_FILE = model_server.checked_ca_file(env.str("LLM_CA_FILE", ""))
+LLM_CA_FILE = model_server.checked_ca_file(env.text("LLM_CA_FILE"))
 LLM_API_KEY = checked_key("LLM_API_KEY", secret("LLM_API_KEY", ""))
 # "SECRET" keeps them out of Django's error pages.
 LLM_SECRET_HEADERS = model_server.checked_headers(secret("LLM_HEADERS", ""), with_key=bool(LLM_API_KEY))
-LLM_MODEL = env.str("LLM_MODEL", "")
+LLM_MODEL = env.text("LLM_MODEL")
 if LLM_BASE_URL and not LLM_MODEL:
     raise ImproperlyConfigured("LLM_MODEL: required with LLM_BASE_URL")
-LLM_MODELS = model_server.checked_models(names_by_commas(env.str("LLM_MODELS", "")), LLM_MODEL)
-LLM_CONTENT_PARTS = checked_content_parts(names_by_commas(env.str("LLM_CONTENT_PARTS", "text,image_url")))
+LLM_MODELS = model_server.checked_models(names_by_commas(env.text("LLM_MODELS")), LLM_MODEL)
+LLM_CONTENT_PARTS = checked_content_parts(env.names("LLM_CONTENT_PARTS", "text,image_url"))
 LLM_CONTENT_PART_ADDRESSES = env.bool("LLM_CONTENT_PART_ADDRESSES", False)
-LLM_EXTRA_PARAMETERS = checked_parameters(names_by_commas(env.str("LLM_EXTRA_PARAMETERS", "")))
-RESPONSES_REMEMBERED_MIB = env.int("RESPONSES_REMEMBERED_MIB", 16, validate=validate.Range(0))  # of a user
-LLM_GREETING = env.str("LLM_GREETING", "message", validate=validate.OneOf(["message", "prompt"]))
-LLM_CONNECT_SECONDS = env.float("LLM_CONNECT_SECONDS", 5.0, validate=validate.Range(0.01, 3600))
-LLM_FIRST_BYTE_SECONDS = env.float("LLM_FIRST_BYTE_SECONDS", 30.0, validate=validate.Range(0.01, 3600))
-LLM_IDLE_SECONDS = env.float("LLM_IDLE_SECONDS", 30.0, validate=validate.Range(0.01, 3600))
-LLM_TOTAL_SECONDS = env.float("LLM_TOTAL_SECONDS", 300.0, validate=validate.Range(0.01, 3600))
+LLM_EXTRA_PARAMETERS = checked_parameters(names_by_commas(env.text("LLM_EXTRA_PARAMETERS")))
+RESPONSES_REMEMBERED_MIB = env.int("RESPONSES_REMEMBERED_MIB", 16, check=validate.Range(0))  # of a user
+LLM_GREETING = env.choice("LLM_GREETING", "message", "prompt")
+LLM_CONNECT_SECONDS = env.float("LLM_CONNECT_SECONDS", 5.0, check=validate.Range(0.01, 3600))
+LLM_FIRST_BYTE_SECONDS = env.float("LLM_FIRST_BYTE_SECONDS", 30.0, check=validate.Range(0.01, 3600))
+LLM_IDLE_SECONDS = env.float("LLM_IDLE_SECONDS", 30.0, check=validate.Range(0.01, 3600))
+LLM_TOTAL_SECONDS = env.float("LLM_TOTAL_SECONDS", 300.0, check=validate.Range(0.01, 3600))
 
 # ── REST: closed to everybody, unless a view says otherwise ───────────────────────────────────────────────────────────
 REST_FRAMEWORK = {
@@ -247,7 +247,7 @@ AUTHENTICATION_BACKENDS = [  # for passwords; API keys are verified by DRF's aut
     "django.contrib.auth.backends.ModelBackend",
 ]
 PASSWORD_HASHERS = ["accounts.sign_in_limits.PasswordHasher", *global_settings.PASSWORD_HASHERS[1:]]
-SIGN_IN_RATE = parse_rate(env.str("SIGN_IN_RATE", "60/minute"), "SIGN_IN_RATE")  # per address
+SIGN_IN_RATE = parse_rate(env.filled("SIGN_IN_RATE", "60/minute"), "SIGN_IN_RATE")  # per address
 # Ten guesses from one address, see docs/decisions/0008. Counted in PostgreSQL, because Redis may be away.
 AXES_HANDLER = "axes.handlers.database.AxesDatabaseHandler"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]  # so nobody can lock out a person at another address
@@ -269,7 +269,7 @@ LOGIN_REDIRECT_URL = "admin:index"  # after the admin's own login; urls.py has t
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS_ONLY
 SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^metrics$"]  # probes use plain HTTP, behind the proxy
 # Browsers remember it for so long, and nobody can take it back: it begins at an hour, for this host alone.
-SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", 3600, validate=validate.Range(0, 10**9)) if HTTPS_ONLY else 0
+SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", 3600, check=validate.Range(0, 10**9)) if HTTPS_ONLY else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("HSTS_INCLUDE_SUBDOMAINS", False)
 SECURE_HSTS_PRELOAD = env.bool("HSTS_PRELOAD", False)
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]  # advise the two above to everybody
@@ -279,7 +279,7 @@ X_FRAME_OPTIONS = "DENY"
 SESSION_ENGINE = "accounts.login"
 
 # ── Logs ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
-LOG_FORMAT = env.str("LOG_FORMAT", "text", validate=validate.OneOf(["text", "json"]))
+LOG_FORMAT = env.choice("LOG_FORMAT", "text", "json")
 LOG_LEVEL = env.log_level("LOG_LEVEL", logging.INFO)
 LOGGING = logging_config(LOG_FORMAT, LOG_LEVEL, COMPANION_APPS)
 

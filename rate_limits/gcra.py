@@ -53,7 +53,7 @@ class Verdict(NamedTuple):
 
 def parse_rate(text: str, setting: str) -> Rate:
     """Parse `30/minute` or `100/15 minutes`. Raises ImproperlyConfigured, which names `setting`."""
-    match = RATE_PATTERN.fullmatch(text)
+    match = RATE_PATTERN.fullmatch(text.strip().lower())
     if match is None:
         raise ImproperlyConfigured(f"{setting}: {text!r} is not a rate; {RATE_RULE}")
     limit, multiple, unit = match.groups()

@@ -157,6 +157,61 @@ def test_settings__lists_with_blanks__names_without() -> None:
     )
 
 
+NORMAL = {
+    **{"HTTPS_ONLY": "false", "LOG_FORMAT": "json", "LOG_LEVEL": "ERROR", "CHAT_RATE": "5/minute"},
+    **{"DATABASE_POOL_SIZE": "7", "LLM_IDLE_SECONDS": "1.5", "LLM_GREETING": "prompt", "LLM_CONTENT_PARTS": "text"},
+    **{"COMPANION_APPS": "preferences", "TRUSTED_PROXIES": "unix,10.0.0.0/8", "LLM_MODEL": "m"},
+    **{"DATABASE_URL": "postgresql://a:b@c/d", "REDIS_URL": "redis://127.0.0.1:1/2"},
+    "LLM_BASE_URL": "https://llm.example/v1",
+}
+SHOW_NORMAL = """
+names = ("HTTPS_ONLY LOG_FORMAT LOG_LEVEL CHAT_RATE POOL_SIZE LLM_IDLE_SECONDS LLM_GREETING LLM_CONTENT_PARTS "
+         "COMPANION_APPS TRUSTED_PROXIES LLM_MODEL REDIS_LOCATION LLM_BASE_URL")
+print([*(getattr(settings, name) for name in names.split()), settings.DATABASES["default"]["NAME"]])
+"""
+WORDS = {
+    *("HTTPS_ONLY", "LOG_FORMAT", "LOG_LEVEL", "CHAT_RATE"),
+    *("LLM_GREETING", "COMPANION_APPS", "TRUSTED_PROXIES", "LLM_CONTENT_PARTS"),
+}
+
+
+@pytest.mark.parametrize(("before", "after"), [(" ", " "), ("\t", "\t \r\n"), ("", "\n")])
+def test_settings__blanks_around_a_value__as_without(before: str, after: str) -> None:
+    usual = start(SHOW_NORMAL, **NORMAL)
+    blanks = start(SHOW_NORMAL, **{name: f"{before}{value}{after}" for name, value in NORMAL.items()})
+    assert (blanks.stdout, blanks.stderr) == (usual.stdout, usual.stderr)
+    assert "redis://127.0.0.1:1/2" in usual.stdout
+
+
+def test_settings__case_of_words__does_not_matter() -> None:
+    assert NORMAL.keys() >= WORDS
+    upper = {name: value.upper() if name in WORDS else value for name, value in NORMAL.items()}
+    title = {name: value.title() if name in WORDS else value for name, value in NORMAL.items()}
+    usual = start(SHOW_NORMAL, **NORMAL).stdout
+    assert (start(SHOW_NORMAL, **upper).stdout, start(SHOW_NORMAL, **title).stdout) == (usual, usual)
+
+
+@pytest.mark.parametrize("empty", ["", " "])
+def test_settings__empty_value__the_default(empty: str) -> None:
+    """But for two lists of which none may be meant."""
+    show = "print([(name, text) for name in dir(settings) if ' at 0x' not in (text := repr(getattr(settings, name)))])"
+    required = {"SECRET_KEY", "DATABASE_URL", "COMPANION_ENV_FILE", "COMPANION_APPS", "LLM_CONTENT_PARTS"}
+    example = (settings.BASE_DIR / ".env.example").read_text()
+    names = {*re.findall(r"^(?:# )?([A-Z_]+)=", example, re.MULTILINE)} - required
+    assert {"HTTPS_ONLY", "DATABASE_SECONDS", "CHAT_RATE", "LOG_FORMAT", "REDIS_URL", "LLM_MODEL"} <= names
+    ended = start(show, **dict.fromkeys(names, empty))
+    assert (ended.stdout, ended.stderr) == (start(show).stdout, "")
+
+
+@pytest.mark.parametrize("end", [" ", " \r\n", "\n\n"])
+def test_settings__blanks_in_the_file_of_an_address__no_part_of_it(tmp_path: Path, end: str) -> None:
+    (tmp_path / "database").write_bytes(f" postgresql://a:b@c/name{end}".encode())
+    (tmp_path / "redis").write_bytes(f" redis://d:1/2{end}".encode())
+    files = {"DATABASE_URL_FILE": str(tmp_path / "database"), "REDIS_URL_FILE": str(tmp_path / "redis")}
+    shown = start("print(settings.DATABASES['default']['NAME'], settings.REDIS_LOCATION)", **files, DATABASE_URL="")
+    assert shown.stdout == "name redis://d:1/2\n", shown.stderr
+
+
 def test_settings__hsts__an_hour_for_this_host_unless_told_otherwise() -> None:
     show = "print(*(getattr(settings, f'SECURE_HSTS_{n}') for n in ('SECONDS', 'INCLUDE_SUBDOMAINS', 'PRELOAD')))"
     assert start(show).stdout == "3600 False False\n"
