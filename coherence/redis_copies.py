@@ -17,11 +17,12 @@ from django.conf import settings
 from django.core.cache import caches
 from django_redis import get_redis_connection
 from django_redis.exceptions import ConnectionInterrupted
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 
 from coherence.codec import Codec
 from coherence.log import Position
 from coherence.shared import SharedCache
+from resilience.redis_errors import error_code
 from resilience.redis_pool import is_away, is_redis
 
 K = TypeVar("K")
@@ -155,7 +156,8 @@ class RedisCopies(SharedCache[K, V]):
 
     def state(self) -> str:
         """Whether copies are kept: "ok" if two could be written and read back as lookups do it, "unusable" if Redis
-        answers but does not do that (a node of a cluster, a Sentinel, a replica), "unreachable", or "off".
+        answers but does not do that (a node of a cluster, a Sentinel, a replica, one that refuses the login),
+        "unreachable", or "off".
         """
         if not is_redis(self.alias):
             return "off"
@@ -244,9 +246,10 @@ def connected(alias: str = "default") -> Iterator[Any]:
 
 
 def _is_refusal(error: RedisUnavailable) -> bool:
-    """Whether Redis answered with an error; django-redis may have wrapped it once more."""
+    """Whether Redis answered with an error, now or when the breaker opened; django-redis may have wrapped it."""
     cause = error.__cause__
-    return isinstance(cause, ResponseError) or isinstance(cause and cause.__cause__, ResponseError)
+    causes = (cause, cause and cause.__cause__)
+    return any(isinstance(each, RedisError) and error_code(each) for each in causes)
 
 
 def hit_rate(alias: str = "default") -> float | None:

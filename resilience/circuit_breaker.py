@@ -31,6 +31,7 @@ class Breaker:
     ) -> None:
         self.retry_after = (2.0, 5.0)  # seconds, the range of the jitter
         self.opened = 0  # how often it opened, for metrics; a failed probe does not count again
+        self.answer: str | None = None  # with which error code the server let nobody in when it opened, if it answered
         self._clock = clock
         self._jitter = jitter
         self._state = "closed"
@@ -63,9 +64,11 @@ class Breaker:
         if closes:
             logger.info("Circuit breaker closed: Redis answers again.")
 
-    def refused(self, why: str = "connection refused") -> None:
-        """Record that the server cannot be reached or admits nobody: open at once. `why` goes into the log."""
-        self._failed(why, lambda: True)
+    def refused(self, why: str = "connection refused", answer: str | None = None) -> None:
+        """Record that the server cannot be reached or admits nobody: open at once. `why` goes into the log, `answer` is
+        the error code if it answered with one.
+        """
+        self._failed(why, lambda: True, answer)
 
     def timed_out(self) -> None:
         """Record a timeout: open at the third within 5 s."""
@@ -84,13 +87,13 @@ class Breaker:
                 self._pause()
             return True
 
-    def _failed(self, why: str, opens: Callable[[], bool]) -> None:
+    def _failed(self, why: str, opens: Callable[[], bool], answer: str | None = None) -> None:
         """Failures while it is open belong to requests sent earlier, and do not prolong it."""
         with self._lock:
             opening = self._state == "closed" and opens()
             if opening or self._state == "half-open":
                 pause = self._pause()
-                self._state = "open"
+                self._state, self.answer = "open", answer
             self.opened += opening
         if opening:
             logger.warning("Circuit breaker open: Redis is left alone for %.1f s (%s).", pause, why)

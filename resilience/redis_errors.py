@@ -17,6 +17,9 @@ SILENCE = 60.0  # seconds between two log lines about the same type of error
 # Callers never see these: ExecAbortError follows an error that is counted already, and on NoScriptError redis-py loads
 # the script.
 INTERNAL = (ExecAbortError, NoScriptError)
+# Answers that say more than their code, and quote nothing.
+TELLING = ("DB index is out of range", "invalid DB index", "without any password configured", "no password is set",
+           "invalid username-password pair or user is disabled", "max number of clients reached")  # fmt: skip
 
 
 class ErrorLog:
@@ -57,11 +60,17 @@ errors = error_log.counts  # by type: what callers of Redis got, or would have g
 os.register_at_fork(after_in_child=error_log.reset)
 
 
+def error_code(error: RedisError) -> str | None:
+    """The first word of what the server answered, such as NOAUTH; None if it did not answer."""
+    is_answer = isinstance(error, ResponseError)
+    return error.status_code or (str(error).partition(" ")[0] if is_answer else None)
+
+
 def describe(error: RedisError) -> str:
-    """The text for the log: only the first word of a server's answer, which may quote a command, even AUTH."""
+    """The text for the log. Of a server's answer, which may quote a command, even AUTH, only what cannot."""
     said = str(error)
-    if isinstance(error, ResponseError) or error.status_code:
-        said = error.status_code or said.partition(" ")[0]
+    if code := error_code(error):
+        said = " ".join([code, *(text for text in TELLING if text in said)])
     return f"{type(error).__name__}: {said}"
 
 
@@ -83,7 +92,7 @@ def failed_to_connect(breaker: Breaker, error: RedisError) -> None:
     if isinstance(error, TimeoutError):
         breaker.timed_out()
     else:
-        breaker.refused(describe(error))
+        breaker.refused(describe(error), error_code(error))
 
 
 def failed(breaker: Breaker, error: RedisError) -> None:

@@ -38,7 +38,7 @@ def takes_address(url: str) -> bool:
 
 
 class BreakerOpen(ConnectionError):
-    """Redis was not asked, because it failed moments ago."""
+    """Redis was not asked, because it failed moments ago. Its `status_code` is what Redis answered then, if it did."""
 
 
 class Reporting(AbstractConnection):
@@ -159,7 +159,8 @@ class BreakerPool(ConnectionPool):
 def check(breaker: Breaker) -> None:
     """Raise BreakerOpen unless this caller may ask Redis."""
     if not breaker.allow():
-        raise BreakerOpen("Redis failed moments ago and is left alone for some seconds")
+        message = "Redis failed moments ago and is left alone for some seconds"
+        raise BreakerOpen(message, status_code=breaker.answer)
 
 
 def is_away(alias: str = "default") -> bool:

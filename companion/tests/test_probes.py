@@ -12,7 +12,9 @@ from redis import Redis
 from redis.exceptions import RedisError
 from rest_framework.test import APIClient
 
+from companion.environment import split_redis_url
 from companion.monitoring import schema
+from resilience.redis_pool import breaker_of
 from tests.waiting import wait_until
 from tooling.processes import ServerSpec, SupervisedServer, free_port
 from tooling.redis import find
@@ -129,3 +131,41 @@ def test_readyz__redis_takes_no_writes__not_ok(db: None, own_redis: SupervisedSe
         assert client.keys() == []  # nothing is left
         client.execute_command("REPLICAOF", "127.0.0.1", free_port())
         assert redis_state() == "unusable"
+
+
+@pytest.mark.parametrize(
+    ("login", "database", "said"),
+    [
+        (":wr0ng@", 0, "WRONGPASS invalid username-password pair"),
+        ("", 0, "NOAUTH"),
+        ("nobody:wr0ng@", 0, "WRONGPASS"),
+        (":right@", 99, "ERR DB index is out of range"),
+    ],
+)
+def test_readyz__redis_lets_nobody_in__unusable_and_logged_why(
+    db: None,
+    start_redis: Callable[..., Any],
+    settings: Any,
+    caplog: pytest.LogCaptureFixture,
+    login: str,
+    database: int,
+    said: str,
+) -> None:
+    """Also while the breaker leaves it alone; no longer once nobody listens there."""
+    port = free_port()
+    server = start_redis("--port", str(port), port=port)
+    server.config_set("requirepass", "right")
+    location, username, password = split_redis_url(f"redis://{login}127.0.0.1:{port}/{database}")
+    cache = settings.CACHES["default"]
+    options = cache["OPTIONS"] | {"USERNAME": username, "PASSWORD": password}
+    settings.CACHES = {"default": {**cache, "LOCATION": location, "OPTIONS": options}}
+    assert [redis_state(), redis_state()] == ["unusable", "unusable"]
+    (line,) = [text for text in caplog.messages if "Circuit breaker open" in text]
+    assert said in line
+    assert "wr0ng" not in caplog.text
+    breaker = breaker_of()
+    assert breaker
+    breaker.retry_after = (0.1, 0.1)
+    server.execute_command("AUTH", "right")
+    server.shutdown(nosave=True)
+    wait_until(lambda: redis_state() == "unreachable", 10)
