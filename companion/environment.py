@@ -247,10 +247,15 @@ def split_redis_url(url: str) -> tuple[str, str | None, str | None]:
     query = dict(parse_qsl(parts.query))  # redis-py accepts credentials there too
     username, password = query.pop("username", unquote(username)), query.pop("password", unquote(password))
     address = f"{parts.scheme}://{host}{parts.path}" + (f"?{urlencode(query)}" if query else "")
-    if not takes_address(address):
+    if not (takes_address(address) and _takes_database(parts.scheme, parts.path, query)):
         message = "REDIS_URL: the number of the database, or a parameter after ?, is none that redis-py takes"
         raise ImproperlyConfigured(message)
     return address, username or None, password or None
+
+
+def _takes_database(scheme: str, path: str, query: Mapping[str, str]) -> bool:
+    """Whether the path is the number of a database, where it stands for one: redis-py takes 0 for anything else."""
+    return scheme == "unix" or "db" in query or bool(re.fullmatch("/*[0-9]*/*", path))
 
 
 def checked_content_parts(kinds: list[str]) -> list[str]:

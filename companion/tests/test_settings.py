@@ -364,6 +364,18 @@ def test_redis_url__credentials__taken_out(url: str, expected: tuple[str, str | 
     assert split_redis_url(url) == expected
 
 
+@pytest.mark.parametrize("path", ["", "/", "/0", "/15/", "/x?db=2"])
+def test_redis_url__database__taken(path: str) -> None:
+    assert split_redis_url(f"redis://host{path}")[0] == f"redis://host{path}"
+
+
+@pytest.mark.parametrize("path", ["/x", "/0x", "/-1", "/1.5", "/x?socket_timeout=1"])
+def test_redis_url__database_is_no_number__refused(path: str) -> None:
+    """redis-py would take database 0."""
+    with pytest.raises(ImproperlyConfigured, match="REDIS_URL: the number of the database"):
+        split_redis_url(f"redis://:secret@host{path}")
+
+
 @pytest.mark.parametrize(
     "url",
     [
