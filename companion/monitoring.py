@@ -1,6 +1,6 @@
 """What orchestrators and Prometheus ask: /livez, /readyz and /metrics."""
 
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from django.conf import settings
 from django.db import Error, connection
@@ -8,7 +8,8 @@ from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from drf_spectacular.utils import extend_schema
-from rest_framework.renderers import JSONRenderer
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -77,17 +78,20 @@ def status() -> Status:
     return {"status": word, "postgresql": postgresql, "redis": redis_copies.state(), "changes": changes}
 
 
-class PlainTextRenderer(JSONRenderer):
-    """Satisfies a scraper's Accept header; errors are JSON all the same."""
+class AnyAccept(DefaultContentNegotiation):
+    """Takes whatever a scraper accepts: the text format is what all of them read. Errors are JSON all the same."""
 
-    media_type = "text/plain"
-    format = "txt"
+    def select_renderer(
+        self, request: Request, renderers: Any, format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        """The first."""
+        return renderers[0], renderers[0].media_type
 
 
 class MetricsView(APIView):
     """Metrics of all workers, for any valid key: a user of its own without rights is enough."""
 
-    renderer_classes = (*APIView.renderer_classes, PlainTextRenderer)
+    content_negotiation_class = AnyAccept
 
     @extend_schema(exclude=True)
     def get(self, request: Request) -> HttpResponse:

@@ -96,6 +96,19 @@ def test_metrics__redis_stopped__breaker_open_and_errors_counted(
     assert after[refused] > before.get(refused, 0)
 
 
+@pytest.mark.parametrize(
+    "accept", ["application/openmetrics-text", "image/png", "application/json;q=0", "nonsense", ""]
+)
+@pytest.mark.parametrize("path", ["/metrics", "/metrics?format=x"])
+def test_metrics__whatever_a_scraper_accepts__the_text_format(
+    user: User, client_of: Callable[[User], APIClient], path: str, accept: str
+) -> None:
+    response = client_of(user).get(path, HTTP_ACCEPT=accept)
+    assert (response.status_code, response["Content-Type"].partition(";")[0]) == (200, "text/plain")
+    refused = APIClient().get(path, HTTP_ACCEPT=accept)
+    assert (refused.status_code, refused["Content-Type"]) == (401, "application/problem+json")
+
+
 def test_metrics__no_key__refused() -> None:
     response = APIClient().get("/metrics", HTTP_ACCEPT=SCRAPER)
     assert response.status_code == 401
