@@ -31,10 +31,11 @@ def somebody_waits() -> bool:
 
 
 @contextmanager
-def empty_database() -> Iterator[str]:
+def empty_database(encoding: str = "UTF8") -> Iterator[str]:
     """Make a database without a table, on the server that tests use; yield its URL, and drop it afterwards."""
     url, name = urlsplit(os.environ["DATABASE_URL"]), f"empty_{secrets.token_hex(6)}"
+    made = composed.SQL("CREATE DATABASE {} ENCODING {} LOCALE 'C' TEMPLATE template0")
     with psycopg.connect(url.geturl(), autocommit=True) as server:
-        server.execute(composed.SQL("CREATE DATABASE {}").format(composed.Identifier(name)))
+        server.execute(made.format(composed.Identifier(name), composed.Literal(encoding)))
         yield urlunsplit(url._replace(path=f"/{name}"))
         server.execute(composed.SQL("DROP DATABASE {} WITH (FORCE)").format(composed.Identifier(name)))

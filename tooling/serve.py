@@ -9,6 +9,7 @@ from contextlib import suppress
 import django
 from django.core.management import CommandError, call_command
 
+from companion.database_errors import exit_if_database_refuses
 from companion.environment import exit_if_misconfigured
 from resilience.advisory_lock import exclusively
 
@@ -34,7 +35,7 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "companion.settings")
     with exit_if_misconfigured():
         django.setup()
-    with exclusively(PREPARING):  # runs that share a database prepare it one after the other
+    with exit_if_database_refuses(), exclusively(PREPARING):  # runs on one database prepare it in turn
         call_command("migrate", verbosity=0)
         call_command("seed_personalities", verbosity=0)
         call_command("create_demo_admin", options.demo)
