@@ -21,7 +21,8 @@ from personalities.startup import start  # noqa: E402
 
 django_application = Handler()
 application = around(django_application)
-start()
+with exit_if_misconfigured():
+    start()
 slow_peers.start()
 instance_metrics.start()
 shutdown.start()

@@ -1,5 +1,6 @@
 """What a command says when the database cannot be used as it is: one sentence that says what to do, no traceback."""
 
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,6 +35,7 @@ def exit_if_database_refuses() -> Iterator[None]:
 
     Errors of the program itself keep their traceback, and with --traceback every error does.
     """
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # its warnings say the same, once for each attempt
     try:
         yield
     except (DatabaseError, psycopg.Error) as error:

@@ -1,17 +1,24 @@
-"""What a server does first: follow the change log, and log whether lookups have Redis."""
+"""What a server does first: look at the database, follow the change log, and log whether lookups have Redis."""
 
 import logging
 
+import psycopg
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connection
 
 from coherence.listener import listener
 from personalities.cache import redis_copies
+from resilience.database import DeadlineConnection, UnusableDatabase, answer_within
 
 logger = logging.getLogger(__name__)
 
+ANSWER_SECONDS = 1.0  # how long PostgreSQL may take to answer, once it has let us in
+
 
 def start() -> None:
-    """Start following the change log, and log whether lookups have Redis."""
+    """Start following the change log, and log whether lookups have Redis. Raises ImproperlyConfigured."""
+    _refuse_unusable_database()
     listener.ensure()  # so that the copies in Redis count for the first request
     match redis_copies.state():
         case "ok":
@@ -23,3 +30,14 @@ def start() -> None:
             logger.warning("Redis at %s answers, but keeps no copies.", settings.REDIS_LOCATION)
         case _:
             logger.warning("Redis at %s does not answer; personality lookups run without it.", settings.REDIS_LOCATION)
+
+
+def _refuse_unusable_database() -> None:
+    """Before anything else logs what it fails with. Out of reach a database is no reason not to start."""
+    try:
+        with answer_within(ANSWER_SECONDS):
+            DeadlineConnection.connect(**connection.get_connection_params()).close()
+    except UnusableDatabase as error:
+        raise ImproperlyConfigured(f"the database of DATABASE_URL: {error}") from None
+    except psycopg.Error as error:
+        logger.debug("PostgreSQL was not reached at the start: %s", error)

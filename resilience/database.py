@@ -52,6 +52,8 @@ SESSION = f"SELECT {_SET}, {CONDITIONAL}"  # noqa: S608  built from constants
 KEEPALIVE = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
 # The server drops a query whose client has gone; otherwise every attempt at a locked row would leave a backend waiting.
 NOTICE_VANISHED_CLIENTS = "SELECT set_config('client_connection_check_interval', '1s', false)"
+ENCODING = "UTF8"  # a database keeps the one that it was made with
+ENCODING_ADVICE = "only UTF8 holds every text: make another with `createdb --encoding=UTF8 --template=template0`"
 
 Result = TypeVar("Result")
 
@@ -88,18 +90,33 @@ def outage(error: BaseException | None) -> str | None:
     return "The database did not answer." if isinstance(error, OperationalError) else None
 
 
+class UnusableDatabase(psycopg.OperationalError):
+    """Its encoding is another than UTF8: some texts would be errors, which no session can set otherwise."""
+
+
 class DeadlineConnection(psycopg.Connection[TupleRow]):
     """A psycopg connection that honours `answer_within`. After a timeout it is closed: its answer may still arrive."""
 
     @classmethod
     def connect(cls, conninfo: str = "", *, autocommit: bool = False, **kwargs: Any) -> Self:
-        """Connect as psycopg does, then run SESSION: PgBouncer would refuse it as startup options."""
+        """Connect as psycopg does, then run SESSION: PgBouncer would refuse it as startup options.
+
+        Raises UnusableDatabase, and whatever psycopg's raises.
+        """
         made = super().connect(conninfo, autocommit=True, **kwargs)
+        made._check_encoding()
         made.execute(SESSION)
         with suppress(psycopg.errors.InvalidParameterValue):  # a server on Windows cannot check for vanished clients
             made.execute(NOTICE_VANISHED_CLIENTS)
         made.autocommit = autocommit
         return made
+
+    def _check_encoding(self) -> None:
+        """The server has said it unasked; a pooler may not pass it on."""
+        encoding = self.info.parameter_status("server_encoding")
+        if encoding not in {ENCODING, None}:
+            self.close()
+            raise UnusableDatabase(f"its encoding is {encoding}; {ENCODING_ADVICE}")
 
     def wait(self, gen: PQGen[Result], interval: float = _WAIT_INTERVAL, timeout: float | None = None) -> Result:
         """As psycopg's, but no longer than the deadline allows. Raises psycopg.OperationalError after it."""

@@ -15,6 +15,7 @@ from companion.database_errors import exit_if_database_refuses
 from tests.database import empty_database, sql
 from tooling.environment import ROOT
 
+GRANIAN = ("-m", "granian", "--interface", "asginl", "--port", "0", "companion.asgi:application")
 REFUSED = "companion: the database of DATABASE_URL: "
 ROLE = "without_create"
 
@@ -35,6 +36,23 @@ def run(url: str, *arguments: str) -> Ended:
     env = os.environ | {"DATABASE_URL": url}
     ended = subprocess.run([sys.executable, *arguments], cwd=ROOT, env=env, capture_output=True, text=True, timeout=60)
     return Ended(ended.returncode, ended.stderr)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "command"),
+    [
+        ("LATIN1", ("manage.py", "migrate")),
+        ("SQL_ASCII", ("manage.py", "create_api_key", "root")),
+        ("EUC_JP", GRANIAN),
+        ("LATIN1", ("-m", "tooling.serve")),
+    ],
+)
+def test_start__encoding_that_cannot_hold_every_text__refused(encoding: str, command: tuple[str, ...]) -> None:
+    with empty_database(encoding) as url:
+        ended = run(url, *command)
+    assert ended.is_one_sentence, ended.errors
+    assert encoding in ended.errors
+    assert "createdb --encoding=UTF8 --template=template0" in ended.errors
 
 
 @pytest.fixture
@@ -65,7 +83,7 @@ def test_migrate__role_may_not_create__told_which_right(as_stranger: str) -> Non
 def test_migrate__granted_what_the_sentence_names__succeeds(as_stranger: str, database: str) -> None:
     with psycopg.connect(database, autocommit=True) as admin:
         admin.execute(f"GRANT CREATE ON SCHEMA public TO {ROLE}".encode())
-    ended = run(as_stranger, "manage.py", "migrate", "-v", "0")
+    ended = run(as_stranger, "manage.py", "migrate", "contenttypes", "-v", "0")
     assert ended == (0, "")
 
 

@@ -7,7 +7,8 @@ import psycopg
 import pytest
 from django.db import connection
 
-from resilience.database import DeadlineConnection
+from resilience.database import DeadlineConnection, UnusableDatabase
+from tests.database import empty_database
 
 pytestmark = pytest.mark.django_db(transaction=True)
 # By name: what may be the default, and what is relied on.
@@ -51,3 +52,9 @@ def test_connect__strange_defaults__set_for_good(autocommit: bool) -> None:
 def test_connect__nothing_said_of_autocommit__off_as_psycopgs() -> None:
     with connect() as made:
         assert made.autocommit is False
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII", "EUC_JP"])
+def test_connect__encoding_that_cannot_hold_every_text__refused(encoding: str) -> None:
+    with empty_database(encoding) as url, pytest.raises(UnusableDatabase, match=f"its encoding is {encoding}; only"):
+        DeadlineConnection.connect(url)
