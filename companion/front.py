@@ -2,6 +2,7 @@
 
 from companion.body_limits import BodyLimits
 from companion.cors import Cors
+from companion.forwarded_headers import ForwardedHeaders
 from companion.handler import Handler
 from companion.header_limits import HeaderLimits
 from companion.hot_read import HotReader
@@ -15,5 +16,5 @@ from rest.request_id import RequestIds
 
 def around(django_application: Handler) -> HotReader:
     """All of it, outermost first: memory, draining, noted, counted, shared, with id, bounded; then chat or Django."""
-    bounded = HeaderLimits(mount_chat(otherwise=BodyLimits(django_application)))
+    bounded = HeaderLimits(ForwardedHeaders(mount_chat(otherwise=BodyLimits(django_application))))
     return HotReader(Draining(Answering(RequestMetrics(Cors(RequestIds(BrokenBodies(bounded)))))))

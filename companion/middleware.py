@@ -1,6 +1,5 @@
-"""Middleware of our own: caching, forwarded headers, database deadline, slashes, large forms, content security."""
+"""Middleware of our own: caching, database deadline, slashes, large forms, content security."""
 
-import logging
 import re
 from collections.abc import Callable
 from http import HTTPStatus
@@ -12,32 +11,11 @@ from django.middleware.common import CommonMiddleware
 from django.utils.deprecation import MiddlewareMixin
 
 from resilience.database import answer_within
-from rest.client_address import client_address
 from rest.parsers import MAX_BYTES
-
-logger = logging.getLogger(__name__)
 
 FORM, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
 # name*=charset''value, by RFC 2231: Python remembers each name of a charset that it was ever asked for, known or not.
 ENCODED_PARAMETER = re.compile(rb"\*[\s\x1c-\x1f]*+=")
-FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_X_REAL_IP", "HTTP_FORWARDED")
-
-
-class ForwardedHeadersMiddleware(MiddlewareMixin):
-    """Warns once if requests seem to come through a proxy that TRUSTED_PROXIES does not name."""
-
-    has_warned = False
-
-    def process_request(self, request: HttpRequest) -> None:
-        """Changes nothing."""
-        if self.has_warned or settings.TRUSTED_PROXIES or not any(name in request.META for name in FORWARDED):
-            return
-        self.has_warned = True
-        logger.warning(
-            "A forwarded header from %s is ignored. If that is your proxy, name it in TRUSTED_PROXIES: else wrong "
-            "passwords of one client may lock out all others.",
-            client_address(request),
-        )
 
 
 class CacheControlMiddleware(MiddlewareMixin):

@@ -77,7 +77,6 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [  # static files bypass it: see handler.py
     "companion.middleware.CacheControlMiddleware",  # sees every answer, those of other middleware too
-    "companion.middleware.ForwardedHeadersMiddleware",
     "companion.middleware.DatabaseDeadlineMiddleware",  # before those that query the database
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -14,10 +14,13 @@ WITH_PORT = re.compile(r"\[(.*)\](?::\d+)?|([\d.]+):\d+")  # as some proxies wri
 
 def client_address(request: HttpRequest) -> Address:
     """The nearest address that is not one of TRUSTED_PROXIES: X-Forwarded-For is read from its end, as far as those who
-    wrote it are trusted. `Forwarded` and X-Real-IP are never read: two headers could disagree.
+    wrote it are trusted. What is no address ends that; an empty element is none, by RFC 9110. `Forwarded` and X-Real-IP
+    are never read: two headers could disagree.
     """
     address = _parse(request.META.get("REMOTE_ADDR", "")) or UNIX_SOCKET
     for hop in reversed(request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")[-MAX_HOPS:]):
+        if not hop.strip():
+            continue
         found = _parse(hop)
         if found is None or not any(address in network for network in settings.TRUSTED_PROXIES):
             break

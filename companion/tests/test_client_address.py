@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import Client, RequestFactory
 
 from companion.environment import checked_networks
-from companion.middleware import ForwardedHeadersMiddleware
+from companion.tests.asgi_client import HOST, AsgiClient, request
 from rest.client_address import address_block, client_address
 
 LOGIN = "/admin/login/"
@@ -40,6 +40,11 @@ def address(peer: str | None, forwarded: str | None = None) -> str:
         (PROXY, "10.0.0.2", STRANGER, "10.0.0.2"),
         ("10.0.0.0/8", "10.9.9.9", "unknown", "10.9.9.9"),
         ("10.0.0.0/8", "10.9.9.9", f"{STRANGER}, garbage, 10.0.0.3", "10.0.0.3"),
+        (PROXY, PROXY, f"{BOSS}, , {PROXY}", BOSS),  # an empty element is none
+        (PROXY, PROXY, f"{BOSS},,{STRANGER}", STRANGER),
+        (PROXY, PROXY, f"{STRANGER}, ,", STRANGER),
+        (PROXY, PROXY, f"{BOSS}, unknown, , {PROXY}", PROXY),
+        (PROXY, PROXY, f",{STRANGER}", STRANGER),
         (PROXY, PROXY, f"{STRANGER}:4711", STRANGER),
         (PROXY, PROXY, "[2001:db8::7]:4711", "2001:db8::7"),
         (PROXY, PROXY, "fe80::1%eth0", "fe80::1"),
@@ -114,15 +119,36 @@ def test_login__addresses_of_one_ipv6_network__one_count(boss: User) -> None:
     assert AccessAttempt.objects.count() == 1
 
 
+PATHS = ["/livez", pytest.param("/v1/models", marks=pytest.mark.apps("chat"))]
+
+
 @pytest.mark.parametrize(("trusted", "lines"), [("", 1), (PROXY, 0)])
-@pytest.mark.parametrize("header", ["HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP"])
+@pytest.mark.parametrize("header", [b"x-forwarded-for", b"forwarded", b"x-real-ip"])
+@pytest.mark.parametrize("path", PATHS)
 def test_forwarded_header__nobody_is_trusted__one_warning(
-    settings: Any, caplog: pytest.LogCaptureFixture, header: str, trusted: str, lines: int
+    settings: Any,
+    caplog: pytest.LogCaptureFixture,
+    application: Any,
+    ask: AsgiClient,
+    path: str,
+    header: bytes,
+    trusted: str,
+    lines: int,
 ) -> None:
     settings.TRUSTED_PROXIES = checked_networks(trusted)
-    middleware = ForwardedHeadersMiddleware(lambda request: None)  # type: ignore[arg-type]
-    middleware.process_request(RequestFactory().get("/"))
+    host = (b"host", HOST.encode())
+    ask(application, request(path, [host]))
     for _ in range(3):
-        middleware.process_request(RequestFactory().get("/", REMOTE_ADDR=PROXY, **{header: STRANGER}))  # type: ignore[arg-type]
-    assert len(caplog.records) == lines
-    assert all(PROXY in record.getMessage() and "TRUSTED_PROXIES" in record.getMessage() for record in caplog.records)
+        ask(application, request(path, [host, (header, STRANGER.encode())], client=(PROXY, 50000)))
+    warnings = [record.getMessage() for record in caplog.records if "TRUSTED_PROXIES" in record.getMessage()]
+    assert len(warnings) == lines
+    assert all(PROXY in warning and STRANGER not in warning for warning in warnings)
+
+
+@pytest.mark.parametrize("client", [None, ("", 0)])
+def test_forwarded_header__over_a_unix_socket__warning_says_how_to_trust_it(
+    settings: Any, caplog: pytest.LogCaptureFixture, application: Any, ask: AsgiClient, client: Any
+) -> None:
+    settings.TRUSTED_PROXIES = []
+    ask(application, request("/livez", [(b"x-forwarded-for", STRANGER.encode())], client=client))
+    assert "header from unix is ignored" in caplog.text
