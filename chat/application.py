@@ -17,6 +17,7 @@ from chat.limits import Admit, admit_all
 from chat.metrics import counts
 from chat.responses import endpoint as responses
 from chat.threads import in_thread
+from rest.asgi import log_refusal
 
 KEEP_ALIVE_SECONDS = 15.0
 
@@ -54,6 +55,8 @@ class Chat:
         except ApiError as error:
             if exchange.status:  # part of the response is sent: raising makes the server close the connection
                 raise
+            if error.status < HTTPStatus.INTERNAL_SERVER_ERROR:  # those were logged where they arose
+                log_refusal(error.status, exchange.path)
             await exchange.refuse(error.without_frames())
 
     async def _answer(self, exchange: Exchange, endpoint: str) -> None:

@@ -5,12 +5,13 @@ Everything else, pages, admin and playground, is for its own origin alone. See d
 """
 
 from collections.abc import Mapping
+from http import HTTPStatus
 
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope
 from django.conf import settings
 
 from companion.mount import Headers, path_below_root
-from rest.asgi import FRAMING, HttpMiddleware, combined, with_headers
+from rest.asgi import FRAMING, HttpMiddleware, combined, log_refusal, with_headers
 
 ORIGIN, REQUESTED_METHOD, COOKIE = b"origin", b"access-control-request-method", b"cookie"
 SHARED_BELOW = ("/v1/", "/api/")
@@ -41,6 +42,8 @@ class Cors(HttpMiddleware):
         sharing = sharing_headers(headers)
         is_preflight = scope["method"] == "OPTIONS" and REQUESTED_METHOD in headers and ORIGIN in headers
         if is_preflight and not headers.keys() >= FRAMING:  # what says its length twice is refused further in
+            if not sharing:
+                log_refusal(HTTPStatus.FORBIDDEN, path)
             await _answer_preflight(headers, sharing, send)
             return
         if sharing:  # in place, for metrics find the route in this scope

@@ -15,6 +15,6 @@ from rest.request_id import RequestIds
 
 
 def around(django_application: Handler) -> HotReader:
-    """All of it, outermost first: memory, draining, noted, counted, shared, with id, bounded; then chat or Django."""
+    """All of it, outermost first: memory, draining, noted, counted, with id, shared, bounded; then chat or Django."""
     bounded = HeaderLimits(ForwardedHeaders(mount_chat(otherwise=BodyLimits(django_application))))
-    return HotReader(Draining(Answering(RequestMetrics(Cors(RequestIds(BrokenBodies(bounded)))))))
+    return HotReader(Draining(Answering(RequestMetrics(RequestIds(Cors(BrokenBodies(bounded)))))))

@@ -9,6 +9,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from http import HTTPStatus
 from io import SEEK_END
 from typing import IO, Any, TypeVar, cast
 
@@ -26,7 +27,7 @@ from servestatic.middleware import ServeStaticMiddleware
 from companion.pages import body_timeout, unknown_charset
 from companion.request_metrics import ROUTE
 from resilience.database import answer_within
-from rest.asgi import FRAMING, is_chunked
+from rest.asgi import FRAMING, is_chunked, log_refusal
 from rest.streaming import Interrupted
 
 logger = logging.getLogger(__name__)
@@ -83,6 +84,7 @@ class Handler(ASGIHandler):
         try:
             return super().create_request(scope, body_file)
         except ValueError:
+            log_refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, str(scope["path"]))
             return None, unknown_charset()
 
     async def __call__(self, scope: Any, receive: Receive, send: Any) -> None:
@@ -92,6 +94,7 @@ class Handler(ASGIHandler):
             body = await self.read_body(receive_in_time)
         except RequestAborted:
             if receive_in_time.is_late:
+                log_refusal(HTTPStatus.REQUEST_TIMEOUT, scope["path"])
                 await self.send_response(body_timeout(), send)
             return
         with body:

@@ -9,7 +9,7 @@ from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent,
 
 from companion.mount import path_below_root
 from companion.optional_apps import openai_error
-from rest.asgi import HttpMiddleware
+from rest.asgi import HttpMiddleware, log_refusal
 from rest.problems import MEDIA_TYPE, problem_body
 
 PROBLEMS_BELOW = ("/api/", "/metrics")  # for programs; all other pages are for people
@@ -48,7 +48,7 @@ class BrokenBodies(HttpMiddleware):
 
 
 async def refuse(scope: HTTPScope, send: ASGISendCallable, refusal: Refusal) -> None:
-    """Answer, and close the connection: OpenAI's error for chat, a problem for programs, one line for people."""
+    """Answer, close, and log it: OpenAI's error for chat, a problem for programs, one line for people."""
     content_type, body = _content(path_below_root(scope["path"], scope.get("root_path")), refusal)
     headers = [
         (b"content-type", content_type.encode()),
@@ -59,6 +59,7 @@ async def refuse(scope: HTTPScope, send: ASGISendCallable, refusal: Refusal) -> 
     ]
     await send({"type": "http.response.start", "status": refusal.status, "headers": headers, "trailers": False})
     await send({"type": "http.response.body", "body": body, "more_body": False})
+    log_refusal(refusal.status, scope["path"])
 
 
 def _content(path: str, refusal: Refusal) -> tuple[str, bytes]:

@@ -1,8 +1,12 @@
-"""What all that stands before Django shares: headers as Django reads them, bodies that nobody will read, middleware."""
+"""What all that stands before Django shares: headers as Django reads them, bodies that nobody will read, middleware,
+and a line of the log for each refusal.
+"""
 
 import asyncio
+import logging
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from http import HTTPStatus
 
 from asgiref.typing import (
     ASGI3Application,
@@ -13,7 +17,10 @@ from asgiref.typing import (
     Scope,
 )
 
+logger = logging.getLogger("django.request")  # where Django says what it refuses
+
 FRAMING = {b"content-length", b"transfer-encoding"}  # who sends both may hide a second request from a proxy
+MAX_LOGGED = 500  # characters of a path
 MAX_DROPPED = 4 * 1024**2  # bytes
 DROPPING_SECONDS = 5.0
 LEAST_CHUNK_BYTES = 64  # what a chunk of a body counts as at least, for each costs time
@@ -47,6 +54,11 @@ def with_headers(headers: Iterable[tuple[bytes, bytes]], send: ASGISendCallable)
         await send(event)
 
     return send_with_headers
+
+
+def log_refusal(status: HTTPStatus, path: str) -> None:
+    """Say of a request that never reached Django what Django says of those that it refuses."""
+    logger.warning("%s: %s", status.phrase, path[:MAX_LOGGED], extra={"status_code": status})
 
 
 def combined(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:

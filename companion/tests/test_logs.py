@@ -4,6 +4,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from io import StringIO
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from companion.handler import Handler
 from companion.logs import MAX_LINE, MAX_MESSAGE, JsonFormatter, LineFormatter, one_line
-from companion.tests.asgi_client import HOST, AsgiClient, request
+from companion.tests.asgi_client import HOST, AsgiClient, Headers, request
 from rest.request_id import current
 
 FORGED = "x\n2026-01-01 00:00:00,000 ERROR companion: all is lost\r\x1b[2J\x85\x9b\u2028\u2029\u202e\x00\x7f"
@@ -76,6 +77,57 @@ def test_log__too_many_fields__one_warning_without_traceback(
     (line,) = logged()
     assert "WARNING" in line
     assert "Traceback" not in line
+
+
+LONG = "/v1/" + "x" * 9_000
+BOTH = [(b"content-length", b"2"), (b"transfer-encoding", b"chunked")]
+PREFLIGHT = [(b"origin", b"https://evil.example"), (b"access-control-request-method", b"POST")]
+REFUSED = [
+    (401, "Unauthorized: /v1/models", "/v1/models", []),
+    (404, "Not Found: /v1/modells", "/v1/modells", []),
+    (431, "Request Header Fields Too Large: /v1/models", "/v1/models", [(b"x-any", b"x" * 9_000)]),
+    (431, "Request Header Fields Too Large: /api/", "/api/", [(b"cookie", b"x" * 9_000)]),
+    (400, "Bad Request: /api/", "/api/", BOTH),
+    (413, "Request Entity Too Large: /api/v1/archetypes/", "/api/v1/archetypes/", [(b"content-length", b"9" * 9)]),
+    (415, "Unsupported Media Type: /livez", "/livez", [(b"content-type", b"text/plain; charset=x")]),
+    (414, "Request-URI Too Long: /v1/xxx", LONG, []),
+    (403, "Forbidden: /v1/models", "/v1/models", PREFLIGHT),
+    (401, "Unauthorized: /metrics", "/metrics", []),  # by Django
+]
+
+
+@pytest.mark.apps("chat")
+@pytest.mark.parametrize(("status", "message", "path", "headers"), REFUSED)
+def test_log__refused_before_django_or_by_it__one_warning_with_its_id(
+    logged: Callable[[], list[str]],
+    application: Any,
+    ask: AsgiClient,
+    settings: Any,
+    status: int,
+    message: str,
+    path: str,
+    headers: Headers,
+) -> None:
+    settings.ALLOWED_HOSTS, settings.CORS_ALLOWED_ORIGINS = [HOST], {"https://app.example"}
+    with in_json():
+        given = [(b"host", HOST.encode()), (b"x-request-id", b"mine-1"), *headers]
+        method = "OPTIONS" if status == 403 else "POST"
+        assert ask(application, request(path, given, method=method)).status == status
+    (line,) = logged()
+    entry = json.loads(line)
+    assert (entry["level"], entry["logger"], entry["request_id"]) == ("WARNING", "django.request", "mine-1")
+    assert entry["message"].startswith(message)
+    assert len(line) < 2 * MAX_MESSAGE
+
+
+@contextmanager
+def in_json() -> Iterator[None]:
+    """Lines are JSON meanwhile, as with LOG_FORMAT=json."""
+    (handler,) = [found for found in logging.getLogger().handlers if isinstance(found.formatter, LineFormatter)]
+    before = handler.formatter
+    handler.setFormatter(JsonFormatter())
+    yield
+    handler.setFormatter(before)
 
 
 @pytest.mark.parametrize("length", [10, 100, 101, 5_000])
