@@ -143,11 +143,18 @@ def test_start__the_log_is_old__pruned(listener: Listener) -> None:
     wait_until(lambda: not sql("SELECT 1 FROM coherence_change WHERE number = 1"))
 
 
+@pytest.mark.parametrize("left_over", [False, True])
 def test_start__many_looks_at_the_log__pruned_once(
-    listener: Listener, feed: ChangeFeed, monkeypatch: pytest.MonkeyPatch
+    listener: Listener, feed: ChangeFeed, monkeypatch: pytest.MonkeyPatch, left_over: bool
 ) -> None:
     pruned: list[object] = []
-    monkeypatch.setattr(log, "prune", pruned.append)
+
+    def prune(cursor: object) -> bool:
+        pruned.append(cursor)
+        return left_over
+
+    monkeypatch.setattr(log, "prune", prune)
+    monkeypatch.setattr(module, "PRUNE_AGAIN_SECONDS", 60.0)
     listener.ensure()
     for _ in range(5):
         number = note("a")
