@@ -1,5 +1,6 @@
 """Pruning the history: what goes, what stays, and that there is no other way."""
 
+from collections.abc import Iterator
 from io import StringIO
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.db import ProgrammingError, connection, transaction
 from personalities import pruning
 from personalities.models import Personality, Pruning, Version
 from tests.database import sql
+from tests.e2e import pages
 
 pytestmark = pytest.mark.django_db(transaction=True)
 # As the triggers write them, but earlier: the times of versions that are there cannot be changed.
@@ -166,6 +168,24 @@ def test_history__a_role_that_does_not_own_the_tables__refused(stranger: str, st
         sql(f"BEGIN; SET LOCAL ROLE {stranger}; {statement}")
     sql("ROLLBACK")
     assert numbers(row) == [1, 2]
+
+
+@pytest.fixture
+def documented_role() -> Iterator[str]:
+    """A role with the grants that the documentation names, and no others."""
+    (grants,) = [block.code for block in pages.blocks("sql") if "personalities_prune_history" in block.code]
+    sql(f"CREATE ROLE {STRANGER}; {grants.replace('some_role', STRANGER)}")
+    yield STRANGER
+    sql(f"RESET ROLE; DROP OWNED BY {STRANGER}; DROP ROLE {STRANGER}")
+
+
+def test_prune__a_role_with_the_documented_grants__prunes(documented_role: str) -> None:
+    row = aged("elara", 9, 8, 7)
+    sql(f"SET ROLE {documented_role}")
+    told = prune("--older-than", "0", "--dry-run")
+    assert prune("--older-than", "0") == told.replace("would be removed", "removed")
+    sql("RESET ROLE")
+    assert numbers(row) == [3]
 
 
 def test_history__a_role_that_was_granted_the_function__may_prune(stranger: str) -> None:
