@@ -2,6 +2,10 @@
 
 import pgtrigger
 
+# What the migrations make beside the tables, and triggers and readers call.
+FUNCTIONS = ("public.coherence_note(text)", "public.coherence_timeline()")
+SEQUENCES = ("public.coherence_number",)
+
 
 def note_changes(key: str, *columns: str) -> list[pgtrigger.Trigger]:
     """Triggers that note every inserted, updated, deleted or truncated row under `key`, however it was written.

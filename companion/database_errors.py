@@ -79,6 +79,6 @@ def _why_no_connection() -> psycopg.Error | None:
 
 def _lacks_migrations() -> bool:
     """Whether it was not migrated to this release. In `migrate` itself what is missing is a mistake in a migration."""
-    from companion.monitoring import schema  # here, for it needs the applications to be loaded
+    from companion.database_schema import schema  # here, for it needs the applications to be loaded
 
     return "migrate" not in sys.argv and not schema.is_migrated()

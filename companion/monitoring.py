@@ -3,8 +3,7 @@
 from typing import Any, TypedDict
 
 from django.conf import settings
-from django.db import Error, connection
-from django.db.migrations.executor import MigrationExecutor
+from django.db import Error
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from drf_spectacular.utils import extend_schema
@@ -15,6 +14,7 @@ from rest_framework.views import APIView
 
 from coherence.feed import feed
 from coherence.listener import listener
+from companion.database_schema import schema
 from companion.instance_metrics import Instance
 from companion.shutdown import shutdown
 from personalities.cache import redis_copies
@@ -27,25 +27,9 @@ class Status(TypedDict):
     """The body of /readyz."""
 
     status: str  # ready, degraded, not ready or stopping
-    postgresql: str  # ok, not migrated or unreachable
+    postgresql: str  # ok, unreachable, not migrated, or incomplete: the log says what is missing
     redis: str  # ok, off, unreachable, or unusable: it answers, but copies cannot be written and read back
     changes: str  # followed, or not followed: then copies are served unverified
-
-
-class Schema:
-    """Whether the database has all migrations of this release: asked until it has, then remembered."""
-
-    was_migrated = False
-
-    def is_migrated(self) -> bool:
-        """Raises django.db.Error."""
-        if not self.was_migrated:
-            executor = MigrationExecutor(connection)
-            self.was_migrated = not executor.migration_plan(executor.loader.graph.leaf_nodes())
-        return self.was_migrated
-
-
-schema = Schema()
 
 
 @never_cache
@@ -69,7 +53,7 @@ def status() -> Status:
     """How this process is doing. Asks PostgreSQL and Redis, each for at most a few seconds."""
     postgresql = _postgresql()
     listener.ensure()
-    word = "ready" if postgresql == "ok" else "not ready"
+    word = "ready" if postgresql == "ok" and _was_in_touch() else "not ready"
     if postgresql == "unreachable" and _serves_copies():
         word = "degraded"
     if shutdown.begun:
@@ -106,11 +90,16 @@ class MetricsView(APIView):
 def _postgresql() -> str:
     try:
         with answer_within(PROBE_SECONDS):
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT 1")
-            return "ok" if schema.is_migrated() else "not migrated"
+            return schema.state()
     except Error:
         return "unreachable"
+
+
+def _was_in_touch() -> bool:
+    """Whether the change log could ever be followed here. If not, a new release or role is wrong, and traffic is better
+    left to the workers of before. Later PostgreSQL answers what copies cannot.
+    """
+    return feed.age < float("inf")
 
 
 def _serves_copies() -> bool:

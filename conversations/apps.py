@@ -13,6 +13,7 @@ class ConversationsConfig(AppConfig):
 
     name = "conversations"
     default_auto_field = "django.db.models.BigAutoField"
+    triggers_in_sql = {"pinned_stay": "personalities_version"}
 
     def ready(self) -> None:
         """Called by Django once all models are loaded."""

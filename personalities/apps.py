@@ -9,6 +9,7 @@ class PersonalitiesConfig(AppConfig):
     """Connects the cache to saves and deletions, and the history to loaddata."""
 
     name = "personalities"
+    triggers_in_sql = dict.fromkeys(("keep_new", "keep_change", "keep_restored"), "personalities_personality")
 
     def ready(self) -> None:
         """Invalidate the keys of a personality after each save and deletion."""

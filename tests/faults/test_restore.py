@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from tests.faults.conftest import LONG
-from tests.faults.environment import Environment
+from tests.faults.environment import Environment, Service, production_service
 from tests.promises import Figure
 from tests.waiting import wait_until
 from tooling import postgres
@@ -235,3 +235,39 @@ def test_restore__each_way__nothing_lost_and_an_edit_seen_in_time(
         measured=f"{lost or 'all rows'}; {first}, then 3 after {seconds * 1000:.0f} ms, version {numbers}",
         met=not lost and first == 2 and seconds <= BOUND and numbers == [3],
     )
+
+
+CUT_OFF = {
+    "before indexes and triggers": ("--section=pre-data", "--section=data"),
+    "before any row": ("--section=pre-data",),
+}
+
+
+@pytest.mark.parametrize("when", CUT_OFF if LONG else [*CUT_OFF][:1])
+def test_restore__cut_off__not_ready_until_it_is_whole(
+    source: str, run: Callable[..., None], tmp_path: Path, environment: Environment, figure: Figure, when: str
+) -> None:
+    target = urlsplit(source)._replace(path=f"/b10_cut_off_{len(CUT_OFF[when])}").geturl()
+    restore = Restore(source, target, tmp_path, run)
+    command = ("pg_restore", "--no-owner", "--exit-on-error", f"--dbname={target}", restore.dump())
+    restore.create()
+    run(*command, *CUT_OFF[when])
+    with production_service(environment, "nobody", tmp_path, DATABASE_URL=target) as service:
+        said = [readiness(service) for _ in range(2)]
+        rest = ["--section=data", "--section=post-data"][len(CUT_OFF[when]) - 1 :]
+        run(*command, *rest)
+        wait_until(lambda: readiness(service).startswith("200"), 10)
+    figure(
+        "B10",
+        f"a restore that is cut off {when}: /readyz",
+        "503, and 200 once it is whole",
+        before="200 ready" if len(rest) == 1 else "503",
+        measured=f"{said[-1]}, then 200",
+        met=all(each.startswith("503") for each in said),
+    )
+
+
+def readiness(service: Service) -> str:
+    """The status of /readyz, and what it says of PostgreSQL."""
+    answer = service.client.get("/readyz")
+    return f"{answer.status_code} {answer.json()['postgresql']}"
