@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import psycopg
 from django.db import DatabaseError, connection
 from psycopg.errors import (
+    DuplicateTable,
     InsufficientPrivilege,
     InvalidSchemaName,
     ReadOnlySqlTransaction,
@@ -23,6 +24,8 @@ REFUSED = "the database of DATABASE_URL"
 ADVICE: dict[type[psycopg.Error], str] = {
     InsufficientPrivilege: "its role lacks that right. To migrate it needs GRANT CREATE ON SCHEMA public TO that role; "
     "the tables then belong to it, and every other role needs grants of its own",
+    DuplicateTable: "no migration of this service is known to have made it: give the service a database of its own, or "
+    "restore the table django_migrations too",
     InvalidSchemaName: "the tables are made in the schema public: CREATE SCHEMA public",
     ReadOnlySqlTransaction: "name the primary, not a standby",
 }

@@ -100,6 +100,7 @@ def test_command__not_migrated__told_to(database: str, command: str) -> None:
     [
         ("SET LOCAL ROLE pg_monitor; DELETE FROM auth_user", "permission denied for table auth_user: its role lack"),
         ("SET LOCAL search_path = nowhere; CREATE TABLE made ()", "no schema has been selected to create in: the tab"),
+        ("CREATE TABLE auth_user ()", 'relation "auth_user" already exists: no migration of this service'),
         (
             "SET TRANSACTION READ ONLY; CREATE TABLE made ()",
             "cannot execute CREATE TABLE in a read-only transaction: n",
