@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from resilience.circuit_breaker import Breaker
+from resilience.redis_pool import BreakerOpen, check
 from tests.waiting import Clock
 
 FAILURES: list[Callable[[Breaker], None]] = [Breaker.refused, Breaker.timed_out, Breaker.lost]
@@ -75,3 +76,24 @@ def test_failure__sent_before_it_opened__does_not_prolong(
     clock.now += 2
     assert breaker.allow()
     assert breaker.opened == 1
+
+
+def test_answer__of_a_server_that_lets_nobody_in__known_until_a_probe_fails_otherwise(
+    breaker: Breaker, clock: Clock
+) -> None:
+    assert breaker.answer is None
+    breaker.refused("a wrong password", "WRONGPASS")
+    breaker.refused()  # sent before it opened
+    assert breaker.answer == "WRONGPASS"
+    clock.now += 5
+    assert breaker.allow()
+    breaker.lost()
+    assert breaker.answer is None
+
+
+@pytest.mark.parametrize("answer", [None, "WRONGPASS"])
+def test_check__open__raises_with_the_answer(breaker: Breaker, answer: str | None) -> None:
+    breaker.refused("why", answer)
+    with pytest.raises(BreakerOpen) as raised:
+        check(breaker)
+    assert raised.value.status_code == answer
