@@ -57,6 +57,11 @@ def test_compose__services__start_again_are_checked_and_only_the_proxy_is_publis
     assert checked == services.keys() - {"app"}  # whose check is the image's
 
 
+def test_compose__new_service__proxy_starts_again_and_finds_its_address() -> None:
+    """nginx looks the address up when it starts, and never again."""
+    assert COMPOSE["services"]["proxy"]["depends_on"]["app"] == {"condition": "service_healthy", "restart": True}
+
+
 def test_compose__passwords__in_files_without_default() -> None:
     text = (DEPLOY / "compose.yml").read_text()
     assert all(set(secret) == {"file"} for secret in COMPOSE["secrets"].values())
