@@ -5,6 +5,7 @@ from typing import Any, TypedDict
 from django.conf import settings
 from django.db import Error
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.log import log_response
 from django.views.decorators.cache import never_cache
 from drf_spectacular.utils import extend_schema
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -46,7 +47,10 @@ def readyz(request: HttpRequest) -> JsonResponse:
     is reported but not required.
     """
     now = status()
-    return JsonResponse(now, status=200 if now["status"] in {"ready", "degraded"} else 503)
+    response = JsonResponse(now, status=200 if now["status"] in {"ready", "degraded"} else 503)
+    if now["status"] == "stopping":  # no error, as which Django would log it at every probe
+        log_response("Stopping: %s", request.path, response=response, request=request, level="info")
+    return response
 
 
 def status() -> Status:

@@ -14,6 +14,7 @@ from rest_framework.test import APIClient
 
 from companion.database_schema import schema
 from companion.environment import split_redis_url
+from companion.shutdown import shutdown
 from resilience.redis_pool import breaker_of
 from tests.waiting import wait_until
 from tooling.processes import ServerSpec, SupervisedServer, free_port
@@ -77,6 +78,17 @@ def test_readyz__migrated__found_out_once(unknown_schema: None, django_assert_nu
     assert Client().get("/readyz").status_code == 200
     with django_assert_num_queries(1):  # for all that may get lost again
         assert Client().get("/readyz").status_code == 200
+
+
+@pytest.mark.parametrize(("begun", "levels"), [(True, ["INFO"]), (False, [])])
+def test_readyz__stopping__said_calmly(
+    db: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, begun: bool, levels: list[str]
+) -> None:
+    """Somebody wanted it, and it is asked every few seconds."""
+    caplog.set_level("INFO")
+    monkeypatch.setattr(shutdown, "begun", begun)
+    assert Client().get("/readyz").status_code == (503 if begun else 200)
+    assert [record.levelname for record in caplog.records if record.name == "django.request"] == levels
 
 
 @pytest.fixture

@@ -250,3 +250,22 @@ def test_end__stream_under_way__it_ends_and_then_every_process(  # noqa: PLR0913
         measured=f"{'not ' * (b'there.' in rest)}cut, {len(left)} left",
         met=b"there." in rest and not left,
     )
+
+
+@pytest.mark.skipif(not LONG, reason="fifteen seconds")
+def test_sighup__workers_replaced_one_after_the_other__everybody_is_served(watched: Watched, figure: Figure) -> None:
+    before, said = watched.workers(), Counter[str]()
+    watched.service.main.send_signal(signal.SIGHUP)
+    while before & watched.workers():
+        said[readiness(watched.service)] += 1
+        time.sleep(0.05)
+    errors = [line for line in watched.log.read_text().splitlines() if " ERROR " in line]
+    figure(
+        "C14",
+        f"SIGHUP to two workers; {said.total()} callers until both are new",
+        "all are answered by an old or a new one, no error in the log",
+        before="an ERROR of the log for each that asked an old one for /readyz",
+        measured=f"{dict(said)}, {len(errors)} errors",
+        met={*said} <= {"200 ready", "503 stopping"} and not errors,
+        why="\n".join(errors[:5]),
+    )
