@@ -2,12 +2,14 @@
 
 import json
 import logging
+import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from rest.request_id import current
 
 PACKAGES = ("resilience", "coherence", "rest", "rate_limits", "accounts", "personalities", "companion")
+SELDOM_SECONDS = 10.0
 MAX_MESSAGE, MAX_LINE = 1_000, 8_000  # characters, of a message and of a line with its traceback
 
 
@@ -23,11 +25,12 @@ def logging_config(format: str, level: int, apps: Iterable[str]) -> dict[str, ob
             "json": {"()": JsonFormatter},
             "text": {"()": LineFormatter, "format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
         },
-        "filters": {"callers_fault": {"()": CallersFault}},
+        "filters": {"callers_fault": {"()": CallersFault}, "seldom": {"()": Seldom}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": format, "filters": ["callers_fault"]}},
         "root": {"handlers": ["stderr"], "level": "INFO"},
         "loggers": {
             "django.server": {"handlers": [], "propagate": True},
+            "psycopg.pool": {"filters": ["seldom"]},  # without PostgreSQL each of its threads says so once a second
             "_granian": {"handlers": ["stderr"], "propagate": False},  # the server's own: what our application raises
             **{name: {"level": level} for name in (*PACKAGES, *apps)},
         },
@@ -80,6 +83,28 @@ class CallersFault(logging.Filter):
         if getattr(record, "status_code", 500) < 500:
             record.levelno, record.levelname = logging.WARNING, "WARNING"
             record.exc_info = record.exc_text = None
+        return True
+
+
+class Seldom(logging.Filter):
+    """Lets one line of a kind pass in SELDOM_SECONDS, with how many were left out before it.
+
+    A kind is a text as it stands in the code, without what it is filled with.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._kinds: dict[str, tuple[float, int]] = {}  # when a line last passed, and how many have not since
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record passes."""
+        kind, now = str(record.msg), time.monotonic()
+        passed, left_out = self._kinds.get(kind, (now - SELDOM_SECONDS, 0))
+        if now - passed < SELDOM_SECONDS:
+            self._kinds[kind] = passed, left_out + 1
+            return False
+        self._kinds[kind] = now, 0
+        record.msg = f"{kind} ({left_out} such lines left out)" if left_out else kind
         return True
 
 

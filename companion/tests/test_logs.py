@@ -2,18 +2,24 @@
 
 import json
 import logging
+import re
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import StringIO
 from typing import Any
 
 import pytest
+from psycopg.conninfo import make_conninfo
+from psycopg_pool import ConnectionPool
 
 from companion.handler import Handler
-from companion.logs import MAX_LINE, MAX_MESSAGE, JsonFormatter, LineFormatter, one_line
+from companion.logs import MAX_LINE, MAX_MESSAGE, JsonFormatter, LineFormatter, Seldom, one_line
 from companion.tests.asgi_client import HOST, AsgiClient, Headers, request
 from rest.request_id import current
+from tooling.processes import free_port
 
 FORGED = "x\n2026-01-01 00:00:00,000 ERROR companion: all is lost\r\x1b[2J\x85\x9b\u2028\u2029\u202e\x00\x7f"
 NAMES = ("companion", "django.request", "asyncio", "_granian")
@@ -128,6 +134,25 @@ def in_json() -> Iterator[None]:
     handler.setFormatter(JsonFormatter())
     yield
     handler.setFormatter(before)
+
+
+def test_log__pool_cannot_connect__a_line_of_each_kind_in_ten_seconds(
+    logged: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without PostgreSQL each of its threads says so once a second."""
+    logger = logging.getLogger("psycopg.pool")
+    assert [type(each) for each in logger.filters] == [Seldom]
+    monkeypatch.setattr(logger, "filters", [Seldom()])  # which other tests have not used
+    failed, nowhere = threading.Event(), make_conninfo(host="127.0.0.1", port=free_port())
+    with ConnectionPool(nowhere, min_size=4, reconnect_timeout=1, reconnect_failed=lambda _: failed.set(), open=False):
+        assert failed.wait(10)
+    lines = logged()
+    assert len([line for line in lines if "error connecting" in line]) == 1
+    assert len([line for line in lines if "reconnection attempt" in line]) == 1
+    later = time.monotonic() + 10
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    logger.warning("error connecting in %r: %s", "pool", "100% refused")
+    assert re.search(r"error connecting in 'pool': 100% refused \(\d+ such lines left out\)$", logged()[-1])
 
 
 @pytest.mark.parametrize("length", [10, 100, 101, 5_000])
