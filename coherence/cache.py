@@ -184,8 +184,7 @@ class CoherentCache(Generic[K, V]):
         """
         if not feed.in_touch:
             listener.ensure()
-            age = feed.age
-            if age > IN_TOUCH_SECONDS:
+            if (age := feed.age) > IN_TOUCH_SECONDS:
                 return age if age <= self.stale_seconds else None
         return 0.0
 
@@ -244,8 +243,12 @@ class CoherentCache(Generic[K, V]):
 
     def _ask_log(self, keys: Collection[K]) -> dict[K, None]:
         with _lookup_deadline():
-            feed.ask([self.log_key(key) for key in keys])
+            self.put_question([self.log_key(key) for key in keys])
         return dict.fromkeys(keys)
+
+    def put_question(self, log_keys: Collection[str]) -> None:
+        """Have the feed ask the log about `log_keys`."""
+        feed.ask(log_keys)
 
     def _keep(self, key: K, position: Position, value: V | None) -> None:
         keeper, other = (self.absent, self.found) if value is None else (self.found, self.absent)

@@ -22,7 +22,8 @@ class Known(NamedTuple):
     About a copy that was read below `unsure_below`, of a key that is not in `latest`, the log has to be asked. Below
     `outdated_below`, which is never higher, that does not help either: the log does not reach back so far, or
     everything was invalidated then, so the copy is outdated. A change of a key is also one of its group
-    (`Line.group`), about which the log cannot be asked.
+    (`Line.group`). Of groups the latest change is known from the line `oldest` on, which may be far below
+    `unsure_below`, or was before `outdated_below`.
     """
 
     history: str
@@ -30,10 +31,16 @@ class Known(NamedTuple):
     unsure_below: int
     latest: dict[str, int]
     number: int
+    oldest: Line
+
+    @classmethod
+    def starting(cls, history: str, outdated_below: int, unsure_below: int) -> "Known":
+        """What is known before the first line is taken in: nothing of any key."""
+        return cls(history, outdated_below, unsure_below, {}, 0, _after_commit(unsure_below))
 
     def after(self, lines: Sequence[Line]) -> "Known":
         """What is known after `lines`, which come newest first. Reuses the dict `latest` where it can."""
-        history, outdated_below, unsure_below, latest, _ = self
+        history, outdated_below, unsure_below, latest, _, oldest = self
         for line in reversed(lines):
             if line.number <= self.number:  # known already
                 continue
@@ -42,22 +49,42 @@ class Known(NamedTuple):
             else:
                 latest[line.key] = latest[line.group] = line.number
         newest = max(self.number, lines[0].number if lines else 0)
-        return Known(history, outdated_below, unsure_below, latest, newest)._bounded()
+        return Known(history, outdated_below, unsure_below, latest, newest, oldest)._bounded()
 
     def with_answer(self, found: Mapping[str, int]) -> "Known":
         """What is known with the log's answer `found`. Later changes may have become known meanwhile."""
         known = self._bounded(len(found))
         for key, number in found.items():
-            known.latest[key] = max(number, known.latest.get(key, known.outdated_below))
+            known._learn(key, number)
         return known
+
+    def with_older(self, oldest: Line, found: dict[str, int]) -> "Known":
+        """What is known with the latest changes of the groups, `found` in the lines from `oldest` on."""
+        outdated_below = max(self.outdated_below, found.pop(EVERYTHING, 0))
+        return self._replace(outdated_below=outdated_below, oldest=oldest).with_answer(found)
+
+    def with_settled(self, groups: Collection[str]) -> "Known":
+        """What is known with `groups`: changes of theirs that are not known were all before `oldest`."""
+        known = self._bounded(len(groups))  # which may raise `oldest`
+        for group in groups:
+            known._learn(group, known.oldest.number)
+        return known
+
+    def _learn(self, key: str, number: int) -> None:
+        self.latest[key] = max(number, self.latest.get(key, self.outdated_below))
+
+    def has_room_for(self, count: int) -> bool:
+        """Whether so many keys more can be remembered."""
+        return len(self.latest) + count <= log.MAX_REMEMBERED_KEYS
 
     def _bounded(self, room: int = 0) -> "Known":
         """Drop what changed first if there is too much. What was dropped is asked about."""
-        if len(self.latest) + room <= log.MAX_REMEMBERED_KEYS:
+        if self.has_room_for(room):
             return self
         cut = sorted(self.latest.values())[len(self.latest) // 2]
         kept = {key: number for key, number in self.latest.items() if number > cut}
-        return self._replace(unsure_below=max(self.unsure_below, cut), latest=kept)
+        oldest = max(self.oldest, _after_commit(cut))
+        return self._replace(unsure_below=max(self.unsure_below, cut), latest=kept, oldest=oldest)
 
 
 class ChangeFeed:
@@ -74,7 +101,7 @@ class ChangeFeed:
         self.clock = clock
         self.edition = 0
         self.heard = float("-inf")
-        self._known = Known("", 0, 0, {}, 0)
+        self._known = Known.starting("", 0, 0)
         self._limit = log.FIRST_LIMIT
         self._lock = threading.Lock()
         os.register_at_fork(after_in_child=self._renew_lock)
@@ -105,7 +132,7 @@ class ChangeFeed:
 
         One of another history does not count, nor does a number above ours: the commits that it shows may be lost.
         """
-        history, _, unsure_below, latest, newest = self._known
+        history, _, unsure_below, latest, newest, _ = self._known
         return position.history == history != "" and latest.get(key, unsure_below) <= position.number <= newest
 
     def is_outdated(self, key: str, position: Position) -> bool:
@@ -113,12 +140,12 @@ class ChangeFeed:
 
         False before the first answer of the log. `is_unsure` tells the copies about which the log can still be asked.
         """
-        history, _, unsure_below, latest, _ = self._known
+        history, _, unsure_below, latest, _, _ = self._known
         return history != "" and (position.history != history or position.number < latest.get(key, unsure_below))
 
     def is_unsure(self, key: str, position: Position) -> bool:
         """Whether the log has to be asked about a copy of `key` read at `position`: it is older than what is known."""
-        history, outdated_below, unsure_below, latest, _ = self._known
+        history, outdated_below, unsure_below, latest, _, _ = self._known
         return (
             position.history == history != "" and outdated_below <= position.number < unsure_below and key not in latest
         )
@@ -152,6 +179,30 @@ class ChangeFeed:
             if self._known.history == history:
                 self._known = self._known.with_answer(found)
 
+    def knows_groups_from(self, number: int) -> bool:
+        """Whether the latest change of each group is known from `number` of the log on, or cannot be remembered."""
+        known = self._known
+        return known.oldest.number <= number or not known.has_room_for(log.LIMIT)
+
+    def look_back(self) -> None:
+        """Have the log tell, over the caller's connection, which groups changed before what is known of groups.
+
+        All of them at once: lines cannot be asked for by their group, and after a large commit each group would have to
+        ask. At most log.LIMIT lines are looked at; the next call goes on from there.
+        """
+        known = self._known
+        with connection.cursor() as cursor:
+            oldest, found = log.groups_before(cursor, known.oldest, log.LIMIT)
+        with self._lock:
+            now = self._known
+            if (now.history, now.oldest) == (known.history, known.oldest):
+                self._known = now.with_older(oldest, found)
+
+    def settle(self, groups: Collection[str]) -> None:
+        """Be sure about `groups`: a change of any of them that is not known was before all that is known of groups."""
+        with self._lock:
+            self._known = self._known.with_settled(groups)
+
     def poll(self, cursor: Cursor) -> None:
         """Read the change log above our number and take it in, again whenever another thread overtook the answer."""
         while not self._poll(cursor):
@@ -177,13 +228,18 @@ class ChangeFeed:
         if starts_over:
             oldest = lines[-1].number if lines else 0
             outdated_below = _new_outdated_below(news, before.outdated_below, oldest)
-            before = Known(news.history or "", outdated_below, oldest, {}, 0)
+            before = Known.starting(news.history or "", outdated_below, oldest)
         self._known = before.after(lines)
         self.edition += bool(lines) or starts_over
         return True
 
     def _renew_lock(self) -> None:
         self._lock = threading.Lock()  # the old one may be held by a thread that the child does not have
+
+
+def _after_commit(number: int) -> Line:
+    """A line that would come after all of commit `number`, and before those of the next."""
+    return Line(number + 1, "")
 
 
 def _new_outdated_below(news: News, outdated_below: int, oldest: int) -> int:

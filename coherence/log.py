@@ -55,6 +55,23 @@ SELECT asked.key, coalesce(greatest(
     (SELECT min(number) FROM coherence_change)), 0)
 FROM unnest(%s::text[]) AS asked(key)
 """  # noqa: S608
+# The latest change of each group (`Line.group`) among the lines before one, and the first of those lines: `limit` of
+# them at most. By whole lines, because one commit, hence one number, may have more than that.
+GROUPS_BEFORE = """
+WITH first AS (
+    (SELECT number, key FROM coherence_change WHERE (number, key) < (%(number)s, %(key)s)
+     ORDER BY number DESC, key DESC OFFSET %(limit)s - 1 LIMIT 1)
+    UNION ALL
+    (SELECT number, key FROM coherence_change ORDER BY number, key LIMIT 1)
+    ORDER BY 1 DESC, 2 DESC LIMIT 1)
+SELECT number, key, true FROM first
+UNION ALL
+SELECT max(number), CASE WHEN strpos(key, ':') = 0 THEN key
+                         ELSE split_part(key, ':', 1) || ':' || split_part(key, ':', 2) END, false
+FROM coherence_change
+WHERE (number, key) < (%(number)s, %(key)s)
+AND (number, key) >= ((SELECT number FROM first), (SELECT key FROM first)) GROUP BY 2
+"""
 # Does not check the place of the history: the feed does so, in every process that decides whether copies count.
 POSITION = """
 coalesce((SELECT name FROM coherence_history WHERE id = 1), ''), coalesce((SELECT max(number) FROM coherence_change), 0)
@@ -150,6 +167,17 @@ def latest(cursor: Cursor, keys: Collection[str]) -> dict[str, int]:
     """
     cursor.execute(LATEST, [list(keys)])
     return dict(cursor.fetchall())
+
+
+def groups_before(cursor: Cursor, line: Line, limit: int) -> tuple[Line, dict[str, int]]:
+    """The latest change of each group among the `limit` lines before `line`, or all of them, and the first line of
+    those: `line` itself if the log has none before.
+    """
+    cursor.execute(GROUPS_BEFORE, {"number": line.number, "key": line.key, "limit": limit})
+    rows = cursor.fetchall()
+    first = next((Line(number, key) for number, key, is_first in rows if is_first), line)
+    first = first if first.number <= line.number else line  # the log may be pruned beyond `line`
+    return first, {key: number for number, key, is_first in rows if not is_first}
 
 
 def begin_history(cursor: Cursor, lost: str) -> None:

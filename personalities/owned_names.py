@@ -10,11 +10,13 @@ from django.conf import settings
 
 from coherence.cache import CoherentCache
 from coherence.codec import Codec
+from coherence.feed import feed
 from coherence.log import NumberedQuery, Position
 from coherence.redis_copies import RedisCopies
 from personalities.config import Frozen, Name
 
 OWNER = "[1-9][0-9]{0,17}"  # an owner's id in a Redis key; a longer number might not fit a bigint
+EVERY_OWNER = 0  # no owner's id: stands for all of them in a question to the change log
 MAX_NAMES = 100  # in an entry; if an owner has more, each name is looked up by itself
 
 
@@ -77,10 +79,21 @@ def _listed(names: Collection[str]) -> OwnedNames:
 
 
 class OwnedNamesCache(CoherentCache[int, OwnedNames]):
-    """Its keys are groups of rows. The change log has lines of single rows, so it cannot be asked about a group."""
+    """Its keys are groups of rows, of which the change log has no lines: the log is asked about all groups at once."""
 
     def ask_about(self, copies: Mapping[int, tuple[Position, OwnedNames]]) -> None:
-        """Do nothing: a copy older than what the feed remembers is read anew, which takes one query as well."""
+        """As for other caches, once for all owners. A copy from before the lines that were looked at is read anew, and
+        the next question goes further back.
+        """
+        known = {self.log_key(owner): position for owner, (position, _) in copies.items()}
+        if unsure := {group: position.number for group, position in known.items() if feed.is_unsure(group, position)}:
+            if not feed.knows_groups_from(min(unsure.values())):
+                self.questions.get_many([EVERY_OWNER])
+            feed.settle(unsure)
+
+    def put_question(self, log_keys: Collection[str]) -> None:
+        """Have the feed ask the log about all groups."""
+        feed.look_back()
 
 
 class Bounds(TypedDict):

@@ -253,7 +253,7 @@ def test_entry__changed_by_sql__each_owner_is_answered_with_what_is_theirs(
 def test_entry__older_than_what_the_process_remembers__read_anew(
     user: User, clear_memory: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The log cannot be asked: it has lines of what the owner has, and none of the group."""
+    """There is no room to remember what the log would tell of all groups."""
     Personality.objects.create(personality_name="elara")
     own(user, "zoe")
     assert whose(user) is None
@@ -265,6 +265,29 @@ def test_entry__older_than_what_the_process_remembers__read_anew(
     assert f"personality:{user.pk}" not in feed.latest
     clear_memory()
     assert whose(user) == user.pk
+
+
+def test_entries__older_than_what_the_process_remembers__one_question_to_the_log_for_all_owners(
+    warm: None,
+    clear_memory: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+    django_assert_num_queries: Queries,
+) -> None:
+    changed, *others = [User.objects.create_user(name) for name in "abcde"]
+    for each in (changed, *others):
+        assert whose(each) is None
+    monkeypatch.setattr(log, "LIMIT", 5)
+    feed.catch_up()
+    note(*(f"personality:{changed.pk}:{number}" for number in range(20)))
+    feed.catch_up()
+    monkeypatch.setattr(log, "LIMIT", 100)
+    clear_memory()
+    Personality.objects.lookup("elara")  # about whose copy the log is asked too
+    before = owned_names.lookups
+    with django_assert_num_queries(1):
+        assert [whose(each) for each in others] == [None] * len(others)
+    assert whose(changed) is None
+    assert owned_names.lookups - before == {("redis", True): len(others), ("database", True): 1}
 
 
 def test_entry__table_truncated__nobody_has_anything(user: User) -> None:

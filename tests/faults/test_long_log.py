@@ -12,18 +12,21 @@ from tests.faults.conftest import LONG
 from tests.faults.environment import Environment
 from tests.faults.failover import Copied
 from tests.faults.history import pretty
+from tests.faults.test_owners import USERS
 from tests.faults.workers import Worker
 from tests.promises import Figure
 from tests.waiting import wait_until
 
 NAMES = 200
 MANY = 50_000
+OWNERS = 200
 MIB = 1024 * 1024
 A_SECOND, DAY = 50, 86_400
 LINES = A_SECOND * DAY if LONG else 100_000
 BAR = 500  # lines a second
 NEWEST = "SELECT max(number) FROM coherence_change"
 IMPORT = "SELECT coherence_note('personality:global:imported-' || i) FROM generate_series(1, %s) i"
+IMPORT_OF_ONE = "SELECT coherence_note('personality:' || %s::int || ':imported-' || i) FROM generate_series(1, %s) i"
 DAY_OF_CHANGES = f"""
 INSERT INTO coherence_change (number, key)
 SELECT ({NEWEST}) + i, 'personality:global:other-' || i FROM generate_series(1, %s) i
@@ -89,6 +92,26 @@ def test_log__one_commit_of_very_many_keys__voids_only_those(
         met=found == {"near": NAMES} and fresh == {"redis": NAMES},
         why=f"{found}, {fresh}",
         before="0 and 0",
+    )
+
+
+def test_log__one_commit_of_very_many_keys__a_new_process_asks_once_for_all_owners(
+    names: list[str], database: Copied, new: Callable[[], Worker], figure: Figure
+) -> None:
+    owners = [id for (id,) in database.sql(USERS, "owner", OWNERS)]
+    assert new().ask("warm")
+    database.sql(IMPORT_OF_ONE, owners.pop(), MANY)
+    starter = new()
+    sources(starter, names[:1])  # about the copy of which the log is asked, too
+    found = starter.ask("read_as", owners=owners, names=names[:1], shadowing=[])
+    figure(
+        "D20.3",
+        f"{len(owners)} owners in a process that starts after another's import of {MANY} rows",
+        "1 question to the log, and no query for rows",
+        measured=f"{found['queries']} queries, {found['wrong']} wrong answers",
+        met=(found["queries"], found["wrong"]) == (1, 0),
+        why=str(found),
+        before=str(len(owners)),
     )
 
 

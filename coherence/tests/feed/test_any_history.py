@@ -7,13 +7,21 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from coherence import log
 from coherence.feed import ChangeFeed
-from coherence.log import Position
+from coherence.log import Line, Position
+from coherence.models import EVERYTHING
 from coherence.tests.change_log import empty_and_run_ahead, history, note, restore
 from coherence.tests.feed.answers import Late
 from coherence.tests.feed.conftest import KEYS, LIMIT
 
 pytestmark = pytest.mark.django_db(transaction=True)
+IN_GROUPS = ("a:1:x", "a:1:y", "a:2:x", "a:2:y", "b:1", "b:1:x")
+ROOM = 2 * len(IN_GROUPS) + LIMIT  # for all of these, their groups and the lines of another question
+
+
+def group_of(key: str) -> str:
+    return Line(0, key).group
 
 
 class History:
@@ -69,17 +77,50 @@ class History:
         assert len(self.feed.latest) <= LIMIT
 
 
+class HistoryOfGroups(History):
+    """The same with copies of groups, which count while no row of theirs has changed."""
+
+    def check(self) -> None:
+        """A copy that has not changed may seem outdated only where there is no room to remember all groups."""
+        for group in ("a:1", "a:2", "b:1", "b:2"):
+            changed = max(number for number, keys in self.commits if {group, EVERYTHING} & {*map(group_of, keys)})
+            for position in sorted(self.lost | self.positions()):
+                if self.feed.is_unsure(group, position):
+                    while not self.feed.knows_groups_from(position.number):
+                        self.feed.look_back()
+                    self.feed.settle([group])
+                is_true = position.number >= changed and position not in self.lost
+                counts = self.feed.is_current(group, position)
+                assert counts is is_true or (is_true and log.MAX_REMEMBERED_KEYS < ROOM)
+                assert len(self.feed.latest) <= log.MAX_REMEMBERED_KEYS
+
+
 STEPS = st.sampled_from([History.note, History.note, History.poll, History.late, History.restore])
-CHANGES = st.sets(st.sampled_from([*KEYS, "*"]), min_size=1)
+CHANGES = st.sets(st.sampled_from([*KEYS, EVERYTHING]), min_size=1)
+CHANGES_IN_GROUPS = st.sets(st.sampled_from([*IN_GROUPS, EVERYTHING]), min_size=1)
+ANY = hypothesis_settings(
+    derandomize=True, deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 @pytest.mark.usefixtures("_low_limit", "_numbers_of_its_own")
-@hypothesis_settings(
-    derandomize=True, deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@ANY
 @given(st.lists(st.tuples(STEPS, CHANGES), max_size=15))
 def test_current__any_history__of_every_copy_that_was_not_outlived(steps: list[Any]) -> None:
     history = History()
     for step, keys in steps:
         step(history, keys)
     history.poll()
+
+
+@pytest.mark.usefixtures("_low_limit", "_numbers_of_its_own")
+@pytest.mark.parametrize("room", [ROOM, LIMIT + 1])
+@ANY
+@given(st.lists(st.tuples(STEPS, CHANGES_IN_GROUPS), max_size=15))
+def test_current__any_history__of_every_group_that_was_not_outlived(room: int, steps: list[Any]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(log, "MAX_REMEMBERED_KEYS", room)
+        history = HistoryOfGroups()
+        for step, keys in steps:
+            step(history, keys)
+        history.poll()

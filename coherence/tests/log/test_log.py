@@ -118,6 +118,35 @@ def test_latest__log_without_a_line__nought() -> None:
     assert latest("a") == {"a": 0}
 
 
+def groups_before(line: Line, limit: int = log.LIMIT) -> tuple[Line, dict[str, int]]:
+    with connection.cursor() as cursor:
+        return log.groups_before(cursor, line, limit)
+
+
+def test_groups_before__a_line__the_last_change_of_each_group_and_the_first_line() -> None:
+    sql("DELETE FROM coherence_change")
+    one, two, three = note("a:1:x", "a:2"), note("a:1:y:z", "b", "c:"), note("a:2:x", "a:3")
+    known = Line(three, "a:3")
+    assert groups_before(known) == (Line(one, "a:1:x"), {"a:1": two, "a:2": three, "b": two, "c:": two})
+    assert all(Line(0, group).group == group for group in groups_before(known)[1])
+
+
+def test_groups_before__a_limit__so_many_lines_though_one_commit_has_more() -> None:
+    sql("DELETE FROM coherence_change")
+    number = note("a:1:x", "a:2:x", "a:3:x")
+    first, found = groups_before(Line(number + 1, ""), 2)
+    assert (first, found) == (Line(number, "a:2:x"), {"a:2": number, "a:3": number})
+    assert groups_before(first, 2) == (Line(number, "a:1:x"), {"a:1": number})
+
+
+def test_groups_before__no_line_before__none() -> None:
+    sql("DELETE FROM coherence_change")
+    assert groups_before(Line(5, "a")) == (Line(5, "a"), {})
+    number = note("a")
+    for line in (Line(number, "a"), Line(number - 1, "b")):
+        assert groups_before(line) == (line, {})
+
+
 def test_note__keys__one_number_for_all_and_each_once() -> None:
     known = note("a")
     number = note("b", "c", "b")
