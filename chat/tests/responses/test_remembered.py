@@ -80,7 +80,7 @@ def test_remembered__by_another_user__not_found(talk: openai.OpenAI) -> None:
 def test_remembered__not_to_be_stored__not_found(talk: openai.OpenAI, redis: Any, stream: bool) -> None:
     first = ask(talk, "One.", stream, store=False)
     assert first.store is False
-    assert list(redis.scan_iter("*response*")) == []
+    assert list(redis.scan_iter(f"{django_settings.REDIS_KEY_PREFIX}response*")) == []
     refused(talk, references(first))
 
 
@@ -136,7 +136,7 @@ def test_remembered__more_than_a_user_may_have__the_oldest_go(
 def test_remembered__nothing_is_to_be__nothing_is_left(talk: openai.OpenAI, redis: Any, settings: Any) -> None:
     settings.RESPONSES_REMEMBERED_MIB = 0
     refused(talk, references(ask(talk, "One.")))
-    assert list(redis.scan_iter("*response*")) == []
+    assert list(redis.scan_iter(f"{django_settings.REDIS_KEY_PREFIX}response*")) == []
 
 
 def test_remembered__thousands_of_short_ones__no_more_memory_than_that(redis: Any, settings: Any) -> None:
@@ -144,7 +144,7 @@ def test_remembered__thousands_of_short_ones__no_more_memory_than_that(redis: An
     settings.RESPONSES_REMEMBERED_MIB = 1
     for answer in range(100):
         remembered_items.store(7, [{"id": f"msg_{uuid4().hex}_{answer}_{item}"} for item in range(50)])
-    keys = list(redis.scan_iter("*response*"))
+    keys = list(redis.scan_iter(f"{django_settings.REDIS_KEY_PREFIX}response*"))
     assert 1000 < len(keys) < 2000
     assert all(DAY - 60 < redis.ttl(key) <= DAY for key in keys)
     assert sum(redis.memory_usage(key, samples=0) for key in keys) < 2**20
