@@ -28,9 +28,9 @@ PREPARING = 0x636F6D70  # PostgreSQL's advisory locks are numbers; any that nobo
 def main() -> None:
     """Migrate, seed, create the demo administrator and warm the caches; then replace this process by granian."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--host")
-    parser.add_argument("--port")
-    parser.add_argument("--demo", help="file for the demo admin's password and API key")
+    parser.add_argument("--host", required=True)
+    parser.add_argument("--port", required=True)
+    parser.add_argument("--demo", required=True, help="file for the demo admin's password and API key")
     options = parser.parse_args()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "companion.settings")
     with exit_if_misconfigured():

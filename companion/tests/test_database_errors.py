@@ -44,7 +44,7 @@ def run(url: str, *arguments: str) -> Ended:
         ("LATIN1", ("manage.py", "migrate")),
         ("SQL_ASCII", ("manage.py", "create_api_key", "root")),
         ("EUC_JP", GRANIAN),
-        ("LATIN1", ("-m", "tooling.serve")),
+        ("LATIN1", ("-m", "tooling.serve", "--host", "127.0.0.1", "--port", "1", "--demo", os.devnull)),
     ],
 )
 def test_start__encoding_that_cannot_hold_every_text__refused(encoding: str, command: tuple[str, ...]) -> None:
@@ -53,6 +53,12 @@ def test_start__encoding_that_cannot_hold_every_text__refused(encoding: str, com
     assert ended.is_one_sentence, ended.errors
     assert encoding in ended.errors
     assert "createdb --encoding=UTF8 --template=template0" in ended.errors
+
+
+def test_serve__no_file_named_for_the_demo_key__written_nowhere() -> None:
+    with empty_database() as url:
+        ended = run(url, "-m", "tooling.serve", "--host", "127.0.0.1", "--port", "1")
+    assert (ended.code, "--demo" in ended.errors) == (2, True)
 
 
 @pytest.fixture
