@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import pytest
@@ -72,6 +72,6 @@ def test_address__of_a_personality__as_ever(ask: AsgiClient, application: HotRea
 @pytest.mark.parametrize("part", ["/", "/v1", "/chat/completions", "/models"])
 def test_address__as_long_as_it_may_be__compared_in_no_time(ask: AsgiClient, application: HotReader, part: str) -> None:
     path = (part * 8000)[:8000]
-    started = perf_counter()
+    started = process_time()
     assert at(ask, application, path).status == 404
-    assert perf_counter() - started < 1
+    assert process_time() - started < 1

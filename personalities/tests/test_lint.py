@@ -1,4 +1,4 @@
-from time import process_time
+from time import thread_time
 from typing import Any
 
 import pytest
@@ -170,6 +170,6 @@ PIECES = [
 def test_patterns__hostile_text__time_grows_with_its_length(pattern: Pattern, piece: str) -> None:
     """25 times as long as any text may be: milliseconds, or seconds where each character begins the search anew."""
     text = (piece * 50_000)[:50_000]
-    start = process_time()
+    start = thread_time()
     pattern.regex.search(text)
-    assert process_time() - start < 0.5
+    assert thread_time() - start < 0.5
