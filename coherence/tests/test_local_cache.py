@@ -62,6 +62,16 @@ def test_keep__full__what_was_read_stays_and_what_was_not_goes() -> None:
     assert kept(cache, "abcdefghi") == "a"
 
 
+def test_keep__full__a_copy_that_somebody_holds_and_reads_stays() -> None:
+    cache = filled(3, "abc")
+    held = cache.get("a")
+    assert held
+    for key in "defghijk":
+        assert held.read() == "a"
+        cache.keep(Copy(key, key, at(1)))
+    assert kept(cache, "abcdefghi") == "a"
+
+
 def test_keep__read_once_long_ago__goes_in_the_end() -> None:
     cache = filled(3, "abc")
     assert cache.get("a")
@@ -106,6 +116,13 @@ def test_keep__heavier_than_may_be__the_oldest_go_and_the_latest_stays() -> None
     assert kept(cache, "abcdefg") == "g"
     cache.keep(Copy("h", None, at(1)))
     assert kept(cache, "gh") == "h"
+
+
+def test_keep__absences_and_what_has_no_weight__nothing_heavy_was_ever_dropped() -> None:
+    absences: LocalCache[str, str] = LocalCache(1, len, 10)
+    for key in "ab":
+        absences.keep(Copy(key, None, at(1)))
+    assert absences.retired_weight == filled(1, "ab").retired_weight == 0
 
 
 def test_drop__of_another_history__whatever_its_number() -> None:

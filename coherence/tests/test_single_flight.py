@@ -105,6 +105,7 @@ def test_get_many__part_is_on_its_way__the_rest_is_loaded_meanwhile(
 ) -> None:
     first = threads.submit(flights.get_many, ["a", "b"])
     wait_until(lambda: len(load.calls) == 1)
+    assert [flights.waiting(key) for key in "bc"] == [0, 0]
     second = threads.submit(flights.get_many, ["b", "c"])
     wait_until(lambda: len(load.calls) == 2)
     assert not first.done()

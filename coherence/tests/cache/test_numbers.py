@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from django.db import transaction
 
 from coherence import cache as module
 from coherence import log
@@ -180,6 +181,18 @@ def test_copy_in_redis__older_than_what_is_remembered_and_out_of_touch__nobody_i
     clock.ahead = 100
     with django_assert_num_queries(1):
         assert names.get(ID) == Answer("old", "database")
+
+
+def test_drop_on_commit__committed_or_not__only_then_gone_from_redis(
+    names: CoherentCache[int, str], known: None, shared: InRedis
+) -> None:
+    with transaction.atomic():
+        names.drop_on_commit([ID])
+        transaction.set_rollback(True)
+    with transaction.atomic():
+        names.drop_on_commit([ID])
+        assert shared.get_many([ID])
+    assert not shared.get_many([ID])
 
 
 @pytest.mark.parametrize("keys", [[ID], None])

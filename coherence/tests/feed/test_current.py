@@ -4,9 +4,11 @@ import subprocess
 import sys
 
 import pytest
+from django.db import transaction
 
+from coherence import feed as module
 from coherence import log
-from coherence.feed import ChangeFeed
+from coherence.feed import ChangeFeed, catch_up_on_commit
 from coherence.tests.change_log import note
 from coherence.tests.feed.answers import is_current, is_outdated
 
@@ -70,6 +72,19 @@ def test_current__everything_changed__nothing_from_before(feed: ChangeFeed) -> N
     assert not is_current(feed, "of which no line tells", before)
     assert is_current(feed, "a", feed.number)
     assert not feed.latest
+
+
+def test_catch_up_on_commit__nobody_listens__our_own_commit_is_known_once_it_is_one(
+    feed: ChangeFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "feed", feed)
+    before = note("b")
+    feed.catch_up()
+    with transaction.atomic():
+        log.note(["a"])
+        catch_up_on_commit()
+        assert is_current(feed, "a", before)
+    assert not is_current(feed, "a", before)
 
 
 def test_fork__while_another_thread_takes_lines__child_is_not_locked() -> None:

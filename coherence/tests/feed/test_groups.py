@@ -55,6 +55,12 @@ def test_look_back__after_a_commit_of_very_many_keys__all_groups_are_judged(feed
     assert not is_current(feed, "a:3", start)
 
 
+def test_knows_groups__part_of_a_commit_was_read__from_the_next_commit_on(feed: ChangeFeed, start: int) -> None:
+    number = note(*IMPORTED)
+    feed.catch_up()
+    assert [feed.knows_groups_from(each) for each in (number, number + 1)] == [False, True]
+
+
 def test_look_back__one_question__reads_no_more_than_a_limit(feed: ChangeFeed, start: int) -> None:
     before = note("a:2:x")
     note(*IMPORTED)

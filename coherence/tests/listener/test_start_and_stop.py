@@ -126,7 +126,7 @@ def test_ensure__the_database_is_away__does_not_wait(
 ) -> None:
     monkeypatch.setattr(module, "CONNECT_OPTIONS", module.CONNECT_OPTIONS | {"port": 1})
     monkeypatch.setattr(module, "_pool", no_pool)
-    monkeypatch.setattr(module, "POLL_SECONDS", MAX_SECONDS)  # until it tries again
+    monkeypatch.setattr(module, "RETRY_SECONDS", MAX_SECONDS)
     monkeypatch.setattr(module, "WAIT_SECONDS", MAX_SECONDS)
     cut()
     wait_until(lambda: "cannot be followed" in caplog.text)
