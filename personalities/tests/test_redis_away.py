@@ -15,6 +15,9 @@ from coherence.redis_copies import hit_rate
 from personalities import startup
 from personalities.cache import redis_copies
 from personalities.models import Personality
+from resilience.redis_errors import errors
+from resilience.redis_pool import breaker_of
+from tests.waiting import MAX_SECONDS
 from tooling.processes import SupervisedServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -57,6 +60,18 @@ def test_save__redis_stopped__kept_and_read(elara: Personality, stopped: None) -
     elara.humor_level = 2
     elara.save()
     assert Personality.objects.get_config("elara").traits.humor_level == 2
+
+
+def test_reads_and_writes__redis_stopped_and_that_is_known__nothing_more_is_asked_of_it(
+    elara: Personality, stopped: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(breaker_of(), "retry_after", (MAX_SECONDS, MAX_SECONDS))
+    Personality.objects.get_id("elara")
+    known = dict(errors)
+    elara.save()
+    Personality.objects.get_id("elara")
+    assert errors == known
+    assert known
 
 
 def test_save__the_cache_is_broken_altogether__kept_and_logged(

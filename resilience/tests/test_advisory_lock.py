@@ -3,10 +3,11 @@
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import datetime, timedelta
 
 import pytest
 
-from resilience.advisory_lock import exclusively
+from resilience.advisory_lock import POLL_SECONDS, exclusively
 from tests.database import sql
 from tests.waiting import MAX_SECONDS, wait_until
 
@@ -16,6 +17,10 @@ HELD = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = %s
 HAVE_ASKED = """
 SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND state = 'idle in transaction' AND query LIKE 'SELECT pg_try_advisory%'
+"""
+LAST_ASKED = """
+SELECT max(query_start) FROM pg_stat_activity
+WHERE datname = current_database() AND query LIKE 'SELECT pg_try_advisory%'
 """
 
 
@@ -51,6 +56,21 @@ def test_exclusively__another_has_it__waits_for_its_end() -> None:
             wait_until(lambda: sql(HAVE_ASKED) == [(2,)])
             assert not has_it.is_set()
         wait_until(has_it.is_set)
+
+
+def test_exclusively__another_has_it__asks_again_after_a_pause_each_time() -> None:
+    asked: list[datetime] = []  # the first may be when we did
+
+    def has_asked_twice() -> bool:
+        ((last,),) = sql(LAST_ASKED)
+        if last not in asked:
+            asked.append(last)
+        return len(asked) == 3
+
+    with ExitStack() as stack, exclusively(OURS):
+        stack.enter_context(another(OURS))
+        wait_until(has_asked_twice)
+    assert asked[2] - asked[1] >= timedelta(seconds=POLL_SECONDS)
 
 
 def test_exclusively__another_has_another__does_not_wait() -> None:

@@ -13,7 +13,7 @@ from redis.connection import SSLConnection, UnixDomainSocketConnection
 from redis.exceptions import ConnectionError
 
 from resilience.redis_errors import errors
-from resilience.redis_pool import BreakerPool, breaker_of, is_away
+from resilience.redis_pool import BreakerPool, breaker_of, is_away, takes_address
 from resilience.tests.redis.use import do_everything, read, write
 from tooling.processes import SupervisedServer
 
@@ -87,6 +87,21 @@ def test_connection__idle_for_too_long__made_anew(pool: BreakerPool, monkeypatch
     assert lent() == first
     monkeypatch.setattr("resilience.redis_pool.MAX_IDLE_SECONDS", -1.0)
     assert lent() > first
+
+
+@pytest.mark.parametrize(
+    ("url", "takes"),
+    [
+        ("redis://127.0.0.1:1/0?socket_timeout=1.5", True),
+        ("rediss://127.0.0.1:1/0?ssl_cert_reqs=none", True),
+        ("unix:///no/such/socket?db=3", True),
+        ("redis://127.0.0.1:1/0?socket_timeout=soon", False),
+        ("redis://127.0.0.1:1/0?no_such_parameter=1", False),
+        ("http://127.0.0.1:1/0", False),
+    ],
+)
+def test_takes_address__each_kind__known_without_connecting(url: str, takes: bool) -> None:
+    assert takes_address(url) is takes
 
 
 def test_repr__ends_up_in_logs__shows_neither_the_password_nor_the_breaker() -> None:
