@@ -75,6 +75,8 @@ def test_chat__server_timing__each_part(talk: openai.OpenAI, stream: bool) -> No
     said = answer.headers["server-timing"]
     assert [part.partition(";")[0] for part in said.split(", ")] == ["lookup", "prompt", "upstream", "total"]
     assert said.startswith('lookup;desc="database";dur=')
+    *parts, total = [float(part.rpartition("dur=")[2]) for part in said.split(", ")]
+    assert 0 <= min(parts) <= max(parts) <= total
 
 
 def test_chat__postgresql_away__503_in_the_same_shape(

@@ -10,7 +10,7 @@ from psycopg_pool import ConnectionPool
 
 from chat import exchange
 from chat.application import Chat
-from chat.backends import Chunk, Completion, Payload
+from chat.backends import ENDING, Chunk, Completion, Payload
 from chat.backends.upstream import Deadlines
 from chat.errors import ApiError
 from chat.exchange import ClientDisconnected, Exchange
@@ -67,7 +67,7 @@ def test_client__never_reads__cut_off(url: str, key: str, model: ModelServer, mo
 class TalkativeBackend:
     """Streams without end, and counts the chunks that were taken."""
 
-    stream_seconds = None
+    stream_seconds: float | None = None
 
     def __init__(self) -> None:
         self.taken = 0
@@ -92,6 +92,59 @@ def test_client__never_reads__little_is_read_ahead(monkeypatch: pytest.MonkeyPat
     with pytest.raises(ClientDisconnected):
         asyncio.run(stream(Exchange(SCOPE, never, never), backend, {"messages": []}, ChatForm("elara"), 15))
     assert 0 < backend.taken <= READ_AHEAD + 2
+
+
+class SlowBackend(TalkativeBackend):
+    """Streams these chunks; between them the clock of the event loop goes on by `gap` seconds, and nobody waits."""
+
+    stream_seconds = 100
+
+    def __init__(self, patch: pytest.MonkeyPatch, gap: int, *chunks: Chunk) -> None:
+        super().__init__()
+        self.patch, self.gap, self.told = patch, gap, chunks
+
+    async def chunks(self, payload: Payload) -> AsyncGenerator[Chunk, None]:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        for number, chunk in enumerate(self.told):
+            self.patch.setattr(loop, "time", lambda now=began + number * self.gap: now)
+            await step(STEPS)
+            yield chunk
+            await step(STEPS)
+
+
+def streamed(backend: SlowBackend) -> bytes:
+    """The whole body, with a comment whenever nothing came for fifteen seconds."""
+    told: list[Any] = []
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    async def send(event: Any) -> None:
+        told.append(event)
+
+    asyncio.run(stream(Exchange(SCOPE, receive, send), backend, {"messages": []}, ChatForm("elara"), 15))
+    assert not told[-1].get("more_body")
+    return b"".join(event.get("body", b"") for event in told)
+
+
+CHUNK: Chunk = {"choices": []}
+
+
+@pytest.mark.parametrize(("gap", "comments"), [(10, 0), (20, 3)])
+def test_client__waits_for_each_chunk__comments_where_none_came_in_time(
+    monkeypatch: pytest.MonkeyPatch, gap: int, comments: int
+) -> None:
+    body = streamed(SlowBackend(monkeypatch, gap, *[CHUNK] * 4))
+    assert (body.count(b'"choices"'), body.count(b": still waiting\n\n")) == (4, comments)
+
+
+@pytest.mark.parametrize(("chunks", "is_whole"), [([CHUNK, ENDING, CHUNK], True), ([CHUNK] * 3, False)])
+def test_client__its_time_is_over__told_so_unless_the_answer_had_ended(
+    monkeypatch: pytest.MonkeyPatch, chunks: list[Chunk], is_whole: bool
+) -> None:
+    body = streamed(SlowBackend(monkeypatch, 90, *chunks))
+    assert (body.endswith(b"data: [DONE]\n\n"), b"took too long" in body) == (is_whole, not is_whole)
 
 
 def test_client__two_hundred_reset_at_once__nothing_stays(url: str, key: str, model: ModelServer) -> None:
