@@ -44,3 +44,11 @@ def test_chunks__role_text_end_and_the_usage_if_it_is_wanted(options: dict[str, 
 )  # fmt: skip
 def test_is_last__any_choice_has_finished(choices: list[dict[str, Any]], is_last: bool) -> None:
     assert answers.is_last({"choices": choices}) is is_last
+
+
+@pytest.mark.parametrize(
+    ("chunk", "is_usage"),
+    [({"choices": [], "usage": {}}, True), ({"choices": []}, False), ({"choices": [{}], "usage": {}}, False)],
+)
+def test_is_usage__nothing_but_the_usage(chunk: Any, is_usage: bool) -> None:
+    assert answers.is_usage(chunk) is is_usage

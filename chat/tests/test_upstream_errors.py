@@ -136,11 +136,12 @@ def test_failed__digits_that_are_not_ascii__not_passed_on() -> None:
     assert answered(429, retry_after="٣").headers == {"Retry-After": "1"}
 
 
-def test_failed__told_a_date_that_comes_at_once__rounded_up(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("microsecond", [0, 500_000])
+def test_failed__told_a_date_that_comes_at_once__rounded_up(monkeypatch: pytest.MonkeyPatch, microsecond: int) -> None:
     class Noon(datetime):
         @classmethod
         def now(cls, tz: tzinfo | None = None) -> "Noon":
-            return cls(2026, 1, 1, 12, 0, 0, 500_000, tz)
+            return cls(2026, 1, 1, 12, 0, 0, microsecond, tz)
 
     monkeypatch.setattr("chat.backends.upstream_errors.datetime", Noon)
     dates = [format_datetime(datetime(2026, 1, 1, 12, 0, second, tzinfo=UTC), usegmt=True) for second in range(3)]
@@ -207,6 +208,10 @@ def test_inside__the_callers_fault__what_the_server_says_of_it(error: dict[str, 
 def test_inside__longer_than_the_context__the_code_that_clients_act_upon() -> None:
     told = told_of(json.dumps(OVERFLOWS["vLLM"]).encode())
     assert (told.status, told.code, told.param) == (502, "context_length_exceeded", "messages")
+
+
+def test_inside__shown_as_an_exception__without_what_the_server_said() -> None:
+    assert str(ErrorInside(b"Incorrect key sk-planted-key")) == "The language model's answer has an error in it."
 
 
 def test_inside__our_key_is_quoted__neither_told_nor_logged(caplog: pytest.LogCaptureFixture) -> None:

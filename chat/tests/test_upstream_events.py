@@ -106,7 +106,14 @@ def test_events__fields__as_the_standard_reads_them(wire: bytes, data: list[str]
 
 @pytest.mark.parametrize(
     ("mark", "data"),
-    [(BOM, ["1", "2"]), (BOM + BOM, ["2"]), (BOM[:2], ["2"]), (BOM + b"\n", ["1", "2"]), (b"", ["1", "2"])],
+    [
+        (BOM, ["1", "2"]),
+        (BOM + BOM, ["2"]),
+        (BOM[:2], ["2"]),
+        (b"\n" + BOM, ["2"]),
+        (BOM + b"\n", ["1", "2"]),
+        (b"", ["1", "2"]),
+    ],
 )
 def test_events__byte_order_mark__left_out_once_and_at_the_beginning_alone(mark: bytes, data: list[str]) -> None:
     wire = mark + b"data: 1\n\ndata: 2\n\n" + BOM + b"data: 3\n\n"
@@ -180,18 +187,33 @@ def test_events__comments_between_events_that_come__as_many_as_there_are() -> No
     assert read(*[event[at : at + 65536] for at in range(0, len(event), 65536)] * 3) == ["1"] * 3
 
 
+@pytest.mark.parametrize("before", [[], ["0"]])
 @pytest.mark.parametrize("more", [0, 1])
-def test_events__as_much_without_an_event_as_is_allowed__passes_and_one_byte_more_does_not(more: int) -> None:
+def test_events__as_much_without_an_event_as_is_allowed__passes_and_one_byte_more_does_not(
+    more: int, before: list[str]
+) -> None:
     def comment(length: int) -> bytes:
         return b":" + b"x" * (length - 3) + b"\n\n"
 
     comments = [comment(65536)] * (MAX_BYTES_WITHOUT_EVENT // 65536 - 1) + [comment(65536 + more)]
-    pieces = [b"data: 0\n\n", *comments]
+    pieces = [*[b"data: 0\n\n" for _ in before], *comments]
     if more:
         with pytest.raises(TooLarge, match="without an event"):
             read(*pieces)
     else:
-        assert read(*pieces, b"data: 1\n\n") == ["0", "1"]
+        assert read(*pieces, b"data: 1\n\n") == [*before, "1"]
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_events__as_many_lines_without_an_event_as_are_allowed__pass_and_one_more_does_not(more: int) -> None:
+    """Four lines count as much as LEAST_BYTES."""
+    allowed = 4 * MAX_BYTES_WITHOUT_EVENT // LEAST_BYTES
+    pieces = [b":\n" * (allowed // 8 - 1)] * 7 + [b":\n" * (allowed // 8 - 1 + more)]
+    if more:
+        with pytest.raises(TooLarge, match="without an event"):
+            read(*pieces)
+    else:
+        assert read(*pieces, b"\ndata: 1\n\n") == ["1"]
 
 
 @pytest.mark.parametrize(
