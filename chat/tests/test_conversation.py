@@ -9,6 +9,7 @@ from uuid import uuid4
 import openai
 import pytest
 from django.contrib.auth.models import User
+from django.db import transaction
 
 from chat.conversation import Turn
 from chat.errors import ApiError
@@ -16,12 +17,13 @@ from chat.recording import store_turn
 from chat.tests import model_server
 from chat.tests.conftest import Client, Say
 from chat.tests.model_server import ModelServer
-from conversations import pinning, turns
+from conversations import pinning, prompts, turns
 from conversations.models import MAX_BYTES, Conversation, Role
 from conversations.turns import Draft
 from personalities.models import Personality
 from personalities.prompt import Wishes, assemble
 from preferences.models import Preferences
+from tests.database import sql
 from tests.waiting import wait_until
 
 
@@ -226,6 +228,17 @@ def test_turn__conversation_deleted_meanwhile__404(say: Say, model: ModelServer,
         error = told.exception()
     assert isinstance(error, openai.NotFoundError)
     assert error.code == "conversation_not_found"
+
+
+def test_turn__its_prompt_deleted_a_moment_ago__404(say: Say) -> None:
+    """As where the conversation is deleted between two looks at it."""
+    with transaction.atomic():
+        sql("SET LOCAL session_replication_role = replica")
+        sql("DELETE FROM conversations_prompt")
+    prompts.load.cache_clear()
+    with pytest.raises(openai.NotFoundError) as raised:
+        say("One.")
+    assert raised.value.code == "conversation_not_found"
 
 
 def test_store_turn__stored_by_another_request_and_deleted_since__not_found(

@@ -24,6 +24,7 @@ ENDINGS: dict[str, tuple[dict[str, Any], str]] = {
     "for a reason of the server's own": (SAID, "eos"),
     "refused": (REFUSED, "stop"),
     "refused and cut off": (REFUSED, "length"),
+    "refused, with an empty text": (REFUSED | {"content": ""}, "stop"),
     "said and refused": (SAID_AND_REFUSED, "stop"),
     "said, refused and called": (SAID_AND_REFUSED | {"tool_calls": [CALL]}, "tool_calls"),
     "a call": ({"content": None, "tool_calls": [CALL]}, "tool_calls"),
@@ -82,13 +83,14 @@ def test_responses__sent_again_and_found__end_as_it_did(
     assert len(model.requests) == 1
 
 
+@pytest.mark.parametrize("more", [0, 1])
 def test_chat__a_reason_longer_than_any__told_but_not_kept(
-    say: Say, model: ModelServer, conversation: Conversation
+    say: Say, model: ModelServer, conversation: Conversation, more: int
 ) -> None:
-    reason = "x" * (MAX_FINISH_REASON + 1)
+    reason = "x" * (MAX_FINISH_REASON + more)
     model.behaviour = answering(SAID, reason)
-    assert [chat_told(say("One.", "turn-1"), False)[2] for _ in range(2)] == [reason, "stop"]
-    assert conversation.messages.get(position=2).finish_reason == ""
+    assert [chat_told(say("One.", "turn-1"), False)[2] for _ in range(2)] == [reason, "stop" if more else reason]
+    assert conversation.messages.get(position=2).finish_reason == ("" if more else reason)
 
 
 def test_answers_of_a_former_release__as_before(
@@ -145,3 +147,17 @@ def test_said_and_refused_by_turns__told_again_in_order(
     assert [part.type for part in first.output[0].content] == ["output_text", "refusal", "output_text"]
     found = talk.responses.retrieve(first.id)
     assert [response_told(each) for each in (again, found)] == [response_told(first)] * 2
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_said_and_refused_by_turns__as_many_as_are_allowed__kept_and_one_more_an_error(
+    say: Say, model: ModelServer, conversation: Conversation, caplog: pytest.LogCaptureFixture, more: int
+) -> None:
+    model.behaviour = in_pieces(*[SAID, {"refusal": "No."}] * 32, *[SAID] * more)
+    if more:
+        with pytest.raises(openai.APIError, match="broken"):
+            list(say("One.", stream=True))
+        assert "more than 63 times" in caplog.text
+    else:
+        list(say("One.", stream=True))
+    assert conversation.messages.exists() is not bool(more)

@@ -96,6 +96,13 @@ def test_stream__ends_well__kept_as_told(say: Say, model: ModelServer, conversat
     assert kept(conversation) == turn(text)
 
 
+@pytest.mark.parametrize("end", [{}, None])
+def test_stream__a_reason_without_text__one_chunk(say: Say, model: ModelServer, end: dict[str, Any] | None) -> None:
+    model.behaviour = model_server.streaming(HELLO, event(choices=[{"delta": end, "finish_reason": "stop"}]), DONE)
+    told = [choice.finish_reason for chunk in say("One.", stream=True) for choice in chunk.choices]
+    assert told == [None, "stop"]
+
+
 ERROR = {"message": "boom", "code": 500}
 FAILS = {
     "cut off after empty reasons": [delta("", content="Hello "), delta("", content="there.")],
@@ -166,6 +173,15 @@ def test_answer__nothing_in_it__the_reason_told(say: Say, model: ModelServer, co
     model.behaviour = model_server.answer
     say("Two.")
     assert [message["content"] for message in model.requests[-1][1]["messages"][1:]] == ["Two."]
+
+
+def test_whole__several_choices__the_first_told_and_kept(
+    say: Say, model: ModelServer, conversation: Conversation
+) -> None:
+    choices = [{"index": index, "message": {"content": text}} for index, text in enumerate(("Hello.", "Go away."))]
+    model.behaviour = model_server.status("200 OK", json.dumps({"choices": choices}).encode())
+    assert [choice.message.content for choice in say("One.").choices] == ["Hello."]
+    assert kept(conversation) == turn("Hello.")
 
 
 def test_whole__a_refusal__kept_as_the_text_that_was_told(

@@ -1,5 +1,6 @@
 """Answers outside of a conversation are remembered for a day, for references to items as the AI SDK sends them."""
 
+import json
 from typing import Any
 from uuid import uuid4
 
@@ -67,6 +68,17 @@ def test_remembered__text_and_calls__both(talk: openai.OpenAI, model: ModelServe
     _, call, result = heard(model)
     assert (call["content"], call["tool_calls"][0]["function"]["arguments"]) == ("Let me see.", '{"a":1}')
     assert (result["role"], result["content"]) == ("tool", "3")
+
+
+def test_remembered__several_choices_with_the_end__the_first(talk: openai.OpenAI, model: ModelServer) -> None:
+    choices = [
+        {"index": index, "delta": {"content": text}, "finish_reason": "stop"}
+        for index, text in enumerate(("Hello.", "Go away."))
+    ]
+    model.behaviour = model_server.streaming(
+        b"data: %s\n\ndata: [DONE]\n\n" % json.dumps({"choices": choices}).encode()
+    )
+    assert ask(talk, "One.", stream=True).output_text == "Hello."
 
 
 def test_remembered__by_another_user__not_found(talk: openai.OpenAI) -> None:
