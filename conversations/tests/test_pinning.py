@@ -4,13 +4,16 @@ from collections.abc import Callable
 from io import StringIO
 from typing import Any
 
+import msgspec
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
+from django.db.models.signals import pre_save
 
 from conversations import pinning
-from conversations.models import Conversation
+from conversations.models import Conversation, EarlierPrompt
 from conversations.pinning import PersonalityGone, config_of
+from conversations.turns import InvalidContent
 from personalities.models import Personality
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -34,6 +37,33 @@ def test_config_of__personality_deleted__as_it_was(conversation: Conversation, e
 def test_config_of__asks_once(conversation: Conversation, django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(1):
         config_of(conversation)
+
+
+def test_start__personality_with_a_greeting__its_first_message(user: User, elara: Personality) -> None:
+    edit(greeting="Hello.")
+    conversation = pinning.start(user, Personality.objects.get_config("elara"))
+    assert [message.content for message in conversation.messages.all()] == ["Hello."]
+
+
+def test_start__greeting_cannot_be_stored__no_conversation(user: User, elara: Personality) -> None:
+    config = msgspec.structs.replace(elara.to_config(), greeting="a\0b")
+    with pytest.raises(InvalidContent):
+        pinning.start(user, config)
+    assert not Conversation.objects.exists()
+
+
+def test_upgrade__interrupted__nothing_written(conversation: Conversation) -> None:
+    def interrupt(**_: Any) -> None:
+        raise InterruptedError
+
+    edit(backstory="Other.")
+    pre_save.connect(interrupt, sender=Conversation)
+    try:
+        with pytest.raises(InterruptedError):
+            pinning.upgrade(conversation)
+    finally:
+        pre_save.disconnect(interrupt, sender=Conversation)
+    assert not EarlierPrompt.objects.exists()
 
 
 def test_upgrade__personality_edited__as_it_is(conversation: Conversation) -> None:

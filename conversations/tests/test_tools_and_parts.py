@@ -58,6 +58,15 @@ def test_append__too_long_or_no_text__refused(conversation: Conversation, draft:
     assert not conversation.messages.exists()
 
 
+def test_append__parts_at_the_bound__stored(conversation: Conversation) -> None:
+    frame = len(msgspec.json.encode(shown(0).parts))
+    draft = shown(MAX_PARTS_BYTES - frame)
+    turns.append(conversation, [draft])
+    assert conversation.messages.get().parts_bytes == MAX_PARTS_BYTES
+    with pytest.raises(InvalidContent):
+        turns.append(conversation, [shown(MAX_PARTS_BYTES - frame + 1)])
+
+
 def test_append__backslashes_that_only_look_like_nul__kept(conversation: Conversation) -> None:
     calls = [{"id": "\\u0000", "type": "function", "function": {"name": "f", "arguments": "\\\\u0000"}}]
     turns.append(conversation, [Draft(Role.ASSISTANT, "", calls)])

@@ -187,6 +187,7 @@ def test_list__a_page_behind_a_position__counted_from_there(
     append_turns(conversation, 1, 4)
     pages = followed(owner, f"{messages}?after=1&page=2&page_size=2")
     assert [[message["position"] for message in page["results"]] for page in pages] == [[4, 5], [6, 7], [8]]
+    assert pages[0]["next"].endswith("?after=5&page_size=2")  # by position, as where pages end early
     assert not owner.get(f"{messages}?after=9999999999&page=4&page_size=2").json()["results"]
 
 
@@ -210,8 +211,9 @@ def test_list__parameter_not_known_or_bad__400(owner: APIClient, messages: str, 
 def test_schema__of_a_position__what_is_read(owner: APIClient) -> None:
     paths = owner.get("/api/schema/", headers={"Accept": "application/vnd.oai.openapi+json"}).json()["paths"]
     (parameters,) = [found["get"]["parameters"] for path, found in paths.items() if path.endswith("/messages/")]
-    (after,) = [parameter["schema"] for parameter in parameters if parameter["name"] == "after"]
-    assert after == {"type": "integer", "minimum": 0, "maximum": 9_999_999_999}
+    (after,) = [parameter for parameter in parameters if parameter["name"] == "after"]
+    assert after["schema"] == {"type": "integer", "minimum": 0, "maximum": 9_999_999_999}
+    assert not after.get("required")
 
 
 def test_list__page_that_is_not_there__404(owner: APIClient, messages: str) -> None:
