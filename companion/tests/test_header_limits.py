@@ -123,6 +123,28 @@ def test_headers__too_long_a_name__431_and_not_repeated_whole(ask: AsgiClient) -
     assert (answer.status, len(answer.body) < 1000) == (431, True)
 
 
+def test_headers__a_name_as_long_as_it_may_be__told_what_else_is_wrong(ask: AsgiClient) -> None:
+    answer = asked(ask, "/livez", [(b"x" * 256, b"y" * (MAX_VALUE + 1))])
+    assert answer.body.endswith(f": at most {MAX_VALUE} bytes are read.".encode())
+
+
+@pytest.mark.parametrize(
+    ("framing", "status"),
+    [
+        ({b"content-length": b"5"}, 200),
+        ({b"transfer-encoding": b"Chunked"}, 200),
+        ({b"transfer-encoding": b"gzip, chunked"}, 400),
+        ({b"content-length": b"5", b"transfer-encoding": b"chunked"}, 400),
+    ],
+)
+def test_body__of_which_the_end_is_not_clear__400(ask: AsgiClient, framing: dict[bytes, bytes], status: int) -> None:
+    """Whether there are other headers or not."""
+    for others in ([], [(b"x-any", b"x")]):
+        behind = Counting()
+        assert ask(HeaderLimits(behind), request("/", [*framing.items(), *others])).status == status
+        assert behind.asked == (status == 200)
+
+
 @pytest.mark.parametrize(("path", "query"), [("x" * MAX_ADDRESS, b""), ("", b"x" * MAX_ADDRESS)])
 def test_address__too_long__414(ask: AsgiClient, path: str, query: bytes) -> None:
     assert asked(ask, f"/{path[1:]}", [], query_string=query[1:]).status == 200

@@ -1,5 +1,6 @@
 """Each request has an id: the caller's own, where it is safe, which every answer gives back."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from accounts.models import ApiKey
 from companion.mount import is_secure_request
 from companion.tests.asgi_client import HOST, PREFIX, AsgiClient, request, with_key
 from personalities.models import Personality
-from rest.request_id import given_id
+from rest.request_id import RequestIds, current, given_id
 
 CHAT = pytest.mark.apps("chat")
 TRACE = b"4bf92f3577b34da6a3ce929d0e0e4736"
@@ -75,3 +76,16 @@ def test_request_id__read_from_memory__only_the_callers(application: Any, ask: A
     assert {*given.headers} - {*plain.headers} == {(b"x-request-id", b"mine-1")}
     assert ask(application, request(path, with_key(key, traceparent=TRACEPARENT))).header(b"x-request-id") == TRACE
     assert ask(application, request(path, with_key(key))).headers == plain.headers
+
+
+def test_current__id_of_a_request__while_it_is_answered() -> None:
+    seen = []
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(current.get())
+
+    async def ask() -> str:
+        await RequestIds(application)(request("/", [(b"x-request-id", b"mine-1")]), None, None)  # type: ignore[arg-type]
+        return current.get()
+
+    assert (asyncio.run(ask()), seen) == ("", ["mine-1"])

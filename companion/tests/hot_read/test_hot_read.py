@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from accounts import verification
 from accounts.models import ApiKey
 from companion.hot_read import HotReader
+from companion.shutdown import shutdown
 from companion.slow_peers import slow_peers
 from companion.tests.asgi_client import PREFIX, AsgiClient, request, with_key
 from companion.tests.hot_read.conftest import Cast
@@ -91,6 +92,19 @@ def test_reader__key_revoked_or_user_deactivated__401(reader: HotReader, cast: C
 def test_reader__not_plain__handed_on(alone: HotReader, cast: Cast, ask: AsgiClient, more: dict[str, bytes]) -> None:
     with pytest.raises(LookupError):
         ask(alone, request(ELARA, with_key(cast.otto, **more)))
+
+
+def test_reader__about_to_stop__handed_on(
+    alone: HotReader, cast: Cast, ask: AsgiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutdown, "begun", True)
+    with pytest.raises(LookupError):
+        ask(alone, request(ELARA, with_key(cast.otto)))
+
+
+def test_reader__no_request__handed_on(alone: HotReader, ask: AsgiClient) -> None:
+    with pytest.raises(LookupError, match="^$"):  # not a KeyError, for what such a scope has not
+        ask(alone, {"type": "lifespan"})
 
 
 def test_reader__out_of_touch_with_postgresql__handed_on_to_be_marked(
