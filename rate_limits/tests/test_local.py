@@ -117,13 +117,14 @@ def test_share__a_blip__redis_alone_decides_at_once(ask_at: Ask) -> None:
     assert sum(service.request(0) for _ in range(100)) == 30
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_share__redis_is_back__others_may_not_have_reported(workers: int) -> None:
+@pytest.mark.parametrize(("workers", "seconds", "may_lack"), [(1, 2, False), (2, 2, True), (2, 1, False)])
+def test_share__redis_is_back__others_may_not_have_reported(workers: int, seconds: int, may_lack: bool) -> None:
+    """Unless there are no others, or it was away for a moment."""
     process, limit = LocalLimiter(Clock(1000.0)), Limit("back", RATE)
     process.mark_redis_away()
-    process.clock.now += 2  # type: ignore[attr-defined]
+    process.clock.now += seconds  # type: ignore[attr-defined]
     process.record_reply([limit], [0], process.now())
-    assert process.may_redis_lack_reports([limit], workers) == (workers > 1)
+    assert process.may_redis_lack_reports([limit], workers) == may_lack
 
 
 def test_share__told_twice__counted_once(ask_at: Ask) -> None:
