@@ -12,7 +12,7 @@ from coherence.cache import Answer
 from coherence.feed import feed
 from coherence.listener import listener
 from coherence.local_cache import Copy
-from personalities.cache import Key, config_from_memory, configs
+from personalities.cache import COPIES_PER_TEXT, LEAST_BYTES, Key, bytes_in_memory, config_from_memory, configs
 from personalities.models import Personality
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -29,6 +29,12 @@ def elara() -> Personality:
 
 def greetings(owner: User | None = None) -> set[str | None]:
     return {Personality.objects.get_config(name, owner).greeting for name in SPELLINGS}
+
+
+def held(keys: list[Key]) -> int:
+    """How many copies of `keys` anybody keeps alive."""
+    gc.collect()
+    return sum(type(each) is Copy and each.key in keys for each in gc.get_objects())
 
 
 def test_hit__any_spelling_twice__the_same_object_without_a_query(
@@ -91,14 +97,32 @@ def test_hit__more_names_than_are_kept__nothing_holds_on_to_the_copies_of_others
 ) -> None:
     monkeypatch.setattr(configs, "capacity", 2)
     monkeypatch.setattr(configs.found, "capacity", 2)
-    keys = [(None, f"one-of-many-{number}") for number in range(20)]
+    keys: list[Key] = [(None, f"one-of-many-{number}") for number in range(20)]
     Personality.objects.bulk_create([Personality(personality_name=name) for _, name in keys])
     for _, name in keys:
         for _ in range(2):
             Personality.objects.get_config(name)
-    gc.collect()
-    held = [each for each in gc.get_objects() if type(each) is Copy and each.key in keys]
-    assert len(held) <= 6
+    assert held(keys) <= 6
+
+
+def test_hit__heavier_than_memory_may_be__nothing_holds_on_to_the_copies_of_others(
+    elara: Personality, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys: list[Key] = [(None, f"one-of-many-{number}") for number in range(20)]
+    Personality.objects.bulk_create([Personality(personality_name=name) for _, name in keys])
+    monkeypatch.setattr(configs, "max_weight", 4 * bytes_in_memory(elara.to_config()))
+    configs.clear_memory()
+    for _, name in keys:
+        for _ in range(2):
+            Personality.objects.get_config(name)
+    assert held(keys) <= 6
+
+
+def test_bytes_in_memory__longer_texts__as_many_times_more_as_each_is_kept(elara: Personality) -> None:
+    short = bytes_in_memory(elara.to_config())
+    elara.backstory, elara.speaking_style = "x" * 1000, "y" * 500
+    assert short >= LEAST_BYTES
+    assert bytes_in_memory(elara.to_config()) >= short + COPIES_PER_TEXT * 1500
 
 
 @pytest.mark.parametrize("keys", [[(None, "elara")], None])

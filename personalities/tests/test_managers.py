@@ -8,6 +8,7 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection, transaction
+from django.template import Context, Template
 
 from coherence.codec import plain_key
 from personalities.cache import codec
@@ -48,6 +49,11 @@ def test_get_config__handed_out__cannot_be_changed() -> None:
     config = Personality.objects.get_config("elara")
     with pytest.raises(AttributeError):
         config.traits.humor_level = 3  # type: ignore[misc]
+
+
+def test_update__named_in_a_template__not_called() -> None:
+    make()
+    assert Template("{{ rows.update }}").render(Context({"rows": Personality.objects.all()})) == ""
 
 
 def test_get_config__stored__keys_and_values_as_published(redis: Any) -> None:

@@ -192,6 +192,13 @@ def test_redis__an_owner_of_nothing__said(user: User, redis: Any) -> None:
     assert json.loads(redis.get(key(user)))["names"] == []
 
 
+def test_entry__handed_out__cannot_be_changed(user: User) -> None:
+    entry = owned_names.get(user.pk).value
+    assert entry
+    with pytest.raises(AttributeError):
+        entry.names = None  # type: ignore[misc]
+
+
 @pytest.mark.parametrize(
     ("name", "owner"),
     [
