@@ -9,10 +9,12 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.template import Context, Template
+from django_redis import get_redis_connection
 
 from coherence.codec import plain_key
 from personalities.cache import codec
 from personalities.models import Personality
+from tooling.processes import SupervisedServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Queries = Callable[[int], Any]
@@ -134,6 +136,20 @@ def test_get_configs__many_names__one_query_then_none(django_assert_num_queries:
     assert set(cold) == {"Elara", "nova", "isla"}
     with django_assert_num_queries(0):
         assert Personality.objects.get_configs(["Elara", "nova", "isla"]) == cold
+
+
+def test_get_configs__copies_in_redis__one_round_trip(
+    own_redis: SupervisedServer, clear_memory: Callable[[], None]
+) -> None:
+    for name in ("elara", "nova", "isla"):
+        make(name)
+    Personality.objects.get_configs(["elara", "nova", "isla"])
+    clear_memory()
+    client = get_redis_connection("default")
+    client.config_resetstat()
+    assert len(Personality.objects.get_configs(["elara", "nova", "isla"])) == 3
+    stats = client.info("commandstats")
+    assert (stats["cmdstat_mget"]["calls"], "cmdstat_get" in stats) == (1, False)
 
 
 GARBAGE = [b"", b"{", b"1_0", b"null", b"[]", b'"x"', b"5", b"\x80\x04K\x01.", b'{"id": 1}', b"[" * 100_000,
@@ -327,6 +343,22 @@ def test_served_first__several_of_a_name__active_ones_and_of_these_the_owners_be
     rows = [make(), make(owner=user), make("nova"), make("nova", owner=user, is_active=False)]
     of_one_name = [Personality.objects.filter(personality_name=name).served_first() for name in ("elara", "nova")]
     assert [list(found) for found in of_one_name] == [[rows[1], rows[0]], [rows[2], rows[3]]]
+
+
+def test_worded__some_text__those_of_whose_names_each_word_begins_one() -> None:
+    make("elara-moon", display_name="Élise of the Tides"), make("nova")  # noqa: B018
+
+    def found(text: str) -> set[str]:
+        return {row.personality_name for row in Personality.objects.worded(text)}
+
+    assert found("") == found(" \n") == {"elara-moon", "nova"}
+    assert found("MOON ela tid") == {"elara-moon"}
+    assert found("moon nova") == found("oon") == found("&!") == set()
+
+
+def test_active_keys__some_are_not__those_that_are(user: User) -> None:
+    make(), make("mira", owner=user), make("nova", is_active=False)  # noqa: B018
+    assert set(Personality.objects.active_keys()) == {(None, "elara"), (user.pk, "mira")}
 
 
 def test_bulk_create__rows__returned_as_they_are_stored(user: User) -> None:
