@@ -128,6 +128,21 @@ def test_verified_from_memory__each_lookup__counted(user: User) -> None:
 
 @committing
 @pytest.mark.usefixtures("_nobody_tells")
+@pytest.mark.parametrize("is_active", [True, False])
+def test_verified_from_memory__the_user_has_changed__nobody_until_the_database_was_asked(
+    user: User, is_active: bool
+) -> None:
+    _, text = ApiKey.objects.issue(user)
+    ApiKey.objects.verify(text)
+    user.is_staff, user.is_active = True, is_active
+    user.save()
+    assert verification.verified_from_memory(text.encode()) is None
+    assert ApiKey.objects.verify(text) == (user if is_active else None)
+    assert verification.verified_from_memory(text.encode()) == (user.pk if is_active else None)
+
+
+@committing
+@pytest.mark.usefixtures("_nobody_tells")
 def test_user__deleted_by_this_process__unknown_to_it_at_once(user: User) -> None:
     id = user.pk
     assert verification.user(id) == user
