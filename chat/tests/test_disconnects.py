@@ -70,15 +70,18 @@ class TalkativeBackend:
     stream_seconds: float | None = None
 
     def __init__(self) -> None:
-        self.taken = 0
+        self.taken, self.is_let_go = 0, False
 
     async def complete(self, payload: Payload) -> Completion:
         raise NotImplementedError
 
     async def chunks(self, payload: Payload) -> AsyncGenerator[Chunk, None]:
-        while True:
-            self.taken += 1
-            yield {"choices": []}
+        try:
+            while True:
+                self.taken += 1
+                yield {"choices": []}
+        finally:
+            self.is_let_go = True
 
 
 def test_client__never_reads__little_is_read_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,8 +92,12 @@ def test_client__never_reads__little_is_read_ahead(monkeypatch: pytest.MonkeyPat
     async def never(*_: Any) -> Any:
         await asyncio.Event().wait()
 
-    with pytest.raises(ClientDisconnected):
-        asyncio.run(stream(Exchange(SCOPE, never, never), backend, {"messages": []}, ChatForm("elara"), 15))
+    async def ask() -> None:
+        with pytest.raises(ClientDisconnected):
+            await stream(Exchange(SCOPE, never, never), backend, {"messages": []}, ChatForm("elara"), 15)
+        assert backend.is_let_go
+
+    asyncio.run(ask())
     assert 0 < backend.taken <= READ_AHEAD + 2
 
 
