@@ -24,7 +24,6 @@ ENDINGS: dict[str, tuple[dict[str, Any], str]] = {
     "for a reason of the server's own": (SAID, "eos"),
     "refused": (REFUSED, "stop"),
     "refused and cut off": (REFUSED, "length"),
-    "refused, with an empty text": (REFUSED | {"content": ""}, "stop"),
     "said and refused": (SAID_AND_REFUSED, "stop"),
     "said, refused and called": (SAID_AND_REFUSED | {"tool_calls": [CALL]}, "tool_calls"),
     "a call": ({"content": None, "tool_calls": [CALL]}, "tool_calls"),
@@ -103,8 +102,11 @@ def test_answers_of_a_former_release__as_before(
     assert (response.status, found.status, found.output_text) == ("completed", "completed", "Hello.")
 
 
-def test_refusal__in_a_later_turn__the_model_hears_it_as_text(say: Say, model: ModelServer) -> None:
-    model.behaviour = answering(REFUSED)
+@pytest.mark.parametrize("content", [None, ""])
+def test_refusal__in_a_later_turn__the_model_hears_it_as_text(
+    say: Say, model: ModelServer, content: str | None
+) -> None:
+    model.behaviour = answering(REFUSED | {"content": content})
     say("One.")
     say("Two.")
     assert {"role": "assistant", "content": "I cannot."} in model.requests[1][1]["messages"]
@@ -153,7 +155,8 @@ def test_said_and_refused_by_turns__told_again_in_order(
 def test_said_and_refused_by_turns__as_many_as_are_allowed__kept_and_one_more_an_error(
     say: Say, model: ModelServer, conversation: Conversation, caplog: pytest.LogCaptureFixture, more: int
 ) -> None:
-    model.behaviour = in_pieces(*[SAID, {"refusal": "No."}] * 32, *[SAID] * more)
+    refused = {"refusal": "No."}
+    model.behaviour = in_pieces(*[SAID, SAID, refused, refused] * 32, *[SAID] * more)
     if more:
         with pytest.raises(openai.APIError, match="broken"):
             list(say("One.", stream=True))
