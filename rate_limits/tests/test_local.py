@@ -127,6 +127,16 @@ def test_share__redis_is_back__others_may_not_have_reported(workers: int, second
     assert process.may_redis_lack_reports([limit], workers) == may_lack
 
 
+@pytest.mark.parametrize(("seconds", "owed"), [(600, 120), (3660, 60)])
+def test_share__what_redis_is_owed__does_not_drain_while_what_it_knew_may(seconds: int, owed: int) -> None:
+    """A whole window from when it went away: both at once would drain twice as fast."""
+    process, limit = LocalLimiter(Clock(1000.0)), Limit("owed", RATE)
+    assert process.admit([limit], 1, shared=True).allowed
+    process.clock.now += seconds  # type: ignore[attr-defined]
+    (claim,) = process.take_claims([limit], 1)
+    assert claim.unreported == owed * 1_000_000
+
+
 def test_share__told_twice__counted_once(ask_at: Ask) -> None:
     service = Service(ask_at, 1)
     service.toggle()
