@@ -115,12 +115,14 @@ def test_rename__committed__old_name_is_gone_and_new_one_answers(
 
 @pytest.mark.parametrize("rename", [rename_by_save, rename_by_update, rename_by_bulk_update])
 def test_rename__to_a_name_with_a_copy__that_copy_goes_too(
-    elara: Personality, rename: Callable[[Personality], None]
+    elara: Personality, rename: Callable[[Personality], None], redis: Any
 ) -> None:
     vega = Personality.objects.create(personality_name="vega", humor_level=7)
     assert level("vega") == 7
-    Personality.objects.filter(pk=vega.pk)._raw_delete("default")  # leaves the copy
+    assert Personality.objects.filter(pk=vega.pk)._raw_delete("default") == 1  # leaves the copy
+    assert redis.exists(copy := f"{settings.REDIS_KEY_PREFIX}personality:global:vega:config")
     rename(elara)
+    assert not redis.exists(copy)
     assert level("vega") == 1
 
 
