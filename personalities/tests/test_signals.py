@@ -145,7 +145,7 @@ def test_delete__without_signals__this_process_knows_at_once(
     elara: Personality, out_of_touch: Callable[[float], None]
 ) -> None:
     """It reads the change log itself: nobody else does in this test."""
-    Personality.objects.filter(pk=elara.pk)._raw_delete("default")
+    assert Personality.objects.filter(pk=elara.pk)._raw_delete("default") == 1
     with pytest.raises(Personality.DoesNotExist):
         Personality.objects.get_id("elara")
 

@@ -52,7 +52,11 @@ def test_ensure__first_of_all__waits_for_the_first_answer(
 def test_ensure__first_of_all_and_the_database_is_away__told_so_at_once(
     listener: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "CONNECT_OPTIONS", module.CONNECT_OPTIONS | {"port": 1})
+    def refuse_late() -> None:
+        sleep(0.3)  # while the reader waits
+        no_pool()
+
+    monkeypatch.setattr(module, "_connect", refuse_late)
     monkeypatch.setattr(module, "_pool", no_pool)
     monkeypatch.setattr(module, "WAIT_SECONDS", MAX_SECONDS)
     started = monotonic()
