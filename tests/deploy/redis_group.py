@@ -34,8 +34,11 @@ class RedisGroup:
         self.folder, self.password, self.port = folder, secrets.token_hex(12), free_port()
         self.ports = [free_port() for _ in range(3)]
         self.servers = {port: self._redis(port) for port in self.ports}
-        wait_until(lambda: self._role(self.ports[1]) == self._role(self.ports[2]) == "slave")
+        wait_until(lambda: all(self._has_copied(port) for port in self.ports[1:]))
+        self.sentinel_port = free_port()
         self.others = [self._sentinel(), self._haproxy()]
+        # Sentinel promotes no replica that it has not heard of, and of a primary that is dead it hears of none.
+        wait_until(self._knows_replicas)
         # At first HAProxy takes every server for good, and tries them in turn until it has asked each for its role.
         wait_until(lambda: all(self.primary() == self.ports[0] for _ in range(2 * len(self.ports))))
 
@@ -71,24 +74,52 @@ class RedisGroup:
         for server in (*self.others, *self.servers.values()):
             server.stop()
 
-    def _role(self, port: int) -> str:
+    def _has_copied(self, port: int) -> bool:
+        """Whether the Redis at `port` is a replica that has its primary's data, and follows it."""
         try:
             with self.client(port) as client:
-                return str(client.role()[0])
+                role = client.role()
+                return bool(role[0] == "slave" and role[3] == "connected")
         except RedisError:
-            return ""
+            return False
+
+    def _knows_replicas(self) -> bool:
+        try:
+            with Redis(port=self.sentinel_port, decode_responses=True, retry=Retry(NoBackoff(), 0)) as sentinel:
+                known = sentinel.sentinel_slaves("companion")
+        except RedisError:
+            return False
+        return len(known) == 2 and all(each["flags"] == "slave" for each in known)
 
     def _redis(self, port: int) -> SupervisedServer:
         folder = self.folder / str(port)
         folder.mkdir()
         passwords = ("--requirepass", self.password, "--masterauth", self.password)
+        at_once = ("--repl-diskless-sync-delay", "0")
         replica = ("--replicaof", f"127.0.0.1 {self.ports[0]}") if port != self.ports[0] else ()
-        options = ("--bind", "127.0.0.1", "--port", str(port), "--dir", folder, "--save", "", *passwords, *replica)
+        options = (
+            "--bind",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            "--dir",
+            folder,
+            "--save",
+            "",
+            *at_once,
+            *passwords,
+            *replica,
+        )
         return SupervisedServer(ServerSpec("Redis", (program("redis-server"), *options), folder / "log"))
 
     def _sentinel(self) -> SupervisedServer:
         file = self.folder / "sentinel.conf"
-        places = {"port": free_port(), "folder": self.folder, "primary": self.ports[0], "password": self.password}
+        places = {
+            "port": self.sentinel_port,
+            "folder": self.folder,
+            "primary": self.ports[0],
+            "password": self.password,
+        }
         file.write_text(SENTINEL.format(**places))
         command = (program("redis-server"), file, "--sentinel")
         return SupervisedServer(ServerSpec("Sentinel", command, self.folder / "sentinel.log"))
