@@ -7,10 +7,7 @@ import pytest
 
 from companion.header_limits import (
     MAX_ADDRESS,
-    MAX_ALL_HEADERS,
-    MAX_HEADERS,
     MAX_LIST,
-    MAX_VALUE,
     HeaderLimits,
 )
 from companion.mount import is_secure_request
@@ -20,7 +17,7 @@ PAGES = ["/", "/admin/login/", "/livez"]
 PROGRAMS = [f"{PREFIX}elara/", "/api/nothing", "/metrics"]
 CHAT = ["/v1/models", "/v1/chat/completions", "/chat/completions"]
 LONGEST = {"host": 255, "content-type": 255, "content-length": 255, "accept": MAX_LIST, "x-forwarded-for": MAX_LIST,
-           "cookie": MAX_VALUE, "authorization": MAX_VALUE, "if-none-match": MAX_VALUE, "x-any": MAX_VALUE}  # fmt: skip
+           "cookie": 8192, "authorization": 8192, "if-none-match": 8192, "x-any": 8192}  # fmt: skip
 
 
 class Counting:
@@ -105,13 +102,13 @@ def test_cookie__escapes__few_are_read(ask: AsgiClient, number: int, status: int
 
 
 def test_headers__too_many__431(ask: AsgiClient) -> None:
-    assert asked(ask, "/api/", [(b"x", b"")] * (MAX_HEADERS - 1)).status == 200
-    assert asked(ask, "/api/", [(b"x", b"")] * MAX_HEADERS).status == 431
+    assert asked(ask, "/api/", [(b"x", b"")] * 99).status == 200
+    assert asked(ask, "/api/", [(b"x", b"")] * 100).status == 431
 
 
 def test_headers__too_long_together__431(ask: AsgiClient) -> None:
-    full = [(b"x%d" % each, b"y" * MAX_VALUE) for each in range(3)]
-    left = MAX_ALL_HEADERS - len(b"host" + HOST.encode()) - 3 * (2 + MAX_VALUE) - 1
+    full = [(b"x%d" % each, b"y" * 8192) for each in range(3)]
+    left = 32 * 1024 - len(b"host" + HOST.encode()) - 3 * (2 + 8192) - 1
     for length, status in ((left, 200), (left + 1, 431)):
         assert asked(ask, "/api/", [*full, (b"x", b"y" * length)]).status == status
 
@@ -124,8 +121,8 @@ def test_headers__too_long_a_name__431_and_not_repeated_whole(ask: AsgiClient) -
 
 
 def test_headers__a_name_as_long_as_it_may_be__told_what_else_is_wrong(ask: AsgiClient) -> None:
-    answer = asked(ask, "/livez", [(b"x" * 256, b"y" * (MAX_VALUE + 1))])
-    assert answer.body.endswith(f": at most {MAX_VALUE} bytes are read.".encode())
+    answer = asked(ask, "/livez", [(b"x" * 256, b"y" * 8193)])
+    assert answer.body.endswith(b": at most 8192 bytes are read.")
 
 
 @pytest.mark.parametrize(
