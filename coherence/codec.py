@@ -18,8 +18,8 @@ class Codec(Generic[K, V]):
     """The Redis form of one kind of copy: a JSON object, with the position of the change log in its `meta`.
 
     This one stores values of the frozen `struct` under `{prefix}:{key}`, for keys that are positive integers, and notes
-    the key as `meta.{key_field}`. Subclasses name or check copies otherwise. `meta.shape` changes with any field, type
-    or bound of the struct, so that a copy written by another release is not read as one of this.
+    the key as `meta.{key_field}`. Subclasses override how copies are named and checked. `meta.shape` changes with any
+    field, type or bound of the struct, so that a copy written by another release is not read as one of this.
     """
 
     def __init__(self, prefix: str, struct: type[V], *, key_field: str = "key") -> None:
@@ -29,7 +29,7 @@ class Codec(Generic[K, V]):
         self.pattern = f"{prefix}:*"  # a glob that matches every Redis key of this kind
 
     def log_key(self, key: K) -> str:
-        """What the triggers of the model call the row in the change log."""
+        """The key of the row in the change log, as the triggers of its model write it."""
         return f"{self.prefix}:{key}"
 
     def redis_key(self, key: K) -> str:
@@ -54,7 +54,7 @@ class Codec(Generic[K, V]):
         return self._typed(stored, {self.key_field: key})
 
     def inspect(self, key: K, values: Mapping[str, object]) -> tuple[Position, V] | None:
-        """As `decode`, from all values by Redis key: None as well when what lookups do not read is damaged."""
+        """As `decode`, from all values by Redis key; also None when a value that lookups do not read is damaged."""
         return self.decode(key, values.get(self.redis_key(key)))
 
     def _plain(self, position: Position, value: V, identity: Mapping[str, object]) -> dict[str, Any]:
@@ -63,7 +63,7 @@ class Codec(Generic[K, V]):
         return plain
 
     def _typed(self, stored: Any, identity: Mapping[str, object]) -> tuple[Position, V] | None:
-        """Takes `stored` apart: it was decoded for this call."""
+        """Modifies `stored`, which was decoded for this call alone."""
         try:
             meta = stored["meta"]
             position, shape = Position(meta.pop("history"), meta.pop("number")), meta.pop("shape")

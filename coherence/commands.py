@@ -73,7 +73,7 @@ class CacheCommand(BaseCommand, Generic[K, V]):
         return [Selection(self.cache, self.copies, self.batches(wanted))]
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Run, loud about a Redis that is away."""
+        """Run the command; it fails if Redis does."""
         with loud_about_redis():
             self.run(options["wanted"], as_json=options["json"], quiet=not options["verbosity"])
 
@@ -94,10 +94,10 @@ class AuditCommand(CacheCommand[K, V]):
 
 
 class ClearCommand(CacheCommand[K, V]):
-    """Make every process read rows anew and delete their copies from Redis. A Redis that is away is no failure."""
+    """Make every process read rows anew and delete their copies from Redis. Succeeds even if Redis is away."""
 
     def run(self, wanted: Sequence[str], *, as_json: bool, quiet: bool) -> None:
-        """Invalidate, then delete, and print how many Redis keys that were."""
+        """Invalidate, then delete, and print how many Redis keys were deleted."""
         self.cache.invalidate(self.keys(wanted) if wanted else None)
         try:
             deleted = sum(copies.purge(batches) for _, copies, batches in self.selections(wanted))
@@ -137,7 +137,7 @@ class WarmCommand(CacheCommand[K, V]):
         raise NotImplementedError
 
     def run(self, wanted: Sequence[str], *, as_json: bool, quiet: bool) -> None:
-        """Copy the rows, showing progress on a terminal, and print how many that were."""
+        """Copy the rows, showing progress on a terminal, and print how many were copied."""
         keys = list(self.keys(wanted) if wanted else self.all_keys())
         screen, total = console(self.stderr), ceil(len(keys) / WARM_BATCH)
         hidden = as_json or quiet or not screen.is_terminal
@@ -152,9 +152,9 @@ class WarmCommand(CacheCommand[K, V]):
 def warm(
     cache: CoherentCache[K, V], copies: RedisCopies[K, V], keys: Sequence[K], batch: int = WARM_BATCH
 ) -> Iterator[int]:
-    """Copy the rows of `keys` into Redis in batches; yields how many each batch was. Raises RedisUnavailable."""
-    feed.catch_up()  # nobody may have noticed yet that the database was restored: copies would be of its old history
-    known = feed.position  # of values that come without a row, and so without a position: a safe lower bound
+    """Copy the rows of `keys` into Redis in batches; yields the size of each batch. Raises RedisUnavailable."""
+    feed.catch_up()  # the database may have been restored unnoticed: copies would carry a history that is over
+    known = feed.position  # a safe lower bound for values made from no row at all, which come without a position
     for start in range(0, len(keys), batch):
         position, values = cache.load(keys[start : start + batch])
         yield copies.put(position or known, values)

@@ -42,14 +42,14 @@ class Copy(Generic[K, V]):
 
 
 def weightless(value: object) -> int:
-    """For values so small that their number bounds them."""
+    """The weight of values that are so small that bounding their number is enough."""
     return 0
 
 
 class LocalCache(Generic[K, V]):
     """At most `capacity` copies by key; the oldest that was not used lately is evicted. Reading takes no lock.
 
-    Together they weigh at most `max_weight`, in whatever unit `weigh` returns, except that the latest is kept anyway.
+    Together they weigh at most `max_weight`, in whatever unit `weigh` returns, except that the latest is always kept.
     """
 
     def __init__(self, capacity: int, weigh: Callable[[V], int] = weightless, max_weight: int = 0) -> None:
@@ -89,7 +89,7 @@ class LocalCache(Generic[K, V]):
                 self._evict(spared=copy.key)
 
     def retire_all(self) -> None:
-        """Retire every copy. Takes no lock, which a thread that a forked child lacks may hold."""
+        """Retire every copy. Takes no lock: after a fork, a thread that the child lacks may hold it for ever."""
         for copy in list(self._copies.values()):
             copy.retire()
 
@@ -103,9 +103,9 @@ class LocalCache(Generic[K, V]):
                 self._retire(self._copies.pop(key))
 
     def _evict(self, spared: K) -> None:
-        """Drop the oldest, unless it was used meanwhile: nearly least recently used, without a lock for readers.
+        """Drop the oldest, unless it was used meanwhile: close to "least recently used", but readers need no lock.
 
-        `spared` is the key of the latest, which does not go when all others were used.
+        `spared` is the key of the latest, which stays even if all others were used.
         """
         key = next(iter(self._copies))
         copy = self._copies.pop(key)

@@ -25,7 +25,7 @@ class Change(models.Model):
 
 
 class Milestone(models.Model):
-    """When the log had come to a number, by PostgreSQL's clock at that time. Noted about once an hour, for pruning."""
+    """When the log reached a number, by PostgreSQL's clock at that time. Noted about once an hour, for pruning."""
 
     number = models.BigIntegerField(primary_key=True)
     reached_at = models.DateTimeField()
@@ -37,8 +37,8 @@ class Milestone(models.Model):
 class History(models.Model):
     """The `name` of the database's history, in which its numbers count, and the `place` where the row was written.
 
-    A history is an unbroken run of the database's commits, not the past of a row. The table has one row. `log` writes
-    another name into it when the place has become another.
+    A history is an unbroken run of the database's commits, not the past of a row. The table has one row. `log` gives it
+    a new name when the place has changed.
     """
 
     id = models.SmallIntegerField(primary_key=True)

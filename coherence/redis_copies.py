@@ -30,13 +30,13 @@ V = TypeVar("V")
 
 logger = logging.getLogger(__name__)
 
-SCAN_COUNT = 1000  # keys per round trip; SCAN's default of 10 makes a hundred times as many
-PROBE_TTL = 10  # seconds, should the process end before it deletes what it has written
+SCAN_COUNT = 1000  # keys per round trip; SCAN's default of 10 would take a hundred times as many round trips
+PROBE_TTL = 10  # seconds until probes expire, should the process end before it deletes them
 SURVEY_ROUNDS = 20  # round trips of a survey: some 20,000 keys of the server, 10 ms of its time
 
 
 class RedisUnavailable(Exception):
-    """Redis did not do what was asked; the message says what it answered, if it did."""
+    """Redis did not do what was asked; the message contains its answer, if there was one."""
 
 
 class Entry(NamedTuple):
@@ -117,7 +117,7 @@ class RedisCopies(SharedCache[K, V]):
             return {key: self.codec.inspect(key, values) for key in set(keys) if self._exists(client, key, values)}
 
     def put(self, position: Position | None, values: Mapping[K, V]) -> int:
-        """Store as a lookup does; return how many copies that were. Without a position there are no values."""
+        """Store as a lookup does; return how many copies were stored. `position` is None only if `values` is empty."""
         with connected(self.alias) as client:
             if position:
                 # Django's cache would ignore a failure; given a client, django-redis's inner layer raises it.
@@ -125,7 +125,7 @@ class RedisCopies(SharedCache[K, V]):
         return len(values)
 
     def purge(self, batches: Iterable[Collection[K]]) -> int:
-        """Delete the copies of all keys in `batches`; return how many Redis keys that were."""
+        """Delete the copies of all keys in `batches`; return how many Redis keys were deleted."""
         with connected(self.alias) as client:
             return sum(client.unlink(*self._full_names(keys)) for keys in batches if keys)
 
@@ -183,7 +183,10 @@ class RedisCopies(SharedCache[K, V]):
         }
 
     def _keeps_copies(self) -> bool:
-        """Two keys that no lookup asks for and no other process writes: in a cluster they belong to different nodes."""
+        """Write two keys that no lookup asks for and no other process writes, and read them back.
+
+        Two, because in a cluster they belong to different nodes.
+        """
         token = secrets.token_hex(4)
         entries = {self.codec.pattern.replace("*", f"probe:{token}:{number}"): number for number in range(2)}
         with connected(self.alias) as client:
@@ -216,7 +219,7 @@ class RedisCopies(SharedCache[K, V]):
         return key is not None and full_name == self._full_name(self.codec.redis_key(key))
 
     def _rounds(self, client: Any, pattern: str | None = None) -> Iterator[list[str]]:
-        """Our Redis keys of each round trip, if any. SCAN may return a key twice, and a glob matches others' keys."""
+        """Our Redis keys, a list per round trip. SCAN may return a key twice, and the glob matches foreign keys too."""
         literal_prefix = re.sub(r"([*?\[\]\\])", r"\\\1", self._full_name(""))
         glob = literal_prefix + (pattern or self.codec.pattern)
         cursor = None
@@ -226,7 +229,7 @@ class RedisCopies(SharedCache[K, V]):
             yield [name for name in names if self.key_of(name) is not None]
 
     def _exists(self, client: Any, key: K, values: Mapping[str, object]) -> bool:
-        """Whether anything is stored. MGET shows values that are no strings as missing; they count as damaged."""
+        """Whether anything is stored. MGET reports a value that is not a string as missing; it counts as damaged."""
         names = self.codec.redis_keys(key)
         if not values.keys().isdisjoint(names):
             return True

@@ -1,4 +1,4 @@
-"""Transactions of this thread: whether there is one, cheaply enough to ask for every lookup, and after-commit hooks."""
+"""Whether this thread is in a transaction, found out cheaply enough for every lookup; and after-commit hooks."""
 
 import threading
 from collections.abc import Callable
@@ -9,11 +9,12 @@ from django.db.backends.signals import connection_created
 from django.dispatch import receiver
 from psycopg.pq import TransactionStatus
 
-IDLE = (int(TransactionStatus.IDLE), int(TransactionStatus.UNKNOWN))  # UNKNOWN: broken, nothing is read over it
+# UNKNOWN: the connection is broken, so nothing is read over it.
+IDLE = (int(TransactionStatus.IDLE), int(TransactionStatus.UNKNOWN))
 
 
 class ThisThread(threading.local):
-    """Django's connection of this thread, if it ever had one. Django's own way to it costs more than a lookup."""
+    """This thread's Django connection, if it ever had one: getting it from Django costs more than a whole lookup."""
 
     connection: BaseDatabaseWrapper | None = None
 
@@ -28,7 +29,10 @@ def _remember(connection: BaseDatabaseWrapper, **kwargs: object) -> None:
 
 
 def in_transaction() -> bool:
-    """Whether this thread may read what only it has written; true after a plain BEGIN as well. Asks nobody."""
+    """Whether this thread is in a transaction, so that it may read rows which nobody else sees yet.
+
+    True after a plain BEGIN, too. No query is made.
+    """
     django = this_thread.connection
     if django is None:
         return False

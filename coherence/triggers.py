@@ -2,7 +2,7 @@
 
 import pgtrigger
 
-# What the migrations make beside the tables, and triggers and readers call.
+# What the migrations create besides the tables, by name, for checks that a database is complete.
 FUNCTIONS = ("public.coherence_note(text)", "public.coherence_timeline()")
 SEQUENCES = ("public.coherence_number",)
 
@@ -11,7 +11,7 @@ def note_changes(key: str, *columns: str) -> list[pgtrigger.Trigger]:
     """Triggers that note every inserted, updated, deleted or truncated row under `key`, however it was written.
 
     `key` is an SQL expression in which `{row}` stands for the row: `'user:' || {row}.id`. Updates are noted when they
-    touch `columns`, by default any column. Deferred to the commit, where the change gets its number.
+    touch `columns`, by default any column. They are noted at COMMIT, where the change gets its number.
     """
     updates = pgtrigger.UpdateOf(*columns) if columns else pgtrigger.Update  # type: ignore[no-untyped-call]
     every = pgtrigger.Insert | pgtrigger.Delete | updates

@@ -3,8 +3,8 @@ from django.db import migrations, models
 # The number is taken by the first change of a transaction and shared by the others. Triggers call this when the
 # transaction commits, so the lock is held from there to the end of the commit: whoever sees a number sees all lower
 # ones. A row with a counter would do the same, but fails concurrent REPEATABLE READ transactions; looking up the log's
-# own maximum here fails SERIALIZABLE ones. Not below the clock (in ms): a restored backup must not give out numbers again
-# that copies in Redis carry already. Whoever holds the lock for long makes others fail, loudly, instead of hang.
+# own maximum here fails SERIALIZABLE ones. A number is never below the clock (in ms): a restored backup must not give
+# out again numbers that copies in Redis already carry. If the lock is held for long, others fail loudly, not hang.
 NOTE = """
 CREATE SEQUENCE public.coherence_number;
 CREATE FUNCTION public.coherence_note(changed text) RETURNS void
@@ -27,7 +27,7 @@ BEGIN
 END
 $$;
 """
-FORGET_NOTE = "DROP FUNCTION public.coherence_note(text); DROP SEQUENCE public.coherence_number;"
+DROP_NOTE = "DROP FUNCTION public.coherence_note(text); DROP SEQUENCE public.coherence_number;"
 
 
 class Migration(migrations.Migration):
@@ -45,5 +45,5 @@ class Migration(migrations.Migration):
                 ('key', models.CharField(max_length=200)),
             ],
         ),
-        migrations.RunSQL(NOTE, FORGET_NOTE),
+        migrations.RunSQL(NOTE, DROP_NOTE),
     ]

@@ -13,7 +13,7 @@ EXCEPTION WHEN OTHERS THEN
 END
 $$;
 """
-FORGET_TIMELINE = "DROP FUNCTION public.coherence_timeline();"
+DROP_TIMELINE = "DROP FUNCTION public.coherence_timeline();"
 
 
 class Migration(migrations.Migration):
@@ -29,5 +29,5 @@ class Migration(migrations.Migration):
                 ('place', models.CharField(max_length=200)),
             ],
         ),
-        migrations.RunSQL(TIMELINE, FORGET_TIMELINE),
+        migrations.RunSQL(TIMELINE, DROP_TIMELINE),
     ]

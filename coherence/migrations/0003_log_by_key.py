@@ -3,8 +3,8 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    """Concurrently, so that nobody who writes has to wait, however long the log is. What an interrupted attempt has left
-    is dropped first.
+    """Builds the index concurrently, so that no writer has to wait, however long the log is. What an interrupted attempt
+    has left behind is dropped first.
     """
 
     atomic = False

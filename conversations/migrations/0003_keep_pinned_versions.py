@@ -22,7 +22,7 @@ $$;
 CREATE TRIGGER pinned_stay BEFORE DELETE ON personalities_version
 FOR EACH ROW EXECUTE FUNCTION public.conversations_pinned_stay();
 """
-STAY_NO_MORE = """
+DROP_STAY = """
 DROP TRIGGER pinned_stay ON personalities_version;
 DROP FUNCTION public.conversations_pinned_stay();
 """
@@ -49,5 +49,5 @@ class Migration(migrations.Migration):
             model_name='message',
             trigger=pgtrigger.compiler.Trigger(name='never_changed', sql=pgtrigger.compiler.UpsertTriggerSql(func="\nIF TG_OP = 'UPDATE' THEN\n    IF NEW.created_at = date_trunc('milliseconds', OLD.created_at) THEN\n        NEW.created_at := OLD.created_at;\n    END IF;\n    IF NEW IS NOT DISTINCT FROM OLD THEN\n        RETURN OLD;\n    END IF;\nEND IF;\nRAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;\n", hash='5ddeba5320571689c4aa0092674297314c9a40da', operation='UPDATE', pgid='pgtrigger_never_changed_17d4a', table='conversations_message', when='BEFORE')),
         ),
-        migrations.RunSQL(STAY, STAY_NO_MORE),
+        migrations.RunSQL(STAY, DROP_STAY),
     ]

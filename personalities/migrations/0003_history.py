@@ -5,10 +5,10 @@ import pgtrigger.compiler
 import pgtrigger.migrations
 from django.db import migrations, models
 
-# They run with the rights and the search path of their owner: whoever may write the table need not be allowed to write
-# its history, and cannot do so in another way, for a trigger's function cannot be called. Author and note are what
-# personalities.models.authored has said in this transaction. New rows are kept by the statement: ten thousand at once
-# would cost half as much again, each by itself.
+# Trigger functions that record each change. They run with the rights and the search path of their owner: a role that may
+# write the table needs no right to write its history, and cannot write it in any other way, because nobody can call a
+# trigger function directly. Author and note are those that personalities.models.authored has set in this transaction. New
+# rows are recorded once per statement: recording them one by one would make inserting ten thousand half as slow again.
 KEEP = """
 CREATE FUNCTION public.personalities_keep_new() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -39,13 +39,13 @@ $$;
 CREATE TRIGGER keep_change AFTER UPDATE OR DELETE ON personalities_personality
 FOR EACH ROW EXECUTE FUNCTION public.personalities_keep_change();
 """
-KEEP_NO_MORE = """
+DROP_KEEP = """
 DROP TRIGGER keep_new ON personalities_personality;
 DROP TRIGGER keep_change ON personalities_personality;
 DROP FUNCTION public.personalities_keep_new();
 DROP FUNCTION public.personalities_keep_change();
 """
-# What was before is not known any more: each history begins with the version that there is.
+# Nobody recorded earlier versions: each history begins with the current one.
 BEGIN = """
 INSERT INTO personalities_version (personality_id, number, event, author, note, created_at, state)
 SELECT id, version, 'created', '', '', updated_at, to_jsonb(p) FROM personalities_personality p;
@@ -91,6 +91,6 @@ class Migration(migrations.Migration):
             model_name='version',
             trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='72a2ec1ac8086701b33c141c903a9c75c92d91ca', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_2b74c', table='personalities_version', when='BEFORE')),
         ),
-        migrations.RunSQL(KEEP, KEEP_NO_MORE),
+        migrations.RunSQL(KEEP, DROP_KEEP),
         migrations.RunSQL(BEGIN, migrations.RunSQL.noop),
     ]

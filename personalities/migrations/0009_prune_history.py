@@ -28,9 +28,9 @@ END
 $$;
 REVOKE ALL ON FUNCTION public.personalities_prune_history(bigint[], text) FROM PUBLIC;
 """
-PRUNE_NO_MORE = "DROP FUNCTION public.personalities_prune_history(bigint[], text)"
+DROP_PRUNE = "DROP FUNCTION public.personalities_prune_history(bigint[], text)"
 
-# While rows are being restored their history comes with them. What still lacks its version at COMMIT gets one.
+# Rows that are being restored bring their history with them. A row that still lacks its version at COMMIT gets one.
 WHILE_RESTORING = "current_setting('companion.restoring', true) = 'on'"
 KEEP_NEW = """
 CREATE OR REPLACE FUNCTION public.personalities_keep_new() RETURNS trigger
@@ -61,7 +61,7 @@ $$;
 CREATE CONSTRAINT TRIGGER keep_restored AFTER INSERT ON personalities_personality DEFERRABLE INITIALLY DEFERRED
 FOR EACH ROW WHEN ({WHILE_RESTORING}) EXECUTE FUNCTION public.personalities_keep_restored();
 """
-KEEP_RESTORED_NO_MORE = """
+DROP_KEEP_RESTORED = """
 DROP TRIGGER keep_restored ON personalities_personality;
 DROP FUNCTION public.personalities_keep_restored();
 """
@@ -102,7 +102,7 @@ class Migration(migrations.Migration):
             model_name='pruning',
             trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="\nIF TG_OP = 'UPDATE' THEN\n    IF NEW.created_at = date_trunc('milliseconds', OLD.created_at) THEN\n        NEW.created_at := OLD.created_at;\n    END IF;\n    IF NEW IS NOT DISTINCT FROM OLD THEN\n        RETURN OLD;\n    END IF;\nEND IF;\nRAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;\n", hash='2b8f736c9e1afbd30cee943b91aeb14fb074666d', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_dc544', table='personalities_pruning', when='BEFORE')),
         ),
-        migrations.RunSQL(PRUNE, PRUNE_NO_MORE),
+        migrations.RunSQL(PRUNE, DROP_PRUNE),
         migrations.RunSQL(KEEP_NEW % f"IF {WHILE_RESTORING} THEN RETURN NULL; END IF;", KEEP_NEW % ""),
-        migrations.RunSQL(KEEP_RESTORED, KEEP_RESTORED_NO_MORE),
+        migrations.RunSQL(KEEP_RESTORED, DROP_KEEP_RESTORED),
     ]

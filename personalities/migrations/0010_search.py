@@ -12,7 +12,7 @@ def apart(field):
 
 
 class Migration(migrations.Migration):
-    """Concurrently, so that nobody who writes has to wait. What an interrupted attempt has left is dropped first."""
+    """Builds the index concurrently, so that no writer has to wait. What an interrupted attempt left is dropped first."""
 
     atomic = False
 
