@@ -19,6 +19,7 @@ class Verdict(StrEnum):
 
     SOUND = "sound"
     OUTDATED = "outdated"
+    INCOMPATIBLE = "incompatible"
     FOREIGN = "foreign"
     WRONG = "wrong"
 
@@ -27,7 +28,8 @@ MEANING: Mapping[Verdict, str] = MappingProxyType(
     {
         Verdict.SOUND: "what the row says",
         Verdict.OUTDATED: "older than its row, or of a history that is over; not served",
-        Verdict.FOREIGN: "damaged, incomplete, from the future, of another row or of another release",
+        Verdict.INCOMPATIBLE: "of another release; not served",
+        Verdict.FOREIGN: "damaged, incomplete, from the future or of another row",
         Verdict.WRONG: "not what the row says, and served",
     }
 )
@@ -55,12 +57,14 @@ def audit(cache: CoherentCache[K, V], copies: RedisCopies[K, V], batches: Iterab
         yield from sorted(verdicts)
 
 
-def _verdict(cache: CoherentCache[K, V], key: K, copy: tuple[Position, V] | None, row: V | None) -> Verdict:
+def _verdict(cache: CoherentCache[K, V], key: K, copy: tuple[Position, V | None] | None, row: V | None) -> Verdict:
     if copy is None:
         return Verdict.FOREIGN
     position, value = copy
+    if position.number > feed.number and position.history in ("", feed.position.history):
+        return Verdict.FOREIGN
+    if value is None:
+        return Verdict.INCOMPATIBLE
     if feed.is_outdated(cache.log_key(key), position):
         return Verdict.OUTDATED
-    if position.number > feed.number:
-        return Verdict.FOREIGN
     return Verdict.SOUND if value == row else Verdict.WRONG

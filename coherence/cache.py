@@ -233,7 +233,7 @@ class CoherentCache(Generic[K, V]):
                 feed.catch_up()  # it is behind, and would not let these copies count yet
         return position, values
 
-    def ask_about(self, copies: Mapping[K, tuple[Position, V]]) -> None:
+    def ask_about(self, copies: Mapping[K, tuple[Position, V | None]]) -> None:
         """Have the feed ask the log about those of `copies` that are older than what it remembers.
 
         Raises OperationalError when PostgreSQL is out of reach. Callers that ask about the same copy share one query.

@@ -13,6 +13,8 @@ from coherence.log import Position
 K = TypeVar("K")
 V = TypeVar("V")
 
+SHAPE = re.compile(r"[0-9a-f]{12}")  # a fingerprint, of whichever release
+
 
 class Codec(Generic[K, V]):
     """The Redis form of one kind of copy: a JSON object, with the position of the change log in its `meta`.
@@ -53,9 +55,24 @@ class Codec(Generic[K, V]):
         """The position and the value, if `stored` is a valid copy of `key` written by this release; else None."""
         return self._typed(stored, {self.key_field: key})
 
-    def inspect(self, key: K, values: Mapping[str, object]) -> tuple[Position, V] | None:
-        """As `decode`, from all values by Redis key; also None when a value that lookups do not read is damaged."""
-        return self.decode(key, values.get(self.redis_key(key)))
+    def inspect(self, key: K, values: Mapping[str, object]) -> tuple[Position, V | None] | None:
+        """As `decode`, from all values by Redis key; also None when a value that lookups do not read is damaged.
+
+        Of a copy that another release has written, it is the position and no value.
+        """
+        stored = values.get(self.redis_key(key))
+        position = self._of_another_release(stored, {self.key_field: key})
+        return (position, None) if position else self.decode(key, stored)
+
+    def _of_another_release(self, stored: object, identity: Mapping[str, object]) -> Position | None:
+        """The position of a copy that is whole, but of another shape, or from before histories were named."""
+        match stored:
+            case {"meta": {"number": int(number), "shape": str(shape), **rest}} if SHAPE.fullmatch(shape):
+                history = rest.get("history", "")
+                is_another = shape != self.fingerprint or history == ""
+                if is_another and type(number) is int and isinstance(history, str) and identity.items() <= rest.items():
+                    return Position(history, number)
+        return None
 
     def _plain(self, position: Position, value: V, identity: Mapping[str, object]) -> dict[str, Any]:
         plain: dict[str, Any] = msgspec.to_builtins(value)

@@ -108,8 +108,11 @@ class RedisCopies(SharedCache[K, V]):
                 if names:
                     yield [key for name in names if (key := self.key_of(name)) is not None]
 
-    def read(self, keys: Collection[K]) -> dict[K, tuple[Position, V] | None]:
-        """What lies under `keys`: each copy with its position, None for a damaged one. Absent keys are left out."""
+    def read(self, keys: Collection[K]) -> dict[K, tuple[Position, V | None] | None]:
+        """What lies under `keys`: each copy with its position, None for a damaged one. Absent keys are left out.
+
+        A copy of another release has no value.
+        """
         with connected(self.alias) as client:
             values = self._client().get_many(
                 [name for key in keys for name in self.codec.redis_keys(key)], client=client

@@ -58,10 +58,17 @@ class PersonalityCodec(Codec[Key, PersonalityConfig]):
             return None
         return copy if (copy[1].meta.owner, copy[1].personality_name) == key else None
 
-    def inspect(self, key: Key, values: Mapping[str, object]) -> tuple[Position, PersonalityConfig] | None:
-        """As `decode`; None as well when `…:id` is not the id of the configuration."""
-        copy = self.decode(key, values.get(self.redis_key(key)))
-        return copy if copy and values.get(f"{self.log_key(key)}:id") == str(copy[1].id) else None
+    def inspect(self, key: Key, values: Mapping[str, object]) -> tuple[Position, PersonalityConfig | None] | None:
+        """As `decode`; None as well when `…:id` is not the id of the configuration.
+
+        A copy of another release has no value.
+        """
+        (owner, name), stored = key, values.get(self.redis_key(key))
+        told = {"id": values.get(f"{self.log_key(key)}:id"), "personality_name": name}
+        if not isinstance(stored, dict) or not told.items() <= stored.items():
+            return None
+        position = self._of_another_release(stored, {"owner": owner})
+        return (position, None) if position else self.decode(key, stored)
 
 
 def owners_of(keys: Collection[Key]) -> set[int]:

@@ -81,7 +81,7 @@ def _listed(names: Collection[str]) -> OwnedNames:
 class OwnedNamesCache(CoherentCache[int, OwnedNames]):
     """Its keys are groups of rows, of which the change log has no lines: the log is asked about all groups at once."""
 
-    def ask_about(self, copies: Mapping[int, tuple[Position, OwnedNames]]) -> None:
+    def ask_about(self, copies: Mapping[int, tuple[Position, OwnedNames | None]]) -> None:
         """As for other caches, once for all owners. A copy from before the lines that were looked at is read anew, and
         the next question goes further back.
         """

@@ -46,7 +46,7 @@ def audit(*names: str) -> tuple[dict[str, Any], bool]:
 
 
 def counts(**found: int) -> dict[str, int]:
-    return {"compared": 2, "sound": 0, "outdated": 0, "foreign": 0, "wrong": 0} | found
+    return {"compared": 2, "sound": 0, "outdated": 0, "incompatible": 0, "foreign": 0, "wrong": 0} | found
 
 
 def test_audit__nothing_wrong__says_so() -> None:
@@ -112,10 +112,57 @@ def test_audit__a_number_that_the_log_has_not_reached__foreign(plant: Callable[.
     assert audit() == (counts(sound=1, foreign=1) | {"copies": [{"key": CONFIG[:-7], "verdict": "foreign"}]}, True)
 
 
+OTHER = "0123456789ab"  # the shape of another release
+
+
+def as_of_another_release(redis: Any, **changes: Any) -> None:
+    """Write what a release with another field would have written of elara."""
+    key = settings.REDIS_KEY_PREFIX + CONFIG
+    copy = json.loads(redis.get(key))
+    meta = copy["meta"] | {"shape": OTHER} | changes.pop("meta", {})
+    redis.set(key, json.dumps(copy | {"voice": "alto", "meta": meta} | changes))
+
+
+def test_audit__copies_of_another_release__listed_and_harmless(redis: Any, clear_memory: Callable[[], None]) -> None:
+    """After every upgrade that changes a field they lie there until their time is over, and no lookup believes them."""
+    as_of_another_release(redis, greeting="Go away.")
+    found = [{"key": CONFIG[:-7], "verdict": "incompatible"}]
+    assert audit() == (counts(sound=1, incompatible=1) | {"copies": found}, False)
+    out = StringIO()
+    call_command("audit_personality_cache", stdout=out)
+    assert "of another release; not served" in out.getvalue()
+    clear_memory()
+    assert Personality.objects.get_config("elara").greeting == "Good morning."
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"personality_name": "nova"},
+        {"id": "85c872cd-68db-42d5-9164-a78a7f51a611"},
+        {"meta": {"owner": 7}},
+        {"meta": {"shape": None}},
+        {"meta": {"shape": "another"}},
+        {"meta": {"number": "7"}},
+        {"meta": {"number": True}},
+        {"meta": {"number": 2**62}},
+    ],
+)
+def test_audit__damaged_whatever_its_shape__foreign(redis: Any, changes: dict[str, Any]) -> None:
+    as_of_another_release(redis, **changes)
+    assert audit() == (counts(sound=1, foreign=1) | {"copies": [{"key": CONFIG[:-7], "verdict": "foreign"}]}, True)
+
+
+def test_audit__of_another_release_and_outdated__harmless(redis: Any) -> None:
+    as_of_another_release(redis, meta={"history": "before a failover", "number": 2**62})
+    assert audit()[0]["incompatible"] == 1
+
+
 def test_audit__wrong__a_person_reads_which_and_why(plant: Callable[..., None]) -> None:
     plant(greeting="Go away.")
     out = StringIO()
     with pytest.raises(CommandError, match="1 wrong or damaged: personality:global:elara"):
         call_command("audit_personality_cache", stdout=out)
     assert "not what the row says, and served" in out.getvalue()
-    assert "2 copies compared with their rows: 1 sound, 0 outdated, 0 foreign, 1 wrong." in out.getvalue()
+    counted = "1 sound, 0 outdated, 0 incompatible, 0 foreign, 1 wrong."
+    assert f"2 copies compared with their rows: {counted}" in out.getvalue()

@@ -31,7 +31,7 @@ def audit(*usernames: str) -> tuple[dict[str, Any], bool]:
 
 def found(compared: int, verdict: str, *users: User) -> dict[str, Any]:
     """All of `compared` copies are sound but those of `users`."""
-    counts = {"sound": compared - len(users), "outdated": 0, "foreign": 0, "wrong": 0}
+    counts = {"sound": compared - len(users), "outdated": 0, "incompatible": 0, "foreign": 0, "wrong": 0}
     copies = [{"key": codec.redis_key(user.pk), "verdict": verdict} for user in users]
     return {"compared": compared} | counts | ({verdict: len(users)} if users else {}) | {"copies": copies}
 
@@ -58,7 +58,8 @@ def test_audit__wrong__a_person_reads_which_and_why(plant: Callable[..., None], 
     with pytest.raises(CommandError, match=f"1 wrong or damaged: prefs:{cached.pk}"):
         call_command(AUDIT, stdout=out)
     assert "not what the row says, and served" in out.getvalue()
-    assert "1 copies compared with their rows: 0 sound, 0 outdated, 0 foreign, 1 wrong." in out.getvalue()
+    counted = "0 sound, 0 outdated, 0 incompatible, 0 foreign, 1 wrong."
+    assert f"1 copies compared with their rows: {counted}" in out.getvalue()
 
 
 @pytest.mark.parametrize("garbage", [b"", b"{", b"null", b"[]", b'{"x": 1}', b"\x80\x04K\x01."])
@@ -75,11 +76,23 @@ def test_audit__a_list_under_the_key__foreign(cached: User, other_cached: User, 
 
 
 @pytest.mark.parametrize("meta", [{"user": 0}, {"number": 2**62}, {"shape": codec.fingerprint[:-1]}])
-def test_audit__of_somebody_else_the_future_or_another_release__foreign(
+def test_audit__of_somebody_else_the_future_or_an_unknown_shape__foreign(
     plant: Callable[..., None], cached: User, meta: dict[str, Any]
 ) -> None:
     plant(meta)
     assert audit() == (found(1, "foreign", cached), True)
+
+
+def test_audit__of_another_release__incompatible_and_harmless(plant: Callable[..., None], cached: User) -> None:
+    plant({"shape": "0123456789ab"}, loudness="quiet")
+    assert audit() == (found(1, "incompatible", cached), False)
+
+
+def test_audit__of_a_release_that_named_no_history__incompatible_and_harmless(cached: User, redis: Any) -> None:
+    copy = json.loads(redis.get(name(cached)))
+    del copy["meta"]["history"]
+    redis.set(name(cached), json.dumps(copy))
+    assert audit() == (found(1, "incompatible", cached), False)
 
 
 def test_audit__of_a_history_that_is_over__outdated_and_harmless(plant: Callable[..., None], cached: User) -> None:
