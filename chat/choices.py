@@ -55,7 +55,7 @@ def first(request: HttpRequest) -> Choice | None:
 
 def search(request: HttpRequest, text: str) -> Found:
     """The first by name with words that begin as those of `text` do: the user's own, then global ones."""
-    own, shared = (list(rows.worded(text)[: MAX_FOUND + 1]) for rows in _served(_user(request).pk))
+    own, shared = (list(rows.matching_words(text)[: MAX_FOUND + 1]) for rows in _served(_user(request).pk))
     wishes = _wishes(request)
     results = [_choice(request, row, wishes) for row in (*own[:MAX_FOUND], *shared[:MAX_FOUND])]
     return {"results": results, "has_more": max(len(own), len(shared)) > MAX_FOUND}

@@ -18,7 +18,7 @@ from coherence.redis_copies import RedisCopies
 from coherence.transactions import after_commit
 from personalities.config import PersonalityConfig
 from personalities.names import NAME_PATTERN, InvalidName, canonical
-from personalities.owned_names import BOUNDS, OWNER, OwnedNames, owned_copies, owned_names
+from personalities.owned_names import BOUNDS, OWNER, OwnedNames, owned_names, owned_names_in_redis
 
 Key = tuple[int | None, str]  # the owner's id, None for a global personality; the canonical name
 TRIGGER_KEY = "'personality:' || coalesce({row}.owner_id::text, 'global') || ':' || {row}.personality_name"
@@ -77,13 +77,13 @@ def owners_of(keys: Collection[Key]) -> set[int]:
 
 
 class Row(Protocol):
-    """What is read of a Personality."""
+    """The part of a Personality that is read here."""
 
     stored_key: Key | None
 
     @property
     def key(self) -> Key:
-        """Whose it is, and its name."""
+        """The owner's id, None for a global personality, and the canonical name."""
 
     def to_config(self) -> PersonalityConfig:
         """The configuration of the row."""
@@ -102,17 +102,19 @@ def load(keys: Collection[Key]) -> tuple[Position | None, dict[Key, PersonalityC
 
 
 class PersonalityCache(CoherentCache[Key, PersonalityConfig]):
-    """When a personality changes, so may what its owner has: the same line of the change log outdates both."""
+    """Copies of configurations. If a personality changes, so may its owner's list of names: the same line of the change
+    log outdates both.
+    """
 
     def drop_on_commit(self, keys: Collection[Key], *, using: str = DEFAULT_DB_ALIAS) -> None:
-        """As for any copies; drops the owners' entries from Redis too."""
+        """As for any copies; also drops from Redis the lists of names of the owners in `keys`."""
         super().drop_on_commit(keys, using=using)
-        after_commit(owned_copies.delete, owners_of(keys), using=using)
+        after_commit(owned_names_in_redis.delete, owners_of(keys), using=using)
 
 
-MEAN_BYTES = 16 * 1024  # of a copy in memory: where texts are longer, fewer copies are kept
-LEAST_BYTES = 4 * 1024  # of a copy without texts, with what is computed from it: prompts, and responses with headers
-COPIES_PER_TEXT = 9  # in the configuration, in its JSON, in prompts as a whole and in parts, in responses
+EXPECTED_COPY_BYTES = 16 * 1024  # of a copy in memory: where texts are longer, fewer copies are kept
+LEAST_BYTES = 4 * 1024  # of a copy without texts, including what is computed from it: prompts, responses with headers
+COPIES_PER_TEXT = 9  # in the configuration, in its JSON, in prompts, whole and in parts, and in responses
 
 
 def bytes_in_memory(config: PersonalityConfig) -> int:
@@ -130,25 +132,28 @@ configs = PersonalityCache(
     codec.log_key,
     shared=redis_copies,
     weigh=bytes_in_memory,
-    max_weight=MEAN_BYTES * settings.LOCAL_CACHE_ENTRIES,
+    max_weight=EXPECTED_COPY_BYTES * settings.LOCAL_CACHE_ENTRIES,
     **BOUNDS,
 )
 
-# How names were resolved, each as it was given: a lookup of a name that was seen before needs neither its canonical
-# spelling nor the keys. `decider` is a cache and `deciding` its copy that says whose personality answers: the owner's
-# own, there or known to be absent, or else the entry of what they have. `served` is the copy that answers.
-# Plain tuples, always unpacked under these names: Python takes a fifth longer to unpack a named one.
-Decision = tuple[CoherentCache[Any, Any], Copy[Any, Any]]  # decider, deciding
-Resolution = tuple[CoherentCache[Any, Any], Copy[Any, Any], Copy[Key, PersonalityConfig]]  # decider, deciding, served
+# How names were resolved, by their spelling as given: looking up a name again needs neither its canonical spelling nor
+# its keys. `deciding_copy`, of `deciding_cache`, tells whose personality answers, the owner's or the global one: it is
+# the copy under the owner's key, which may say that there is none, or else the list of the owner's names.
+# `answering_copy` is the copy of the personality that answers.
+# They are plain tuples, always unpacked under these names: Python takes a fifth longer to unpack a named tuple.
+Decision = tuple[CoherentCache[Any, Any], Copy[Any, Any]]  # deciding_cache, deciding_copy
+Resolution = tuple[CoherentCache[Any, Any], Copy[Any, Any], Copy[Key, PersonalityConfig]]  # and answering_copy
 
 
 class Resolutions(dict[tuple[str, int | None], Resolution]):
     """Resolutions by name, as it was given, and owner."""
 
-    retired_weight = 0  # that of the copies in memory, when all resolutions were last forgotten
+    retired_weight = 0  # of all copies that memory had dropped by the time the resolutions were last forgotten
 
     def remember(self, name: str, owner: int | None, resolution: Resolution) -> Resolution:
-        """Keep one. Forget all others first if there are too many, or if they keep alive too much that is retired."""
+        """Keep `resolution`. If there are too many, or memory has dropped copies of too much weight since, forget all
+        others first: they may keep dropped copies alive.
+        """
         retired = configs.found.retired_weight
         if len(self) >= configs.capacity or abs(retired - self.retired_weight) > configs.max_weight // 8:
             self.clear()
@@ -172,18 +177,18 @@ def current_config(name: str, owner: int | None) -> PersonalityConfig | None:
     """As `config_from_memory`, for a caller that has checked `coherence.cache.memory_may_answer`."""
     resolution = _resolutions.get((name, owner))
     if resolution is not None:
-        decider, deciding, served = resolution
-        # Nearly always both were found current in this very edition of the feed: compared flat, without a call.
-        if deciding.edition == served.edition == feed.edition or (
-            decider.is_current(deciding) and configs.is_current(served)
+        deciding_cache, deciding_copy, answering_copy = resolution
+        # Nearly always both were found current in this very edition of the feed: compared here, without a call.
+        if deciding_copy.edition == answering_copy.edition == feed.edition or (
+            deciding_cache.is_current(deciding_copy) and configs.is_current(answering_copy)
         ):
-            deciding.used = True
-            return served.read()
+            deciding_copy.used = True
+            return answering_copy.read()
     resolution = _resolve(name, owner)
     if resolution is None:
         return None
-    _, _, served = resolution
-    return served.read()
+    _, _, answering_copy = resolution
+    return answering_copy.read()
 
 
 _canonical = lru_cache(maxsize=1000)(canonical)  # the same names are asked for again and again
@@ -199,14 +204,14 @@ def _resolve(name: str, owner: int | None) -> Resolution | None:
     if own is not None and own.value is not None:
         return _resolutions.remember(name, owner, (configs, own, own))
     decision = (configs, own) if own is not None else _entry_ruling_out(spelling, owner)
-    served = configs.current_copy((None, spelling)) if decision else None
-    if decision is None or served is None or served.value is None:
+    answering_copy = configs.current_copy((None, spelling)) if decision else None
+    if decision is None or answering_copy is None or answering_copy.value is None:
         return None
-    return _resolutions.remember(name, owner, (*decision, served))
+    return _resolutions.remember(name, owner, (*decision, answering_copy))
 
 
 def _entry_ruling_out(name: str, owner: int | None) -> Decision | None:
-    """The entry in memory according to which `owner` has no personality of that name."""
+    """The list of the owner's names, if memory has a current one and it rules out that `name` is among them."""
     entry = owned_names.current_copy(owner) if owner is not None else None
     if entry is None or entry.value is None or entry.value.may_include(name):
         return None
@@ -227,7 +232,7 @@ def look_up(names: Collection[str], owner: int | None) -> dict[str, Answer[Perso
     entry = _entry(names, owner)
     keys: dict[str, Key] = {name: (owner if _may_own(entry, name) else None, name) for name in names}
     found = configs.get_many(set(keys.values()))
-    # The entry of an owner with very many does not list them, and what an entry lists may have gone since.
+    # Names are not listed for an owner who has very many, and a personality that is listed may have gone since.
     absent = {(None, name) for (_, name), answer in found.items() if answer.value is None}
     found |= configs.get_many(absent - found.keys())
     answers = {name: _with_provenance(entry, found[key]) for name, key in keys.items()}
@@ -238,11 +243,11 @@ def look_up(names: Collection[str], owner: int | None) -> dict[str, Answer[Perso
 
 
 def _entry(names: Collection[str], owner: int | None) -> Answer[OwnedNames]:
-    """What `owner` has. Not fetched if memory has a personality of theirs for each of `names`: all are looked up as
-    theirs anyway.
+    """Which names `owner` has. Not fetched if memory has a personality of theirs for each of `names`: then all are
+    looked up as theirs anyway.
 
-    That decides no answer, so those copies may be outdated or, in a transaction, not count at all: `configs.get_many`
-    checks each, and where the owner has none, the global one is looked up next.
+    It only says where to look first. So it does no harm if those copies turn out to be outdated or, in a transaction,
+    must not be read: `configs.get_many` checks each, and where the owner has none, the global one is looked up next.
     """
     if owner is None:
         return OWNS_NOTHING

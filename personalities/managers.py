@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
     Owner = AbstractBaseUser | AnonymousUser | int | None
 
-NO_NAME: Answer[PersonalityConfig] = Answer(None, "near")
-JOINTS = "-_.,:;/@#&+<>=~"  # PostgreSQL would read nova-2 as "nova" and minus two, and other names as addresses
+INVALID_NAME: Answer[PersonalityConfig] = Answer(None, "near")
+# Read as spaces: PostgreSQL would take nova-2 for "nova" and minus two, and other names for addresses.
+JOINTS = "-_.,:;/@#&+<>=~"
 
 
 def _apart(field: str) -> models.Func:
@@ -32,15 +33,15 @@ def _apart(field: str) -> models.Func:
                        output_field=models.TextField())  # fmt: skip
 
 
-NAME_WORDS = SearchVector(
-    _apart("personality_name"), _apart("display_name"), config="simple"
-)  # as their index has them
-WORD_BREAKS = re.compile(r"[\x00-/:-@[-`{-\x7f]")  # in ASCII; beyond it PostgreSQL knows better what a word is
+# The words of both names. A search must use this very expression: it is the one that the index was built from.
+NAME_WORDS = SearchVector(_apart("personality_name"), _apart("display_name"), config="simple")
+# The ASCII characters that separate words. Among other characters PostgreSQL decides what a word is.
+WORD_BREAKS = re.compile(r"[\x00-/:-@[-`{-\x7f]")
 KEY_FIELDS = frozenset({"owner", "owner_id", "personality_name"})
 
 
 class PersonalityQuerySet(models.QuerySet["Personality"]):
-    """Bulk writes send no signals, so each invalidates on commit by itself. `delete` does send them."""
+    """Bulk writes send no signals, so each of them invalidates on commit what it changed. `delete` does send them."""
 
     def visible_to(self, user: "User | AnonymousUser") -> Self:
         """The user's own and the global ones; inactive global ones are for staff."""
@@ -56,10 +57,10 @@ class PersonalityQuerySet(models.QuerySet["Personality"]):
             .distinct("personality_name")
         )
 
-    def worded(self, text: str) -> Self:
-        """Those that have, for each word of `text`, one in their names that begins with it; all if `text` is blank.
+    def matching_words(self, text: str) -> Self:
+        """Those whose names contain, for each word of `text`, a word that begins with it; all if `text` is blank.
 
-        An index finds them.
+        The search uses an index.
         """
         words = WORD_BREAKS.sub(" ", text).split()
         if not words:
@@ -68,7 +69,7 @@ class PersonalityQuerySet(models.QuerySet["Personality"]):
         return self.alias(words=NAME_WORDS).filter(words=query)
 
     def served_first(self) -> Self:
-        """Among those of one name, the active before the inactive and the user's own before the global one."""
+        """Order by what answers first to a name: active before inactive, then the user's own before the global one."""
         return self.order_by("-is_active", models.F("owner").asc(nulls_last=True))
 
     def active_keys(self) -> list[Key]:
@@ -113,7 +114,7 @@ class PersonalityManager(_FromQuerySet["Personality"]):
     """`Personality.objects`. Lookups are by name, in any spelling, and find active personalities only.
 
     `owner` is a user, a user's id, or None. An owner's personality takes precedence over a global one of the same name.
-    Inside a transaction no copy is read and none kept: the writer sees its own rows.
+    Inside a transaction no copy is read or kept: the writer sees its own rows.
     """
 
     def contribute_to_class(self, cls: type[models.Model], name: str) -> None:
@@ -137,9 +138,9 @@ class PersonalityManager(_FromQuerySet["Personality"]):
     def get_configs(self, names: Collection[str], owner: "Owner" = None) -> dict[str, PersonalityConfig]:
         """Configurations by name as given, without unknown names.
 
-        However many names there are, they take a few round trips: what memory lacks is read from Redis at once, and
-        what that lacks from PostgreSQL in one query. With an owner the same may come before, to learn which names they
-        have, and after, for the global ones of names that they no longer have.
+        However many names there are, this takes a few round trips: one to Redis for all that memory lacks, and one to
+        PostgreSQL for all that Redis lacks. With an `owner`, up to two more come before these, to find out which names
+        the owner has, and up to two after them, for global personalities in place of those that the owner has no more.
         """
         answers = self.lookup_many(names, owner)
         return {name: answer.value for name, answer in answers.items() if answer.value}
@@ -154,7 +155,7 @@ class PersonalityManager(_FromQuerySet["Personality"]):
 
     def _fetch(self, name: str, owner: "Owner") -> Answer[PersonalityConfig]:
         """What Redis or PostgreSQL has, where memory alone could not answer."""
-        return self.lookup_many([name], owner).get(name, NO_NAME)
+        return self.lookup_many([name], owner).get(name, INVALID_NAME)
 
     def lookup_many(self, names: Collection[str], owner: "Owner" = None) -> dict[str, Answer[PersonalityConfig]]:
         """An answer for each of `names` that is a valid name. Raises django.db.OperationalError as `lookup` does."""

@@ -1,4 +1,4 @@
-"""The cache of what each owner has: one small entry per owner, so that a lookup asks only for the copy that answers."""
+"""The cache of the names each owner has: one small entry per owner, so that a lookup fetches only what will answer."""
 
 import re
 from collections import defaultdict
@@ -16,11 +16,11 @@ from coherence.redis_copies import RedisCopies
 from personalities.config import Frozen, Name
 
 OWNER = "[1-9][0-9]{0,17}"  # an owner's id in a Redis key; a longer number might not fit a bigint
-EVERY_OWNER = 0  # no owner's id: stands for all of them in a question to the change log
+EVERY_OWNER = 0  # not the id of any owner: stands for all of them in a question to the change log
 MAX_NAMES = 100  # in an entry; if an owner has more, each name is looked up by itself
 
 
-# No docstring: it would be part of the fingerprint. None: more than MAX_NAMES, so that any name may be among them.
+# No docstring: it would be part of the fingerprint. `names` is None if there are more than MAX_NAMES.
 class OwnedNames(Frozen, frozen=True):
     names: Annotated[tuple[Name, ...], msgspec.Meta(max_length=MAX_NAMES)] | None
 
@@ -30,7 +30,7 @@ class OwnedNames(Frozen, frozen=True):
 
 
 class OwnedNamesCodec(Codec[int, OwnedNames]):
-    """`personality:{owner}:names`. The change log calls it `personality:{owner}`, the group of all that they have."""
+    """`personality:{owner}:names`. Its key in the change log is `personality:{owner}`: the group of all their rows."""
 
     _name = re.compile(f"personality:({OWNER}):names")
 
@@ -49,7 +49,7 @@ class OwnedNamesCodec(Codec[int, OwnedNames]):
 
 
 class Row(Protocol):
-    """What is read of a Personality."""
+    """The part of a Personality that is read here."""
 
     owner_id: int
     personality_name: str
@@ -57,7 +57,7 @@ class Row(Protocol):
 
 _query: NumberedQuery[Row] = NumberedQuery(
     "personalities.Personality",
-    # One more than are listed for each owner, however many there are.
+    # For each owner at most one row more than an entry lists, however many they have.
     f"""id IN (SELECT found.id FROM unnest(%(owners)s::bigint[]) AS asked, LATERAL (
         SELECT id FROM personalities_personality WHERE owner_id = asked AND is_active LIMIT {MAX_NAMES + 1}) AS found)
     """,  # noqa: S608
@@ -66,7 +66,7 @@ _query: NumberedQuery[Row] = NumberedQuery(
 
 
 def load(owners: Collection[int]) -> tuple[Position | None, dict[int, OwnedNames]]:
-    """What each of `owners` (ids) has, possibly nothing, and the position of the change log, in one statement."""
+    """The names each of `owners` (ids) has, possibly none, and the position of the change log, in one statement."""
     position, rows = _query(owners=list(owners))
     names: dict[int, list[str]] = defaultdict(list)
     for row in rows:
@@ -79,11 +79,11 @@ def _listed(names: Collection[str]) -> OwnedNames:
 
 
 class OwnedNamesCache(CoherentCache[int, OwnedNames]):
-    """Its keys are groups of rows, of which the change log has no lines: the log is asked about all groups at once."""
+    """Its keys are groups of rows. The change log has lines of rows only, so it is asked about all groups at once."""
 
     def ask_about(self, copies: Mapping[int, tuple[Position, OwnedNames | None]]) -> None:
-        """As for other caches, once for all owners. A copy from before the lines that were looked at is read anew, and
-        the next question goes further back.
+        """As for other caches, but one question covers all owners. A copy that is older than the lines looked at so far
+        does not count, so it is loaded anew; the next question looks further back.
         """
         known = {self.log_key(owner): position for owner, (position, _) in copies.items()}
         if unsure := {group: position.number for group, position in known.items() if feed.is_unsure(group, position)}:
@@ -106,5 +106,5 @@ class Bounds(TypedDict):
 # Configurations have the same bounds.
 BOUNDS: Bounds = {"capacity": settings.LOCAL_CACHE_ENTRIES, "stale_seconds": settings.COPY_STALE_IF_ERROR_SECONDS}
 codec = OwnedNamesCodec()
-owned_copies = RedisCopies(codec, ttl=settings.COPY_TTL_SECONDS)
-owned_names = OwnedNamesCache("owned_names", load, codec.log_key, shared=owned_copies, **BOUNDS)
+owned_names_in_redis = RedisCopies(codec, ttl=settings.COPY_TTL_SECONDS)
+owned_names = OwnedNamesCache("owned_names", load, codec.log_key, shared=owned_names_in_redis, **BOUNDS)

@@ -95,7 +95,7 @@ def test_search__many_rows__asks_the_index(client: Client) -> None:
     Personality.objects.bulk_create(Personality(personality_name=f"extra-{number:04}") for number in range(3000))
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE personalities_personality")
-    plan = Personality.objects.worded("extra-2999").order_by("personality_name").explain()
+    plan = Personality.objects.matching_words("extra-2999").order_by("personality_name").explain()
     assert "personality_words" in plan
 
 

@@ -15,9 +15,9 @@ from coherence.commands import warm
 from companion.admin.cache_numbers import numbers
 from personalities.admin.actions import report_forgotten, report_warmed
 from personalities.cache import codec, configs, redis_copies
-from personalities.management.cache_command import expected_owners, warm_entries
+from personalities.management.cache_command import expected_owners, warm_owned_names
 from personalities.models import Personality
-from personalities.owned_names import owned_copies
+from personalities.owned_names import owned_names_in_redis
 
 View = Callable[[HttpRequest], HttpResponse]
 ALL = "all"  # must be sent to forget everything: an empty form must not do that
@@ -90,12 +90,12 @@ def warm_all(request: HttpRequest) -> HttpResponse:
 
 def purge_all() -> int:
     """Delete all copies from Redis; return how many keys that were. Raises RedisUnavailable."""
-    return redis_copies.purge(redis_copies.scan()) + owned_copies.purge(owned_copies.scan())
+    return redis_copies.purge(redis_copies.scan()) + owned_names_in_redis.purge(owned_names_in_redis.scan())
 
 
 def copy_all() -> int:
     """Copy all active personalities into Redis; return how many that were. Raises RedisUnavailable."""
-    warm_entries(expected_owners())
+    warm_owned_names(expected_owners())
     return sum(warm(configs, redis_copies, Personality.objects.active_keys()))
 
 

@@ -13,7 +13,7 @@ from coherence.log import Position
 from companion.admin import cache_numbers
 from personalities.cache import Key, codec, redis_copies
 from personalities.models import Personality
-from personalities.owned_names import owned_copies
+from personalities.owned_names import owned_names_in_redis
 from resilience.redis_pool import breaker_of
 from tooling.processes import SupervisedServer
 
@@ -337,9 +337,9 @@ def test_buttons__what_a_user_has__warmed_and_forgotten_too(
     press(admin_client, "warm-all/")
     clear_memory()
     assert Personality.objects.lookup("mira", user).source == "redis"
-    assert owned_copies.stored([user.pk])
+    assert owned_names_in_redis.stored([user.pk])
     press(admin_client, "forget-all/", confirm="all")
-    assert not owned_copies.stored([user.pk])
+    assert not owned_names_in_redis.stored([user.pk])
     assert Personality.objects.lookup("mira", user).source == "database"
 
 

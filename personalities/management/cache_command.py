@@ -14,14 +14,14 @@ from personalities.cache import Key, configs, owners_of, redis_copies
 from personalities.config import PersonalityConfig
 from personalities.models import Personality
 from personalities.names import InvalidName, canonical
-from personalities.owned_names import owned_copies, owned_names
+from personalities.owned_names import owned_names, owned_names_in_redis
 
 EXPECTED_USERS = 100_000
-ENTRIES_PER_BATCH = 1000  # they mostly have a hundred bytes each
+ENTRIES_PER_BATCH = 1000  # most take about a hundred bytes
 
 
 class PersonalityCacheCommand(CacheCommand[Key, PersonalityConfig]):
-    """Selects all personalities, or every owner's of the given names; and the entries of what these owners have."""
+    """Selects all personalities, or those of the given names, whoever owns them; and their owners' lists of names."""
 
     cache = configs
     copies = redis_copies
@@ -37,19 +37,19 @@ class PersonalityCacheCommand(CacheCommand[Key, PersonalityConfig]):
         return {(None, name) for name in names} | set(rows.values_list("owner_id", "personality_name"))
 
     def batches(self, wanted: Sequence[str]) -> Iterable[Collection[Key]]:
-        """What is in Redis under the names, also of owners who no longer exist."""
+        """What is in Redis under the names, even of owners who no longer exist."""
         if not wanted:
             return self.copies.scan()
         return chain.from_iterable(self.copies.scan(f"personality:*:{name}:*") for name in canonical_names(wanted))
 
     def selections(self, wanted: Sequence[str]) -> list[Selection[Any, Any]]:
-        """The personalities, and the entries of what their owners have."""
-        owners = [owners_of(self.keys(wanted))] if wanted else owned_copies.scan()
-        return [*super().selections(wanted), Selection(owned_names, owned_copies, owners)]
+        """The personalities, and their owners' lists of names."""
+        owners = [owners_of(self.keys(wanted))] if wanted else owned_names_in_redis.scan()
+        return [*super().selections(wanted), Selection(owned_names, owned_names_in_redis, owners)]
 
 
 def canonical_names(names: Sequence[str]) -> list[str]:
-    """The canonical spelling of each name. Raises CommandError for what can be no name."""
+    """The canonical spelling of each name. Raises CommandError for what cannot be a name."""
     try:
         return [canonical(name) for name in names]
     except InvalidName as error:
@@ -67,7 +67,7 @@ def expected_owners() -> set[int]:
     return {*owners, *holders.values_list("pk", flat=True), *latest.values_list("pk", flat=True)}
 
 
-def warm_entries(owners: Collection[int]) -> None:
-    """Copy what each of `owners` (ids) has into Redis. Raises RedisUnavailable."""
-    for _ in warm(owned_names, owned_copies, list(owners), ENTRIES_PER_BATCH):
+def warm_owned_names(owners: Collection[int]) -> None:
+    """Copy the list of names of each of `owners` (ids) into Redis. Raises RedisUnavailable."""
+    for _ in warm(owned_names, owned_names_in_redis, list(owners), ENTRIES_PER_BATCH):
         pass

@@ -349,7 +349,7 @@ def test_worded__some_text__those_of_whose_names_each_word_begins_one() -> None:
     make("elara-moon", display_name="Élise of the Tides"), make("nova")  # noqa: B018
 
     def found(text: str) -> set[str]:
-        return {row.personality_name for row in Personality.objects.worded(text)}
+        return {row.personality_name for row in Personality.objects.matching_words(text)}
 
     assert found("") == found(" \n") == {"elara-moon", "nova"}
     assert found("MOON ela tid") == {"elara-moon"}

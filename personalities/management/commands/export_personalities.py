@@ -11,7 +11,7 @@ from personalities.models import Personality
 
 
 class Command(BaseCommand):
-    """Writes a file each, and names the files that belong to nobody."""
+    """Writes one file per personality, and lists the files that belong to none."""
 
     help = (
         "Write personalities to DIR, one JSON file each, for version control and `import_personalities`. No file is "

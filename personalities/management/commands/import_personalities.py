@@ -79,6 +79,6 @@ def _import(documents: Documents, whose: User | None) -> Drift:
             drift.write(found, documents, rows, whose)
     except edits.NameInUse:
         raise CommandError("Meanwhile somebody made one of the same name. Nothing was written: try again.") from None
-    except edits.Refused as refused:  # the row was cleaned after the file had been checked against it
+    except edits.Refused as refused:  # an error that the file still has was removed from the row meanwhile
         raise CommandError(f"Meanwhile somebody changed one. Nothing was written. {refused}") from None
     return found

@@ -1,4 +1,4 @@
-"""Django's migrate, one at a time: pods and machines that start together all migrate first."""
+"""Django's migrate, by one process at a time: pods and machines that start together all run it first."""
 
 from functools import partial
 

@@ -12,7 +12,7 @@ MAX_DAYS = 100_000
 
 
 class Command(BaseCommand):
-    """Prints what is removed of each personality, and how much in all."""
+    """Prints which versions of each personality are removed, and how many in all."""
 
     help = (
         "Remove versions from the history of personalities, for good: those to which all options apply. The current "

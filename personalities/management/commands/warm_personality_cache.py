@@ -11,7 +11,7 @@ from personalities.management.cache_command import (
     PersonalityCacheCommand,
     canonical_names,
     expected_owners,
-    warm_entries,
+    warm_owned_names,
 )
 from personalities.models import Personality
 
@@ -26,8 +26,8 @@ class Command(PersonalityCacheCommand, WarmCommand[Key, PersonalityConfig]):
     noun = "personalities"
 
     def run(self, wanted: Sequence[str], *, as_json: bool, quiet: bool) -> None:
-        """Copy the entries of owners, then the personalities as for any kind."""
-        warm_entries(owners_of(self.keys(wanted)) if wanted else expected_owners())
+        """Copy the owners' lists of names, then the personalities."""
+        warm_owned_names(owners_of(self.keys(wanted)) if wanted else expected_owners())
         super().run(wanted, as_json=as_json, quiet=quiet)
 
     def all_keys(self) -> Collection[Key]:
