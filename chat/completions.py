@@ -23,7 +23,7 @@ from chat.threads import in_thread
 from conversations.turns import IDEMPOTENCY_KEY, IDEMPOTENCY_KEY_RULE
 from personalities.config import PersonalityConfig
 from personalities.language_models import greets_in_prompt, offered
-from personalities.prompt import Stable, Wishes, stable, with_part_for_user
+from personalities.prompt import CommonPrefix, Wishes, stable, with_part_for_user
 from preferences.cache import wishes as wishes_cache
 from preferences.models import NO_WISHES, Preferences
 
@@ -116,7 +116,7 @@ def _payload(
     return cast(Payload, {**_generation(config), **request.passed_on(), "messages": [*system, *messages]})
 
 
-def _prompt_header(prompt: Stable, turn: Turn | None) -> dict[str, str]:
+def _prompt_header(prompt: CommonPrefix, turn: Turn | None) -> dict[str, str]:
     """Which prompt the answer is given with, or was, if it is an earlier one; none where a former release kept it."""
     earlier = turn.earlier_answer if turn else None
     sha256 = prompt.sha256 if earlier is None else earlier.prompt_sha256

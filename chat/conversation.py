@@ -25,7 +25,7 @@ from conversations.turns import Draft, InvalidContent
 from personalities.config import PersonalityConfig
 from personalities.models import Personality
 from personalities.names import InvalidName, canonical
-from personalities.prompt import Stable
+from personalities.prompt import CommonPrefix
 
 NOT_KEPT = {  # parameters whose answers a conversation does not hold
     "n": "It keeps one answer.",
@@ -45,7 +45,7 @@ class Turn(NamedTuple):
 
     conversation: Conversation
     config: PersonalityConfig
-    prompt: Stable
+    prompt: CommonPrefix
     messages: list[Message]
     drafts: list[Draft]
     idempotency_key: str
@@ -77,7 +77,7 @@ def begin_turn(caller: Caller, request: ChatRequest, idempotency_key: str) -> Tu
     return Turn(conversation, config, prompt, messages, drafts, idempotency_key, earlier, answer_id)
 
 
-def _prompt(conversation: Conversation, config: PersonalityConfig) -> Stable:
+def _prompt(conversation: Conversation, config: PersonalityConfig) -> CommonPrefix:
     try:
         return pinning.prompt_of(conversation, config)
     except (Conversation.DoesNotExist, Prompt.DoesNotExist):  # deleted a moment ago

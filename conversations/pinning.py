@@ -10,7 +10,7 @@ from conversations.models import Conversation, EarlierPrompt, Role
 from conversations.turns import Draft
 from personalities.config import PersonalityConfig
 from personalities.models import Event, Personality, Version
-from personalities.prompt import Stable, Wishes, greeting_for, stable
+from personalities.prompt import CommonPrefix, Wishes, greeting_for, stable
 
 
 class PersonalityGone(Exception):
@@ -21,7 +21,7 @@ class Pin(NamedTuple):
     """What a conversation is pinned to."""
 
     version: int
-    prompt: Stable
+    prompt: CommonPrefix
 
 
 class Upgrade(NamedTuple):
@@ -51,7 +51,7 @@ def config_of(conversation: Conversation) -> PersonalityConfig:
     return versions.latest("id").to_config()
 
 
-def prompt_of(conversation: Conversation, config: PersonalityConfig) -> Stable:
+def prompt_of(conversation: Conversation, config: PersonalityConfig) -> CommonPrefix:
     """The prompt the conversation is pinned to, whatever this release would make of `config`, the version it has.
 
     A conversation that an older release has begun since the database was migrated is pinned now.
@@ -61,7 +61,7 @@ def prompt_of(conversation: Conversation, config: PersonalityConfig) -> Stable:
     return prompts.load(conversation.prompt_id)
 
 
-def shown_prompt(conversation: Conversation, config: PersonalityConfig) -> Stable:
+def shown_prompt(conversation: Conversation, config: PersonalityConfig) -> CommonPrefix:
     """As `prompt_of`, without pinning a conversation that is not: it would be pinned to this if it were answered now.
 
     Raises Prompt.DoesNotExist if the conversation was deleted meanwhile.
@@ -101,7 +101,7 @@ def _current(conversation: Conversation) -> PersonalityConfig:
     return row.to_config()
 
 
-def _pin(conversation: Conversation, config: PersonalityConfig, prompt: Stable) -> None:
+def _pin(conversation: Conversation, config: PersonalityConfig, prompt: CommonPrefix) -> None:
     prompts.keep(prompt)
     conversation.personality_id = config.id
     conversation.personality_name = config.personality_name
@@ -110,7 +110,7 @@ def _pin(conversation: Conversation, config: PersonalityConfig, prompt: Stable) 
 
 
 @transaction.atomic
-def _pin_anew(conversation: Conversation, config: PersonalityConfig, prompt: Stable) -> None:
+def _pin_anew(conversation: Conversation, config: PersonalityConfig, prompt: CommonPrefix) -> None:
     """The prompt that it had stays for the messages that name it, once, however often it had it."""
     if (earlier := conversation.prompt_id) and earlier != prompt.sha256:
         row = EarlierPrompt(conversation=conversation, prompt_id=earlier)

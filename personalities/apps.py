@@ -22,7 +22,7 @@ class PersonalitiesConfig(AppConfig):
 
 
 def begin_restoring(sender: type[models.Model], raw: bool, using: str, **_: object) -> None:
-    """Tell the triggers that the row comes from a file that has its history too: else they would write it twice."""
+    """Tell the triggers that the row comes from a file that has its history too: else they would write that twice."""
     if raw:
         _set_restoring(using, "on")
 

@@ -1,6 +1,6 @@
 """Archetypes, the ready-made characters that fill what an author leaves out; and the personalities to start with.
 
-Both are data, in `data/archetypes.toml` and `data/globals.toml`. Columns are values by name of a model field.
+Both are data, in `data/archetypes.toml` and `data/globals.toml`. `Columns` are the values of model fields, by name.
 """
 
 import tomllib
@@ -51,7 +51,7 @@ ARCHETYPES: Mapping[str, Archetype] = MappingProxyType(
     }
 )  # fmt: skip
 
-# What a personality without an archetype gets in its place.
+# What fills the gaps of a personality that has no archetype.
 NO_ARCHETYPE: Mapping[str, object] = MappingProxyType(
     dict.fromkeys(Traits.__struct_fields__, 5)
     | {"empathy_level": 7, "supportiveness_level": 7}
@@ -59,7 +59,7 @@ NO_ARCHETYPE: Mapping[str, object] = MappingProxyType(
     | {"challenges_user": False, "relationship_type": "assistant", "speaking_style": "", "greeting": ""}
 )
 
-# What no archetype fills, where the author says nothing.
+# What fills the gaps that no archetype fills.
 EMPTY: Mapping[str, object] = MappingProxyType(
     {"display_name": "", "archetype": "", "is_active": True, "model": "", "temperature": None}
     | dict.fromkeys(CUSTOM, "")
@@ -72,13 +72,15 @@ def columns_of(archetype: str) -> Mapping[str, object]:
 
 
 def complete(given: Columns) -> Columns:
-    """All columns of a personality of which its author gave some: the archetype fills what was left out."""
+    """All columns of a personality: those that its author has `given`, and what the archetype fills in for the rest."""
     empty = {**EMPTY, "locked_preferences": []}  # a list of its own for each
     return {**empty, **columns_of(given.get("archetype", "")), **given}
 
 
 def refill(current: Columns, given: Columns) -> Columns:
-    """The columns that follow a change of archetype: those that still hold what the old one had filled in."""
+    """The columns that follow if `given` changes the archetype: those that still hold what the old one filled in, with
+    what the new one fills in.
+    """
     archetype = given["archetype"] if "archetype" in given else current["archetype"]
     if archetype == current["archetype"]:
         return {}

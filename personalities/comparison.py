@@ -7,11 +7,11 @@ from itertools import zip_longest
 
 from personalities.config import Frozen, PersonalityConfig
 
-MAX_WORK = 10_000_000  # pairs of equal lines times lines, which difflib takes some 10 ns each for: 0.1 s
-NOT_COMPARED = frozenset({"id", "meta"})  # they say whose it is and when it was written, not how it is
+MAX_WORK = 10_000_000  # steps that difflib may need at worst (`_takes_too_long`): at some 10 ns each, 0.1 s
+NOT_COMPARED = frozenset({"id", "meta"})  # whose personality it is and when it was written, not what it is like
 
 
-class Change(Frozen, frozen=True):
+class FieldChange(Frozen, frozen=True):
     """One field that differs. `field` is its dotted path, `traits.humor_level`; the values are plain JSON."""
 
     field: str
@@ -19,10 +19,10 @@ class Change(Frozen, frozen=True):
     after: object
 
 
-def changes(before: PersonalityConfig, after: PersonalityConfig) -> list[Change]:
+def changes(before: PersonalityConfig, after: PersonalityConfig) -> list[FieldChange]:
     """The fields that differ, in the order of the configuration."""
     old, new = _flat(before), _flat(after)
-    return [Change(field=field, before=old[field], after=new[field]) for field in new if old[field] != new[field]]
+    return [FieldChange(field=field, before=old[field], after=new[field]) for field in new if old[field] != new[field]]
 
 
 def _flat(config: PersonalityConfig) -> dict[str, object]:
@@ -48,7 +48,7 @@ class Pair(Frozen, frozen=True):
 
 
 def side_by_side(before: str, after: str) -> list[Pair]:
-    """The lines of two texts, equal ones beside each other; unless that would take too long."""
+    """The lines of two texts, equal ones side by side; simply in order where finding those would take too long."""
     old, new = before.split("\n"), after.split("\n")
     if _takes_too_long(old, new):
         return list(_pairs(old, new))
@@ -57,7 +57,7 @@ def side_by_side(before: str, after: str) -> list[Pair]:
 
 
 def unified(before: str, after: str, names: tuple[str, str]) -> str:
-    """A unified diff of texts called `names`, "" if they are equal. Where it would take too long, all is replaced."""
+    """A unified diff of texts called `names`, "" if they are equal. Where it would take too long, it replaces all."""
     old, new = before.split("\n"), after.split("\n")
     if before == after or not _takes_too_long(old, new):
         return "\n".join(unified_diff(old, new, *names, lineterm=""))
@@ -66,7 +66,7 @@ def unified(before: str, after: str, names: tuple[str, str]) -> str:
 
 
 def _takes_too_long(old: list[str], new: list[str]) -> bool:
-    """difflib looks at each pair of equal lines, at worst once for each block that it finds."""
+    """At worst difflib looks at every pair of equal lines once for each block that it finds."""
     counts = Counter(new)
     return sum(counts[line] for line in old) * min(len(old), len(new)) > MAX_WORK
 

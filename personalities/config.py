@@ -20,7 +20,7 @@ Made = TypeVar("Made")
 MAX_LEVEL = 10
 MAX_TEMPERATURE = 2.0
 MAX_VERSION = 2**31 - 1  # PostgreSQL's type integer
-MAX_NOTE_LENGTH = 500  # why a version was made; it is no part of the configuration
+MAX_NOTE_LENGTH = 500  # of the reason for a change, which is not part of the configuration
 
 Level = Annotated[int, msgspec.Meta(ge=0, le=MAX_LEVEL)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=MAX_VERSION)]
@@ -41,9 +41,9 @@ class Frozen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Immutable, so that one object can be handed to every caller without copying."""
 
 
-# The names and docstrings of these structs, or that there is none, are part of the fingerprint of copies in Redis.
-# Reword them only along with a field: otherwise this release does not read what the one before has left there. So
-# `Meta` keeps its name, although Django means something else by it.
+# The names of these structs and their docstrings, even the lack of one, are part of the fingerprint of copies in Redis.
+# Change them only together with a field: otherwise this release would ignore the copies that the one before has left.
+# That is why `Meta` keeps its name, although Django means something else by it.
 
 
 class Traits(Frozen, frozen=True):
@@ -74,6 +74,7 @@ class Custom(Frozen, frozen=True):
 class Generation(Frozen, frozen=True):
     """How the language model is asked. None: as the service asks it."""
 
+    # In both, None stands for the service's default.
     model: ModelName | None
     temperature: Temperature | None
 
@@ -104,7 +105,7 @@ class PersonalityConfig(Frozen, frozen=True, dict=True):
 
     def to_dict(self) -> dict[str, Any]:
         """The configuration as plain JSON values: the id as text, times in ISO 8601."""
-        locks = list(self.locked_preferences)  # a tuple would stay one
+        locks = list(self.locked_preferences)  # msgspec leaves a tuple as it is
         return {**msgspec.to_builtins(self), "locked_preferences": locks}
 
     @cached_property
@@ -119,7 +120,7 @@ class PersonalityConfig(Frozen, frozen=True, dict=True):
 
     @cached_property
     def memo(self) -> dict[Hashable, Any]:
-        """Values computed from this configuration, by a key of the code that computed them. They live as long as it."""
+        """Values computed from this configuration, which live as long as it. Whoever computes one chooses its key."""
         return {}
 
     def memoized(self, make: Callable[["PersonalityConfig"], Made]) -> Made:
@@ -154,7 +155,7 @@ LENGTHS: Mapping[str, int] = MappingProxyType(dict(_lengths(PersonalityConfig, C
 
 
 class PersonalityColumns(Protocol):
-    """The columns of a personality, each under its name; those of traits, behaviors and texts are read by name."""
+    """The columns of a personality that are read as attributes; traits, behaviors and texts are read by `getattr`."""
 
     id: UUID
     owner_id: int | None

@@ -17,7 +17,7 @@ class Refused(Exception):
 
 
 class NameInUse(Exception):
-    """The owner has another personality of the name that is the argument. The transaction is broken: roll it back."""
+    """The owner has another personality of this name, the argument. The transaction is broken: roll it back."""
 
 
 def save(row: Personality, before: PersonalityConfig | None, *, author: str = "", note: str = "") -> PersonalityConfig:

@@ -1,4 +1,4 @@
-"""The model field of names. It is apart from `personalities.names`, which needs no Django."""
+"""The model field for names. It has a module of its own because `personalities.names` does without Django."""
 
 from typing import Any
 

@@ -3,12 +3,12 @@
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import QuerySet
 
-from personalities.comparison import Change, changes, unified
+from personalities.comparison import FieldChange, changes, unified
 from personalities.config import BEHAVIORS, CUSTOM, GENERATION, TRAITS, Frozen, PersonalityConfig
 from personalities.models import Event, Personality, Version
 from personalities.prompt import assemble
 
-# The columns that a rollback restores: all that an author writes, but not whose it is.
+# The columns that a rollback restores: everything that an author writes, but not the owner.
 CONTENT = ("personality_name", "display_name", "archetype", "relationship_type", "greeting", "is_active", *TRAITS,
            *BEHAVIORS, *CUSTOM, *GENERATION, "locked_preferences")  # fmt: skip
 
@@ -16,7 +16,7 @@ CONTENT = ("personality_name", "display_name", "archetype", "relationship_type",
 class Difference(Frozen, frozen=True):
     """What differs between two versions; `prompt` is a unified diff of the assembled prompts, "" if they are equal."""
 
-    changes: list[Change]
+    changes: list[FieldChange]
     prompt: str
 
 
@@ -28,14 +28,14 @@ def versions(personality: Personality) -> QuerySet[Version]:
 def versions_for(user: AbstractBaseUser | AnonymousUser, personality: Personality) -> QuerySet[Version]:
     """As `versions`; for anybody but staff, only those written under its present owner.
 
-    So a personality that changes hands takes no text, note or name of its former owner along.
+    So a personality that changes hands does not reveal texts, notes or names of its former owner.
     """
     found = versions(personality)
     return found if getattr(user, "is_staff", False) else found.filter(state__owner_id=personality.owner_id)
 
 
 def difference(before: PersonalityConfig, after: PersonalityConfig) -> Difference:
-    """What changed from one configuration to another, which are called by their version numbers."""
+    """What changed from one configuration to another. The diff of their prompts names them by their versions."""
     names = (f"version {before.meta.version}", f"version {after.meta.version}")
     prompt = unified(assemble(before).text, assemble(after).text, names)
     return Difference(changes=changes(before, after), prompt=prompt)

@@ -1,4 +1,4 @@
-"""Which language models an author may choose, and where one is told the greeting. The operator, who pays, decides."""
+"""Which language models an author may choose, and how one is told the greeting: the operator, who pays, decides."""
 
 from django.conf import settings
 

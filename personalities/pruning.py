@@ -1,4 +1,4 @@
-"""Removes versions from the history; there is no other way. What is removed is recorded in Pruning."""
+"""The only way to remove versions from the history. What is removed is recorded in Pruning."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -54,7 +54,7 @@ def prune(choice: Choice, reason: str, *, dry_run: bool = False) -> Iterator[Rec
     """Remove the versions chosen, in transactions of up to MAX_REMOVED, which `dry_run` rolls back.
 
     The current version of each personality always stays, and so do those to which conversations are pinned: a trigger
-    keeps these (conversations/migrations/0003), so that it holds even where COMPANION_APPS leaves that app out.
+    keeps these (conversations/migrations/0003), so that they stay even where COMPANION_APPS leaves that app out.
     """
     for personalities in _personalities():
         ids = _chosen(choice, personalities)

@@ -13,7 +13,7 @@ from resilience.database import DeadlineConnection, UnusableDatabase, answer_wit
 
 logger = logging.getLogger(__name__)
 
-ANSWER_SECONDS = 1.0  # how long PostgreSQL may take to answer, once it has let us in
+ANSWER_SECONDS = 1.0  # how long PostgreSQL may take to answer once connected
 
 
 def start() -> None:
@@ -33,7 +33,9 @@ def start() -> None:
 
 
 def _refuse_unusable_database() -> None:
-    """Before anything else logs what it fails with. Out of reach a database is no reason not to start."""
+    """Raise ImproperlyConfigured, with the reason, if the database cannot work as it is. This comes first, because what
+    follows would fail with less telling errors. A database that is merely out of reach does not prevent the start.
+    """
     try:
         with answer_within(ANSWER_SECONDS):
             DeadlineConnection.connect(**connection.get_connection_params()).close()

@@ -13,7 +13,7 @@ from chat.tests.model_server import ModelServer
 from conversations import pinning, prompts
 from conversations.models import Conversation
 from personalities.models import Personality
-from personalities.prompt import Stable, Wishes
+from personalities.prompt import CommonPrefix, Wishes
 from preferences.models import Preferences
 
 
@@ -58,7 +58,7 @@ def test_prompt__personality_edited_and_wishes_changed__as_the_model_is_told(
 def test_prompt__of_another_release__its_text_and_the_part_for_the_user(
     page: Client, conversation: Conversation, say: Say, model: ModelServer
 ) -> None:
-    before = Stable.of("You are Elara, said an earlier release.\n\nBe kind.")
+    before = CommonPrefix.of("You are Elara, said an earlier release.\n\nBe kind.")
     prompts.keep(before)
     Conversation.objects.update(prompt=before.sha256)
     Preferences.objects.replace(User.objects.get(username="ursula"), Wishes(call_me="Sam"))

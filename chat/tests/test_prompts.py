@@ -12,10 +12,10 @@ from chat.tests.model_server import ModelServer
 from conversations import pinning
 from conversations.models import Conversation
 from personalities.models import Personality
-from personalities.prompt import Stable, Wishes, assemble, stable
+from personalities.prompt import CommonPrefix, Wishes, assemble, stable
 from preferences.models import Preferences
 
-TONIGHT = Stable.of("What the next release says.")
+TONIGHT = CommonPrefix.of("What the next release says.")
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def sent(model: ModelServer) -> str:
     return content
 
 
-def elara() -> Stable:
+def elara() -> CommonPrefix:
     return stable(Personality.objects.get_config("elara"))
 
 

@@ -12,13 +12,13 @@ from django.db import IntegrityError, connection, transaction
 from conversations import pinning, prompts
 from conversations.models import Conversation, EarlierPrompt, Prompt
 from personalities.models import Personality
-from personalities.prompt import Stable, stable
+from personalities.prompt import CommonPrefix, stable
 from tests.database import somebody_waits, sql
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 UPGRADE_OF_BEFORE = "UPDATE conversations_conversation SET personality_version = 2"
-TONIGHT = Stable.of("What the next release says.")
+TONIGHT = CommonPrefix.of("What the next release says.")
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def release(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pinning, "stable", lambda config: TONIGHT)
 
 
-def prompt_of(conversation: Conversation) -> Stable:
+def prompt_of(conversation: Conversation) -> CommonPrefix:
     """As a process finds it that has just started."""
     prompts.load.cache_clear()
     found = Conversation.objects.get(pk=conversation.pk)

@@ -52,14 +52,14 @@ class TextWidget(UnfoldAdminExpandableTextareaWidget):
 
 
 class TextField(forms.CharField):
-    """Text as its author typed it. Browsers send CRLF for a line break: that is one character, and no change."""
+    """Text as its author typed it. Browsers send CRLF for a line break: it counts as one character, not as a change."""
 
     def to_python(self, value: object) -> str:
-        """The text with line breaks of one character."""
+        """The text, in which each line break is one character."""
         return LINE_BREAK.sub("\n", super().to_python(value) or "")
 
     def has_changed(self, initial: object, data: object) -> bool:
-        """Whether more differs than the kind of line break."""
+        """Whether `initial` and `data` differ in more than the kind of line breaks."""
         return super().has_changed(self.to_python(initial), data)
 
 
@@ -72,7 +72,7 @@ class LocksField(forms.MultipleChoiceField):
 
 
 class PersonalityForm(forms.ModelForm):  # type: ignore[type-arg]
-    """What both forms share: fields that take texts to the letter, and the rules of the linter."""
+    """What both forms share: fields that keep texts exactly as typed, and the rules of the linter."""
 
     before: PersonalityConfig | None = None  # what is stored, if anything is
     follows: frozenset[str] = frozenset()  # the fields that change with the archetype, without being edited
@@ -110,7 +110,7 @@ class PersonalityForm(forms.ModelForm):  # type: ignore[type-arg]
         super().add_error(field, error)
 
     def _post_clean(self) -> None:
-        """Fill the instance as Django does; then say at its field what the linter refuses."""
+        """Fill the instance as Django does; then report what the linter refuses at the field it is about."""
         self.before = None if self.instance._state.adding else self.instance.to_config()
         super()._post_clean()  # type: ignore[misc]  # its stubs leave it out
         if not self.errors:

@@ -45,7 +45,7 @@ def page(model_admin: ModelAdmin, request: HttpRequest, row: Personality) -> Htt
 
 
 def _compared(request: HttpRequest, row: Personality, kept: list[Version]) -> dict[str, object]:
-    """The two versions that are asked for, else the last two; nothing where there are not two."""
+    """The two versions that are asked for, else the last two; nothing if there are fewer than two."""
     if len(kept) < 2:
         return {}
     newest, last = kept[0].number, kept[1].number
@@ -59,7 +59,7 @@ def _compared(request: HttpRequest, row: Personality, kept: list[Version]) -> di
 
 
 def roll_back(model_admin: ModelAdmin, request: HttpRequest, pk: UUID) -> HttpResponse:
-    """One more version, equal to an earlier one; or a message that says why not."""
+    """Save one more version, equal to an earlier one, or show a message that says why not."""
     try:
         with transaction.atomic():
             row = get_object_or_404(Personality.objects.select_for_update(of=("self",)), pk=pk)

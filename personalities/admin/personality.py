@@ -86,12 +86,12 @@ class PersonalityAdmin(ListAdmin):
     fieldsets = (*SECTIONS, ("State", {"fields": (*STATE, COUNTED, "note", "seen")}))
     add_fieldsets: Any = (*SECTIONS, ("State", {"fields": (*STATE, "note")}))
     readonly_fields = COUNTED
-    raw_id_fields = ("owner",)  # an owner that is no number is an error of the form; autocomplete would raise
+    raw_id_fields = ("owner",)  # if its value is not a number, the form says so; an autocomplete field would raise
     compressed_fields = False  # labels above the inputs leave room for the panel beside them
 
     @display(description="personality", ordering="display_name", header=True)
     def name(self, row: Personality) -> tuple[str, str]:
-        """What people see, above what programs call it."""
+        """The name that people see, above the name that programs use."""
         return str(row), row.personality_name
 
     @display(description="archetype", ordering="archetype", label=BADGES)
@@ -124,7 +124,7 @@ class PersonalityAdmin(ListAdmin):
         return super().get_form(request, obj, change, **{"form": ChangeForm if change else AddForm} | kwargs)
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: object) -> Any:
-        """Django's, but for the name, which may be longer as typed than as stored, and for the locks."""
+        """Django's, except for the name, which may be longer as typed than as stored, and for the locks."""
         if db_field.name == "personality_name":
             kwargs["max_length"] = MAX_RAW_LENGTH
         if db_field.name == "locked_preferences":

@@ -26,7 +26,7 @@ LABEL = '<text x="{}" y="{}" text-anchor="{}">{}<tspan x="{}" dy="{}" font-weigh
 
 
 def radar(traits: Traits) -> str:
-    """An SVG of one axis a trait, from 0 to MAX_LEVEL. Screen readers get the levels as a list."""
+    """An SVG with one axis per trait, from 0 to MAX_LEVEL. Screen readers get the levels as a list."""
     levels = list(msgspec.structs.astuple(traits))
     listed = ", ".join(f"{_word(trait)} {level}" for trait, level in zip(TRAITS, levels, strict=True))
     drawn = (_rings(), _axes(), _outline(levels), _dots(levels), _labels(levels))

@@ -45,7 +45,7 @@ class Level(WholeNumber):
 
 
 class ModelName(Text):
-    """A language model's name, as its server calls it; null for the service's own."""
+    """The name of a language model on its server; null for the service's default."""
 
     default_error_messages = {"invalid": "Letters, digits and . _ : / @ + - only."}
 
@@ -55,7 +55,7 @@ class ModelName(Text):
 
 
 class Temperature(serializers.FloatField):
-    """A number from 0 to MAX_TEMPERATURE; null for the service's own."""
+    """A number from 0 to MAX_TEMPERATURE; null for the service's default."""
 
     default_error_messages = {"invalid": f"A number from 0 to {MAX_TEMPERATURE:g}."}
 
@@ -134,7 +134,7 @@ class CustomSerializer(StrictSerializer):
 
 
 class GenerationSerializer(StrictSerializer):
-    """How the language model is asked; null for the service's own way."""
+    """How the language model is asked; null for the service's default."""
 
     model = ModelName(help_text="One of the models on offer.")
     temperature = Temperature(help_text="A temperature in a request takes precedence.")
@@ -172,7 +172,7 @@ class PersonalitySerializer(StrictSerializer):
     meta = MetaSerializer(read_only=True)
 
     def to_representation(self, instance: Personality | PersonalityConfig) -> dict[str, object]:
-        """The configuration as plain JSON values. A write has it at hand, a list has rows."""
+        """The configuration as plain JSON values. A write passes the configuration itself, a list passes rows."""
         config = instance if isinstance(instance, PersonalityConfig) else instance.to_config()
         return config.to_dict()
 
@@ -191,7 +191,7 @@ def columns(body: Mapping[str, Any]) -> Columns:
 
 
 def null_to_empty(flat: Columns) -> Columns:
-    """Columns in which an absent text is "", as the database has it; `temperature` is the one that may be None."""
+    """`flat` with "" for absent texts, as the database stores them; only `temperature` may be None."""
     return {name: "" if value is None and name != "temperature" else value for name, value in flat.items()}
 
 
@@ -206,7 +206,7 @@ class RollbackSerializer(StrictSerializer):
 
 
 class ResolveSerializer(StrictSerializer):
-    """Names in any spelling; the answer calls them as they were given."""
+    """Names in any spelling; the answer lists them as they were given."""
 
     names = ShortList(child=NameAsGiven(), min_length=1, max_length=MAX_NAMES)
 

@@ -1,7 +1,7 @@
-"""Writes of personalities: lock the row and check If-Match, change it by the body, save it.
+"""Writes of personalities: lock the row, check If-Match, change the row as the body says, and save it.
 
-Each is one transaction, builds the configuration twice, before and after, and raises ValidationError for a bad body and
-what `check_if_match` raises.
+Each is one transaction and builds the configuration twice, before and after. Each raises ValidationError for a bad
+body, and what `check_if_match` raises.
 """
 
 from typing import cast

@@ -58,7 +58,7 @@ def unknown_files(directory: Path, names: Collection[str]) -> list[str]:
 def read(directory: Path, before: Mapping[str, PersonalityConfig]) -> dict[str, Columns]:
     """The columns of each personality, by name. Raises BadFiles.
 
-    `before` is what they are now: what the linter refuses does not count where it was so before.
+    `before` is what they are now: the linter's errors do not count in fields that a document leaves as they are.
     """
     documents: dict[str, Columns] = {}
     problems: list[Problem] = []
@@ -86,7 +86,7 @@ def _problems(file: str, errors: Errors, path: tuple[str, ...] = ()) -> Iterator
     """{"traits": {"humor_level": ["…"]}}, DRF's shape, becomes a problem of the field traits.humor_level."""
     for key, found in errors.items():
         of_field = key != api_settings.NON_FIELD_ERRORS_KEY
-        here = (*path, str(key)) if of_field else path  # the place in a list is a number
+        here = (*path, str(key)) if of_field else path  # for a list, the key is the index of an item
         if isinstance(found, Mapping):
             yield from _problems(file, found, here)
         else:

@@ -26,7 +26,7 @@ from rest.fields import StrictSerializer
 # DRF's shape: {"traits": {"humor_level": ["…"]}}.
 Errors = Mapping[str, "Errors | Sequence[str]"]
 
-DATABASE_FIELDS = ("id", "meta")  # which say where and when, and are no part of a document
+DATABASE_FIELDS = ("id", "meta")  # these differ from one database to another, so documents leave them out
 
 
 def dump(personality: Personality) -> bytes:
@@ -39,7 +39,8 @@ def dump(personality: Personality) -> bytes:
 def load(body: bytes, file: str, before: PersonalityConfig | None = None) -> Columns:
     """All columns of the personality in the file called `file`: as with POST, the archetype fills what is left out.
 
-    Raises ValidationError with everything that is wrong. What the linter refuses counts unless it was so `before`.
+    Raises ValidationError with everything that is wrong. The linter's errors count only in fields that differ from
+    `before`.
     """
     try:
         serializer = DocumentSerializer(data=_parse(body), context={"file": file})
@@ -65,7 +66,7 @@ def invalid_document(message: str) -> ValidationError:
 
 
 class JSONObject(dict[str, object]):
-    """A JSON object that remembers which of its keys stood in it twice."""
+    """A JSON object that remembers which of its keys appeared more than once."""
 
     def __init__(self, pairs: list[tuple[str, object]]) -> None:
         super().__init__(pairs)
@@ -105,22 +106,22 @@ class DocumentCustom(AllErrorsSerializer, CustomSerializer):
 
 
 class DocumentGeneration(AllErrorsSerializer, GenerationSerializer):
-    """The API's way to ask a language model, reporting all errors at once."""
+    """The API's generation settings, reporting all errors at once."""
 
 
 class DocumentSerializer(AllErrorsSerializer, PersonalitySerializer):
-    """A whole document; its valid data are columns. The context has the name of the `file`, which is NAME.json."""
+    """A whole document; its valid data are columns. The context has the name of the `file`, which must be NAME.json."""
 
-    id = None  # type: ignore[assignment]  # of this database, and so is `meta`
+    id = None  # type: ignore[assignment]  # documents have neither this nor `meta`: see DATABASE_FIELDS
     meta = None  # type: ignore[assignment]
-    note = None  # type: ignore[assignment]  # of one change
+    note = None  # type: ignore[assignment]  # belongs to a single change
     traits = DocumentTraits(required=False, source="*")
     behaviors = DocumentBehaviors(required=False, source="*")
     custom = DocumentCustom(required=False, source="*")
     generation = DocumentGeneration(required=False, source="*")
 
     def validate_personality_name(self, name: str) -> str:
-        """Raises ValidationError when the file is called otherwise."""
+        """Raises ValidationError when the file is not called NAME.json."""
         if self.context["file"] != f"{name}.json":
             raise serializers.ValidationError(f"{name!r} belongs in {name}.json.")
         return name

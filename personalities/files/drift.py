@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 
 from personalities import comparison, edits
 from personalities.archetypes import Columns
-from personalities.comparison import Change
+from personalities.comparison import FieldChange
 from personalities.files.directory import printable
 from personalities.models import Personality
 
@@ -21,13 +21,13 @@ Rows = Mapping[str, Personality]
 
 @dataclass(frozen=True)
 class Drift:
-    """Names, and for the changed ones the fields. It is true when an import would write something.
+    """The names that an import would create, change and leave alone, and the changes. It is true if it would write any.
 
     What is only in the database is never deleted, so it does not count.
     """
 
     created: list[str]
-    changed: dict[str, list[Change]]
+    changed: dict[str, list[FieldChange]]
     unchanged: list[str]
     only_in_database: list[str]
 
@@ -61,7 +61,7 @@ def write(drift: Drift, documents: Documents, rows: Rows, owner: User | None) ->
         edits.save(row, before, note=NOTE)
 
 
-def _changes(row: Personality, columns: Columns) -> list[Change]:
+def _changes(row: Personality, columns: Columns) -> list[FieldChange]:
     """Compared as configurations, in which a display name that was left out is made from the name."""
     return comparison.changes(row.to_config(), Personality(**columns).to_config())
 
@@ -99,7 +99,7 @@ def _names(title: str, names: Collection[str]) -> str:
     return f"{title}: {', '.join(names) or 'none'}"
 
 
-def _change(name: str, change: Change) -> Iterator[str]:
+def _change(name: str, change: FieldChange) -> Iterator[str]:
     yield f"  {name}: {change.field}"
     yield f"    - {_value(change.before)}"
     yield f"    + {_value(change.after)}"

@@ -13,7 +13,7 @@ __all__ = ["Finding", "lint", "new_refusals", "refusals", "refusals_in"]
 def lint(config: PersonalityConfig) -> list[Finding]:
     """All findings, errors first. An error must not go to a language model; a warning is for the author to judge.
 
-    It finds what was written by mistake. It is no guard: it does not find what somebody wants to hide from it.
+    It finds mistakes. It is not a safeguard: it does not find what somebody wants to hide from it.
     """
     return sorted((finding for rule in RULES for finding in rule(config)), key=lambda finding: finding.severity)
 

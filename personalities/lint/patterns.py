@@ -1,4 +1,4 @@
-"""What a finding is, and the patterns that should not stand in a text.
+"""What a finding is, and the patterns that should not occur in an author's text.
 
 Every repetition in a pattern is bounded or possessive: the time it takes grows with the length of the text alone.
 """
@@ -19,7 +19,7 @@ MACRO = r"""
     | \[ (?: (?: your | the | user | user's | insert )\ )? name \]
 """
 EMAIL = r"(?<![\w.%+-]) [\w.%+-]++ @ (?: [A-Za-z0-9-]{1,63} \. ){1,8} [A-Za-z]{2,24} \b"
-# International or with a leading 0, or as North Americans group them: rows of years and dates are none of these.
+# In international form, with a leading 0, or grouped as in North America: rows of years or dates do not match.
 PHONE = r"""
     (?<![\w.,+-]) (?: \+ \(? [1-9] | \(? 0 ) (?: [\ ()./-]{0,2} \d ){7,13} (?! \d )
     | (?<![\w.,+-]) (?: \+? 1 [\ .-] )? \(? \d{3} \)? [\ .-] \d{3} [\ .-] \d{4} (?! \d )

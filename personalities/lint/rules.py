@@ -23,7 +23,7 @@ def patterns(config: PersonalityConfig) -> Iterator[Finding]:
 
 
 def patterns_in(texts: Mapping[str, str]) -> Iterator[Finding]:
-    """What matches in any of `texts`, by field: at most one finding a pattern and text, at its first place."""
+    """What matches in any of `texts`, by field: at most one finding per pattern and text, at the first match."""
     for field, text in texts.items():
         for pattern in PATTERNS:
             if match := pattern.regex.search(text):
@@ -59,7 +59,7 @@ def not_offered(config: PersonalityConfig) -> Iterator[Finding]:
         yield Finding(severity="error", rule="model-not-offered", field="generation.model", message=message)
 
 
-# The two outermost levels at each end, whose sentences in the prompt leave no room for the other; those between do.
+# The two outermost levels at each end: their sentences in the prompt leave no room for the opposite; the others do.
 LOW, HIGH = range(2), range(MAX_LEVEL - 1, MAX_LEVEL + 1)
 ON, OFF = (True,), (False,)
 

@@ -34,7 +34,7 @@ from personalities.names import NAME_PATTERN, default_display_name
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
-# Both writers of a race get their own version: the trigger runs while the row is locked.
+# Two writers at the same time get a version each: the trigger runs while the row is locked.
 COUNT_VERSIONS = """
 given := NEW.updated_at;
 NEW.version := OLD.version;
@@ -160,8 +160,8 @@ class Personality(models.Model):
 
     objects = PersonalityManager()
 
-    # The key under which the row was read or last saved. If others have renamed it since, the copy under the name that
-    # they gave stays in Redis; lookups do not serve it.
+    # The key under which this row was read or last saved. If somebody else has renamed the row since, saving it here
+    # does not delete the copy under their name from Redis; lookups do not serve that copy, because it is outdated.
     stored_key: Key | None = None
 
     class Meta:

@@ -12,7 +12,7 @@ from django.db import connection, models, transaction
 from personalities.config import MAX_NOTE_LENGTH, PersonalityConfig, config_of
 from personalities.models.personality import Personality
 
-# loaddata updates rows that exist already, and JSON has cut their times to milliseconds. Equal rows are left alone.
+# loaddata writes existing rows again, with times that JSON has cut to milliseconds: equal rows are left as they are.
 SAME_OR_REFUSED = """
 IF TG_OP = 'UPDATE' THEN
     IF NEW.created_at = date_trunc('milliseconds', OLD.created_at) THEN
@@ -24,7 +24,7 @@ IF TG_OP = 'UPDATE' THEN
 END IF;
 RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;
 """
-# The setting is that of personalities_prune_history (migrations/0009), which runs with the rights of the table's owner.
+# personalities_prune_history (migrations/0009) sets companion.pruning, and runs with the rights of the table's owner.
 UNLESS_PRUNED = """
 IF TG_OP = 'DELETE' AND current_setting('companion.pruning', true) = 'on'
     AND current_user = (SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = TG_RELID) THEN
@@ -66,7 +66,7 @@ class Version(models.Model):
     state = models.JSONField(help_text="The row, by column.")
 
     class Meta:
-        # Not by number, which may repeat: a row that was deleted and restored counts on from what it had.
+        # Not by number, which may repeat: a row that was deleted and restored goes on counting from where it was.
         ordering = ("-id",)
         indexes = [models.Index(fields=("personality", "number"), name="version_of_personality")]
         triggers = [
@@ -82,7 +82,7 @@ class Version(models.Model):
         return f"{self.state['personality_name']}, version {self.number}"
 
     def as_personality(self) -> Personality:
-        """An unsaved Personality with the values of then. A column that did not exist yet has its default."""
+        """An unsaved Personality with its values in this version. A column that did not exist then has its default."""
         fields = [field for field in Personality._meta.concrete_fields if field.column in self.state]
         return Personality(**{field.attname: field.to_python(self.state[field.column]) for field in fields})
 
@@ -94,7 +94,7 @@ class Version(models.Model):
 class Pruning(models.Model):
     """What was removed of the history of a personality, when, why and by which role of the database.
 
-    `personalities_prune_history` (migrations/0009) writes it with what it removes.
+    `personalities_prune_history` (migrations/0009) writes it in the statement that removes the versions.
     """
 
     personality_id = models.UUIDField()

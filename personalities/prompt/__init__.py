@@ -4,16 +4,16 @@ from collections.abc import Iterable, Iterator
 
 from personalities.config import PersonalityConfig
 from personalities.prompt.greeting import greeting_for
-from personalities.prompt.parts import Line, Omission, Prompt, Section, Stable, estimate_tokens
+from personalities.prompt.parts import CommonPrefix, Line, Omission, Prompt, Section, estimate_tokens
 from personalities.prompt.sections import SECTIONS, Part, greeting_section, user_section
 from personalities.prompt.wishes import Wishes
 
 __all__ = [
-    "Line", "Omission", "Prompt", "Section", "Stable", "Wishes", "assemble", "estimate_tokens", "explained",
+    "CommonPrefix", "Line", "Omission", "Prompt", "Section", "Wishes", "assemble", "estimate_tokens", "explained",
     "greeting_for", "stable", "with_part_for_user",
 ]  # fmt: skip
 
-Parts = dict[str, list[Part]]  # of each section, by its name
+Parts = dict[str, list[Part]]  # the parts of each section, by its name
 
 
 def assemble(config: PersonalityConfig, wishes: Wishes | None = None, greeting: str = "") -> Prompt:
@@ -31,13 +31,13 @@ def assemble(config: PersonalityConfig, wishes: Wishes | None = None, greeting: 
     """
     for_all, for_user = _parts_for_all(config), _parts_for_user(config, wishes, greeting)
     parts = {name: for_all[name] for name in for_all if name not in for_user} | for_user
-    return _prompt(parts, Stable.of(_text(for_all)).sha256)
+    return _prompt(parts, CommonPrefix.of(_text(for_all)).sha256)
 
 
-def explained(pinned: Stable, config: PersonalityConfig, wishes: Wishes, greeting: str = "") -> Prompt:
+def explained(pinned: CommonPrefix, config: PersonalityConfig, wishes: Wishes, greeting: str = "") -> Prompt:
     """As `assemble`, for a prompt that begins with `pinned`, which another release may have made from `config`.
 
-    If so, nothing says which field each of its lines comes from: all of them are the section `pinned`.
+    If so, it is not known which field each of its lines comes from: they form one section, `pinned`.
     """
     if (now := assemble(config, wishes, greeting)).sha256 == pinned.sha256:
         return now
@@ -45,9 +45,9 @@ def explained(pinned: Stable, config: PersonalityConfig, wishes: Wishes, greetin
     return _prompt(parts | _parts_for_user(config, wishes, greeting), pinned.sha256)
 
 
-def stable(config: PersonalityConfig) -> Stable:
+def stable(config: PersonalityConfig) -> CommonPrefix:
     """The beginning of the prompt, which is the same for every user."""
-    return Stable.of(_text(_parts_for_all(config)))
+    return CommonPrefix.of(_text(_parts_for_all(config)))
 
 
 def with_part_for_user(text: str, config: PersonalityConfig, wishes: Wishes, greeting: str = "") -> str:

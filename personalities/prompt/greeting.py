@@ -1,11 +1,11 @@
-"""A personality's first words in a conversation, with names where the author has placed them."""
+"""A personality's first words in a conversation, with names in place of the author's placeholders."""
 
 import re
 
 from personalities.config import PersonalityConfig
 from personalities.prompt.wishes import Wishes
 
-# As authors write them for other programs, too; no other placeholder is filled, and none anywhere but in a greeting.
+# Authors know these from other programs. No other placeholder is filled in, and none at all outside a greeting.
 PLACEHOLDER = re.compile(r"\{\{ ?(?:(user)|char) ?\}\}|<(?:(user)|char|bot)>", re.ASCII | re.IGNORECASE)
 NAMELESS = "you"  # where the user has not said what to call them: Hello, you!
 
@@ -14,7 +14,7 @@ def greeting_for(config: PersonalityConfig, wishes: Wishes) -> str:
     """What `config` says first to a user with `wishes`; "" if the author has given no greeting.
 
     `{{user}}` and `<USER>` stand for what the user wants to be called, unless the author has locked that; `{{char}}`,
-    `<CHAR>` and `<BOT>` for the personality's name. What stands in a name is not looked at again.
+    `<CHAR>` and `<BOT>` for the personality's name. A placeholder within a name is left as it is.
     """
     locked = "call_me" in config.locked_preferences
     user = ("" if locked else (wishes.call_me or "").strip()) or NAMELESS

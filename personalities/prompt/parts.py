@@ -12,7 +12,7 @@ DENSE = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900
 
 
 class Line(Frozen, frozen=True):
-    """One line of the text. A blank one belongs to an author's text; those between sections belong to nobody."""
+    """One line of the text. Blank lines within an author's text count, those between sections do not."""
 
     text: str
     section: str
@@ -34,14 +34,14 @@ class Omission(Frozen, frozen=True):
     reason: str
 
 
-class Stable(NamedTuple):
-    """The part of a prompt that is the same for every user, and `sha256` of its UTF-8, 64 hexadecimal digits."""
+class CommonPrefix(NamedTuple):
+    """The beginning of a prompt, which is the same for every user; `sha256` is of its UTF-8, 64 hexadecimal digits."""
 
     sha256: str
     text: str
 
     @classmethod
-    def of(cls, text: str) -> "Stable":
+    def of(cls, text: str) -> "CommonPrefix":
         """`text` with its hash."""
         return cls(hashlib.sha256(text.encode()).hexdigest(), text)
 
@@ -49,7 +49,7 @@ class Stable(NamedTuple):
 class Prompt(Frozen, frozen=True):
     """The whole: `text` is the sections joined by a blank line, `tokens` an estimate.
 
-    `sha256` is of the part that is the same for every user, with which `text` begins (see `Stable`).
+    `sha256` is of the part that is the same for every user, with which `text` begins (see `CommonPrefix`).
     """
 
     text: str
@@ -66,7 +66,7 @@ def estimate_tokens(text: str) -> int:
     It is a quarter of the characters or four thirds of the words, whichever is more, plus one for each Chinese,
     Japanese or Korean character. Compared with the tokenizers o200k_base, cl100k_base and the one that Anthropic has
     published, it is 1 to 13 % too high for the prompts of the shipped personalities, and between 24 % too low and 35 %
-    too high for German, Chinese, Japanese and Korean. Other scripts it counts too low: Russian by half at worst,
+    too high for German, Chinese, Japanese and Korean. It counts other scripts too low: Russian by half at worst,
     Arabic by three quarters, Thai and emoji by nine tenths.
     """
     dense = len(DENSE.findall(text))

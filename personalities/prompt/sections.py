@@ -32,7 +32,7 @@ def _archetype(name: str | None) -> Part:
         return Omission(source="archetype", reason=EMPTY)
     if archetype := ARCHETYPES.get(name):
         return f"archetype = {name}", f"Your character in short: {archetype.description}"
-    return _omitted("archetype", name)  # written by another release, for rows have only known ones
+    return _omitted("archetype", name)  # another release wrote it: the database allows no archetype unknown to this one
 
 
 def _authored(field: str) -> Writer:

@@ -27,7 +27,7 @@ class Wish(Frozen, frozen=True):
     against: dict[str, tuple[int, int]] = {}
 
 
-class User(Frozen, frozen=True):
+class UserSentences(Frozen, frozen=True):
     """What is said around a user's wishes and before a greeting, and why a wish is omitted."""
 
     introduction: str
@@ -48,7 +48,7 @@ class Sentences(Frozen, frozen=True):
     traits: dict[str, Levels]
     behaviors: dict[str, Switch]
     omissions: dict[str, str]
-    user: User
+    user: UserSentences
     wishes: dict[str, dict[str, Wish]]
     languages: dict[str, str]
 

@@ -34,7 +34,8 @@ CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 
 class Wishes(Frozen, frozen=True):
-    # Part of the fingerprint of copies in Redis: reword this only along with a field.
+    # One user's wishes: where a field is None, the personality keeps its own way. The docstring is part of the
+    # fingerprint of copies in Redis: reword it only together with a field.
     """Of one user. None: no wish, and so as the personality is."""
 
     language: Language | None = None
