@@ -74,6 +74,12 @@ def answer_within(seconds: float) -> Iterator[None]:
         _deadline.reset(token)
 
 
+def seconds_left() -> float | None:
+    """Of `answer_within`, how long this thread may still wait: 0 once its time is over, None if nothing limits it."""
+    deadline = _deadline.get()
+    return None if deadline is None else max(0.0, deadline - time.monotonic())
+
+
 def is_deadline_over() -> bool:
     """Whether the time of `answer_within` has passed, so that every query of this thread fails."""
     deadline = _deadline.get()
@@ -120,13 +126,11 @@ class DeadlineConnection(psycopg.Connection[TupleRow]):
 
     def wait(self, gen: PQGen[Result], interval: float = _WAIT_INTERVAL, timeout: float | None = None) -> Result:
         """As psycopg's, but no longer than the deadline allows. Raises psycopg.OperationalError after it."""
-        deadline = _deadline.get()
-        if deadline is not None:
-            timeout = max(0.0, deadline - time.monotonic())
+        left = seconds_left()
         try:
-            return super().wait(gen, interval, timeout)
+            return super().wait(gen, interval, timeout if left is None else left)
         except _WaitTimeout:
-            if deadline is None:
+            if left is None:
                 raise
             self.close()
             raise psycopg.OperationalError("PostgreSQL did not answer in time") from None

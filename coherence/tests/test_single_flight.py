@@ -4,12 +4,14 @@ from collections.abc import Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from random import Random
 from threading import Event, Lock
-from time import sleep
+from time import monotonic, sleep
 
 import pytest
+from django.db import OperationalError
 
 from coherence import single_flight as module
 from coherence.single_flight import SingleFlight
+from resilience.database import answer_within, is_deadline_over
 from tests.waiting import MAX_SECONDS, wait_until
 
 THREADS = 50
@@ -20,14 +22,15 @@ class Loader:
 
     def __init__(self) -> None:
         self.gate, self.calls = Event(), list[list[str]]()
-        self.error: BaseException | None = None
+        self.errors: list[BaseException | None] = []  # one for each load, in order; those after them succeed
 
     def __call__(self, keys: Collection[str]) -> dict[str, str]:
         self.calls.append(sorted(keys))
+        number = len(self.calls)
         assert self.gate.wait(MAX_SECONDS)
-        if self.error:
-            raise self.error
-        return {key: f"{key}{len(self.calls)}" for key in keys}
+        if error := dict(enumerate(self.errors, start=1)).get(number):
+            raise error
+        return {key: f"{key}{number}" for key in keys}
 
 
 @pytest.fixture(autouse=True)
@@ -78,14 +81,105 @@ def test_get_many__landed__the_next_call_loads_again(flights: SingleFlight[str, 
 
 
 @pytest.mark.parametrize("error", [ValueError("no"), SystemExit(3)])
-def test_get_many__the_load_fails__all_are_told_and_the_next_call_loads_again(
+def test_get_many__the_load_fails__its_caller_is_told_and_the_others_share_a_second_one(
     flights: SingleFlight[str, str], load: Loader, threads: ThreadPoolExecutor, error: BaseException
 ) -> None:
-    load.error = error
+    load.errors = [error]
+    asked = all_aboard(flights, load, threads)
+    told = [future.exception(MAX_SECONDS) for future in asked]
+    assert [each for each in told if each] == [error]
+    assert [future.result() for future in asked if not future.exception()] == [{"a": "a2"}] * (THREADS - 1)
+    assert (load.calls, len(flights)) == ([["a"], ["a"]], 0)
+
+
+def test_get_many__the_second_load_fails_too__all_are_told_and_the_next_call_loads_again(
+    flights: SingleFlight[str, str], load: Loader, threads: ThreadPoolExecutor
+) -> None:
+    first, second = ValueError("first"), ValueError("second")
+    load.errors = [first, second]
     told = [future.exception(MAX_SECONDS) for future in all_aboard(flights, load, threads)]
-    assert told == [error] * THREADS
-    load.error = None
-    assert flights.get_many(["a"]) == {"a": "a2"}
+    assert (told.count(first), told.count(second)) == (1, THREADS - 1)
+    assert flights.get_many(["a"]) == {"a": "a3"}
+    assert len(load.calls) == 3
+
+
+def test_get_many__ended_by_what_befell_their_threads__nobody_else_is_told(
+    flights: SingleFlight[str, str], load: Loader, threads: ThreadPoolExecutor
+) -> None:
+    load.errors = [KeyboardInterrupt(), SystemExit(3), GeneratorExit()]
+    told = [future.exception(MAX_SECONDS) for future in all_aboard(flights, load, threads)]
+    assert sorted(map(repr, filter(None, told))) == sorted(map(repr, load.errors))
+    assert len(load.calls) == 4
+
+
+def test_get_many__one_who_joined_a_second_load_first__told_its_error(
+    flights: SingleFlight[str, str], load: Loader, threads: ThreadPoolExecutor
+) -> None:
+    """Two loads in a row have failed: a third would only keep them waiting."""
+    load.errors = [ValueError("first"), ValueError("second")]
+    gates = load.gate, Event()
+    asked = [threads.submit(flights.get_many, ["a"]) for _ in range(2)]
+    wait_until(lambda: flights.waiting("a") == 1)
+    load.gate = gates[1]  # at which the second load waits
+    gates[0].set()
+    wait_until(lambda: len(load.calls) == 2)
+    asked.append(threads.submit(flights.get_many, ["a"]))
+    wait_until(lambda: flights.waiting("a") == 1)
+    gates[1].set()
+    assert sorted(str(future.exception(MAX_SECONDS)) for future in asked) == ["first", "second", "second"]
+    assert len(load.calls) == 2
+
+
+def test_get_many__several_fail_at_once__loaded_again_together_and_what_was_there_is_kept(
+    flights: SingleFlight[str, str], load: Loader, threads: ThreadPoolExecutor
+) -> None:
+    load.errors = [ValueError("no")]
+    first = threads.submit(flights.get_many, ["a", "b"])
+    wait_until(lambda: len(load.calls) == 1)
+    second = threads.submit(flights.get_many, ["a", "b", "c"])
+    wait_until(lambda: len(load.calls) == 2)
+    load.gate.set()
+    assert first.exception(MAX_SECONDS) is load.errors[0]
+    assert second.result(MAX_SECONDS) == {"a": "a3", "b": "b3", "c": "c2"}
+    assert load.calls == [["a", "b"], ["c"], ["a", "b"]]
+
+
+def test_get_many__one_after_the_other_loads_in_too_little_time__who_has_time_gets_an_answer(
+    threads: ThreadPoolExecutor,
+) -> None:
+    """Nobody inherits the deadline of who happens to load."""
+
+    def load(keys: Collection[str]) -> dict[str, str]:
+        enough = monotonic() + 0.3
+        while monotonic() < enough:
+            if is_deadline_over():
+                raise OperationalError("in time")
+            sleep(0.01)
+        return {key: key for key in keys}
+
+    flights: SingleFlight[str, str] = SingleFlight(load)
+
+    def ask_within(seconds: float) -> dict[str, str]:
+        with answer_within(seconds):
+            return flights.get_many(["a"])
+
+    first = threads.submit(ask_within, 0.1)
+    wait_until(lambda: len(flights) == 1)
+    others = [threads.submit(ask_within, seconds) for seconds in (0.2, 0.2, 0.2, MAX_SECONDS)]
+    assert others.pop().result(MAX_SECONDS) == {"a": "a"}
+    assert all(isinstance(each.exception(MAX_SECONDS), OperationalError) for each in (first, *others))
+
+
+def test_get_many__waits_for_another__no_longer_than_its_own_deadline(
+    flights: SingleFlight[str, str], load: Loader, threads: ThreadPoolExecutor
+) -> None:
+    slow = threads.submit(flights.get_many, ["a"])
+    wait_until(lambda: len(flights) == 1)
+    with answer_within(0.1), pytest.raises(OperationalError, match="did not answer in time"):
+        flights.get_many(["a"])
+    assert len(load.calls) == 1
+    load.gate.set()
+    assert slow.result(MAX_SECONDS) == {"a": "a1"}
 
 
 def test_get_many__the_load_lacks_an_answer__nobody_waits_for_ever(threads: ThreadPoolExecutor) -> None:

@@ -1,5 +1,11 @@
 """The users that the tests look up, written past Django as another program would."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from django.db import connection
+
 from coherence.cache import CoherentCache
 from tests.database import sql
 
@@ -21,3 +27,11 @@ def rename(name: str, id: int = ID) -> None:
 
 def clear_memory(names: CoherentCache[int, str]) -> None:
     names.clear_memory()
+
+
+@contextmanager
+def users_locked() -> Iterator[None]:
+    """The database answers nobody about users."""
+    with psycopg.connect(**connection.get_connection_params()) as other:
+        other.execute("LOCK TABLE auth_user IN ACCESS EXCLUSIVE MODE")
+        yield

@@ -1,7 +1,6 @@
 """The database does not answer: the error in time, and copies are served all the same."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from time import monotonic
 
 import psycopg
@@ -10,19 +9,11 @@ from django.db import OperationalError, connection
 
 from coherence import cache as module
 from coherence.cache import Answer, CoherentCache
-from coherence.tests.cache.rows import ID, NOBODY, clear_memory, rename
+from coherence.tests.cache.rows import ID, NOBODY, clear_memory, rename, users_locked
 from coherence.tests.cache.stand_ins import InRedis
 from tests.waiting import MAX_SECONDS
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@contextmanager
-def table_locked() -> Iterator[None]:
-    """The database answers nobody about users."""
-    with psycopg.connect(**connection.get_connection_params()) as other:
-        other.execute("LOCK TABLE auth_user IN ACCESS EXCLUSIVE MODE")
-        yield
 
 
 def test_database__does_not_answer__the_error_in_time_and_nothing_is_kept(
@@ -32,7 +23,7 @@ def test_database__does_not_answer__the_error_in_time_and_nothing_is_kept(
     shared.clear()
     monkeypatch.setattr(module, "LOOKUP_SECONDS", 0.3)
     started = monotonic()
-    with table_locked(), pytest.raises(OperationalError, match="did not answer in time"):
+    with users_locked(), pytest.raises(OperationalError, match="did not answer in time"):
         names.get_many([ID, NOBODY])
     assert monotonic() - started < MAX_SECONDS / 4
     assert len(names.found) == len(names.absent) == len(shared.get_many([ID, NOBODY])) == 0
@@ -56,7 +47,7 @@ def test_database__does_not_answer_about_one__copies_of_others_are_served(
     names: CoherentCache[int, str], known: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "LOOKUP_SECONDS", 0.3)
-    with table_locked():
+    with users_locked():
         with pytest.raises(OperationalError):
             names.get(NOBODY)
         assert names.get(ID) == Answer("old", "near")

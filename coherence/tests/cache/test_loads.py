@@ -4,12 +4,14 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 
+from coherence import cache as module
 from coherence.cache import Answer, CoherentCache
 from coherence.log import Position
-from coherence.tests.cache.rows import ID, OTHER, clear_memory, insert, rename
+from coherence.tests.cache.rows import ID, OTHER, clear_memory, insert, rename, users_locked
 from coherence.tests.cache.stand_ins import Gate, InRedis
+from resilience.database import answer_within
 from tests.waiting import MAX_SECONDS, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -22,12 +24,15 @@ def threads(gate: Gate) -> Iterator[ThreadPoolExecutor]:
         gate.opened.set()
 
 
-def in_thread(threads: ThreadPoolExecutor, names: CoherentCache[int, str]) -> Future[Answer[str]]:
-    """A lookup by a thread, which gives its connection back."""
+def in_thread(
+    threads: ThreadPoolExecutor, names: CoherentCache[int, str], seconds: float = MAX_SECONDS
+) -> Future[Answer[str]]:
+    """A lookup by a thread, which gives its connection back. It has `seconds`."""
 
     def get() -> Answer[str]:
         try:
-            return names.get(ID)
+            with answer_within(seconds):
+                return names.get(ID)
         finally:
             connection.close()
 
@@ -122,3 +127,22 @@ def test_many_threads__a_cold_name__one_query(
         wait_until(lambda: names.loads.waiting(ID) == 9)
     assert [lookup.result(MAX_SECONDS).value for lookup in (first, *others)] == ["old"] * 10
     assert len(loads) == 1
+
+
+def test_joiner__the_one_who_loads_runs_out_of_time__does_not_inherit_that(
+    names: CoherentCache[int, str],
+    known: None,
+    shared: InRedis,
+    threads: ThreadPoolExecutor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clear_memory(names)
+    shared.clear()
+    monkeypatch.setattr(module, "LOOKUP_SECONDS", MAX_SECONDS)
+    with users_locked():
+        hurried = in_thread(threads, names, 0.3)
+        wait_until(lambda: len(names.loads) == 1)
+        patient = in_thread(threads, names)
+        wait_until(lambda: names.loads.waiting(ID) == 1)
+        assert isinstance(hurried.exception(MAX_SECONDS), OperationalError)
+    assert patient.result(MAX_SECONDS) == Answer("old", "database")
