@@ -1,6 +1,7 @@
 """Lookups in this process's memory, then in a cache that processes share, then in PostgreSQL."""
 
 import os
+import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -98,13 +99,10 @@ class CoherentCache(Generic[K, V]):
         os.register_at_fork(after_in_child=self.clear_memory)
 
     def clear_memory(self) -> None:
-        """Forget everything in this process's memory and go on counting.
-
-        A forked child starts with it: locks may be held, and loads under way, by threads that it does not have.
-        """
-        self._counted = self.lookups
+        """Forget all memory and go on counting. A forked child must: threads that it lacks may hold locks, or load."""
         self.found.retire_all()
         self.absent.retire_all()
+        self._counted = self.lookups
         self._new_memory()
 
     def _new_memory(self) -> None:
@@ -112,6 +110,7 @@ class CoherentCache(Generic[K, V]):
         self.absent: LocalCache[K, V] = LocalCache(self.capacity)  # apart: invented keys must not evict real ones
         self.loads = SingleFlight(self._load)
         self.questions = SingleFlight(self._ask_log)
+        self._counting = threading.Lock()
 
     # ── In memory ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -154,14 +153,15 @@ class CoherentCache(Generic[K, V]):
 
     def count(self, answer: Answer[V]) -> None:
         """Count an answer of `get_many` for metrics. A caller may need several answers to give one."""
-        self._counted[answer.source, answer.value is not None] += 1
-        self.unverified_answers += answer.unverified
+        with self._counting:
+            self._counted[answer.source, answer.value is not None] += 1
+            self.unverified_answers += answer.unverified
 
     @property
     def lookups(self) -> "Counter[tuple[Source, bool]]":
         """Answers given, by source and by whether there was a row."""
         reads: dict[tuple[Source, bool], int] = {("near", True): self.found.reads, ("near", False): self.absent.reads}
-        return self._counted + Counter(reads)
+        return self._counted.copy() + Counter(reads)  # copied in one step: other threads count on
 
     def _read_own_rows(self, keys: Collection[K]) -> dict[K, Answer[V]]:
         _, values = self.load(keys)

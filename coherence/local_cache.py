@@ -72,8 +72,9 @@ class LocalCache(Generic[K, V]):
 
     @property
     def reads(self) -> int:
-        """Answers given from copies that are or were kept."""
-        return self._past_reads + sum(copy.reads for copy in list(self._copies.values()))
+        """Answers given from copies that are or were kept. Takes the lock: none may be between the two meanwhile."""
+        with self._lock:
+            return self._past_reads + sum(copy.reads for copy in self._copies.values())
 
     def keep(self, copy: Copy[K, V]) -> None:
         """Keep `copy`, unless a later one of the same history is kept already."""
@@ -89,7 +90,8 @@ class LocalCache(Generic[K, V]):
                 self._evict(spared=copy.key)
 
     def retire_all(self) -> None:
-        """Retire every copy. Takes no lock: after a fork, a thread that the child lacks may hold it for ever."""
+        """Retire every copy. Makes a new lock: after a fork, a thread that the child lacks may hold the old one."""
+        self._lock = threading.Lock()
         for copy in list(self._copies.values()):
             copy.retire()
 

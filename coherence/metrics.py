@@ -35,7 +35,7 @@ def registry() -> CollectorRegistry:
 def _lookups() -> Metric:
     family = CounterMetricFamily("companion_lookups", "Lookups answered.", labels=("kind", "source", "result"))
     for kind, cache in CoherentCache.by_kind.items():
-        for (source, is_found), count in cache.lookups.copy().items():  # other threads add to it
+        for (source, is_found), count in cache.lookups.items():
             family.add_metric((kind, source, "found" if is_found else "absent"), count)
     return family
 

@@ -2,7 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from random import Random
-from time import monotonic
+from time import monotonic, sleep
 
 import pytest
 
@@ -214,3 +214,36 @@ def test_hammered__eight_threads_keep_in_any_order__no_copy_is_followed_by_an_ea
 
     with ThreadPoolExecutor(THREADS) as threads:
         assert all(threads.map(hammer, range(THREADS)))
+
+
+@pytest.mark.usefixtures("_hurry")
+@pytest.mark.parametrize("way", ["replaced", "dropped", "made room"])
+def test_reads__while_copies_are_retired__never_fewer_nor_more(way: str) -> None:
+    """A counter that goes back once looks to Prometheus as if the process had started anew."""
+
+    def weigh(value: str) -> int:
+        sleep(0)  # somebody else's turn, in the middle of it
+        return 0
+
+    cache: LocalCache[str, str] = LocalCache(1, weigh)
+    over = monotonic() + SECONDS / 4
+
+    def retire() -> int:
+        total, number = 0, 1
+        while monotonic() < over:
+            number += 1
+            copy = Copy("ab"[number % 2] if way == "made room" else "a", "value", at(number))
+            cache.keep(copy)
+            copy.reads += 1000
+            total += copy.reads
+            if way == "dropped":
+                cache.drop("a", at(number))
+        return total
+
+    with ThreadPoolExecutor(1) as threads:
+        retiring, last = threads.submit(retire), 0
+        while not retiring.done():
+            reads = cache.reads
+            assert reads >= last
+            last = reads
+        assert cache.reads == retiring.result()
