@@ -46,7 +46,7 @@ class PersonalityQuerySet(models.QuerySet["Personality"]):
     def visible_to(self, user: "User | AnonymousUser") -> Self:
         """The user's own and the global ones; inactive global ones are for staff."""
         global_ones = Q(owner=None) if user.is_staff else Q(owner=None, is_active=True)
-        return self.filter(Q(owner=user.pk) | global_ones)
+        return self.filter(Q(owner=user.pk) | global_ones if user.is_authenticated else global_ones)
 
     def served_to(self, user_id: int | None) -> Self:
         """The one that answers to each name: the user's own, else the global one. Ordered by name."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.contrib.auth.models import User
+from django.contrib.auth.models import AnonymousUser, User
 from django.db import connection, transaction
 from django.template import Context, Template
 from django_redis import get_redis_connection
@@ -321,12 +321,13 @@ def test_visible_to__each_user__their_own_and_the_global_ones_that_are_for_them(
         "another's": make("isla", owner=staff),
     }
 
-    def seen_by(who: User) -> set[str]:
+    def seen_by(who: User | AnonymousUser) -> set[str]:
         found = set(Personality.objects.visible_to(who))
         return {name for name, row in rows.items() if row in found}
 
     assert seen_by(user) == {"global", "own"}
     assert seen_by(staff) == {"global", "inactive", "another's"}
+    assert seen_by(AnonymousUser()) == {"global"}
 
 
 def test_served_to__each_user__one_of_each_name_their_own_before_the_global(user: User, staff: User) -> None:
