@@ -439,6 +439,19 @@ def test_lookup__postgresql_away_and_the_entry_no_longer_counts__own_copy_answer
             whose(user, "elara")
 
 
+def test_get_configs__postgresql_away__remembered_absence_answers_and_a_name_never_asked_for_fails_all(
+    user: User, out_of_touch: Callable[[float], None]
+) -> None:
+    """To leave a name out says that there is none, which nobody knows of one that was never asked for."""
+    Personality.objects.create(personality_name="elara")
+    assert Personality.objects.get_configs(["elara", "nobody"], user).keys() == {"elara"}
+    out_of_touch(60)
+    with connection.execute_wrapper(refuse):
+        assert Personality.objects.get_configs(["elara", "nobody"], user).keys() == {"elara"}
+        with pytest.raises(OperationalError):
+            Personality.objects.get_configs(["elara", "nova"], user)
+
+
 # ── Commands ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
