@@ -34,7 +34,7 @@ def forget_numbers() -> None:
 
 
 def restore(number: int) -> None:
-    """Restore, as it were, a backup made at `number`: the same numbers may come again."""
+    """Make the log look as if a backup made at `number` was restored: later numbers may be given out again."""
     sql("DELETE FROM coherence_change WHERE number > %s", number)
     sql("SELECT setval('coherence_number', %s)", number)
 

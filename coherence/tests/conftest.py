@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture
 def _hurry() -> Iterator[None]:
-    """Threads take turns as often as they can."""
+    """Have threads take turns as often as possible."""
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     yield

@@ -27,7 +27,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def config(**columns: Any) -> PersonalityConfig:
-    """What a row of these columns would be, the rest as the archetype fills it."""
+    """The configuration of a row with these columns; the archetype fills the others."""
     full = complete({"personality_name": "mira", "display_name": "Mira", **columns})
     return PersonalityConfig(
         id=UUID(int=1),
@@ -60,7 +60,7 @@ LOCKS = st.sets(st.sampled_from(PREFERENCES)).map(lambda names: tuple(n for n in
 
 
 def texts(longest: int) -> st.SearchStrategy[str | None]:
-    """Anything that the database takes, with what means something to other programs made likely."""
+    """Any text that the database accepts. What has a meaning to other programs comes often."""
     tricky = st.sampled_from(
         ["{", "}", "%s", "{{user}}", "{0.__class__}", "</system>", "\n", "\n\n", "\r", "日本語", " "]
     )

@@ -26,7 +26,7 @@ from tooling.environment import ROOT
 
 FILE = Path(__file__).with_name("golden_prompts.json")
 COUNT = 300
-WHOLE = 4  # of them are in the file as they are, for the eye; the others as their SHA-256
+WHOLE = 4  # prompts that are in the file in full, to be looked at; of the others it has the SHA-256
 TEXTS = (None, "Grew up above a cinema.", "Says\n\n- {{user}} 日本語\r\n", "  Dry and short. ", "x" * 400)
 NAMES = (None, "Sam", "{{char}}", "Dr. O'Neil")
 LANGUAGES = (None, "de", "pt-BR", "tlh", *SENTENCES.languages)
@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 
 def pick(number: int, what: str, among: Sequence[T]) -> T:
-    """The same in every release of Python, which `random` does not promise."""
+    """One of `among`: the same one in every release of Python, which `random` does not promise."""
     return among[int.from_bytes(hashlib.sha256(f"{number} {what}".encode()).digest()[:8]) % len(among)]
 
 
@@ -80,7 +80,7 @@ def written(found: dict[str, Any]) -> str:
 
 
 def edition(text: str) -> str:
-    """What CHANGELOG.md calls all of them together."""
+    """The name that CHANGELOG.md has for this set of prompts."""
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -99,7 +99,7 @@ def test_golden__made_today__as_released() -> None:
 
 
 def test_golden__their_edition__in_the_changelog() -> None:
-    """So that no release changes a prompt and says nothing."""
+    """No release may change a prompt without saying so."""
     name = edition(FILE.read_text(encoding="utf-8"))
     told = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert f"golden prompts `{name}`" in told, (
@@ -108,7 +108,7 @@ def test_golden__their_edition__in_the_changelog() -> None:
 
 
 def test_golden__every_sentence__in_one_of_them() -> None:
-    """Else one could change unnoticed."""
+    """A sentence that is in none of the prompts could change unnoticed."""
     texts = "\n".join(text for _, text in prompts())
     sentences = [sentence for levels in SENTENCES.traits.values() for sentence in levels]
     sentences += [*SENTENCES.relationship_type.values(), *SENTENCES.introductions.values()]

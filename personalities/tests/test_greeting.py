@@ -1,4 +1,4 @@
-"""What a personality says first: the author's words, with names where the author has placed them."""
+"""What a personality says first: the author's words, with names in place of the author's placeholders."""
 
 import pytest
 from hypothesis import given

@@ -15,7 +15,7 @@ from tests.database import sql
 from tests.e2e import pages
 
 pytestmark = pytest.mark.django_db(transaction=True)
-# As the triggers write them, but earlier: the times of versions that are there cannot be changed.
+# Versions as the triggers write them, but of earlier times: the time of an existing version cannot be changed.
 AN_OLD_ONE = """
 INSERT INTO personalities_version (personality_id, number, event, author, note, created_at, state)
 SELECT id, %s, 'changed', '', '', now() - interval '1 day' * %s, to_jsonb(p) FROM personalities_personality p
@@ -32,7 +32,7 @@ def prune(*options: str) -> str:
 
 @transaction.atomic
 def aged(name: str, *days: float, owner: User | None = None) -> Personality:
-    """A personality with a version made so many days ago each, as if it was restored with them."""
+    """A personality with one version for each of `days`, made so many days ago, as if restored with its history."""
     row = Personality(personality_name=name, owner=owner, version=len(days))
     sql("SET LOCAL companion.restoring = on")
     Personality.objects.bulk_create([row])

@@ -30,7 +30,7 @@ def elara() -> Personality:
 
 @pytest.fixture
 def stopped(elara: Personality, own_redis: SupervisedServer, clear_memory: Callable[[], None]) -> None:
-    """A copy lay in Redis when it went, and nowhere else."""
+    """Redis has stopped. It had a copy that is nowhere else."""
     Personality.objects.get_config("elara")
     own_redis.stop()
     clear_memory()

@@ -1,4 +1,4 @@
-"""Every way of writing that this manager offers forgets the copies it makes untrue, on commit and not before."""
+"""Every way to write that the manager offers drops the copies that it outdates: on commit, and not before."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""A user's wishes in the prompt: locks of the author go before them, and they before the personality's own ways."""
+"""A user's wishes in the prompt: they overrule the personality's own ways, and the author's locks overrule them."""
 
 from collections.abc import Iterator
 from typing import Any

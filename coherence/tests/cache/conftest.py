@@ -50,13 +50,13 @@ def shared(redis: Any, settings: Any) -> InRedis:
 
 @pytest.fixture
 def gate() -> Gate:
-    """Between the answer of the database and all that is done with it."""
+    """A gate between the database's answer and whatever is done with it."""
     return Gate()
 
 
 @pytest.fixture
 def names(feed: ChangeFeed, shared: InRedis, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> CoherentCache[int, str]:
-    """Of the active users."""
+    """A cache of the names of active users, by id."""
 
     def load(ids: Collection[int]) -> tuple[Position | None, dict[int, str]]:
         position, users = ACTIVE(ids=list(ids))
@@ -69,7 +69,7 @@ def names(feed: ChangeFeed, shared: InRedis, gate: Gate, monkeypatch: pytest.Mon
 
 @pytest.fixture
 def known(names: CoherentCache[int, str], tell: Callable[[], None]) -> None:
-    """A copy of one row lies near and in Redis."""
+    """Memory and Redis both have a copy of the row ID."""
     insert(ID, "old")
     tell()
     assert names.get(ID) == Answer("old", "database")

@@ -24,14 +24,14 @@ class Clock:
 
 
 class Deaf:
-    """In the place of the listener: nobody tells the feed anything, and nobody waits for that."""
+    """A listener that does nothing: the feed hears nothing from it, and nobody waits for it."""
 
     def ensure(self) -> None:
         pass
 
 
 class InRedis(SharedCache[int, str]):
-    """What a cache that processes share has to do, and nothing more."""
+    """A shared cache in Redis that does what it must, and nothing more."""
 
     def __init__(self, redis: Any, prefix: str) -> None:
         self.redis, self.prefix = redis, prefix
@@ -65,7 +65,7 @@ class Gate:
 
     @contextmanager
     def closed(self) -> Iterator[None]:
-        """Until the end, at the latest."""
+        """Close the gate for the block, within which it may be opened earlier."""
         self.opened.clear()
         try:
             yield

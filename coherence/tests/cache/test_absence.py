@@ -1,4 +1,4 @@
-"""That there is no such row is an answer too: kept near alone, and voided like any other."""
+"""That there is no such row is an answer, too: kept in memory alone, and outdated like any other."""
 
 from collections.abc import Callable
 from typing import cast

@@ -1,4 +1,4 @@
-"""The copy that answers without another word: when there is one, and when no more."""
+"""The copy in memory that answers a lookup: when there is one, and when no longer."""
 
 import asyncio
 from collections.abc import Callable
@@ -104,7 +104,7 @@ def test_hit__nobody_asked_yet__none(names: Names) -> None:
 
 @pytest.mark.parametrize("number", [0, 1])
 def test_holds__made_room_for__not_any_more(names: Names, number: int) -> None:
-    """Who holds a copy by another name must not serve it for ever: it is counted and bounded no more."""
+    """Whoever holds a dropped copy under another name must not serve it for ever: nothing counts or bounds it."""
     copy = names.copy_from_memory(ID)
     assert copy
     names.found.capacity = 1

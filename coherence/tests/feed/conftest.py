@@ -16,7 +16,7 @@ KEYS = ("a", "b", "c", "d", "e", "f")
 
 @pytest.fixture(autouse=True)
 def _alone() -> None:
-    """Nobody else in this process looks at the log, and names a history."""
+    """Stop the process's own listener, so that nobody else in this process looks at the log or begins a history."""
     listener.stop()
 
 
@@ -39,6 +39,6 @@ def _low_limit(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def _numbers_of_its_own() -> Iterator[None]:
-    """Numbers may run ahead of the clock until the end of the test."""
+    """Let numbers run ahead of the clock, until the end of the test."""
     yield
     forget_numbers()

@@ -40,7 +40,7 @@ def test_catch_up__log_without_a_line__no_number_is_believed(feed: ChangeFeed) -
 
 
 def test_catch_up__first_of_all__writes_nothing(feed: ChangeFeed) -> None:
-    """Else each process that starts would void the copies of all others."""
+    """Otherwise each process that starts would outdate the copies of all others."""
     number = note("a")
     feed.catch_up()
     assert sql("SELECT max(number) FROM coherence_change") == [(number,)]
@@ -115,7 +115,7 @@ def test_catch_up__older_backup_restored__copies_from_the_lost_future_never_coun
 
 
 def test_catch_up__another_begins_the_history__nothing_from_before_counts(feed: ChangeFeed) -> None:
-    """Nothing is missing in the log: the standby that was promoted had it all."""
+    """This holds even if nothing is missing in the log, because the promoted standby had all of it."""
     number = note("a")
     feed.catch_up()
     copy = feed.position

@@ -25,7 +25,7 @@ def _room(_low_limit: None, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def start() -> int:
-    """The log begins here."""
+    """Begin the log anew, with a change of everything; return its number."""
     sql("DELETE FROM coherence_change")
     return note(EVERYTHING)
 

@@ -46,7 +46,7 @@ class Overtaken:
 
 
 def test_poll__overtaken_by_another_that_started_over__asks_again() -> None:
-    """Whoever has committed knows of it when `poll` returns, though the answer that told so was of no use."""
+    """A thread that has committed knows of its commit when `poll` returns, even if its first answer was dropped."""
     feed = ChangeFeed()
     older = [(5, "a"), HISTORY]  # read before our commit, taken in after it
     newer = [(6, "b"), (5, ""), HISTORY]
@@ -65,7 +65,7 @@ def test_poll__overtaken_by_another_that_read_less__the_rest_is_taken_in() -> No
 
 @pytest.mark.usefixtures("_low_limit", "_hurry")
 def test_current__asked_while_lines_are_taken__never_of_a_copy_known_as_outdated() -> None:
-    """The log is the test's own, for PostgreSQL cannot write so fast that half the questions meet a change."""
+    """The log is made up: PostgreSQL could not write so fast that half of the questions meet a change."""
     feed, known, over = ChangeFeed(), dict.fromkeys(KEYS, 0), monotonic() + 2
     feed.poll(Told([HISTORY]))
 

@@ -18,7 +18,7 @@ def feed() -> ChangeFeed:
 
 @pytest.fixture
 def listener(feed: ChangeFeed) -> Iterator[Listener]:
-    """In the place of the process's own."""
+    """A listener of the test's own; that of the process is stopped."""
     module.listener.stop()
     wait_until(lambda: not pids())
     listener = Listener(feed)

@@ -18,7 +18,7 @@ def pids() -> list[int]:
 
 
 def stop(listener: Listener) -> None:
-    """However long it would wait for a notification."""
+    """Stop `listener` at once, however long it would wait for a notification."""
     listener._stopping.set()
     sql("SELECT pg_notify(%s, '')", log.CHANNEL)
     listener.stop()
@@ -33,6 +33,6 @@ def no_pool() -> None:
 
 
 def parameters() -> dict[str, Any]:
-    """Of a connection that is nobody else's."""
+    """The parameters of a connection of one's own."""
     given = connection.get_connection_params()
     return {name: given[name] for name in ("host", "port", "user", "password", "dbname")}

@@ -16,7 +16,7 @@ WRITERS = 8
 
 @pytest.fixture(autouse=True)
 def _alone() -> None:
-    """Nobody else in this process looks at the log."""
+    """Stop the process's own listener, so that nobody else in this process looks at the log."""
     listener.stop()
 
 

@@ -23,7 +23,7 @@ def lines(known: int) -> list[tuple[int, str]]:
 
 
 def keys(known: int) -> list[str]:
-    """What was noted, each in a commit of its own."""
+    """The keys noted after `known`, each of which must have come with a commit of its own."""
     noted = lines(known)
     assert len({number for number, _ in noted}) == len(noted)
     return [key for _, key in noted]

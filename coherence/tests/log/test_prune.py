@@ -17,7 +17,7 @@ DAY = 24 * 60 * 60 * 1000  # in the unit of the numbers
 
 
 def age_of_lines(*days: float) -> list[int]:
-    """A log of lines that are so many days old, and no other; their numbers."""
+    """Make a log of lines that are so many days old, and of nothing else; return their numbers."""
     sql("DELETE FROM coherence_change")
     sql("DELETE FROM coherence_milestone")
     now = sql(f"SELECT {CLOCK}")[0][0]
@@ -28,14 +28,14 @@ def age_of_lines(*days: float) -> list[int]:
 
 
 def prune() -> list[int]:
-    """The numbers that are left."""
+    """Prune the log; return the numbers that are left."""
     with connection.cursor() as cursor:
         log.prune(cursor)
     return [line for (line,) in sql("SELECT number FROM coherence_change ORDER BY number")]
 
 
 def days_go_by(days: float) -> None:
-    """Since all milestones, by the right clock."""
+    """Make all milestones so many days older."""
     sql("UPDATE coherence_milestone SET reached_at = reached_at - make_interval(hours => %s)", int(days * 24))
 
 

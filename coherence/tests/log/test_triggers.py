@@ -22,7 +22,7 @@ KINDS = [*TABLES]
 
 @pytest.fixture
 def noted() -> Callable[[], set[str]]:
-    """Asks which keys were noted since it was asked last."""
+    """A function that returns which keys were noted since its last call."""
     known = [0]
 
     def ask() -> set[str]:
@@ -34,7 +34,7 @@ def noted() -> Callable[[], set[str]]:
 
 
 def log_key(kind: str, key: Any) -> str:
-    """What Python calls it: of personalities, what Redis keys begin with."""
+    """The key of a row as Python spells it."""
     return CoherentCache.by_kind[kind].log_key(key)
 
 
@@ -43,7 +43,7 @@ def personality(name: str, owner: User | None = None) -> Any:
 
 
 def make(kind: str, user: User) -> tuple[Any, str]:
-    """A row's id, and the key by which it should be noted."""
+    """Insert a row; return its id and the key under which it should be noted."""
     if kind == "personality":
         row = personality("elara")
         return row.pk, log_key(kind, row.key)
@@ -154,7 +154,7 @@ def test_user__may_do_other_things_now__noted(column: str, user: User, noted: Ca
 
 
 def declared() -> list[tuple[Any, pgtrigger.Trigger]]:
-    """Of the log, by every model, of our own apps or not."""
+    """The triggers of the change log that models declare, whether of our own apps or not."""
     every = apps.get_models(include_auto_created=True)
     triggers = [(model, trigger) for model in every for trigger in getattr(model._meta, "triggers", ())]
     return [(model, trigger) for model, trigger in triggers if trigger.name.startswith("note_")]

@@ -49,7 +49,7 @@ def as_dict(row: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def row(db: None) -> dict[str, Any]:
-    """Of the personalities; it is not there any more."""
+    """The columns of a row of personalities, which has been deleted again."""
     model = apps.get_model("personalities", "Personality")
     model._base_manager.create(personality_name="elara")
     row = sql(f"SELECT row_to_json(p) FROM {PERSONALITIES} p")[0][0]

@@ -28,7 +28,7 @@ def test_change__saved_as_it_was__changes_nothing(admin_client: Client) -> None:
 
 @pytest.mark.parametrize("text", ["\nlead", "\n\nlead", "a\r\nb", "a\rb", " a ", "\ta\u2028b"])
 def test_change__untouched_text__as_it_was(admin_client: Client, text: str) -> None:
-    """A browser takes a line break at the beginning for part of the page, and knows but one kind of it."""
+    """Browsers drop a line break at the beginning of a text area, and send every line break as CRLF."""
     row = made(backstory=text)
     page = admin_client.get(change_url(row)).content.decode()
     shown = re.search(r'<textarea name="backstory".*?>(.*?)</textarea>', page, re.S)

@@ -1,4 +1,7 @@
-"""The history in the admin: who, what and why, side by side, and back; and no save over one that was not seen."""
+"""The history in the admin: who changed what and why, two versions side by side, and the way back to one.
+
+Nobody saves over a version that they have not seen.
+"""
 
 import re
 import time
@@ -117,7 +120,7 @@ def test_history__one_version__nothing_to_compare(admin_client: Client) -> None:
 
 
 def test_history__no_version__nothing_to_compare(admin_client: Client) -> None:
-    """As after a restore with triggers switched off."""
+    """A restore with triggers switched off leaves a personality without versions."""
     row = made()
     sql("ALTER TABLE personalities_version DISABLE TRIGGER USER")
     sql("DELETE FROM personalities_version")

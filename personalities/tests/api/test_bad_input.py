@@ -37,7 +37,7 @@ LONG = "x" * 60_000
 
 
 def unknown(number: int) -> dict[str, int]:
-    """That many keys that no body has."""
+    """A body with so many unknown keys."""
     return {f"unknown_{key}": 1 for key in range(number)}
 
 
@@ -118,7 +118,7 @@ def test_create__much_that_is_wrong__400_that_repeats_little_of_it(
     response = editor.post(LIST, {"personality_name": "mira", **body})
     assert_refused(response, field)
     texts = [text for name, messages in response.json()["errors"].items() for text in (name, *messages)]
-    assert max(map(len, texts)) <= 501  # with the mark of what was cut
+    assert max(map(len, texts)) <= 501  # including the mark that something was cut off
     assert len(response.content) < 4096
 
 
@@ -210,7 +210,7 @@ def test_create__more_than_64_kib__413_says_the_limit(editor: APIClient, body: b
 @pytest.mark.parametrize("piece", [b"[],", b"{},", b'"",', b"0,", b"]"])
 @pytest.mark.parametrize("end", [b"[]]}", b""])
 def test_create__too_many_values__400_says_the_limit(editor: APIClient, piece: bytes, end: bytes) -> None:
-    """Within 64 KiB, and refused before any of them is made."""
+    """The body is within 64 KiB, and refused before any of the values is decoded."""
     many = b'{"personality_name": "mira", "custom": [' + piece * (65_000 // len(piece)) + end
     response = editor.post(LIST, many, content_type="application/json")
     assert_refused(response, "body")

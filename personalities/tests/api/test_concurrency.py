@@ -1,4 +1,4 @@
-"""Of one user's lists few are made at a time, so that hot reads of others need not wait for the interpreter."""
+"""Only a few lists of one user are made at a time, so that the hot reads of others do not wait for the interpreter."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ USER, OTHER = 1, 2
 
 
 class Crowd:
-    """Many requests of one user, each of which lasts until it is let go."""
+    """Many requests of one user, none of which ends before `let_go` is called."""
 
     def __init__(self, pool: ThreadPoolExecutor, user_id: int) -> None:
         self.begun = threading.Semaphore(0)
@@ -47,7 +47,7 @@ class Crowd:
 
 @contextmanager
 def crowd(user_id: int) -> Iterator[Crowd]:
-    """Make one whose first requests have taken every place there is."""
+    """Make a crowd whose first requests have taken every place there is."""
     with ThreadPoolExecutor(AT_A_TIME + IN_LINE + 10) as pool:
         made = Crowd(pool, user_id)
         try:

@@ -91,7 +91,7 @@ def test_sql__any_order_and_twice__read_once_in_order(elara: Personality) -> Non
 
 
 def write_without(*unknown: str) -> None:
-    """All rows anew, by somebody who does not know these columns."""
+    """Insert all rows again, as a program does that does not know the columns `unknown`."""
     fields = [field for field in Personality._meta.concrete_fields if field.name not in unknown]
     columns = ", ".join(str(field.column) for field in fields)
     sql(f"CREATE TEMP TABLE was AS SELECT {columns} FROM personalities_personality")

@@ -16,11 +16,11 @@ from personalities.models import Personality
 
 pytestmark = pytest.mark.django_db
 BODIES: dict[str, Any] = {"resolve": {"names": ["global"]}, "rollback": {"version": 1}}  # by the end of the path
-TABLED_ELSEWHERE = ("preferences/", "conversations/")  # by the tests of these apps
+TABLED_ELSEWHERE = ("preferences/", "conversations/")  # the tests of these apps have tables of their own
 VERBS = ("get", "head", "post", "put", "patch", "delete", "options")
 
-# "mine" is ursula's. What is somebody else's is not there, 404; what is everybody's may be seen, 403. Without a CSRF
-# token a session reads. A key that is wrong or revoked is none: who has none hears 401, whatever is asked.
+# "mine" belongs to ursula. For others it does not exist: 404. A global personality they may see but not write: 403.
+# A session without a CSRF token may only read. A wrong or revoked key counts as none, which is always 401.
 # NAME stands for the name of the object, 1 for the number of a version.
 TABLE = """
 personalities/                    whole            user other staff session   200 200 201 405 405 405 200
@@ -158,7 +158,7 @@ def routes(resolver: URLResolver) -> Iterator[str]:
 
 @pytest.fixture
 def client_as(user: User, staff: User, client_of: Callable[[User], APIClient]) -> Callable[[str], APIClient]:
-    """Return a function that makes the client of a role; there are all the objects of the table."""
+    """Create the objects of the table; return a function that makes a client in a given role."""
     for name, owner in {"mine": user, "global": None}.items():
         Personality.objects.create(personality_name=name, owner=owner)
         Personality.objects.create(personality_name=f"{name}-inactive", owner=owner, is_active=False)
@@ -187,7 +187,7 @@ def answers(client: APIClient, route: str, name: str) -> tuple[int, ...]:
 
 
 def _answer(client: APIClient, path: str, name: str, verb: str, before: list[Any]) -> int:
-    """The status; what was written is undone, and nothing is where it was refused."""
+    """The status. What the request wrote is undone; if it was refused, it must not have written anything."""
     body = BODIES.get(path.split("/")[-2], {"personality_name": "new" if "whole" in name else name})
     given: dict[str, Any] = {} if verb in {"get", "head"} else {"data": body, "headers": {"If-Match": "*"}}
     with transaction.atomic():

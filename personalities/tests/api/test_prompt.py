@@ -95,7 +95,7 @@ def test_write__with_a_warning__saved(editor: APIClient, elara: Personality) -> 
 
 
 def test_write__beside_a_secret_that_was_there__saved(editor: APIClient, elara: Personality) -> None:
-    """Who has not written it must still be able to switch her off."""
+    """Somebody who did not write the secret must still be able to switch her off."""
     Personality.objects.update(backstory=SECRET)
     assert editor.patch(ELARA, {"is_active": False}).status_code == 200
     assert editor.patch(ELARA, {"custom": {"backstory": f"{SECRET} Again."}}).status_code == 400

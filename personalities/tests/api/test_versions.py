@@ -136,7 +136,7 @@ def test_history__misspelt_parameter__400(editor: APIClient, edited: Personality
 
 
 def test_rollback__beside_a_secret_that_was_there__done(editor: APIClient, edited: Personality) -> None:
-    """It is in both, and so not what the rollback brings."""
+    """The secret is in the current version and in the one to return to: the rollback does not bring it in."""
     Personality.objects.update(speaking_style="AKIAIOSFODNN7EXAMPLE")
     editor.patch(ELARA, {"greeting": "Ho."})
     assert editor.post(ROLLBACK, {"version": 4}).json()["greeting"] == "Hi."
@@ -157,7 +157,7 @@ MOVE = pytest.mark.parametrize("move", [by_orm, by_sql])
 
 @pytest.fixture
 def alices(client_of: Callable[[User], APIClient], user: User) -> Personality:
-    """A personality of somebody's, twice edited: three versions."""
+    """A personality of Alice's with three versions."""
     client = client_of(user)
     client.post(LIST, {"personality_name": "vera", "custom": {"backstory": "Alice's secret."}})
     client.patch(f"{LIST}vera/", {"custom": {"backstory": "Another."}, "note": "A private reason."})

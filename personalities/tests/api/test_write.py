@@ -162,7 +162,7 @@ def test_write__own_inactive_beside_a_global__acts_on_what_get_shows(
 
 @pytest.mark.parametrize("method", ["patch", "put", "delete"])
 def test_write__misspelt_parameter__refused_by_its_name(editor: APIClient, elara: Personality, method: str) -> None:
-    """It would hit the other one of two that have the name."""
+    """Otherwise the write would hit the other of two personalities of that name."""
     answer = getattr(editor, method)(f"{ELARA}?ownr=global", {"greeting": "No."})
     assert (answer.status_code, list(answer.json()["errors"])) == (400, ["ownr"])
     elara.refresh_from_db()
@@ -170,7 +170,7 @@ def test_write__misspelt_parameter__refused_by_its_name(editor: APIClient, elara
 
 
 def test_edit__no_json__refused_before_a_row_is_locked(editor: APIClient, elara: Personality) -> None:
-    """Nor is If-Match looked at: 400 for one's own row and for everybody else's."""
+    """It is refused before If-Match is looked at, too: it is 400 whether or not the condition holds."""
     with CaptureQueriesContext(connection) as queries:
         answer = editor.patch(ELARA, "{broken", content_type="application/json", headers={"If-Match": '"other"'})
     assert answer.status_code == 400

@@ -19,7 +19,7 @@ def export(directory: Path, *options: str) -> str:
 
 
 def imported(directory: Path, *options: str) -> Any:
-    """The report."""
+    """The report of an import of `directory`, as JSON."""
     return json.loads(run("import_personalities", directory, "--json", *options))
 
 

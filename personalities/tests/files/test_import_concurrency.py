@@ -20,7 +20,7 @@ Begin = Callable[[Path], "Future[Any]"]
 
 @pytest.fixture
 def begin() -> Iterator[Begin]:
-    """Starts an import in a thread, and comes back when it waits for whoever writes."""
+    """A function that starts an import in a thread and returns as soon as that waits for another writer."""
     with ThreadPoolExecutor(1) as threads:
 
         def start(directory: Path) -> "Future[Any]":

@@ -86,7 +86,7 @@ def test_import__names_that_are_not_their_file_s__each_refused(tmp_path: Path) -
 
 
 def test_import__many_mistakes__all_of_them_and_nothing_written(exported: Path) -> None:
-    """Unknown fields do not hide wrong values, nor one file another."""
+    """An unknown field does not hide a wrong value, nor does one file hide another."""
     before = list(Personality.objects.values())
     edit(exported, "elara", greeting="Changed.")
     edit(exported, "isla", charm=1, greeting=5, traits={"wit": 1, "humor_level": 11, "empathy_level": -1})
