@@ -86,8 +86,8 @@ class CoherentCache(Generic[K, V]):
     ) -> None:
         """`kind` names the cache in metrics. `load` reads rows and the position of the change log in one statement, as
         `log.NumberedQuery` does. `log_key` is what the model's triggers note. Up to `capacity` values, and as many
-        absences, are kept in memory; while PostgreSQL is out of reach they are served for `stale_seconds`. Who gives
-        `weigh` gives `max_weight` too, what the values may weigh together: at 0 only the latest of them is kept.
+        absences, are kept in memory; while PostgreSQL is out of reach they are served for `stale_seconds`. With
+        `weigh`, give `max_weight` as well: it bounds what all values weigh together. At 0 only the latest is kept.
         """
         self.kind, self.load, self.log_key, self.stale_seconds = kind, load, log_key, stale_seconds
         self.shared: SharedCache[K, V] = shared or NoSharedCache()

@@ -17,13 +17,14 @@ from resilience.database import DeadlineConnection, answer_within
 
 logger = logging.getLogger(__name__)
 
-# The poll interval when no notification comes. With ANSWER_SECONDS it stays below feed.IN_TOUCH_SECONDS, except when
-# pruning times out too: then readers find the feed out of touch, and wait for it.
+# How often the log is polled when no notification comes. This interval and ANSWER_SECONDS together are shorter than
+# feed.IN_TOUCH_SECONDS, so that the feed stays in touch. If a pruning times out in between, it does not: then readers
+# find it out of touch, and wait for it.
 POLL_SECONDS = 0.75
 ANSWER_SECONDS = 0.35  # how long PostgreSQL may take to answer
 RETRY_SECONDS = 0.2  # the pause before another connection is tried, so that a failover is noticed within the bound
-PRUNE_SECONDS = 10.0  # between two prunings of the log,
-PRUNE_AGAIN_SECONDS = 1.0  # and after one that left something over
+PRUNE_SECONDS = 10.0  # between two prunings of the log
+PRUNE_AGAIN_SECONDS = 1.0  # the same after a pruning that left something over
 WAIT_SECONDS = 0.4  # how long a reader that finds a healthy feed out of touch waits for its next answer
 # TCP keepalives let the kernel notice a server whose machine has vanished.
 CONNECT_OPTIONS = {"connect_timeout": 1, "keepalives_idle": 2, "keepalives_interval": 1, "keepalives_count": 3}
@@ -139,9 +140,9 @@ def _check_pool() -> None:
 
 
 def _connect() -> "psycopg.Connection[Any]":
-    """Outside Django's pool, which would otherwise be one connection short.
+    """A connection outside Django's pool, which would otherwise be one connection short.
 
-    Operators know the connection in `pg_stat_activity` by its name, which is older than coherence by itself.
+    It is named after the service that coherence comes from: operators know it by this name in `pg_stat_activity`.
     """
     parameters = connections[DEFAULT_DB_ALIAS].get_connection_params() | CONNECT_OPTIONS
     return DeadlineConnection.connect(**parameters, application_name="companion: change feed", autocommit=True)

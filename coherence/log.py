@@ -37,8 +37,8 @@ ON CONFLICT (id) DO UPDATE SET name = excluded.name, place = excluded.place
 WHERE history.name = %s OR history.place <> {HERE}
 """  # noqa: S608
 
-# The change up to which the reader knows the log comes after the new ones, with an empty key. If it is missing, this is
-# not the log that the reader knew: it was pruned beyond that change, or commits were lost. The history comes last.
+# The newest lines after commit `known`; then one with the number of that commit and an empty key; the history comes
+# last. If `known` is missing, this is not the log that the reader knew: it was pruned further, or commits were lost.
 SINCE = f"""
 (SELECT number, key FROM coherence_change WHERE number > %(known)s ORDER BY number DESC LIMIT %(limit)s)
 UNION ALL
@@ -87,8 +87,9 @@ ON CONFLICT (number) DO UPDATE SET reached_at = excluded.reached_at WHERE milest
 NEWEST_EXPIRED = (
     f"SELECT max(number) FROM coherence_milestone WHERE reached_at < now() - interval '{RETENTION_DAYS} days'"  # noqa: S608
 )
-# The newest change stays, because it is the log's number. A little at a time, because the pruner also follows the log,
-# and in order, so that nothing is missing above the oldest. Another process that prunes now is left to it.
+# The newest change stays, because it is the log's number. A few are deleted at a time, because the pruner also follows
+# the log; the oldest first, so that none is missing above the oldest that is left; and none while another process
+# prunes.
 PRUNE = f"""
 WITH gone AS (DELETE FROM coherence_change WHERE ctid = ANY(ARRAY(
     SELECT ctid FROM coherence_change

@@ -17,26 +17,27 @@ JOIN_SECONDS = 1.0  # a load that began longer ago is not joined: it may have mi
 
 
 class InFlight(Future[V]):
-    """A load under way. Those who joined it share a second one if it fails; that one's error is theirs.
+    """A load under way, which other callers may join.
 
-    An error says nothing to them if it befell its thread alone: that was interrupted, or its own time was over. Then
-    the next of them loads, so each loads once at most, and nobody waits longer than their own deadline.
+    If it fails, those who joined it share a second load, and if that fails too, its error. An error that concerns only
+    the thread that loads, because that was interrupted or its own deadline has passed, is not shared: the next of them
+    loads instead. So every caller loads at most once, and nobody waits beyond their own deadline.
     """
 
     def __init__(self, *, is_second: bool = False) -> None:
         super().__init__()
         self.began = clock()
         self.waiting = 0  # callers that joined it
-        self.is_final = is_second  # whether its error is that of all who joined it
-        self.next: InFlight[V] | None = None  # what they share once it has failed
+        self.is_final = is_second  # whether its error counts for all who joined it
+        self.next: InFlight[V] | None = None  # the load that they share once this one has failed
 
     def fail(self, error: BaseException) -> None:
-        """Tell those who joined it."""
+        """Tell those who joined it that it has failed with `error`."""
         self.is_final = self.is_final and isinstance(error, Exception) and not is_deadline_over()
         self.set_exception(error)
 
     def is_over(self) -> bool:
-        """Wait for it, and say whether its outcome is that of all who joined it.
+        """Wait for it; return whether its outcome, an answer or an error, counts for all who joined it.
 
         Raises OperationalError when the deadline of this thread comes first.
         """
@@ -59,8 +60,8 @@ class SingleFlight(Generic[K, V]):
         self._lock = threading.Lock()
 
     def get_many(self, keys: Collection[K]) -> dict[K, V]:
-        """An answer for each of `keys`. Raises what this caller's own load raised, or the second that it waited for;
-        OperationalError if it waits for another's until its deadline.
+        """An answer for each of `keys`. Raises what this caller's own load raised, or what a second load raised that it
+        joined; OperationalError if its deadline comes while it waits for somebody else's load.
         """
         answers: dict[K, V] = {}
         own, joined = self._join(keys)
