@@ -67,4 +67,6 @@ def _verdict(cache: CoherentCache[K, V], key: K, copy: tuple[Position, V | None]
         return Verdict.INCOMPATIBLE
     if feed.is_outdated(cache.log_key(key), position):
         return Verdict.OUTDATED
+    if not feed.has_commit(position.number):
+        return Verdict.FOREIGN
     return Verdict.SOUND if value == row else Verdict.WRONG

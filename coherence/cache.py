@@ -14,7 +14,7 @@ from coherence import log
 from coherence.feed import IN_TOUCH_SECONDS, catch_up_on_commit, feed
 from coherence.listener import listener
 from coherence.local_cache import NO_EDITION, Copy, LocalCache, weightless
-from coherence.log import Position
+from coherence.log import Line, Position
 from coherence.shared import NoSharedCache, SharedCache
 from coherence.single_flight import SingleFlight
 from coherence.transactions import IDLE, after_commit, in_transaction, this_thread
@@ -194,7 +194,7 @@ class CoherentCache(Generic[K, V]):
         if not age:
             self.ask_about(copies)
         for key, (position, value) in copies.items():
-            if feed.is_current(self.log_key(key), position):
+            if feed.is_current(self.log_key(key), position) and feed.has_commit(position.number):
                 self._keep(key, position, value)
                 answers[key] = Answer(value, "redis", age)
         return answers
@@ -238,17 +238,18 @@ class CoherentCache(Generic[K, V]):
 
         Raises OperationalError when PostgreSQL is out of reach. Callers that ask about the same copy share one query.
         """
-        if unsure := [key for key, (position, _) in copies.items() if feed.is_unsure(self.log_key(key), position)]:
+        known = {self.log_key(key): position for key, (position, _) in copies.items()}
+        if unsure := [Line(position.number, key) for key, position in known.items() if feed.is_unsure(key, position)]:
             self.questions.get_many(unsure)
 
-    def _ask_log(self, keys: Collection[K]) -> dict[K, None]:
+    def _ask_log(self, questions: Collection[Line]) -> dict[Line, None]:
         with _lookup_deadline():
-            self.put_question([self.log_key(key) for key in keys])
-        return dict.fromkeys(keys)
+            self.put_questions(questions)
+        return dict.fromkeys(questions)
 
-    def put_question(self, log_keys: Collection[str]) -> None:
-        """Have the feed ask the log about `log_keys`."""
-        feed.ask(log_keys)
+    def put_questions(self, questions: Collection[Line]) -> None:
+        """Have the feed ask the log about copies, by key and number."""
+        feed.ask(questions)
 
     def _keep(self, key: K, position: Position, value: V | None) -> None:
         keeper, other = (self.absent, self.found) if value is None else (self.found, self.absent)

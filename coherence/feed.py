@@ -8,6 +8,7 @@ from typing import NamedTuple
 from django.db import DEFAULT_DB_ALIAS, connection
 
 from coherence import log
+from coherence.commits import Commits
 from coherence.log import Cursor, Line, News, Position
 from coherence.models import EVERYTHING
 from coherence.transactions import after_commit, in_transaction
@@ -23,7 +24,7 @@ class Known(NamedTuple):
     `outdated_below`, which is never higher, that does not help either: the log does not reach back so far, or
     everything was invalidated then, so the copy is outdated. A change of a key is also one of its group
     (`Line.group`). Of groups the latest change is known from the line `oldest` on, which may be far below
-    `unsure_below`, or was before `outdated_below`.
+    `unsure_below`, or was before `outdated_below`. `commits` are the numbers that the log had.
     """
 
     history: str
@@ -32,36 +33,41 @@ class Known(NamedTuple):
     latest: dict[str, int]
     number: int
     oldest: Line
+    commits: Commits
 
     @classmethod
     def starting(cls, history: str, outdated_below: int, unsure_below: int) -> "Known":
         """What is known before the first line is taken in: nothing of any key."""
-        return cls(history, outdated_below, unsure_below, {}, 0, _after_commit(unsure_below))
+        commits = Commits(unsure_below, log.MAX_REMEMBERED_COMMITS)
+        return cls(history, outdated_below, unsure_below, {}, 0, _after_commit(unsure_below), commits)
 
     def after(self, lines: Sequence[Line]) -> "Known":
         """What is known after `lines`, which come newest first. Reuses the dict `latest` where it can."""
-        history, outdated_below, unsure_below, latest, _, oldest = self
+        history, outdated_below, unsure_below, latest, _, oldest, commits = self
         for line in reversed(lines):
             if line.number <= self.number:  # known already
                 continue
+            commits.append(line.number)
             if line.key == EVERYTHING:
                 outdated_below, unsure_below, latest = line.number, line.number, {}
             else:
                 latest[line.key] = latest[line.group] = line.number
         newest = max(self.number, lines[0].number if lines else 0)
-        return Known(history, outdated_below, unsure_below, latest, newest, oldest)._bounded()
+        return Known(history, outdated_below, unsure_below, latest, newest, oldest, commits)._bounded()
 
-    def with_answer(self, found: Mapping[str, int]) -> "Known":
-        """What is known with the log's answer `found`. Later changes may have become known meanwhile."""
+    def with_answer(self, found: Mapping[str, int], commits: Collection[int]) -> "Known":
+        """What is known with the log's answer. Later changes may have become known meanwhile."""
         known = self._bounded(len(found))
         for key, number in found.items():
             known._learn(key, number)
+        known.commits.add(commits)
         return known
 
-    def with_older(self, oldest: Line, found: dict[str, int]) -> "Known":
-        """What is known with the latest changes of the groups, `found` in the lines from `oldest` on."""
+    def with_older(self, oldest: Line, found: dict[str, int], commits: Collection[int]) -> "Known":
+        """What is known with the latest changes of the groups and the `commits`, in the lines from `oldest` on."""
         outdated_below = max(self.outdated_below, found.pop(EVERYTHING, 0))
-        return self._replace(outdated_below=outdated_below, oldest=oldest).with_answer(found)
+        self.commits.add_all(commits, oldest.number)
+        return self._replace(outdated_below=outdated_below, oldest=oldest).with_answer(found, ())
 
     def with_settled(self, groups: Collection[str]) -> "Known":
         """What is known with `groups`: changes of theirs that are not known were all before `oldest`."""
@@ -132,23 +138,35 @@ class ChangeFeed:
 
         One of another history does not count, nor does a number above ours: the commits that it shows may be lost.
         """
-        history, _, unsure_below, latest, newest, _ = self._known
+        history, _, unsure_below, latest, newest, *_ = self._known
         return position.history == history != "" and latest.get(key, unsure_below) <= position.number <= newest
+
+    def has_commit(self, number: int) -> bool:
+        """Whether the log is known to have had `number`.
+
+        A copy read by another process at a number that the log never had shows a lost commit: the disk was restored
+        from a snapshot, and the log's line was lost with it.
+        """
+        known = self._known
+        return number == known.number or number in known.commits
 
     def is_outdated(self, key: str, position: Position) -> bool:
         """Whether a copy of `key` read at `position` is known to be outdated, or is older than what is known.
 
         False before the first answer of the log. `is_unsure` tells the copies about which the log can still be asked.
         """
-        history, _, unsure_below, latest, _, _ = self._known
+        history, _, unsure_below, latest, *_ = self._known
         return history != "" and (position.history != history or position.number < latest.get(key, unsure_below))
 
     def is_unsure(self, key: str, position: Position) -> bool:
-        """Whether the log has to be asked about a copy of `key` read at `position`: it is older than what is known."""
-        history, outdated_below, unsure_below, latest, _, _ = self._known
-        return (
-            position.history == history != "" and outdated_below <= position.number < unsure_below and key not in latest
-        )
+        """Whether the log has to be asked about a copy of `key` read at `position`: it is older than what is known of
+        the key or of commits.
+        """
+        history, outdated_below, unsure_below, latest, _, _, commits = self._known
+        number = position.number
+        if position.history != history or not history or number < latest.get(key, outdated_below):
+            return False
+        return (number < unsure_below and key not in latest) or (number < commits.since and number not in commits)
 
     @property
     def age(self) -> float:
@@ -170,14 +188,14 @@ class ChangeFeed:
         with connection.cursor() as cursor:
             self.poll(cursor)
 
-    def ask(self, keys: Collection[str]) -> None:
-        """Ask the log, over the caller's connection, for the latest change of `keys`, about which it is unsure."""
+    def ask(self, copies: Collection[Line]) -> None:
+        """Ask the log, over the caller's connection, about `copies` of which it is unsure: by key and number."""
         history = self.position.history
         with connection.cursor() as cursor:
-            found = log.latest(cursor, keys)
+            found, commits = log.latest(cursor, copies)
         with self._lock:
             if self._known.history == history:
-                self._known = self._known.with_answer(found)
+                self._known = self._known.with_answer(found, commits)
 
     def knows_groups_from(self, number: int) -> bool:
         """Whether the latest change of each group is known from `number` of the log on, or cannot be remembered."""
@@ -192,11 +210,11 @@ class ChangeFeed:
         """
         known = self._known
         with connection.cursor() as cursor:
-            oldest, found = log.groups_before(cursor, known.oldest, log.LIMIT)
+            oldest, found, commits = log.groups_before(cursor, known.oldest, log.LIMIT)
         with self._lock:
             now = self._known
             if (now.history, now.oldest) == (known.history, known.oldest):
-                self._known = now.with_older(oldest, found)
+                self._known = now.with_older(oldest, found, commits)
 
     def settle(self, groups: Collection[str]) -> None:
         """Be sure about `groups`: a change of any of them that is not known was before all that is known of groups."""
@@ -256,7 +274,7 @@ def _news(cursor: Cursor, known: Position, limit: int) -> News:
     news = log.since(cursor, known.number, limit)
     is_lost = known.number and not news.is_anchored  # commits are lost, or pruned: copies may have numbers it never had
     if news.history is None or is_lost:
-        log.begin_history(cursor, known.history)
+        log.begin_history(cursor, known)
     elif not known.number or news.history == known.history:
         return news
     return log.since(cursor, 0, log.FIRST_LIMIT)

@@ -13,6 +13,7 @@ M = TypeVar("M")
 
 CHANNEL = "coherence"
 MAX_REMEMBERED_KEYS = 150_000  # changed keys and groups that a process remembers: some 23 MiB
+MAX_REMEMBERED_COMMITS = 150_000  # numbers of commits that it remembers: 1.2 MiB
 LIMIT = 100_000  # changes that it reads at once; about the rest it asks the log later, copy by copy (`latest`)
 FIRST_LIMIT = 10_000  # the same at first, and after an attempt that was not answered in time
 RETENTION_DAYS = 7
@@ -34,7 +35,8 @@ BEGIN_HISTORY = f"""
 INSERT INTO coherence_history AS history (id, name, place)
 VALUES (1, replace(gen_random_uuid()::text, '-', ''), {PLACE.format(xmin="pg_current_xact_id()::xid")})
 ON CONFLICT (id) DO UPDATE SET name = excluded.name, place = excluded.place
-WHERE history.name = %s OR history.place <> {HERE}
+WHERE history.place <> {HERE}
+OR (history.name = %s AND %s >= coalesce((SELECT min(number) FROM coherence_change), 0))
 """  # noqa: S608
 
 # The newest lines after commit `known`; then one with the number of that commit and an empty key; the history comes
@@ -47,30 +49,36 @@ UNION ALL
 (SELECT -1, ({HISTORY}))
 ORDER BY 1 DESC, 2 DESC
 """  # noqa: S608
-# The latest change of each key. Where the log has none, the key may have changed before the oldest line.
+# The latest change of each key, and whether the log has the number. Where it has no change of the key, that may have
+# changed before the oldest line.
 LATEST = f"""
 SELECT asked.key, coalesce(greatest(
     (SELECT max(number) FROM coherence_change WHERE key = asked.key),
     (SELECT max(number) FROM coherence_change WHERE key = '{EVERYTHING}'),
-    (SELECT min(number) FROM coherence_change)), 0)
-FROM unnest(%s::text[]) AS asked(key)
+    (SELECT min(number) FROM coherence_change)), 0), asked.number,
+    EXISTS (SELECT FROM coherence_change WHERE number = asked.number)
+FROM unnest(%s::text[], %s::bigint[]) AS asked(key, number)
 """  # noqa: S608
-# The latest change of each group (`Line.group`) among the lines before one, and the first of those lines: `limit` of
-# them at most. By whole lines, because one commit, hence one number, may have more than that.
+# The latest change of each group (`Line.group`) among the lines before one, the first of those lines, and their
+# numbers: `limit` lines at most. By whole lines, because one commit, hence one number, may have more than that.
 GROUPS_BEFORE = """
 WITH first AS (
     (SELECT number, key FROM coherence_change WHERE (number, key) < (%(number)s, %(key)s)
      ORDER BY number DESC, key DESC OFFSET %(limit)s - 1 LIMIT 1)
     UNION ALL
     (SELECT number, key FROM coherence_change ORDER BY number, key LIMIT 1)
-    ORDER BY 1 DESC, 2 DESC LIMIT 1)
-SELECT number, key, true FROM first
+    ORDER BY 1 DESC, 2 DESC LIMIT 1),
+lines AS MATERIALIZED (
+    SELECT number, key FROM coherence_change
+    WHERE (number, key) < (%(number)s, %(key)s)
+    AND (number, key) >= ((SELECT number FROM first), (SELECT key FROM first)))
+SELECT 'first', number, key FROM first
 UNION ALL
-SELECT max(number), CASE WHEN strpos(key, ':') = 0 THEN key
-                         ELSE split_part(key, ':', 1) || ':' || split_part(key, ':', 2) END, false
-FROM coherence_change
-WHERE (number, key) < (%(number)s, %(key)s)
-AND (number, key) >= ((SELECT number FROM first), (SELECT key FROM first)) GROUP BY 2
+SELECT 'group', max(number), CASE WHEN strpos(key, ':') = 0 THEN key
+                                  ELSE split_part(key, ':', 1) || ':' || split_part(key, ':', 2) END
+FROM lines GROUP BY 3
+UNION ALL
+SELECT DISTINCT 'commit', number, '' FROM lines
 """
 # Does not check the place of the history: the feed does so, in every process that decides whether copies count.
 POSITION = """
@@ -162,30 +170,36 @@ def since(cursor: Cursor, known: int, limit: int) -> News:
     return News(history, lines, is_anchored, len(lines) < limit)
 
 
-def latest(cursor: Cursor, keys: Collection[str]) -> dict[str, int]:
-    """For each of `keys` a number after which it did not change: that of its latest change, or, if the log has none, of
-    the oldest line, because changes before that are pruned.
+def latest(cursor: Cursor, copies: Collection[Line]) -> tuple[dict[str, int], set[int]]:
+    """What the log knows about `copies`, each of a key, read at a number.
+
+    By key a number after which it did not change: that of its latest change, or, if the log has none, of the oldest
+    line, because changes before that are pruned. And those of the numbers at which there was a commit.
     """
-    cursor.execute(LATEST, [list(keys)])
-    return dict(cursor.fetchall())
+    cursor.execute(LATEST, [[copy.key for copy in copies], [copy.number for copy in copies]])
+    rows = cursor.fetchall()
+    return {key: change for key, change, *_ in rows}, {number for _, _, number, is_commit in rows if is_commit}
 
 
-def groups_before(cursor: Cursor, line: Line, limit: int) -> tuple[Line, dict[str, int]]:
-    """The latest change of each group among the `limit` lines before `line`, or all of them, and the first line of
-    those: `line` itself if the log has none before.
+def groups_before(cursor: Cursor, line: Line, limit: int) -> tuple[Line, dict[str, int], set[int]]:
+    """The first of the `limit` lines before `line`, or of all of them (`line` itself if the log has none before), the
+    latest change of each group among those lines, and the numbers of their commits.
     """
     cursor.execute(GROUPS_BEFORE, {"number": line.number, "key": line.key, "limit": limit})
     rows = cursor.fetchall()
-    first = next((Line(number, key) for number, key, is_first in rows if is_first), line)
+    first = next((Line(number, key) for what, number, key in rows if what == "first"), line)
     first = first if first.number <= line.number else line  # the log may be pruned beyond `line`
-    return first, {key: number for number, key, is_first in rows if not is_first}
+    groups = {key: number for what, number, key in rows if what == "group"}
+    return first, groups, {number for what, number, _ in rows if what == "commit"}
 
 
-def begin_history(cursor: Cursor, lost: str) -> None:
-    """Begin another history, unless somebody else has done so: the database is elsewhere, or history `lost` lacks
-    commits that a reader knew of.
+def begin_history(cursor: Cursor, missing: Position) -> None:
+    """Begin another history, unless somebody else has done so: the database is elsewhere, or its log lacks a position
+    that a reader knew.
+
+    If that is older than the whole log, it was pruned while the reader slept, and nothing is lost.
     """
-    cursor.execute(BEGIN_HISTORY, [lost])
+    cursor.execute(BEGIN_HISTORY, missing)
 
 
 class NumberedQuery(Generic[M]):

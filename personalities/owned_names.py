@@ -11,12 +11,12 @@ from django.conf import settings
 from coherence.cache import CoherentCache
 from coherence.codec import Codec
 from coherence.feed import feed
-from coherence.log import NumberedQuery, Position
+from coherence.log import Line, NumberedQuery, Position
 from coherence.redis_copies import RedisCopies
 from personalities.config import Frozen, Name
 
 OWNER = "[1-9][0-9]{0,17}"  # an owner's id in a Redis key; a longer number might not fit a bigint
-EVERY_OWNER = 0  # not the id of any owner: stands for all of them in a question to the change log
+EVERY_OWNER = Line(0, "personality")  # no copy of any owner: stands for all of them in a question to the change log
 MAX_NAMES = 100  # in an entry; if an owner has more, each name is looked up by itself
 
 
@@ -90,10 +90,11 @@ class OwnedNamesCache(CoherentCache[int, OwnedNames]):
             if not feed.knows_groups_from(min(unsure.values())):
                 self.questions.get_many([EVERY_OWNER])
             feed.settle(unsure)
+            super().ask_about(copies)  # whose numbers are still unknown
 
-    def put_question(self, log_keys: Collection[str]) -> None:
-        """Have the feed ask the log about all groups."""
-        feed.look_back()
+    def put_questions(self, questions: Collection[Line]) -> None:
+        """Have the feed ask the log about all groups, if that is the question."""
+        feed.look_back() if EVERY_OWNER in questions else super().put_questions(questions)
 
 
 class Bounds(TypedDict):

@@ -1,8 +1,9 @@
-"""A database that loses a commit, by a failover or a restored dump, and who has read that commit before."""
+"""A database that loses a commit, by a failover, a restored dump or snapshot, and who has read that commit before."""
 
 import json
 import secrets
 import shutil
+import subprocess
 import time
 from collections.abc import Sequence
 from contextlib import closing
@@ -72,6 +73,30 @@ class Restored:
         return time.monotonic_ns()
 
 
+class Rewound:
+    """A database whose disk is put back to the snapshot that somebody made before the last commit."""
+
+    def __init__(self, folder: Path, environment: Environment) -> None:
+        self.folder, self.server = folder / "server", Copied(folder / "server", environment.postgres, standby=False)
+        self.url, self.sql, self.close = self.server.url, self.server.sql, self.server.stop
+
+    def keep(self) -> None:
+        """Make the snapshot."""
+        self._copy("data", "snapshot")
+
+    def lose(self) -> int:
+        """Go back to the snapshot; return the moment (monotonic, ns) at which everybody sees that."""
+        self._copy("snapshot", "data")
+        return time.monotonic_ns()
+
+    def _copy(self, source: str, target: str) -> None:
+        """Keeping owners and modes, while the server is down."""
+        self.server.halt()
+        shutil.rmtree(self.folder / target, ignore_errors=True)
+        subprocess.run(["cp", "-a", self.folder / source, self.folder / target], check=True)
+        self.server.restart()
+
+
 class Pair:
     """A primary that has what the environment's PostgreSQL had, and its asynchronous standby. `url` names both."""
 
@@ -105,7 +130,7 @@ class Pair:
         return time.monotonic_ns()
 
 
-Database = Pair | Restored
+Database = Pair | Restored | Rewound
 
 
 def put_clock_ahead(database: Database) -> None:

@@ -18,6 +18,7 @@ from tests.faults.failover import (
     Group,
     Pair,
     Restored,
+    Rewound,
     put_clock_ahead,
     put_numbers_ahead,
 )  # fmt: skip
@@ -57,8 +58,10 @@ CASES = [
     Case("failover, numbers ahead by 30 s", Pair, put_numbers_ahead, alive=False, before="12, to the end"),
     Case("restored dump, numbers ahead by 30 s", Restored, put_numbers_ahead, alive=True, before="19, to the end"),
     Case("restored dump, numbers ahead by 30 s", Restored, put_numbers_ahead, alive=False, before="10, to the end"),
+    Case("restored snapshot of the disk, clock level", Rewound, leave, alive=True, before="0"),
+    Case("restored snapshot of the disk, clock level", Rewound, leave, alive=False, before="5, to the end"),
 ]
-CHOSEN = CASES if LONG else [CASES[1], CASES[6]]
+CHOSEN = CASES if LONG else [CASES[1], CASES[6], CASES[9]]
 
 
 class Loss:

@@ -163,6 +163,28 @@ def test_copy_in_redis__older_than_what_is_remembered__the_log_is_asked_and_it_c
     assert "auth_user" not in asked[0]["sql"]
 
 
+@pytest.mark.parametrize("is_remembered", [True, False])
+def test_copy_in_redis__of_a_commit_that_the_log_never_had__not_believed_and_replaced(
+    names: CoherentCache[int, str],
+    known: None,
+    feed: ChangeFeed,
+    shared: InRedis,
+    restart: Callable[[], None],
+    is_remembered: bool,
+) -> None:
+    """A snapshot of the disk was restored: the same history, without the latest commits."""
+    lost = feed.position._replace(number=note("a"))
+    shared.store(lost, {ID: "of a future that was lost"})
+    sql("DELETE FROM coherence_change WHERE number = %s", lost.number)
+    note("b")
+    note("b")
+    clear_memory(names)
+    feed.catch_up() if is_remembered else restart()
+    assert names.get(ID) == Answer("old", "database")
+    clear_memory(names)
+    assert names.get(ID) == Answer("old", "redis")
+
+
 def test_copy_in_redis__older_than_what_is_remembered_and_than_its_row__not_believed(
     names: CoherentCache[int, str], restart: Callable[[], None]
 ) -> None:

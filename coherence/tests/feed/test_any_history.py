@@ -71,9 +71,10 @@ class History:
             changed = max(number for number, keys in self.commits if keys & {key, "*"})
             for position in self.lost | positions:
                 if self.feed.is_unsure(key, position):
-                    self.feed.ask([key])
+                    self.feed.ask([Line(position.number, key)])
                 is_true = position.number >= changed and position not in self.lost
                 assert self.feed.is_current(key, position) is is_true
+                assert self.feed.has_commit(position.number) or not is_true
         assert len(self.feed.latest) <= LIMIT
 
 

@@ -8,7 +8,7 @@ from psycopg import OperationalError
 
 from coherence import log
 from coherence.feed import ChangeFeed
-from coherence.log import Cursor, Position
+from coherence.log import Cursor, Line, Position
 from coherence.tests.change_log import note
 from coherence.tests.feed.answers import is_current
 from coherence.tests.feed.conftest import KEYS, LIMIT
@@ -50,7 +50,7 @@ def test_ask__after_one_commit_of_very_many_keys__only_those_are_outdated(feed: 
     for key, is_true in [(a_forgotten_key(feed), False), ("other", True)]:
         assert is_unsure(feed, key, start)
         assert not is_current(feed, key, start)
-        feed.ask([key])
+        feed.ask([Line(start, key)])
         assert not is_unsure(feed, key, start)
         assert is_current(feed, key, start) is is_true
         assert is_current(feed, key, after)
@@ -59,7 +59,7 @@ def test_ask__after_one_commit_of_very_many_keys__only_those_are_outdated(feed: 
 def test_ask__a_process_that_starts_late__every_copy_from_before_is_judged(feed: ChangeFeed, start: int) -> None:
     numbers = {key: note(key) for key in KEYS}
     feed.catch_up()
-    feed.ask(["a", "b", "other"])
+    feed.ask([Line(start, "a"), Line(numbers["a"], "b"), Line(start, "other")])
     assert [is_current(feed, "a", number) for number in (start, numbers["a"], numbers["b"])] == [False, True, True]
     assert [is_current(feed, "b", number) for number in (numbers["a"], numbers["b"])] == [False, True]
     assert is_current(feed, "other", start)
@@ -85,6 +85,49 @@ def test_unsure__the_log_was_read_whole__never(feed: ChangeFeed, start: int) -> 
     assert not is_current(feed, "a", start - 1)
 
 
+def test_ask__about_a_number_that_the_log_never_had__of_a_lost_commit(feed: ChangeFeed, start: int) -> None:
+    numbers = {key: note(key) for key in KEYS}
+    lost = numbers["b"]
+    sql("DELETE FROM coherence_change WHERE number = %s", lost)
+    feed.catch_up()
+    assert is_unsure(feed, "other", lost)
+    feed.ask([Line(lost, "other"), Line(numbers["a"], "other")])
+    assert is_current(feed, "other", lost)
+    assert not feed.has_commit(lost)
+    assert feed.has_commit(numbers["a"])
+    assert is_unsure(feed, "other", lost)  # never sure
+    assert not is_unsure(feed, "other", numbers["a"])
+
+
+def test_unsure__its_change_is_known_and_its_number_is_not__until_asked(feed: ChangeFeed, start: int) -> None:
+    note(*KEYS)
+    feed.catch_up()
+    between = note("b")
+    feed.catch_up()
+    feed.ask([Line(between, "other")])
+    assert is_unsure(feed, "other", start)
+    feed.ask([Line(start, "other")])
+    assert not is_unsure(feed, "other", start)
+    assert is_current(feed, "other", start)
+    assert feed.has_commit(start)
+
+
+def test_has_commit__what_is_remembered__without_asking(feed: ChangeFeed, start: int) -> None:
+    feed.catch_up()
+    first, second = note("a"), note("a")
+    feed.catch_up()
+    assert [feed.has_commit(number) for number in (start - 1, start, first, second, second + 1)] == [
+        False, True, True, True, False,
+    ]  # fmt: skip
+
+
+def test_has_commit__the_log_is_empty__its_number(feed: ChangeFeed) -> None:
+    sql("DELETE FROM coherence_change")
+    feed.catch_up()
+    assert feed.has_commit(0)
+    assert not feed.has_commit(1)
+
+
 def with_everything() -> None:
     note("*")
 
@@ -103,14 +146,14 @@ def test_ask__something_outdates_all_meanwhile__the_answer_does_no_harm(
     feed.catch_up()
     copy, ask = Position(feed.position.history, start), log.latest
 
-    def ask_slowly(cursor: Cursor, keys: Collection[str]) -> dict[str, int]:
-        found = ask(cursor, keys)
+    def ask_slowly(cursor: Cursor, copies: Collection[Line]) -> Any:
+        found = ask(cursor, copies)
         meanwhile()
         feed.catch_up()
         return found
 
     monkeypatch.setattr(log, "latest", ask_slowly)
-    feed.ask(["other"])
+    feed.ask([Line(start, "other")])
     assert not feed.is_current("other", copy)
     assert not is_current(feed, "other", start)
 
@@ -118,10 +161,10 @@ def test_ask__something_outdates_all_meanwhile__the_answer_does_no_harm(
 def test_ask__a_later_change_is_known_meanwhile__that_counts(feed: ChangeFeed, start: int) -> None:
     note(*KEYS)
     feed.catch_up()
-    feed.ask(["other"])
+    feed.ask([Line(start, "other")])
     later = note("other")
     feed.catch_up()
-    feed.ask(["a"])
+    feed.ask([Line(start, "a")])
     assert not is_current(feed, "other", start)
     assert is_current(feed, "other", later)
 
@@ -131,7 +174,7 @@ def test_ask__about_more_than_is_remembered__bounded_and_asked_again(feed: Chang
     feed.catch_up()
     before = feed.unsure_below
     for number in range(10):
-        feed.ask([f"other-{number}"])
+        feed.ask([Line(start, f"other-{number}")])
         assert len(feed.latest) <= LIMIT
         assert is_current(feed, f"other-{number}", start) or is_unsure(feed, f"other-{number}", start)
     assert feed.unsure_below >= before

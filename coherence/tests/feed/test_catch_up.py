@@ -114,6 +114,22 @@ def test_catch_up__older_backup_restored__copies_from_the_lost_future_never_coun
         note("b")
 
 
+def test_catch_up__a_process_slept_until_its_number_was_pruned__others_copies_still_count(feed: ChangeFeed) -> None:
+    note("a")
+    feed.catch_up()
+    slept, others = feed.position, ChangeFeed()
+    note("a")
+    newest = note("b")
+    others.catch_up()
+    sql("DELETE FROM coherence_change WHERE number < %s", newest)
+    feed.catch_up()
+    assert not feed.is_current("c", slept)
+    assert feed.position == others.position
+    others.catch_up()
+    assert others.is_current("c", feed.position)
+    assert others.position.history == slept.history
+
+
 def test_catch_up__another_begins_the_history__nothing_from_before_counts(feed: ChangeFeed) -> None:
     """This holds even if nothing is missing in the log, because the promoted standby had all of it."""
     number = note("a")

@@ -5,7 +5,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 
 from coherence import log
-from coherence.log import NumberedQuery
+from coherence.log import NumberedQuery, Position
 from coherence.tests.change_log import history, note
 from coherence.tests.log.lines import Session
 from tests.database import sql
@@ -24,9 +24,9 @@ def told() -> str | None:
         return log.since(cursor, 0, log.LIMIT).history
 
 
-def begin(lost: str) -> None:
+def begin(lost: str, number: int = 0) -> None:
     with connection.cursor() as cursor:
-        log.begin_history(cursor, lost)
+        log.begin_history(cursor, Position(lost, number))
 
 
 def test_history__commits_and_other_sessions__the_same(name: str, session: Session) -> None:
@@ -69,11 +69,28 @@ def test_history__the_database_is_elsewhere__another_from_the_next_beginning_on(
 
 
 def test_begin__commits_are_lost__once_however_many_say_so(name: str) -> None:
-    begin(name)
+    number = note("a") + 1
+    begin(name, number)
     another = told()
     assert another not in (None, "", name)
-    begin(name)
+    begin(name, number)
     assert told() == another
+
+
+def test_begin__the_log_is_empty__commits_are_lost(name: str) -> None:
+    sql("DELETE FROM coherence_change")
+    begin(name, 5)
+    assert told() not in (None, "", name)
+
+
+def test_begin__the_number_is_older_than_the_log__the_same(name: str) -> None:
+    """It was pruned."""
+    sql("DELETE FROM coherence_change")
+    oldest = note("a")
+    begin(name, oldest - 1)
+    assert told() == name
+    begin(name, oldest)
+    assert told() != name
 
 
 def test_history__a_role_that_may_do_nothing_else__names_and_reads_it(name: str, session: Session) -> None:
@@ -83,7 +100,7 @@ def test_history__a_role_that_may_do_nothing_else__names_and_reads_it(name: str,
     try:
         by_a_promotion()
         ordinary.execute("SET ROLE unit_reader")
-        log.begin_history(ordinary.cursor(), "")
+        log.begin_history(ordinary.cursor(), Position("", 0))
         assert log.since(ordinary.cursor(), 0, log.LIMIT).history == told() != name
     finally:
         ordinary.close()

@@ -98,13 +98,21 @@ def test_since__a_limit__says_whether_there_may_be_more(limit: int, is_whole: bo
 
 def latest(*keys: str) -> dict[str, int]:
     with connection.cursor() as cursor:
-        return log.latest(cursor, keys)
+        return log.latest(cursor, [Line(0, key) for key in keys])[0]
 
 
 def test_latest__keys__their_last_change_or_else_where_the_log_begins() -> None:
     sql("DELETE FROM coherence_change")
     first, _, both, a = note("c"), note("a"), note("a", "b"), note("a")
     assert latest("a", "b", "d") == {"a": a, "b": both, "d": first}
+
+
+def test_latest__numbers__those_at_which_there_was_a_commit() -> None:
+    sql("DELETE FROM coherence_change")
+    one, two = note("a", "b"), note("a")
+    with connection.cursor() as cursor:
+        copies = [Line(one, "b"), Line(two, "c"), Line(one - 1, "a"), Line(two + 1, "a"), Line(one, "a")]
+        assert log.latest(cursor, copies)[1] == {one, two}
 
 
 def test_latest__everything_changed__not_before_that() -> None:
@@ -118,7 +126,7 @@ def test_latest__log_without_a_line__nought() -> None:
     assert latest("a") == {"a": 0}
 
 
-def groups_before(line: Line, limit: int = log.LIMIT) -> tuple[Line, dict[str, int]]:
+def groups_before(line: Line, limit: int = log.LIMIT) -> tuple[Line, dict[str, int], set[int]]:
     with connection.cursor() as cursor:
         return log.groups_before(cursor, line, limit)
 
@@ -127,24 +135,28 @@ def test_groups_before__a_line__the_last_change_of_each_group_and_the_first_line
     sql("DELETE FROM coherence_change")
     one, two, three = note("a:1:x", "a:2"), note("a:1:y:z", "b", "c:"), note("a:2:x", "a:3")
     known = Line(three, "a:3")
-    assert groups_before(known) == (Line(one, "a:1:x"), {"a:1": two, "a:2": three, "b": two, "c:": two})
+    assert groups_before(known) == (
+        Line(one, "a:1:x"),
+        {"a:1": two, "a:2": three, "b": two, "c:": two},
+        {one, two, three},
+    )
     assert all(Line(0, group).group == group for group in groups_before(known)[1])
 
 
 def test_groups_before__a_limit__so_many_lines_though_one_commit_has_more() -> None:
     sql("DELETE FROM coherence_change")
     number = note("a:1:x", "a:2:x", "a:3:x")
-    first, found = groups_before(Line(number + 1, ""), 2)
-    assert (first, found) == (Line(number, "a:2:x"), {"a:2": number, "a:3": number})
-    assert groups_before(first, 2) == (Line(number, "a:1:x"), {"a:1": number})
+    first, *found = groups_before(Line(number + 1, ""), 2)
+    assert (first, found) == (Line(number, "a:2:x"), [{"a:2": number, "a:3": number}, {number}])
+    assert groups_before(first, 2) == (Line(number, "a:1:x"), {"a:1": number}, {number})
 
 
 def test_groups_before__no_line_before__none() -> None:
     sql("DELETE FROM coherence_change")
-    assert groups_before(Line(5, "a")) == (Line(5, "a"), {})
+    assert groups_before(Line(5, "a")) == (Line(5, "a"), {}, set())
     number = note("a")
     for line in (Line(number, "a"), Line(number - 1, "b")):
-        assert groups_before(line) == (line, {})
+        assert groups_before(line) == (line, {}, set())
 
 
 def test_note__keys__one_number_for_all_and_each_once() -> None:
