@@ -77,6 +77,7 @@ class Workers:
         _make_private(directory)
         self.directory = directory
         self.name = f"{os.getpid()}-{os.urandom(4).hex()}"
+        self._publishing = threading.Lock()  # what is older must not be written last
         self._life = (directory / f"{self.name}.lock").open("w")
         fcntl.flock(self._life, fcntl.LOCK_EX)
         self._asked = socket.socket(socket.AF_UNIX)
@@ -100,13 +101,14 @@ class Workers:
 
     def publish(self) -> list[Family]:
         """Return the samples of this process, written for the others if there is room."""
-        own = [_plain(metric) for metric in own_metrics()]
-        try:
-            _write(self.directory / f"{self.name}.json", own)
-        except OSError as error:
-            sharing.failed(error)
-        else:
-            sharing.succeeded()
+        with self._publishing:
+            own = [_plain(metric) for metric in own_metrics()]
+            try:
+                _write(self.directory / f"{self.name}.json", own)
+            except OSError as error:
+                sharing.failed(error)
+            else:
+                sharing.succeeded()
         return own
 
     def metrics(self) -> "list[Metric]":
