@@ -108,8 +108,8 @@ class CoherentCache(Generic[K, V]):
     def _new_memory(self) -> None:
         self.found: LocalCache[K, V] = LocalCache(self.capacity, self.weigh, self.max_weight)
         self.absent: LocalCache[K, V] = LocalCache(self.capacity)  # apart: invented keys must not evict real ones
-        self.loads = SingleFlight(self._load)
-        self.questions = SingleFlight(self._ask_log)
+        self.loads = SingleFlight(self._load, _lookup_deadline)
+        self.questions = SingleFlight(self._ask_log, _lookup_deadline)
         self._counting = threading.Lock()
 
     # ── In memory ─────────────────────────────────────────────────────────────────────────────────────────────────────

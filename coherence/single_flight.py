@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Collection
 from concurrent.futures import Future
+from contextlib import AbstractContextManager, nullcontext
 from typing import Generic, TypeVar
 
 from django.db import OperationalError
@@ -53,9 +54,15 @@ Loads = dict[K, InFlight[V]]
 class SingleFlight(Generic[K, V]):
     """Loads each key once at a time: concurrent callers share the answer."""
 
-    def __init__(self, load: Callable[[Collection[K]], dict[K, V]]) -> None:
-        """`load` must return an entry for every key it is given."""
-        self._load = load
+    def __init__(
+        self,
+        load: Callable[[Collection[K]], dict[K, V]],
+        deadline: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
+        """`load` must return an entry for every key it is given. `deadline` is that of a caller, for all that it waits
+        for: loads of others, and its own after those.
+        """
+        self._load, self._deadline = load, deadline
         self._in_flight: dict[K, InFlight[V]] = {}
         self._lock = threading.Lock()
 
@@ -63,6 +70,10 @@ class SingleFlight(Generic[K, V]):
         """An answer for each of `keys`. Raises what this caller's own load raised, or what a second load raised that it
         joined; OperationalError if its deadline comes while it waits for somebody else's load.
         """
+        with self._deadline():
+            return self._get_many(keys)
+
+    def _get_many(self, keys: Collection[K]) -> dict[K, V]:
         answers: dict[K, V] = {}
         own, joined = self._join(keys)
         while own or joined:

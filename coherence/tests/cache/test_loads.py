@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from time import monotonic
 
 import pytest
 from django.db import OperationalError, connection
@@ -146,3 +148,25 @@ def test_joiner__the_one_who_loads_runs_out_of_time__does_not_inherit_that(
         wait_until(lambda: names.loads.waiting(ID) == 1)
         assert isinstance(hurried.exception(MAX_SECONDS), OperationalError)
     assert patient.result(MAX_SECONDS) == Answer("old", "database")
+
+
+def test_joiners__the_database_answers_nobody__the_error_as_soon_as_to_one_alone(
+    names: CoherentCache[int, str],
+    known: None,
+    shared: InRedis,
+    threads: ThreadPoolExecutor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clear_memory(names)
+    shared.clear()
+    monkeypatch.setattr(module, "LOOKUP_SECONDS", 1.0)
+
+    def seconds_until_refused() -> float:
+        started = monotonic()
+        with closing(connection), pytest.raises(OperationalError, match="did not answer in time"):
+            names.get(ID)
+        return monotonic() - started
+
+    with users_locked():
+        asked = [threads.submit(seconds_until_refused) for _ in range(10)]
+        assert all(1.0 <= lookup.result(MAX_SECONDS) < 1.8 for lookup in asked)
