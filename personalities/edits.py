@@ -6,10 +6,11 @@ from django.db import IntegrityError
 from personalities.config import Meta, PersonalityConfig
 from personalities.lint import new_refusals
 from personalities.models import NAME_CONSTRAINT, Personality, authored
+from personalities.names import InvalidName
 
 
 class Refused(Exception):
-    """The linter refused this edit. `errors` are messages by path in the configuration."""
+    """The linter refused this edit, or its name is reserved. `errors` are messages by path in the configuration."""
 
     def __init__(self, errors: dict[str, list[str]]) -> None:
         super().__init__(" ".join(f"{field}: {' '.join(messages)}" for field, messages in errors.items()))
@@ -31,6 +32,8 @@ def save(row: Personality, before: PersonalityConfig | None, *, author: str = ""
     try:
         with authored(author, note):
             row.save()
+    except InvalidName as error:  # of a version from before the name was reserved
+        raise Refused({"personality_name": [str(error)]}) from None
     except IntegrityError as error:
         if NAME_CONSTRAINT in str(error):
             raise NameInUse(row.personality_name) from None

@@ -18,7 +18,7 @@ from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LOOKS_THROUGH = {f'{verb} table "conversations_message"' for verb in ("verifying", "rewriting")}
-NOT_VALID = "SELECT conname FROM pg_constraint WHERE NOT convalidated"
+NOT_VALID = "SELECT conname FROM pg_constraint WHERE NOT convalidated AND conrelid = 'conversations_message'::regclass"
 SLEEPS = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
 
 

@@ -21,6 +21,7 @@ from personalities.config import TRAITS
 from personalities.language_models import prompt_at_first
 from personalities.lint import lint
 from personalities.models import Personality
+from personalities.names import RESERVED
 
 TEMPLATE = "admin/personalities/personality/preview.html"
 URL_NAME = "personalities_personality_preview"
@@ -56,6 +57,8 @@ def context(
 def _served_as(user: User | AnonymousUser, row: Personality) -> str:
     """The name by which `row`, as it is stored, answers to `user`; "" if it is inactive, somebody else's or hidden."""
     _, name = row.stored_key or row.key
+    if name in RESERVED:
+        return ""  # SQL has written it, before the database refused that
     served = Personality.objects.served_to(user.pk).filter(personality_name=name).first()
     return name if served == row else ""
 

@@ -12,6 +12,7 @@ from django.contrib.postgres.indexes import GinIndex
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import connections, models
 from django.db.models import Q
+from django.db.models.lookups import LessThanOrEqual
 from django.db.models.sql import UpdateQuery
 
 from coherence.triggers import note_changes
@@ -29,7 +30,7 @@ from personalities.config import (
 )
 from personalities.fields import NameField
 from personalities.managers import NAME_WORDS, PersonalityManager
-from personalities.names import NAME_PATTERN, default_display_name
+from personalities.names import NAME_PATTERN, RESERVED, default_display_name
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -92,6 +93,7 @@ def _between_0_and_10(trait: str) -> models.CheckConstraint:
 
 
 NAME_CONSTRAINT = "personality_owner_and_name_unique"
+DIMENSIONS = models.Func("locked_preferences", function="array_ndims", output_field=models.IntegerField())
 # PostgreSQL has times that Python lacks, such as "infinity".
 KNOWN_TIMES = (datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
 
@@ -179,6 +181,10 @@ class Personality(models.Model):
                 name="personality_name_canonical", condition=Q(personality_name__regex=f"^{NAME_PATTERN.pattern}$")
             ),
             models.CheckConstraint(
+                name="personality_name_not_reserved",
+                condition=~Q(personality_name__regex=f"^({'|'.join(sorted(RESERVED))})$"),
+            ),
+            models.CheckConstraint(
                 name="personality_archetype_known", condition=Q(archetype__in=["", *ARCHETYPES])
             ),
             models.CheckConstraint(
@@ -187,6 +193,10 @@ class Personality(models.Model):
             models.CheckConstraint(
                 name="personality_locked_preferences_known",
                 condition=Q(locked_preferences__contained_by=list(PREFERENCES)),
+            ),
+            # To PostgreSQL, {{tone,language}} is contained in what is known, too.
+            models.CheckConstraint(
+                name="personality_locked_preferences_flat", condition=LessThanOrEqual(DIMENSIONS, 1)
             ),
             models.CheckConstraint(
                 name="personality_model_plain", condition=Q(model="") | Q(model__regex=MODEL_PATTERN)

@@ -5,11 +5,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pgtrigger
 from django.db import connection, models, transaction
 
 from personalities.config import MAX_NOTE_LENGTH, PersonalityConfig, config_of
+from personalities.fields import NameField
 from personalities.models.personality import Personality
 
 # loaddata writes existing rows again, with times that JSON has cut to milliseconds: equal rows are left as they are.
@@ -84,11 +86,16 @@ class Version(models.Model):
     def as_personality(self) -> Personality:
         """An unsaved Personality with its values in this version. A column that did not exist then has its default."""
         fields = [field for field in Personality._meta.concrete_fields if field.column in self.state]
-        return Personality(**{field.attname: field.to_python(self.state[field.column]) for field in fields})
+        return Personality(**{field.attname: _kept(field, self.state[field.column]) for field in fields})
 
     def to_config(self) -> PersonalityConfig:
         """The configuration of this version."""
         return config_of(self.as_personality())
+
+
+def _kept(field: "models.Field[Any, Any]", value: object) -> Any:
+    """What `field` had. A name is as it was, even if it could not be given today."""
+    return value if isinstance(field, NameField) else field.to_python(value)
 
 
 class Pruning(models.Model):
