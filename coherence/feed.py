@@ -22,9 +22,11 @@ class Known(NamedTuple):
 
     About a copy that was read below `unsure_below`, of a key that is not in `latest`, the log has to be asked. Below
     `outdated_below`, which is never higher, that does not help either: the log does not reach back so far, or
-    everything was invalidated then, so the copy is outdated. A change of a key is also one of its group
-    (`Line.group`). Of groups the latest change is known from the line `oldest` on, which may be far below
-    `unsure_below`, or was before `outdated_below`. `commits` are the numbers that the log had.
+    everything was invalidated then, so the copy is outdated.
+
+    A change of a key is also one of its group (`Line.group`). `latest` has the latest change of every group that has
+    changed since the line `groups_known_from`, which may be far below `unsure_below`. Only changes before
+    `outdated_below` may be missing: they outdate no copy that still counts. `commits` are numbers that the log had.
     """
 
     history: str
@@ -37,7 +39,7 @@ class Known(NamedTuple):
 
     @classmethod
     def starting(cls, history: str, outdated_below: int, unsure_below: int) -> "Known":
-        """What is known before the first line is taken in: nothing of any key."""
+        """What is known before the first line is taken in: nothing about any key."""
         commits = Commits(unsure_below, log.MAX_REMEMBERED_COMMITS)
         return cls(history, outdated_below, unsure_below, {}, 0, _after_commit(unsure_below), commits)
 
@@ -56,7 +58,7 @@ class Known(NamedTuple):
         return Known(history, outdated_below, unsure_below, latest, newest, oldest, commits)._bounded()
 
     def with_answer(self, found: Mapping[str, int], commits: Collection[int]) -> "Known":
-        """What is known with the log's answer. Later changes may have become known meanwhile."""
+        """What is known with the log's answer. Meanwhile, later changes may have become known."""
         known = self._bounded(len(found))
         for key, number in found.items():
             known._learn(key, number)
@@ -64,14 +66,18 @@ class Known(NamedTuple):
         return known
 
     def with_older(self, oldest: Line, found: dict[str, int], commits: Collection[int]) -> "Known":
-        """What is known with the latest changes of the groups and the `commits`, in the lines from `oldest` on."""
+        """What is known after looking back to the line `oldest`: from there on, `found` has the latest change of each
+        group and `commits` all numbers.
+        """
         outdated_below = max(self.outdated_below, found.pop(EVERYTHING, 0))
         self.commits.add_all(commits, oldest.number)
         return self._replace(outdated_below=outdated_below, oldest=oldest).with_answer(found, ())
 
     def with_settled(self, groups: Collection[str]) -> "Known":
-        """What is known with `groups`: changes of theirs that are not known were all before `oldest`."""
-        known = self._bounded(len(groups))  # which may raise `oldest`
+        """What is known once each of `groups` is in `latest`. One without a known change gets the number of the line
+        `groups_known_from`: its last change was before that.
+        """
+        known = self._bounded(len(groups))  # which may raise `groups_known_from`
         for group in groups:
             known._learn(group, known.oldest.number)
         return known
@@ -84,7 +90,7 @@ class Known(NamedTuple):
         return len(self.latest) + count <= log.MAX_REMEMBERED_KEYS
 
     def _bounded(self, room: int = 0) -> "Known":
-        """Drop what changed first if there is too much. What was dropped is asked about."""
+        """Drop the earlier half of the changes if there is no room for `room` more. The log can be asked about them."""
         if self.has_room_for(room):
             return self
         cut = sorted(self.latest.values())[len(self.latest) // 2]
@@ -153,7 +159,7 @@ class ChangeFeed:
     def is_outdated(self, key: str, position: Position) -> bool:
         """Whether a copy of `key` read at `position` is known to be outdated, or is older than what is known.
 
-        False before the first answer of the log. `is_unsure` tells the copies about which the log can still be asked.
+        False before the first answer of the log. `is_unsure` tells whether the log can still be asked about the copy.
         """
         history, _, unsure_below, latest, *_ = self._known
         return history != "" and (position.history != history or position.number < latest.get(key, unsure_below))
@@ -189,7 +195,7 @@ class ChangeFeed:
             self.poll(cursor)
 
     def ask(self, copies: Collection[Line]) -> None:
-        """Ask the log, over the caller's connection, about `copies` of which it is unsure: by key and number."""
+        """Ask the log, over the caller's connection, about `copies` of which this process is unsure: key and number."""
         history = self.position.history
         with connection.cursor() as cursor:
             found, commits = log.latest(cursor, copies)
@@ -198,26 +204,29 @@ class ChangeFeed:
                 self._known = self._known.with_answer(found, commits)
 
     def knows_groups_from(self, number: int) -> bool:
-        """Whether the latest change of each group is known from `number` of the log on, or cannot be remembered."""
+        """Whether all changes of groups are known from `number` of the log on, or no more of them can be remembered."""
         known = self._known
         return known.oldest.number <= number or not known.has_room_for(log.LIMIT)
 
     def look_back(self) -> None:
-        """Have the log tell, over the caller's connection, which groups changed before what is known of groups.
+        """Find out from the log, over the caller's connection, about earlier changes of groups than are known yet.
 
-        All of them at once: lines cannot be asked for by their group, and after a large commit each group would have to
-        ask. At most log.LIMIT lines are looked at; the next call goes on from there.
+        It reads lines of all groups: the log cannot be searched by group, and after a large commit there would be a
+        question about each. At most log.LIMIT lines are read; the next call goes on from there.
         """
         known = self._known
         with connection.cursor() as cursor:
-            oldest, found, commits = log.groups_before(cursor, known.oldest, log.LIMIT)
+            first, found, commits = log.groups_before(cursor, known.oldest, log.LIMIT)
         with self._lock:
             now = self._known
             if (now.history, now.oldest) == (known.history, known.oldest):
-                self._known = now.with_older(oldest, found, commits)
+                self._known = now.with_older(first, found, commits)
 
     def settle(self, groups: Collection[str]) -> None:
-        """Be sure about `groups`: a change of any of them that is not known was before all that is known of groups."""
+        """Note that each of `groups` without a known change last changed before everything that is known of groups.
+
+        So a copy that was read since then counts, and one that was read earlier is outdated.
+        """
         with self._lock:
             self._known = self._known.with_settled(groups)
 
@@ -230,7 +239,7 @@ class ChangeFeed:
         asked, known = self.clock(), self.position
         limit, self._limit = self._limit, log.FIRST_LIMIT
         news = _news(cursor, known, limit)
-        self._limit = log.LIMIT  # an attempt that is not answered in time raises before this: the next one is modest
+        self._limit = log.LIMIT  # an attempt that is not answered in time raises before this: the next asks for less
         with self._lock:
             applied = self._apply(news, known)
             if applied:
@@ -256,23 +265,23 @@ class ChangeFeed:
 
 
 def _after_commit(number: int) -> Line:
-    """A line that would come after all of commit `number`, and before those of the next."""
+    """The first place in the log after commit `number`: a line that sorts before any line of a later commit."""
     return Line(number + 1, "")
 
 
 def _new_outdated_below(news: News, outdated_below: int, oldest: int) -> int:
-    """The `outdated_below` of a feed that starts over at `oldest`: the lines of `news` do not join what it knew."""
-    if news.is_anchored:  # they are only too many: the log has the rest of them, and all from before
+    """The `outdated_below` of a feed that starts over at `oldest`, because `news` does not continue what it knew."""
+    if news.is_anchored:  # nothing is lost: there were too many lines to read, and the log still has the others
         return outdated_below
-    if news.is_whole:  # they are the whole log, which can be asked about nothing older
+    if news.is_whole:  # these lines are the whole log, which can be asked about nothing older
         return oldest
     return 0  # there is more of the log, and the answers of `log.latest` allow for how far back it reaches
 
 
 def _news(cursor: Cursor, known: Position, limit: int) -> News:
-    """What happened after `known`; what happened last if its history is over or unknown."""
+    """The changes after `known`; if its history is over or unknown, the latest changes of all."""
     news = log.since(cursor, known.number, limit)
-    is_lost = known.number and not news.is_anchored  # commits are lost, or pruned: copies may have numbers it never had
+    is_lost = known.number and not news.is_anchored  # commits are lost or pruned: copies may have numbers it never had
     if news.history is None or is_lost:
         log.begin_history(cursor, known)
     elif not known.number or news.history == known.history:

@@ -49,8 +49,8 @@ UNION ALL
 (SELECT -1, ({HISTORY}))
 ORDER BY 1 DESC, 2 DESC
 """  # noqa: S608
-# The latest change of each key, and whether the log has the number. Where it has no change of the key, that may have
-# changed before the oldest line.
+# The latest change of each key, and whether the log has each number. If it has no change of a key, the key may have
+# changed at any time before the oldest line.
 LATEST = f"""
 SELECT asked.key, coalesce(greatest(
     (SELECT max(number) FROM coherence_change WHERE key = asked.key),
@@ -59,8 +59,8 @@ SELECT asked.key, coalesce(greatest(
     EXISTS (SELECT FROM coherence_change WHERE number = asked.number)
 FROM unnest(%s::text[], %s::bigint[]) AS asked(key, number)
 """  # noqa: S608
-# The latest change of each group (`Line.group`) among the lines before one, the first of those lines, and their
-# numbers: `limit` lines at most. By whole lines, because one commit, hence one number, may have more than that.
+# Of the `limit` lines before a given one: the first, the latest change of each group (`Line.group`), and all numbers.
+# Lines are compared by number and key, because one commit, which has one number, may have more lines than that.
 GROUPS_BEFORE = """
 WITH first AS (
     (SELECT number, key FROM coherence_change WHERE (number, key) < (%(number)s, %(key)s)
@@ -85,7 +85,7 @@ POSITION = """
 coalesce((SELECT name FROM coherence_history WHERE id = 1), ''), coalesce((SELECT max(number) FROM coherence_change), 0)
 """
 NOTE = "SELECT public.coherence_note(key) FROM unnest(%s::text[]) AS key"
-# How far the log had come, once an hour: numbers alone do not tell their age, because a clock may have been ahead.
+# Notes once an hour how far the log has come: numbers do not tell their age, because a clock may have been ahead.
 ADD_MILESTONE = """
 INSERT INTO coherence_milestone AS milestone (number, reached_at)
 SELECT max(number), now() FROM coherence_change HAVING max(number) IS NOT NULL AND NOT EXISTS
@@ -141,7 +141,8 @@ class Line(NamedTuple):
     def group(self) -> str:
         """The first two parts of the key: `personality:7` of `personality:7:mira`.
 
-        For a copy that depends on several rows, such as a list of all that a user owns: it outdates with any of them.
+        A copy that depends on several rows, such as a list of all that a user owns, is outdated by a change of any row
+        of the group.
         """
         return ":".join(self.key.split(":", 2)[:2])
 
@@ -161,7 +162,7 @@ class News(NamedTuple):
 
 
 def since(cursor: Cursor, known: int, limit: int) -> News:
-    """What happened after `known`, the newest `limit` changes at most; with 0, what happened last."""
+    """The changes after `known`, at most the newest `limit` of them; with 0, the newest of all."""
     cursor.execute(SINCE, {"known": known, "limit": limit})
     *rows, (_, history) = cursor.fetchall()
     lines = [Line(*row) for row in rows]
@@ -171,10 +172,10 @@ def since(cursor: Cursor, known: int, limit: int) -> News:
 
 
 def latest(cursor: Cursor, copies: Collection[Line]) -> tuple[dict[str, int], set[int]]:
-    """What the log knows about `copies`, each of a key, read at a number.
+    """What the log knows about `copies`, each given by its key and the number at which it was read.
 
-    By key a number after which it did not change: that of its latest change, or, if the log has none, of the oldest
-    line, because changes before that are pruned. And those of the numbers at which there was a commit.
+    First, for each key a number after which it did not change: that of its latest change or, if the log has none, of
+    the oldest line, because changes before that are pruned. Second, those of the numbers that the log has.
     """
     cursor.execute(LATEST, [[copy.key for copy in copies], [copy.number for copy in copies]])
     rows = cursor.fetchall()
@@ -182,8 +183,8 @@ def latest(cursor: Cursor, copies: Collection[Line]) -> tuple[dict[str, int], se
 
 
 def groups_before(cursor: Cursor, line: Line, limit: int) -> tuple[Line, dict[str, int], set[int]]:
-    """The first of the `limit` lines before `line`, or of all of them (`line` itself if the log has none before), the
-    latest change of each group among those lines, and the numbers of their commits.
+    """Look at the `limit` lines before `line`, or at as many as there are. Return the first of them (`line` itself if
+    there are none), the latest change of each group among them, and the numbers of their commits.
     """
     cursor.execute(GROUPS_BEFORE, {"number": line.number, "key": line.key, "limit": limit})
     rows = cursor.fetchall()
@@ -194,10 +195,10 @@ def groups_before(cursor: Cursor, line: Line, limit: int) -> tuple[Line, dict[st
 
 
 def begin_history(cursor: Cursor, missing: Position) -> None:
-    """Begin another history, unless somebody else has done so: the database is elsewhere, or its log lacks a position
-    that a reader knew.
+    """Begin another history, because the database has moved, or its log lacks `missing`, a position that a reader knew.
 
-    If that is older than the whole log, it was pruned while the reader slept, and nothing is lost.
+    Does nothing if somebody else has begun one, nor if `missing` is older than the whole log: then it was pruned while
+    the reader slept, and nothing is lost.
     """
     cursor.execute(BEGIN_HISTORY, missing)
 

@@ -90,7 +90,7 @@ class OwnedNamesCache(CoherentCache[int, OwnedNames]):
             if not feed.knows_groups_from(min(unsure.values())):
                 self.questions.get_many([EVERY_OWNER])
             feed.settle(unsure)
-            super().ask_about(copies)  # whose numbers are still unknown
+            super().ask_about(copies)  # about those whose numbers are still unknown
 
     def put_questions(self, questions: Collection[Line]) -> None:
         """Have the feed ask the log about all groups, if that is the question."""
