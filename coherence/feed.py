@@ -34,18 +34,18 @@ class Known(NamedTuple):
     unsure_below: int
     latest: dict[str, int]
     number: int
-    oldest: Line
+    groups_known_from: Line
     commits: Commits
 
     @classmethod
     def starting(cls, history: str, outdated_below: int, unsure_below: int) -> "Known":
         """What is known before the first line is taken in: nothing about any key."""
         commits = Commits(unsure_below, log.MAX_REMEMBERED_COMMITS)
-        return cls(history, outdated_below, unsure_below, {}, 0, _after_commit(unsure_below), commits)
+        return cls(history, outdated_below, unsure_below, {}, 0, _first_line_after(unsure_below), commits)
 
     def after(self, lines: Sequence[Line]) -> "Known":
         """What is known after `lines`, which come newest first. Reuses the dict `latest` where it can."""
-        history, outdated_below, unsure_below, latest, _, oldest, commits = self
+        history, outdated_below, unsure_below, latest, _, groups_known_from, commits = self
         for line in reversed(lines):
             if line.number <= self.number:  # known already
                 continue
@@ -55,7 +55,7 @@ class Known(NamedTuple):
             else:
                 latest[line.key] = latest[line.group] = line.number
         newest = max(self.number, lines[0].number if lines else 0)
-        return Known(history, outdated_below, unsure_below, latest, newest, oldest, commits)._bounded()
+        return Known(history, outdated_below, unsure_below, latest, newest, groups_known_from, commits)._bounded()
 
     def with_answer(self, found: Mapping[str, int], commits: Collection[int]) -> "Known":
         """What is known with the log's answer. Meanwhile, later changes may have become known."""
@@ -65,13 +65,13 @@ class Known(NamedTuple):
         known.commits.add(commits)
         return known
 
-    def with_older(self, oldest: Line, found: dict[str, int], commits: Collection[int]) -> "Known":
-        """What is known after looking back to the line `oldest`: from there on, `found` has the latest change of each
+    def with_older(self, first: Line, found: dict[str, int], commits: Collection[int]) -> "Known":
+        """What is known after looking back to the line `first`: from there on, `found` has the latest change of each
         group and `commits` all numbers.
         """
         outdated_below = max(self.outdated_below, found.pop(EVERYTHING, 0))
-        self.commits.add_all(commits, oldest.number)
-        return self._replace(outdated_below=outdated_below, oldest=oldest).with_answer(found, ())
+        self.commits.add_all(commits, first.number)
+        return self._replace(outdated_below=outdated_below, groups_known_from=first).with_answer(found, ())
 
     def with_settled(self, groups: Collection[str]) -> "Known":
         """What is known once each of `groups` is in `latest`. One without a known change gets the number of the line
@@ -79,7 +79,7 @@ class Known(NamedTuple):
         """
         known = self._bounded(len(groups))  # which may raise `groups_known_from`
         for group in groups:
-            known._learn(group, known.oldest.number)
+            known._learn(group, known.groups_known_from.number)
         return known
 
     def _learn(self, key: str, number: int) -> None:
@@ -95,8 +95,9 @@ class Known(NamedTuple):
             return self
         cut = sorted(self.latest.values())[len(self.latest) // 2]
         kept = {key: number for key, number in self.latest.items() if number > cut}
-        oldest = max(self.oldest, _after_commit(cut))
-        return self._replace(unsure_below=max(self.unsure_below, cut), latest=kept, oldest=oldest)
+        groups_known_from = max(self.groups_known_from, _first_line_after(cut))
+        unsure_below = max(self.unsure_below, cut)
+        return self._replace(unsure_below=unsure_below, latest=kept, groups_known_from=groups_known_from)
 
 
 class ChangeFeed:
@@ -114,7 +115,7 @@ class ChangeFeed:
         self.edition = 0
         self.heard = float("-inf")
         self._known = Known.starting("", 0, 0)
-        self._limit = log.FIRST_LIMIT
+        self._limit = log.FIRST_MAX_LINES
         self._lock = threading.Lock()
         os.register_at_fork(after_in_child=self._renew_lock)
 
@@ -206,20 +207,20 @@ class ChangeFeed:
     def knows_groups_from(self, number: int) -> bool:
         """Whether all changes of groups are known from `number` of the log on, or no more of them can be remembered."""
         known = self._known
-        return known.oldest.number <= number or not known.has_room_for(log.LIMIT)
+        return known.groups_known_from.number <= number or not known.has_room_for(log.MAX_LINES_PER_POLL)
 
     def look_back(self) -> None:
         """Find out from the log, over the caller's connection, about earlier changes of groups than are known yet.
 
         It reads lines of all groups: the log cannot be searched by group, and after a large commit there would be a
-        question about each. At most log.LIMIT lines are read; the next call goes on from there.
+        question about each. At most log.MAX_LINES_PER_POLL lines are read; the next call goes on from there.
         """
         known = self._known
         with connection.cursor() as cursor:
-            first, found, commits = log.groups_before(cursor, known.oldest, log.LIMIT)
+            first, found, commits = log.groups_before(cursor, known.groups_known_from, log.MAX_LINES_PER_POLL)
         with self._lock:
             now = self._known
-            if (now.history, now.oldest) == (known.history, known.oldest):
+            if (now.history, now.groups_known_from) == (known.history, known.groups_known_from):
                 self._known = now.with_older(first, found, commits)
 
     def settle(self, groups: Collection[str]) -> None:
@@ -237,9 +238,9 @@ class ChangeFeed:
 
     def _poll(self, cursor: Cursor) -> bool:
         asked, known = self.clock(), self.position
-        limit, self._limit = self._limit, log.FIRST_LIMIT
+        limit, self._limit = self._limit, log.FIRST_MAX_LINES
         news = _news(cursor, known, limit)
-        self._limit = log.LIMIT  # an attempt that is not answered in time raises before this: the next asks for less
+        self._limit = log.MAX_LINES_PER_POLL  # not reached if no answer comes in time: the next poll asks for less
         with self._lock:
             applied = self._apply(news, known)
             if applied:
@@ -264,7 +265,7 @@ class ChangeFeed:
         self._lock = threading.Lock()  # the old one may be held by a thread that the child does not have
 
 
-def _after_commit(number: int) -> Line:
+def _first_line_after(number: int) -> Line:
     """The first place in the log after commit `number`: a line that sorts before any line of a later commit."""
     return Line(number + 1, "")
 
@@ -286,7 +287,7 @@ def _news(cursor: Cursor, known: Position, limit: int) -> News:
         log.begin_history(cursor, known)
     elif not known.number or news.history == known.history:
         return news
-    return log.since(cursor, 0, log.FIRST_LIMIT)
+    return log.since(cursor, 0, log.FIRST_MAX_LINES)
 
 
 feed = ChangeFeed()

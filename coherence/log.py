@@ -14,8 +14,8 @@ M = TypeVar("M")
 CHANNEL = "coherence"
 MAX_REMEMBERED_KEYS = 150_000  # changed keys and groups that a process remembers: some 23 MiB
 MAX_REMEMBERED_COMMITS = 150_000  # numbers of commits that it remembers: 1.2 MiB
-LIMIT = 100_000  # changes that it reads at once; about the rest it asks the log later, copy by copy (`latest`)
-FIRST_LIMIT = 10_000  # the same at first, and after an attempt that was not answered in time
+MAX_LINES_PER_POLL = 100_000  # read at once; about the rest the log is asked later, copy by copy (`latest`)
+FIRST_MAX_LINES = 10_000  # in the first poll, and in the one after a poll that was not answered in time
 RETENTION_DAYS = 7
 PRUNED_AT_ONCE = 5_000
 

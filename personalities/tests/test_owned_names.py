@@ -283,12 +283,12 @@ def test_entries__older_than_what_the_process_remembers__one_question_to_the_log
     changed, *others = [User.objects.create_user(name) for name in "abcde"]
     for each in (changed, *others):
         assert whose(each) is None
-    monkeypatch.setattr(log, "LIMIT", 5)
-    monkeypatch.setattr(log, "FIRST_LIMIT", 5)  # applies when the listener's thread polls at the same moment
+    monkeypatch.setattr(log, "MAX_LINES_PER_POLL", 5)
+    monkeypatch.setattr(log, "FIRST_MAX_LINES", 5)  # applies when the listener's thread polls at the same moment
     feed.catch_up()
     note(*(f"personality:{changed.pk}:{number}" for number in range(20)))
     feed.catch_up()
-    monkeypatch.setattr(log, "LIMIT", 100)
+    monkeypatch.setattr(log, "MAX_LINES_PER_POLL", 100)
     clear_memory()
     Personality.objects.lookup("elara")  # about whose copy the log is asked too
     before = owned_names.lookups

@@ -140,7 +140,7 @@ def restart(
     """Turns this into a process that has just started, and has read only the latest change of the log."""
 
     def restart() -> None:
-        monkeypatch.setattr(log, "FIRST_LIMIT", 1)
+        monkeypatch.setattr(log, "FIRST_MAX_LINES", 1)
         started = ChangeFeed(clock)
         started.catch_up()
         monkeypatch.setattr(module, "feed", started)

@@ -1,4 +1,4 @@
-"""A feed whose clock is the test's. `log.LIMIT` is lowered where its reach is tested."""
+"""A feed whose clock is the test's. `log.MAX_LINES_PER_POLL` is lowered where its reach is tested."""
 
 from collections.abc import Iterator
 
@@ -32,8 +32,8 @@ def feed(clock: Clock) -> ChangeFeed:
 
 @pytest.fixture
 def _low_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log, "FIRST_LIMIT", LIMIT)
-    monkeypatch.setattr(log, "LIMIT", LIMIT)
+    monkeypatch.setattr(log, "FIRST_MAX_LINES", LIMIT)
+    monkeypatch.setattr(log, "MAX_LINES_PER_POLL", LIMIT)
     monkeypatch.setattr(log, "MAX_REMEMBERED_KEYS", LIMIT)
 
 

@@ -184,7 +184,7 @@ def test_poll__an_attempt_was_not_answered_in_time__the_next_reads_fewer_and_ask
     feed: ChangeFeed, start: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else a process could never come past a commit that takes too long to read."""
-    monkeypatch.setattr(log, "LIMIT", 100)
+    monkeypatch.setattr(log, "MAX_LINES_PER_POLL", 100)
     monkeypatch.setattr(log, "MAX_REMEMBERED_KEYS", 100)
     feed.catch_up()
     note(*KEYS)

@@ -21,7 +21,7 @@ def name() -> str:
 
 def told() -> str | None:
     with connection.cursor() as cursor:
-        return log.since(cursor, 0, log.LIMIT).history
+        return log.since(cursor, 0, log.MAX_LINES_PER_POLL).history
 
 
 def begin(lost: str, number: int = 0) -> None:
@@ -32,7 +32,7 @@ def begin(lost: str, number: int = 0) -> None:
 def test_history__commits_and_other_sessions__the_same(name: str, session: Session) -> None:
     note("a")
     assert told() == name
-    assert log.since(session().cursor(), 0, log.LIMIT).history == name
+    assert log.since(session().cursor(), 0, log.MAX_LINES_PER_POLL).history == name
     begin("")
     assert told() == name
 
@@ -101,7 +101,7 @@ def test_history__a_role_that_may_do_nothing_else__names_and_reads_it(name: str,
         by_a_promotion()
         ordinary.execute("SET ROLE unit_reader")
         log.begin_history(ordinary.cursor(), Position("", 0))
-        assert log.since(ordinary.cursor(), 0, log.LIMIT).history == told() != name
+        assert log.since(ordinary.cursor(), 0, log.MAX_LINES_PER_POLL).history == told() != name
     finally:
         ordinary.close()
         sql("DROP OWNED BY unit_reader; DROP ROLE unit_reader")
@@ -111,7 +111,7 @@ def test_history__elsewhere_and_nobody_may_write__empty(session: Session) -> Non
     by_a_restored_row()
     reader = session()
     reader.execute("SET default_transaction_read_only = on")
-    assert log.since(reader.cursor(), 0, log.LIMIT).history == ""
+    assert log.since(reader.cursor(), 0, log.MAX_LINES_PER_POLL).history == ""
 
 
 def test_numbered_query__rows__with_the_history(name: str) -> None:

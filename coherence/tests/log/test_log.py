@@ -23,7 +23,7 @@ def two() -> list[User]:
     return [User.objects.create(username=name) for name in ("ada", "ben")]
 
 
-def since(known: int, limit: int = log.LIMIT) -> list[Line]:
+def since(known: int, limit: int = log.MAX_LINES_PER_POLL) -> list[Line]:
     """The anchor comes last, with an empty key."""
     with connection.cursor() as cursor:
         news = log.since(cursor, known, limit)
@@ -126,7 +126,7 @@ def test_latest__log_without_a_line__nought() -> None:
     assert latest("a") == {"a": 0}
 
 
-def groups_before(line: Line, limit: int = log.LIMIT) -> tuple[Line, dict[str, int], set[int]]:
+def groups_before(line: Line, limit: int = log.MAX_LINES_PER_POLL) -> tuple[Line, dict[str, int], set[int]]:
     with connection.cursor() as cursor:
         return log.groups_before(cursor, line, limit)
 
