@@ -99,7 +99,7 @@ class CoherentCache(Generic[K, V]):
         os.register_at_fork(after_in_child=self.clear_memory)
 
     def clear_memory(self) -> None:
-        """Forget all memory and go on counting. A forked child must: threads that it lacks may hold locks, or load."""
+        """Forget all copies, but not the counts. A forked child must: threads that it lacks may hold locks, or load."""
         self.found.retire_all()
         self.absent.retire_all()
         self._counted = self.lookups
@@ -230,7 +230,7 @@ class CoherentCache(Generic[K, V]):
             position, values = self.load(keys)
             position = position or known  # known before the query: a safe lower bound
             if position.history != feed.position.history or position.number > feed.number:
-                feed.catch_up()  # it is behind, and would not let these copies count yet
+                feed.catch_up()  # the feed is behind, and would not let these copies count yet
         return position, values
 
     def ask_about(self, copies: Mapping[K, tuple[Position, V | None]]) -> None:

@@ -58,14 +58,14 @@ class Codec(Generic[K, V]):
     def inspect(self, key: K, values: Mapping[str, object]) -> tuple[Position, V | None] | None:
         """As `decode`, from all values by Redis key; also None when a value that lookups do not read is damaged.
 
-        Of a copy that another release has written, it is the position and no value.
+        For a copy that another release has written, it is the position without a value.
         """
         stored = values.get(self.redis_key(key))
         position = self._of_another_release(stored, {self.key_field: key})
         return (position, None) if position else self.decode(key, stored)
 
     def _of_another_release(self, stored: object, identity: Mapping[str, object]) -> Position | None:
-        """The position of a copy that is whole, but of another shape, or from before histories were named."""
+        """The position of a copy that is intact, but of another shape, or from before copies named their history."""
         match stored:
             case {"meta": {"number": int(number), "shape": str(shape), **rest}} if SHAPE.fullmatch(shape):
                 history = rest.get("history", "")

@@ -8,12 +8,12 @@ from collections.abc import Iterable
 class Commits:
     """Numbers at which there was a commit: all from `since` on, and some from before.
 
-    A copy that was read at a number between those is one of a lost commit: the log never had it. Readers take no lock:
-    numbers are appended in place, and any other change makes a new array.
+    A copy that was read at any other number from `since` on shows a lost commit: the log never had that number. Readers
+    take no lock: numbers are appended in place, and any other change makes a new array.
     """
 
     def __init__(self, since: int, capacity: int) -> None:
-        """None are known yet. Of more than `capacity` numbers the lower half is dropped."""
+        """No number is known yet. When there are more than `capacity`, the lower half is dropped."""
         self.since, self._capacity = since, capacity
         self._numbers = array("q")  # ascending; 8 bytes each
 
@@ -41,7 +41,7 @@ class Commits:
             self._drop_oldest()
 
     def add_all(self, numbers: Iterable[int], since: int) -> None:
-        """Add very many older ones, which are all that there are from `since` on."""
+        """Add very many older ones at once: all that the log has from `since` on."""
         self._numbers = array("q", sorted({*self._numbers, *numbers}))
         self.since = min(self.since, since)
         self._drop_oldest()

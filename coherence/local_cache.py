@@ -54,7 +54,7 @@ class LocalCache(Generic[K, V]):
 
     def __init__(self, capacity: int, weigh: Callable[[V], int] = weightless, max_weight: int = 0) -> None:
         self.capacity = capacity
-        self.retired_weight = 0  # of all copies ever dropped: whoever still holds some learns that it is time to let go
+        self.retired_weight = 0  # of all copies ever dropped: tells those who hold copies when to let go of such ones
         self._weigh, self._max_weight, self._weight = weigh, max_weight, 0
         self._copies: dict[K, Copy[K, V]] = {}
         self._lock = threading.Lock()
@@ -72,7 +72,7 @@ class LocalCache(Generic[K, V]):
 
     @property
     def reads(self) -> int:
-        """Answers given from copies that are or were kept. Takes the lock: none may be between the two meanwhile."""
+        """Answers given from copies that are or were kept. Takes the lock: no copy may be dropped while it counts."""
         with self._lock:
             return self._past_reads + sum(copy.reads for copy in self._copies.values())
 

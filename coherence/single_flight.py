@@ -59,8 +59,8 @@ class SingleFlight(Generic[K, V]):
         load: Callable[[Collection[K]], dict[K, V]],
         deadline: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
-        """`load` must return an entry for every key it is given. `deadline` is that of a caller, for all that it waits
-        for: loads of others, and its own after those.
+        """`load` must return an entry for every key it is given. `deadline` bounds whatever a caller waits for: loads
+        of others, and its own after them.
         """
         self._load, self._deadline = load, deadline
         self._in_flight: dict[K, InFlight[V]] = {}
@@ -104,7 +104,7 @@ class SingleFlight(Generic[K, V]):
         return own, joined
 
     def _join_next(self, failed: Loads[K, V]) -> tuple[Loads[K, V], Loads[K, V]]:
-        """As `_join`, after `failed`: whoever comes first makes the next one, for all."""
+        """As `_join`, for the loads that follow `failed` ones: whoever comes first makes the next one, for all."""
         own: Loads[K, V] = {}
         joined: Loads[K, V] = {}
         with self._lock:

@@ -58,7 +58,7 @@ def _served_as(user: User | AnonymousUser, row: Personality) -> str:
     """The name by which `row`, as it is stored, answers to `user`; "" if it is inactive, somebody else's or hidden."""
     _, name = row.stored_key or row.key
     if name in RESERVED:
-        return ""  # SQL has written it, before the database refused that
+        return ""  # written in SQL, before the database refused such names
     served = Personality.objects.served_to(user.pk).filter(personality_name=name).first()
     return name if served == row else ""
 

@@ -94,7 +94,7 @@ class Version(models.Model):
 
 
 def _kept(field: "models.Field[Any, Any]", value: object) -> Any:
-    """What `field` had. A name is as it was, even if it could not be given today."""
+    """The value that `field` had. A name stays as it was, even if it would be refused today."""
     return value if isinstance(field, NameField) else field.to_python(value)
 
 
