@@ -226,11 +226,10 @@ class CoherentCache(Generic[K, V]):
 
     def _query(self, keys: Collection[K]) -> tuple[Position, Mapping[K, V]]:
         known = feed.position
-        with _lookup_deadline():
-            position, values = self.load(keys)
-            position = position or known  # known before the query: a safe lower bound
-            if position.history != feed.position.history or position.number > feed.number:
-                feed.catch_up()  # the feed is behind, and would not let these copies count yet
+        position, values = self.load(keys)
+        position = position or known  # known before the query: a safe lower bound
+        if position.history != feed.position.history or position.number > feed.number:
+            feed.catch_up()  # the feed is behind, and would not let these copies count yet
         return position, values
 
     def ask_about(self, copies: Mapping[K, tuple[Position, V | None]]) -> None:
@@ -243,8 +242,7 @@ class CoherentCache(Generic[K, V]):
             self.questions.get_many(unsure)
 
     def _ask_log(self, questions: Collection[Line]) -> dict[Line, None]:
-        with _lookup_deadline():
-            self.put_questions(questions)
+        self.put_questions(questions)
         return dict.fromkeys(questions)
 
     def put_questions(self, questions: Collection[Line]) -> None:
@@ -287,7 +285,7 @@ class CoherentCache(Generic[K, V]):
 
 @contextmanager
 def _lookup_deadline() -> Iterator[None]:
-    """Give the queries in the block LOOKUP_SECONDS together. Raises OperationalError after that."""
+    """Give a lookup LOOKUP_SECONDS in all, for queries and to wait for others'. Raises OperationalError after that."""
     try:
         with answer_within(LOOKUP_SECONDS):
             yield
