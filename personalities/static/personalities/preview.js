@@ -57,7 +57,7 @@ for (const slider of sliders) {
 alignSliders();
 if (preview.dataset.url) {
   form.addEventListener("input", () => { alignSliders(); schedule(); });
-  // The owner's search box is jQuery's, and what it triggers only jQuery hears.
+  // The owner's search box is jQuery's: only jQuery hears the events that it triggers.
   window.django?.jQuery?.(form).on("change", schedule);
   schedule();
 }
