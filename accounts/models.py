@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from accounts import keys, verification
 from coherence.triggers import note_changes
+from rest.times import readable
 
 
 class ApiKeyManager(models.Manager["ApiKey"]):
@@ -41,6 +42,7 @@ class ApiKey(models.Model):
         verbose_name = "API key"
         ordering = ("-created_at",)
         triggers = note_changes("'api_key:' || {row}.prefix")
+        constraints = [readable("api_key_times_readable", "created_at", "revoked_at")]
 
     def __str__(self) -> str:
         return f"cpk_{self.prefix}_…"

@@ -38,7 +38,9 @@ class Key(NamedTuple):
 
 
 _key_query: NumberedQuery[KeyRow] = NumberedQuery(
-    "accounts.ApiKey", "prefix = ANY(%(prefixes)s) AND revoked_at IS NULL", ("id", "prefix", "user_id", "digest")
+    "accounts.ApiKey",
+    "prefix = ANY(%(prefixes)s) AND revoked_at IS NULL AND digest ~ '^[0-9a-f]{64}$'",  # SQL may have written any other
+    ("id", "prefix", "user_id", "digest"),
 )
 _user_query: NumberedQuery[User] = NumberedQuery("auth.User", "id = ANY(%(ids)s) AND is_active", USER_COLUMNS)
 

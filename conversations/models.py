@@ -15,6 +15,7 @@ from django.db.models.lookups import Exact, LessThanOrEqual
 from conversations.redis_list import SHAPE, JsonObject, RecentMessage
 from personalities.models import SAME_OR_REFUSED, Personality
 from personalities.names import MAX_LENGTH
+from rest.times import readable
 
 MAX_BYTES = 128 * 1024  # of a message's text in UTF-8, with calls of tools: longer than language models answer
 MAX_TITLE = 200  # characters
@@ -135,7 +136,8 @@ class Conversation(models.Model):
         ]
         triggers = [_drops_unused_prompts()]
         constraints = [
-            models.CheckConstraint(name="conversation_version_positive", condition=Q(personality_version__gte=1))
+            models.CheckConstraint(name="conversation_version_positive", condition=Q(personality_version__gte=1)),
+            readable("conversation_times_readable", "created_at", "updated_at"),
         ]
 
     def __str__(self) -> str:
@@ -256,9 +258,8 @@ class Message(models.Model):
             ),
             models.CheckConstraint(name="message_position_from_1", condition=Q(position__gte=1)),
             models.CheckConstraint(name="message_role_known", condition=Q(role__in=Role.values)),
-            models.CheckConstraint(
-                name="message_content_bounded", condition=LessThanOrEqual(OCTETS, MAX_BYTES)
-            ),
+            models.CheckConstraint(name="message_content_bounded", condition=LessThanOrEqual(OCTETS, MAX_BYTES)),
+            readable("message_time_readable", "created_at"),
             models.CheckConstraint(
                 name="message_parts_bounded",
                 condition=Q(parts__isnull=True, parts_bytes=0)

@@ -4,13 +4,14 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import IntegrityError, connection
 from rest_framework.test import APIClient
 
 from accounts import keys, verification
 from accounts.models import ApiKey
 from coherence.feed import feed
 from coherence.listener import listener
+from tests.database import sql
 
 pytestmark = pytest.mark.django_db
 committing = pytest.mark.django_db(transaction=True)
@@ -36,6 +37,23 @@ def test_key__unknown__is_asked_for_once(text: str, django_assert_num_queries: A
     assert status(f"Bearer {text}") == 401
     with django_assert_num_queries(0):
         assert status(f"Bearer {text}") == 401
+
+
+@committing
+@pytest.mark.parametrize("digest", ["", "x", "revoked", "ä" * 64])
+def test_key__its_digest_is_none__401(user: User, digest: str) -> None:
+    """Who withdraws a key by SQL may write anything there."""
+    _, text = ApiKey.objects.issue(user)
+    sql("UPDATE accounts_apikey SET digest = %s", digest)
+    assert status(f"Bearer {text}") == 401
+
+
+@pytest.mark.parametrize("column", ["created_at", "revoked_at"])
+@pytest.mark.parametrize("time", ["infinity", "-infinity", "10000-01-01Z", "0044-03-15 BC"])
+def test_key__a_time_that_cannot_be_read__refused(user: User, column: str, time: str) -> None:
+    ApiKey.objects.issue(user)
+    with pytest.raises(IntegrityError, match="api_key_times_readable"):
+        sql(f"UPDATE accounts_apikey SET {column} = %s", time)
 
 
 @committing
