@@ -13,6 +13,7 @@ import psycopg
 from django.db import OperationalError
 from psycopg.abc import PQGen
 from psycopg.connection import _WAIT_INTERVAL
+from psycopg.conninfo import conninfo_to_dict, timeout_from_conninfo
 from psycopg.errors import ReadOnlySqlTransaction, _WaitTimeout
 from psycopg.rows import TupleRow
 
@@ -107,15 +108,20 @@ class DeadlineConnection(psycopg.Connection[TupleRow]):
     def connect(cls, conninfo: str = "", *, autocommit: bool = False, **kwargs: Any) -> Self:
         """Connect as psycopg does, then run SESSION: PgBouncer would refuse it as startup options.
 
-        Raises UnusableDatabase, and whatever psycopg's raises.
+        Setting up the session may take as long as connecting to a host, `connect_timeout`: a pooler may let us in, and
+        then have no server for us. Raises UnusableDatabase, and whatever psycopg's raises.
         """
         made = super().connect(conninfo, autocommit=True, **kwargs)
         made._check_encoding()
-        made.execute(SESSION)
-        with suppress(psycopg.errors.InvalidParameterValue):  # a server on Windows cannot check for vanished clients
-            made.execute(NOTICE_VANISHED_CLIENTS)
+        with answer_within(timeout_from_conninfo(conninfo_to_dict(conninfo, **kwargs))):
+            made._set_up()
         made.autocommit = autocommit
         return made
+
+    def _set_up(self) -> None:
+        self.execute(SESSION)
+        with suppress(psycopg.errors.InvalidParameterValue):  # a server on Windows cannot check for vanished clients
+            self.execute(NOTICE_VANISHED_CLIENTS)
 
     def _check_encoding(self) -> None:
         """The server has said it unasked; a pooler may not pass it on."""

@@ -14,6 +14,7 @@ from psycopg_pool import ConnectionPool
 
 from resilience.database import DeadlineConnection, answer_within
 from tests.database import sql
+from tests.faults.queueing import queueing
 
 pytestmark = pytest.mark.django_db(transaction=True)
 HANG = "SELECT pg_sleep(5)"
@@ -145,3 +146,14 @@ def test_outside__a_wait_of_its_own__heeded() -> None:
         asked.execute("LISTEN nobody_speaks_here")
         assert list(asked.notifies(timeout=PATIENCE)) == []
         assert not asked.closed
+
+
+def test_connect__lets_us_in_and_then_says_nothing__given_up() -> None:
+    parameters = connection.get_connection_params()
+    with (
+        queueing(int(parameters.get("port") or 5432)) as pooler,
+        pytest.raises(psycopg.OperationalError, match="in time"),
+        quick(),
+    ):
+        DeadlineConnection.connect(**parameters | {"host": "127.0.0.1", "port": pooler.port, "connect_timeout": 2})
+    assert pooler.forgotten == 1

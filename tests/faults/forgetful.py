@@ -20,6 +20,10 @@ class ForgetfulProxy:
         """Forget all connections that there are."""
         self.forgets_before = time.monotonic()
 
+    def forgets_at(self, data: bytes) -> bool:
+        """Whether it forgets a connection on which this is sent."""
+        return False
+
     def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve a connection in a task of ours: asyncio would report that it is cancelled at the end."""
         self._tasks.add(asyncio.ensure_future(self.serve(reader, writer)))
@@ -48,15 +52,16 @@ class _Known:
         """Pass on what one side sends until its end, or the other side's."""
         with suppress(OSError):
             while data := await reader.read(65536):
-                if self._passes():
+                if self._passes(data):
                     writer.write(data)
                     await writer.drain()
             if self._passes():
                 writer.write_eof()
 
-    def _passes(self) -> bool:
+    def _passes(self, data: bytes = b"") -> bool:
         now = time.monotonic()
         is_due = now - self._heard > self._proxy.seconds or self._began < self._proxy.forgets_before
+        is_due = is_due or self._proxy.forgets_at(data)
         if not self._is_forgotten and is_due:
             self._is_forgotten = True
             self._proxy.forgotten += 1
@@ -67,13 +72,21 @@ class _Known:
 @contextmanager
 def forgetful(target: int, seconds: float) -> Iterator[ForgetfulProxy]:
     """Run a proxy before the port `target` while the context lasts."""
-    proxy, loop = ForgetfulProxy(target, seconds), asyncio.new_event_loop()
+    proxy = ForgetfulProxy(target, seconds)
+    with running(proxy):
+        yield proxy
+
+
+@contextmanager
+def running(proxy: ForgetfulProxy) -> Iterator[None]:
+    """Run this proxy while the context lasts."""
+    loop = asyncio.new_event_loop()
     server = loop.run_until_complete(asyncio.start_server(proxy.accept, "127.0.0.1", 0))
     proxy.port = server.sockets[0].getsockname()[1]
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     try:
-        yield proxy
+        yield
     finally:
         asyncio.run_coroutine_threadsafe(_end(server), loop).result(10)
         loop.call_soon_threadsafe(loop.stop)

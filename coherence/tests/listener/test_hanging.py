@@ -1,0 +1,85 @@
+"""Whoever is to connect the thread with PostgreSQL says nothing, while the pool of requests works."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic, sleep
+
+import pytest
+from django.db import connection
+
+from coherence import listener as module
+from coherence.feed import IN_TOUCH_SECONDS, ChangeFeed
+from coherence.listener import Listener
+from coherence.tests.change_log import note
+from coherence.tests.listener.connections import NAME, cut, no_pool
+from tests.database import sql
+from tests.faults.queueing import queueing
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+LONG = 3  # seconds
+BOUND = IN_TOUCH_SECONDS + 1  # the second is for a busy machine
+ASKING = "SELECT 1 FROM pg_stat_activity WHERE application_name = %s AND datname = current_database() AND query <> ''"
+
+
+@contextmanager
+def pooler() -> Iterator[int]:
+    """It lets everybody in, and lets statements wait."""
+    with queueing(int(connection.get_connection_params().get("port") or 5432)) as running:
+        yield running.port
+
+
+@contextmanager
+def frozen() -> Iterator[int]:
+    """The kernel accepts connections for it."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+@pytest.fixture(params=[pooler, frozen])
+def _hanging(listener: Listener, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What connections of the thread's own meet from now on; the pool's stay."""
+    with request.param() as port, monkeypatch.context() as patch:
+        place = {"host": "127.0.0.1", "port": port, "connect_timeout": LONG}
+        patch.setattr(module, "CONNECT_OPTIONS", module.CONNECT_OPTIONS | place)
+        yield
+
+
+@pytest.mark.usefixtures("_hanging")
+def test_connecting__hangs__in_touch_over_the_pool(listener: Listener, feed: ChangeFeed) -> None:
+    listener.ensure()
+    wait_until(lambda: feed.in_touch)
+    over = monotonic() + LONG + 0.5  # into the second attempt
+    while monotonic() < over:
+        number = note("while it hangs")
+        assert wait_until(lambda number=number: feed.number >= number) < BOUND  # type: ignore[misc]
+        assert feed.age < BOUND
+        sleep(0.05)
+
+
+@pytest.mark.parametrize("_hanging", [frozen], indirect=True)
+@pytest.mark.usefixtures("_hanging")
+def test_connecting__hangs_and_so_does_the_pool__reported_once(
+    listener: Listener, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "_pool", no_pool)
+    listener.ensure()
+    wait_until(lambda: "cannot be followed" in caplog.text)
+    sleep(2 * module.RETRY_SECONDS)
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+
+
+def test_connecting__hangs_after_a_cut__heals_when_it_no_longer_does(
+    running: Listener, feed: ChangeFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with queueing(int(connection.get_connection_params().get("port") or 5432)) as between:
+        place = {"host": "127.0.0.1", "port": between.port, "connect_timeout": LONG}
+        monkeypatch.setattr(module, "CONNECT_OPTIONS", module.CONNECT_OPTIONS | place)
+        cut()
+        wait_until(lambda: between.forgotten)
+        number = note("a")
+        assert wait_until(lambda: feed.number >= number) < BOUND
+        assert not sql(ASKING, NAME)
+        between.queues = False
+        wait_until(lambda: sql(ASKING, NAME))
