@@ -13,7 +13,7 @@ from psycopg_pool import ConnectionPool
 
 from coherence import log
 from coherence.feed import ChangeFeed, feed
-from resilience.database import DeadlineConnection, answer_within
+from resilience.database import DeadlineConnection, answer_within, is_deadline_over
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +38,7 @@ class Listener:
 
     def __init__(self, feed: ChangeFeed) -> None:
         self.feed = feed
+        self.prune_failures = 0  # for metrics
         self._start_anew()
         os.register_at_fork(after_in_child=self._start_anew)
 
@@ -49,6 +50,7 @@ class Listener:
         self._lock = threading.Lock()
         self._is_well = True  # its last query was answered, or is not overdue yet
         self._loss_reported = False
+        self._prune_failure_reported = False
         self._prune_at = 0.0
 
     def ensure(self) -> None:
@@ -105,13 +107,25 @@ class Listener:
                 list(connection.notifies(timeout=POLL_SECONDS, stop_after=1))
                 self._poll_feed(cursor)
 
-    def _prune_now_and_then(self, cursor: log.Cursor) -> None:
+    def _prune_now_and_then(self, cursor: "psycopg.Cursor[Any]") -> None:
         if time.monotonic() < self._prune_at:
             return
-        self._prune_at = time.monotonic() + PRUNE_SECONDS  # set first: one that timed out is not retried at once
+        self._prune_at = time.monotonic() + PRUNE_SECONDS  # set first: one that failed is not retried at once
         with answer_within(ANSWER_SECONDS):
-            if log.prune(cursor):
-                self._prune_at = time.monotonic() + PRUNE_AGAIN_SECONDS
+            try:
+                self._prune(cursor)
+            except psycopg.Error as error:
+                if not cursor.connection.closed or is_deadline_over():  # else the connection was cut just now
+                    self._report_unpruned(error)
+                if cursor.connection.closed:
+                    raise
+
+    def _prune(self, cursor: log.Cursor) -> None:
+        if log.prune(cursor):
+            self._prune_at = time.monotonic() + PRUNE_AGAIN_SECONDS
+        if self._prune_failure_reported:
+            logger.info("The change log is pruned again.")
+        self._prune_failure_reported = False
 
     def _poll_feed(self, cursor: log.Cursor) -> None:
         with answer_within(ANSWER_SECONDS):
@@ -147,6 +161,12 @@ class Listener:
         if not self._loss_reported:
             logger.error("The change log cannot be followed, so copies are served unverified: %s", error)
         self._loss_reported = True
+
+    def _report_unpruned(self, error: Exception) -> None:
+        self.prune_failures += 1
+        if not self._prune_failure_reported:
+            logger.error("Old lines of the change log cannot be deleted, so it grows: %s", error)
+        self._prune_failure_reported = True
 
 
 def _pool() -> "ConnectionPool[Any]":

@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 
 from coherence.cache import CoherentCache
 from coherence.feed import feed
+from coherence.listener import listener
 from resilience.redis_errors import errors
 from resilience.redis_pool import breaker_of
 
@@ -20,7 +21,7 @@ class CoherenceCollector(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """Every metric, with its current value."""
-        yield from (_lookups(), _unverified(), _copies(), _age(), *_breaker(), _errors())
+        yield from (_lookups(), _unverified(), _copies(), _age(), _prune_failures(), *_breaker(), _errors())
 
 
 def registry() -> CollectorRegistry:
@@ -61,6 +62,14 @@ def _age() -> Metric:
     """Infinite before the first answer of PostgreSQL."""
     return GaugeMetricFamily(
         "companion_change_feed_age_seconds", "Since all changes of the log were known here.", value=feed.age
+    )
+
+
+def _prune_failures() -> Metric:
+    return CounterMetricFamily(
+        "companion_change_log_prune_failures",
+        "Times that old lines of the change log could not be deleted.",
+        value=listener.prune_failures,
     )
 
 
