@@ -17,6 +17,7 @@ from chat.errors import ApiError, bad_request
 from chat.messages import ChatMessage, check_parts, in_one_form
 from chat.parameters import with_effect
 from conversations.models import MAX_JSON_BYTES
+from rest.json_bounds import Bounds, OutOfBounds, place_of_excess
 from rest.parsers import MAX_TEXT, parse_json
 
 Penalty = Annotated[float, msgspec.Meta(ge=-2, le=2)]
@@ -29,6 +30,8 @@ JsonObject = dict[str, Any]
 
 T = TypeVar("T")
 S = TypeVar("S", bound=msgspec.Struct)
+# A schema has OpenAI's 5,000 properties and 10 levels of objects, each of them perhaps in a list and one of several.
+BOUNDS = Bounds(bytes=MAX_JSON_BYTES, depth=100, values=60_000)
 THREAD_BYTES = 16 * 1024  # a longer body takes milliseconds to parse, which a thread does
 
 
@@ -145,7 +148,10 @@ def _parse(body: bytes, content_type: str) -> object:
     if content_type.partition(";")[0].strip().lower() != "application/json":
         raise ApiError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send Content-Type: application/json.", param="content-type")
     try:
-        return parse_json(body, content_type, max_bytes=MAX_JSON_BYTES)
+        return parse_json(body, content_type, BOUNDS)
+    except OutOfBounds as error:
+        where = place_of_excess(body, BOUNDS) or "body"
+        raise bad_request(f"{where}: {_to_api_error(error)}", where) from None
     except APIException as error:
         raise _to_api_error(error) from None
 

@@ -12,15 +12,14 @@ from django.utils.http import parse_header_parameters
 from rest_framework.exceptions import APIException, UnsupportedMediaType, ValidationError
 from rest_framework.parsers import BaseParser
 
+from rest.json_bounds import Bounds, check_structure
+
 MEDIA_TYPE = "application/json"
-MAX_BYTES = 64 * 1024
-MAX_DEPTH = 20
+BOUNDS = Bounds()
+MAX_BYTES = BOUNDS.bytes
 MAX_TEXT = 200  # characters of a field's name in an error, and of what is said about it
 MAX_DIGITS = 100  # of an integer: its time to parse, and to write again, grows with their square
-MAX_VALUES = 20_000  # a thread that parses more in one go would keep the event loop waiting for the interpreter
 
-# Possessive, and content with a missing end, so that no input makes it try twice.
-STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # NUL and lone surrogates: neither is text to PostgreSQL
 
 
@@ -44,19 +43,19 @@ class StrictJSONParser(BaseParser):
     ) -> Any:
         """The value in `stream`, of which no more is read than is allowed. Raises what `parse_json` raises."""
         max_bytes: int = getattr((parser_context or {}).get("view"), "max_bytes", MAX_BYTES)
-        return parse_json(stream.read(max_bytes + 1), media_type or MEDIA_TYPE, max_bytes=max_bytes)
+        return parse_json(stream.read(max_bytes + 1), media_type or MEDIA_TYPE, BOUNDS._replace(bytes=max_bytes))
 
 
-def parse_json(body: bytes, media_type: str = MEDIA_TYPE, *, max_bytes: int = MAX_BYTES) -> object:
-    """The value of a JSON text in UTF-8: no duplicate keys, NaN, infinity, NUL or lone surrogates, at most 20 levels,
-    20,000 values, 100 digits of an integer.
+def parse_json(body: bytes, media_type: str = MEDIA_TYPE, bounds: Bounds = BOUNDS) -> object:
+    """The value of a JSON text in UTF-8: no duplicate keys, NaN, infinity, NUL or lone surrogates, within the bounds,
+    at most 100 digits of an integer.
 
     Raises TooLarge, UnsupportedMediaType for another charset, and else ValidationError by the path at fault.
     """
     _check_charset(media_type)
-    if len(body) > max_bytes:
-        raise TooLarge(max_bytes)
-    _check_structure(body)
+    if len(body) > bounds.bytes:
+        raise TooLarge(bounds.bytes)
+    check_structure(body, bounds)
     value = _loads(body.removeprefix(codecs.BOM_UTF8))
     path = _path_to_unstorable(value)
     if path is not None:
@@ -73,24 +72,6 @@ def _check_charset(media_type: str) -> None:
     charset = parse_header_parameters(media_type)[1].get("charset", "utf-8")
     if charset.lower() not in {"utf-8", "utf8"}:
         raise UnsupportedMediaType(media_type, f"JSON is read in UTF-8, not in {charset!r:.40}.")
-
-
-def _check_structure(body: bytes) -> None:
-    """Count strings, lists and objects before any of them is made."""
-    if body.count(b'"') - body.count(b'\\"') > 2 * MAX_VALUES:
-        raise ValidationError({"body": f"At most {MAX_VALUES} values are read."})
-    structure = STRING.sub(b"", body)
-    if sum(map(structure.count, (b"[", b"{", b"]", b"}", b","))) > MAX_VALUES:
-        raise ValidationError({"body": f"At most {MAX_VALUES} values are read."})
-    _check_depth(structure)
-
-
-def _check_depth(structure: bytes) -> None:
-    depth = 0
-    for bracket in re.findall(rb"[\[{\]}]", structure):
-        depth += 1 if bracket in b"[{" else -1
-        if depth > MAX_DEPTH:
-            raise ValidationError({"body": f"At most {MAX_DEPTH} levels of nesting are read."})
 
 
 def _loads(body: bytes) -> object:

@@ -1,0 +1,82 @@
+"""How much structure a JSON text may have, and where one has too much: told before any value of it is made."""
+
+import re
+from collections import Counter
+from itertools import islice
+from typing import NamedTuple
+
+from rest_framework.exceptions import ValidationError
+
+Place = list[bytes | int]  # the names and indexes that lead there
+
+# Possessive, and content with a missing end, so that no input makes it try twice.
+STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+TOKEN = re.compile(rb'("(?:[^"\\]++|\\.)*+"?)|[\[\]{},:]', re.DOTALL)
+BRACKET = re.compile(rb"[\[{\]}]")
+MAX_NAME, MAX_NAMES = 64, 4  # of a place that is told
+
+
+class Bounds(NamedTuple):
+    """What is read of one text. A thread that parses more values in one go would keep the event loop waiting."""
+
+    bytes: int = 64 * 1024
+    depth: int = 20
+    values: int = 20_000  # strings; brackets and commas together
+
+
+class OutOfBounds(ValidationError):
+    """400: too deep, or too many values."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__({"body": message})
+
+
+def check_structure(body: bytes, bounds: Bounds) -> None:
+    """Count strings, lists and objects before any of them is made. Raises OutOfBounds."""
+    structure = STRING.sub(b"", body) if body.count(b'"') - body.count(b'\\"') <= 2 * bounds.values else None
+    if structure is None or sum(map(structure.count, (b"[", b"{", b"]", b"}", b","))) > bounds.values:
+        raise OutOfBounds(f"At most {bounds.values} values are read.")
+    depth = 0
+    for bracket in BRACKET.findall(structure):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > bounds.depth:
+            raise OutOfBounds(f"At most {bounds.depth} levels of nesting are read.")
+
+
+def place_of_excess(body: bytes, bounds: Bounds) -> str:
+    """What of an object is too deep, as in tools[3].function.parameters, or has most of the first values.
+
+    Empty if the text is no object. Looks at no more of it than could be read.
+    """
+    place: Place = []
+    last, counts = b"", Counter[bytes | int]()
+    for token in islice(TOKEN.finditer(body), bounds.values):
+        last = token[1] or last
+        _move(place, token[0], last)
+        if len(place) > bounds.depth:
+            return _written(place)
+        counts[place[0] if place else b""] += 1
+    return _written([name for name, _ in counts.most_common(1)])
+
+
+def _move(place: Place, token: bytes, last: bytes) -> None:
+    """Where one is after the token, of which `last` is the last string."""
+    if token in (b"{", b"["):
+        place.append(b"" if token == b"{" else 0)
+    elif token in (b"}", b"]"):
+        place[-1:] = []
+    elif token == b":":
+        place[-1:] = [last]
+    elif token == b"," and place and isinstance(index := place[-1], int):
+        place[-1] = index + 1
+
+
+def _written(place: Place) -> str:
+    if isinstance(place[0], int):
+        return ""
+    names = [f"[{name}]" if isinstance(name, int) else f".{_name(name)}" for name in place[:MAX_NAMES]]
+    return "".join(names).removeprefix(".")
+
+
+def _name(quoted: bytes) -> str:
+    return quoted.strip(b'"').decode(errors="replace")[:MAX_NAME]
