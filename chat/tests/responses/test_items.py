@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from chat.errors import ApiError
-from chat.parameters import FOREIGN, NEUTRAL
+from chat.foreign_parameters import FOREIGN
+from chat.parameters import NEUTRAL
 from chat.requests import converted
 from chat.responses.items import messages
 from chat.responses.requests import ResponsesRequest, fields_of
