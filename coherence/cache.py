@@ -285,7 +285,7 @@ class CoherentCache(Generic[K, V]):
 
 @contextmanager
 def _lookup_deadline() -> Iterator[None]:
-    """Give a lookup LOOKUP_SECONDS in all, for queries and to wait for others'. Raises OperationalError after that."""
+    """Give a lookup LOOKUP_SECONDS in all, for its queries and for those it waits for; then raise OperationalError."""
     try:
         with answer_within(LOOKUP_SECONDS):
             yield

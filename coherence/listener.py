@@ -22,14 +22,15 @@ logger = logging.getLogger(__name__)
 # find it out of touch, and wait for it.
 POLL_SECONDS = 0.75
 ANSWER_SECONDS = 0.35  # how long PostgreSQL may take to answer
-# Connecting takes less as a rule; from then on the log is polled over the pool. The sum of all three is still shorter.
+# How long connecting may take before the log is polled over the pool meanwhile. The sum of all three is still shorter
+# than feed.IN_TOUCH_SECONDS.
 HEAD_START_SECONDS = 0.05
 RETRY_SECONDS = 0.2  # the pause before another connection is tried, and between two polls over the pool meanwhile
 PRUNE_SECONDS = 10.0  # between two prunings of the log
 PRUNE_AGAIN_SECONDS = 1.0  # the same after a pruning that left something over
 WAIT_SECONDS = 0.4  # how long a reader that finds a healthy feed out of touch waits for its next answer
 # TCP keepalives let the kernel notice a server whose machine has vanished. The timeout is for each host, and then for
-# the session; psycopg takes none below 2 s.
+# the session; psycopg accepts none below 2 s.
 CONNECT_OPTIONS = {"connect_timeout": 2, "keepalives_idle": 2, "keepalives_interval": 1, "keepalives_count": 3}
 
 
@@ -88,7 +89,7 @@ class Listener:
                     self._fall_back(error)
 
     def _connect(self) -> "psycopg.Connection[Any]":
-        """Another thread follows the log meanwhile: a host or a pooler that says nothing takes seconds."""
+        """Connect while another thread follows the log: a host or a pooler that does not respond costs seconds."""
         connected = threading.Event()
         threading.Thread(target=self._poll_until, args=(connected,), name="change feed: pool", daemon=True).start()
         try:
@@ -136,7 +137,7 @@ class Listener:
         self._attempt_ended.set()
 
     def _poll_until(self, connected: threading.Event) -> None:
-        """In a thread of its own, which ends within ANSWER_SECONDS of `connected`."""
+        """Poll over the pool until `connected` is set, in a thread that ends at most ANSWER_SECONDS after that."""
         pause = HEAD_START_SECONDS
         while not connected.wait(pause):
             with suppress(psycopg.Error):  # reported, if connecting fails too
@@ -150,7 +151,7 @@ class Listener:
         self._attempt_ended.set()
 
     def _fall_back(self, error: Exception) -> None:
-        """On the pool, and try again a little later: because of `error` no connection of our own works."""
+        """Poll over the pool once, and pause: because of `error` there is no connection of our own."""
         try:
             self._poll_over_pool()
         except psycopg.Error:

@@ -1,4 +1,4 @@
-"""Whoever is to connect the thread with PostgreSQL says nothing, while the pool of requests works."""
+"""New connections of the thread hang, while the pool that requests use works."""
 
 import socket
 from collections.abc import Iterator
@@ -25,21 +25,21 @@ ASKING = "SELECT 1 FROM pg_stat_activity WHERE application_name = %s AND datname
 
 @contextmanager
 def pooler() -> Iterator[int]:
-    """It lets everybody in, and lets statements wait."""
+    """The port of a pooler that accepts every connection and leaves statements waiting."""
     with queueing(int(connection.get_connection_params().get("port") or 5432)) as running:
         yield running.port
 
 
 @contextmanager
 def frozen() -> Iterator[int]:
-    """The kernel accepts connections for it."""
+    """The port of a server that never answers: only the kernel accepts connections for it."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
 
 
 @pytest.fixture(params=[pooler, frozen])
 def _hanging(listener: Listener, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What connections of the thread's own meet from now on; the pool's stay."""
+    """Have the thread's own connections hang from now on; those of the pool keep working."""
     with request.param() as port, monkeypatch.context() as patch:
         place = {"host": "127.0.0.1", "port": port, "connect_timeout": LONG}
         patch.setattr(module, "CONNECT_OPTIONS", module.CONNECT_OPTIONS | place)

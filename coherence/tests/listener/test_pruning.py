@@ -41,7 +41,7 @@ def _often(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) ->
 
 
 def counted() -> float:
-    """What /metrics says."""
+    """The number of failed prunings according to /metrics."""
     return registry().get_sample_value("companion_change_log_prune_failures_total") or 0
 
 
