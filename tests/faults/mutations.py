@@ -17,7 +17,7 @@ from tests.faults.failpoints import stop_here
 
 def without_compare() -> None:
     """Accept a copy whatever its number."""
-    _always(ChangeFeed, is_current=True, is_outdated=False)
+    _always(ChangeFeed, is_current=True, is_outdated=False, has_commit=True)
 
 
 def without_feed() -> None:
