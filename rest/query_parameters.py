@@ -1,6 +1,7 @@
 """Query parameters: unknown or malformed ones are errors, where DRF would ignore them or choose for itself."""
 
 import re
+from collections.abc import Collection
 from typing import Protocol, TypeVar
 
 from django.core.paginator import Paginator
@@ -21,6 +22,15 @@ def can_be_searched(text: str) -> bool:
     return len(text) <= MAX_SEARCH and len(re.split(r"[\s,]+", text)) <= MAX_WORDS and "\x00" not in text
 
 
+def check_parameters(request: Request, known: Collection[str]) -> None:
+    """Raises ValidationError for a parameter of the query that is not known, or that is given more than once."""
+    given = request.query_params
+    if unknown := given.keys() - {*known}:
+        raise ValidationError(dict.fromkeys(unknown, "This parameter is not known."))
+    if repeated := [name for name, values in given.lists() if len(values) > 1]:
+        raise ValidationError(dict.fromkeys(repeated, "This parameter is given more than once."))
+
+
 class HasParameters(Protocol):
     """A list view that names the query parameters it takes."""
 
@@ -32,8 +42,7 @@ class KnownParameters(BaseFilterBackend):
 
     def filter_queryset(self, request: Request, queryset: QuerySet[Row], view: HasParameters) -> QuerySet[Row]:  # type: ignore[override]
         """Return `queryset` as it is. Raises ValidationError."""
-        if unknown := request.query_params.keys() - view.parameters:
-            raise ValidationError(dict.fromkeys(unknown, "This parameter is not known."))
+        check_parameters(request, view.parameters)
         return queryset
 
 

@@ -10,6 +10,8 @@ from conversations.api.serializers import ConversationNotFound, ConversationSeri
 from conversations.models import Conversation, ConversationQuerySet
 from conversations.turns import IDEMPOTENCY_KEY, IDEMPOTENCY_KEY_RULE
 from rest.conditional import Representation, check_if_match
+from rest.fields import StrictSerializer
+from rest.query_parameters import check_parameters
 
 IDEMPOTENCY_PARAMETER = OpenApiParameter(
     "Idempotency-Key",
@@ -59,9 +61,9 @@ def idempotency_key(request: Request) -> str:
 
 
 def is_dry_run(request: Request) -> bool:
-    """What the query says. Raises ValidationError: misspelt, it would do what was only to be shown."""
-    if unknown := request.query_params.keys() - {DRY_RUN.name}:
-        raise ValidationError(dict.fromkeys(unknown, "This parameter is not known."))
+    """What the query says. Raises ValidationError: misspelt or in the body, it would do what was only to be shown."""
+    check_parameters(request, {DRY_RUN.name})
+    StrictSerializer(data=request.data).is_valid(raise_exception=True)
     if (given := request.query_params.get(DRY_RUN.name, "false")) not in {"true", "false"}:
         raise ValidationError({DRY_RUN.name: "Must be true or false."})
     return given == "true"

@@ -11,6 +11,7 @@ from personalities.api.errors import GlobalIsForStaff, PersonalityNotFound, Vers
 from personalities.managers import PersonalityQuerySet
 from personalities.models import Personality, Version
 from personalities.names import InvalidName, canonical
+from rest.query_parameters import check_parameters
 
 OWNER = OpenApiParameter(
     "owner",
@@ -57,8 +58,8 @@ def _named(request: Request, name: str) -> PersonalityQuerySet:
 
 def _scope(request: Request) -> Q:
     """Raises ValidationError. A write that misspells `owner` would hit the wrong one of two."""
-    if request.method not in SAFE_METHODS and (unknown := request.query_params.keys() - {"owner"}):
-        raise ValidationError(dict.fromkeys(unknown, "This parameter is not known."))
+    if request.method not in SAFE_METHODS:
+        check_parameters(request, {"owner"})
     scopes = {None: Q(), "me": Q(owner=request.user.pk), "global": Q(owner=None)}
     if (scope := request.query_params.get("owner")) not in scopes:
         raise ValidationError({"owner": "Must be me or global."})

@@ -135,7 +135,13 @@ def test_upgrade__dry_run_and_nothing_new__no_difference(owner: APIClient, addre
 
 
 @pytest.mark.parametrize(
-    ("query", "field"), [("dry_run=yes", "dry_run"), ("dry_run=", "dry_run"), ("dryrun=true", "dryrun")]
+    ("query", "field"),
+    [
+        ("dry_run=yes", "dry_run"),
+        ("dry_run=", "dry_run"),
+        ("dryrun=true", "dryrun"),
+        ("dry_run=true&dry_run=false", "dry_run"),
+    ],
 )
 def test_upgrade__misspelt__400_and_nothing_changed(owner: APIClient, address: str, query: str, field: str) -> None:
     Personality.objects.update(backstory="Other.")
@@ -143,6 +149,25 @@ def test_upgrade__misspelt__400_and_nothing_changed(owner: APIClient, address: s
     refused = owner.post(f"{address}upgrade/?{query}")
     assert (refused.status_code, list(refused.json()["errors"])) == (400, [field])
     assert owner.get(address).content == before
+
+
+@pytest.mark.parametrize(("body", "field"), [({"dry_run": True}, "dry_run"), ({"x": None}, "x"), ([], None)])
+def test_upgrade__told_in_the_body__400_and_nothing_changed(
+    owner: APIClient, address: str, body: Any, field: str | None
+) -> None:
+    Personality.objects.update(backstory="Other.")
+    before = owner.get(address).content
+    refused = owner.post(f"{address}upgrade/", body, content_type="application/json")
+    assert refused.status_code == 400
+    assert field is None or list(refused.json()["errors"]) == [field]
+    assert owner.get(address).content == before
+
+
+@pytest.mark.parametrize("body", [b"", b"{}"])
+def test_upgrade__with_an_empty_body__upgraded(owner: APIClient, address: str, body: bytes) -> None:
+    Personality.objects.update(backstory="Other.")
+    upgraded = owner.post(f"{address}upgrade/", body, content_type="application/json")
+    assert upgraded.json()["personality_version"] == 2
 
 
 def test_upgrade__dry_run_and_changed_meanwhile__412(owner: APIClient, address: str) -> None:
