@@ -14,7 +14,7 @@ from chat.backends import JsonObject
 from chat.errors import ApiError, bad_request
 
 ALWAYS = ("text", "refusal")  # are passed on whatever the settings say
-AS_TEXT = ("input_text", "output_text")  # what the Responses API calls it
+AS_TEXT = ("text", "input_text", "output_text")  # the last two in the Responses API
 MEDIA = {"image_url", "video_url"}
 ADDRESSES = ("http://", "https://")
 
@@ -76,11 +76,12 @@ class ChatAudioPart(_Part, tag="input_audio"):
 
 
 class ChatFile(msgspec.Struct):
-    """A file: itself, as in data:application/pdf;base64,…; or its id at the language model's server."""
+    """A file: itself, as in data:application/pdf;base64,…; or its id at the language model's server, or its address."""
 
     file_data: str | Unset = msgspec.UNSET
     filename: Word | Unset = msgspec.UNSET
     file_id: Word | Unset = msgspec.UNSET
+    file_url: str | Unset = msgspec.UNSET
 
 
 class ChatFilePart(_Part, tag="file"):
@@ -121,7 +122,13 @@ def _in_one_form(part: object) -> object:
         return part
     left = {"type": "text" if "text" in part else None, **_without_nulls(part)}
     if left["type"] in AS_TEXT:
-        return {**left, "type": "text"}
+        return {"text": "", **left, "type": "text"}
+    if left["type"] == "input_image":
+        image = left.get("image_url")
+        inner = image if isinstance(image, dict) else {"url": image, "detail": left.get("detail")}
+        return {"type": "image_url", "image_url": _without_nulls(inner)}
+    if left["type"] == "input_file":
+        return {"type": "file", "file": left}
     return {name: {"url": value} if name in MEDIA and isinstance(value, str) else value for name, value in left.items()}
 
 
@@ -135,10 +142,20 @@ def refusal(part: ChatPart, where: str) -> ApiError | None:
     kind = str(part.__struct_config__.tag)
     if kind not in allowed_kinds():
         return _not_passed_on(kind, where)
-    if isinstance(part, ChatFilePart) and part.file.file_id and not settings.LLM_CONTENT_PART_ADDRESSES:
-        return _not_fetched(f"{where}.file.file_id")
+    if isinstance(part, ChatFilePart) and (refused := _file_refusal(part.file, f"{where}.file")):
+        return refused
     if part.source and not _is_itself(getattr(getattr(part, part.source[0]), part.source[1]), part.source[1]):
         return _not_fetched(".".join((where, *part.source)))
+    return None
+
+
+def _file_refusal(file: ChatFile, where: str) -> ApiError | None:
+    if file.file_id and not settings.LLM_CONTENT_PART_ADDRESSES:
+        return _not_fetched(f"{where}.file_id")
+    if file.file_url and not _is_itself(file.file_url, "url"):
+        return _not_fetched(f"{where}.file_url")
+    if not (file.file_data or file.file_id or file.file_url):
+        return bad_request(f"{where}: there is no file in it. Send file_data=data:application/pdf;base64,…", where)
     return None
 
 

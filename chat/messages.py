@@ -118,12 +118,12 @@ def _in_one_form(message: object, where: str) -> object:
     if not isinstance(message, dict):
         return message
     left = {name: value for name, value in message.items() if value not in (None, "", [], {}) or name == "content"}
-    if message.get("tool_call_id", 0) in (None, ""):  # of a call to which the model's server gave no id
-        left["tool_call_id"] = ""
+    if "tool_call_id" in message:
+        left["tool_call_id"] = _id(message["tool_call_id"])
     if isinstance(calls := left.get("tool_calls"), list):
         left["tool_calls"] = [_call(call) for call in calls]
-    if "function_call" in left:
-        left["function_call"] = _called(left["function_call"])
+    if "function_call" in left and not _says_nothing(called := left.pop("function_call")):
+        left["function_call"] = _called(called)
     if not (isinstance(audio := left.get("audio"), dict) and audio.get("id")):
         left.pop("audio", None)
     if isinstance(content := left.get("content"), list):
@@ -140,13 +140,25 @@ def _without_content(message: dict[str, object]) -> dict[str, object]:
 
 
 def _call(call: object) -> object:
-    """Some clients send a null for what a call does not have."""
+    """Some clients send a null for what a call does not have, or another word for its type."""
     if not isinstance(call, dict):
         return call
     left = {name: value for name, value in call.items() if value is not None}
-    if call.get("id", "") is None:
-        left["id"] = ""
-    return {**left, "function": _called(left["function"])} if "function" in left else left
+    if "id" in call:
+        left["id"] = _id(call["id"])
+    if "function" not in left:
+        return left
+    return {**left, "type": "function", "function": _called(left["function"])}
+
+
+def _id(value: object) -> object:
+    """Some servers give their calls none, others numbers."""
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return str(value) if is_number else "" if value is None else value
+
+
+def _says_nothing(called: object) -> bool:
+    return isinstance(called, dict) and not any(called.values())
 
 
 def _called(function: object) -> object:

@@ -183,6 +183,27 @@ CHANGED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"messages": [*M, said([{"type": "thinking", "thinking": [text("Hm.")]}], prefix=False), *M]},
         {"messages": [*M, said(""), *M]},
     ),
+    "an answer that called no function": (
+        {"messages": [*M, said("Yes", function_call={"name": None, "arguments": None}), *M]},
+        {"messages": [*M, said("Yes"), *M]},
+    ),
+    "a part without its text": (
+        {"messages": [*M, said([{"type": "text", "text": None}, text("Yes")]), *M]},
+        {"messages": [*M, said([text(""), text("Yes")]), *M]},
+    ),
+    "a call of another type, with a number": (
+        {"messages": [*M, said(None, tool_calls=[CALL | {"type": "", "id": 5}]), RESULT | {"tool_call_id": 5}]},
+        {"messages": [*M, said(None, tool_calls=[CALL | {"id": "5"}]), RESULT | {"tool_call_id": "5"}]},
+    ),
+    "LangChain's own calls": (
+        {"messages": [*M, said(None, tool_calls=[CALL | {"type": "tool_call"}]), RESULT]},
+        {"messages": CALLED},
+    ),
+    "parts of the Responses API": (
+        {"messages": [user({"type": "input_text", "text": "What is it?"},
+                           {"type": "input_image", "image_url": PNG, "detail": "low", "file_id": None})]},
+        {"messages": [user(text("What is it?"), {"type": "image_url", "image_url": {"url": PNG, "detail": "low"}})]},
+    ),
     "sound that was heard": (
         {"messages": [*M, said(None, audio={"id": "a1", "data": "UklG", "transcript": "Hi"}), *M]},
         {"messages": [*M, said(None, audio={"id": "a1"}), *M]},

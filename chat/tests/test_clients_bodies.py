@@ -186,6 +186,26 @@ def test_part__of_a_kind_that_the_operator_lists__passed_on(settings: Any) -> No
     assert "image_url" in str(refused(messages=shown({"type": "image_url", "image_url": {"url": PNG}})))
 
 
+@pytest.mark.parametrize("file", [{}, {"filename": "a.pdf"}, {"file_url": ""}, {"file_data": "", "file_url": None}])
+@pytest.mark.parametrize("fetches", [True, False])
+def test_part__file_without_anything_in_it__refused_with_what_to_do(settings: Any, file: Any, fetches: bool) -> None:
+    settings.LLM_CONTENT_PARTS, settings.LLM_CONTENT_PART_ADDRESSES = ["file"], fetches
+    error = refused(messages=shown({"type": "file", "file": file}))
+    assert error.param == "messages[0].content[0].file"
+    assert "file_data" in str(error)
+
+
+def test_part__file_of_the_responses_api__in_the_form_of_chat(settings: Any) -> None:
+    settings.LLM_CONTENT_PARTS = ["file"]
+    messages = shown({"type": "input_file", "file_data": "data:application/pdf;base64,JVBE", "filename": "a.pdf"})
+    assert passed_on(messages=messages)["messages"] == shown(FILE)
+
+
+def test_part__image_that_is_only_named__refused_by_the_field_that_is_missing() -> None:
+    error = refused(messages=shown({"type": "input_image", "file_id": "file-1"}))
+    assert error.param == "messages[0].content[0].image_url.url"
+
+
 ADDRESSES = [
     "https://example.com/a.png", "HTTP://169.254.169.254/", "file:///etc/passwd", "/etc/passwd", "//host/a.png",
     "gs://bucket/a.png", " data:image/png;base64,AAAA", "",
@@ -211,6 +231,8 @@ def test_part__image_itself__passed_on(url: str) -> None:
     [
         ({"type": "file", "file": {"file_data": "https://example.com/a.pdf"}}, "file.file_data"),
         ({"type": "file", "file": {"file_id": "file-1"}}, "file.file_id"),
+        ({"type": "file", "file": {"file_url": "https://example.com/a.pdf"}}, "file.file_url"),
+        ({"type": "file", "file": {"file_data": "JVBE", "file_url": "http://169.254.169.254/"}}, "file.file_url"),
         (
             {"type": "input_audio", "input_audio": {"data": "https://example.com/a.wav", "format": "wav"}},
             "input_audio.data",
