@@ -15,7 +15,7 @@ from coherence.tests.change_log import note
 from coherence.tests.listener.connections import NAME, cut, no_pool
 from tests.database import sql
 from tests.faults.queueing import queueing
-from tests.waiting import wait_until
+from tests.waiting import MAX_SECONDS, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LONG = 3  # seconds
@@ -47,9 +47,14 @@ def _hanging(listener: Listener, request: pytest.FixtureRequest, monkeypatch: py
 
 
 @pytest.mark.usefixtures("_hanging")
-def test_connecting__hangs__in_touch_over_the_pool(listener: Listener, feed: ChangeFeed) -> None:
+def test_connecting__hangs__in_touch_over_the_pool(
+    listener: Listener, feed: ChangeFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "WAIT_SECONDS", MAX_SECONDS)
+    started = monotonic()
     listener.ensure()
-    wait_until(lambda: feed.in_touch)
+    assert feed.in_touch
+    assert monotonic() - started < BOUND  # told by the pool's answer, and not by the end of the attempt
     over = monotonic() + LONG + 0.5  # into the second attempt
     while monotonic() < over:
         number = note("while it hangs")
@@ -63,9 +68,16 @@ def test_connecting__hangs__in_touch_over_the_pool(listener: Listener, feed: Cha
 def test_connecting__hangs_and_so_does_the_pool__reported_once(
     listener: Listener, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(module, "_pool", no_pool)
+    asked = []
+
+    def count() -> None:
+        asked.append(monotonic())
+        no_pool()
+
+    monkeypatch.setattr(module, "_pool", count)
     listener.ensure()
     wait_until(lambda: "cannot be followed" in caplog.text)
+    assert len(asked) < LONG / module.RETRY_SECONDS + 3  # with a pause in between
     sleep(2 * module.RETRY_SECONDS)
     assert [record.levelname for record in caplog.records] == ["ERROR"]
 
@@ -74,7 +86,7 @@ def test_connecting__hangs_after_a_cut__heals_when_it_no_longer_does(
     running: Listener, feed: ChangeFeed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with queueing(int(connection.get_connection_params().get("port") or 5432)) as between:
-        place = {"host": "127.0.0.1", "port": between.port, "connect_timeout": LONG}
+        place = {"host": "127.0.0.1", "port": between.port}
         monkeypatch.setattr(module, "CONNECT_OPTIONS", module.CONNECT_OPTIONS | place)
         cut()
         wait_until(lambda: between.forgotten)
