@@ -176,9 +176,9 @@ class Response:
             self._may_follow = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """The first of a name counts."""
+        """The first of a name counts, without the blanks and tabs around its value, which are no part of it."""
         if not self.status:
-            self.headers.setdefault(name.decode("latin-1").lower(), value.decode("latin-1"))
+            self.headers.setdefault(name.decode("latin-1").lower(), value.strip(b" \t").decode("latin-1"))
 
     def on_headers_complete(self) -> None:
         """Those of an informational response say nothing."""

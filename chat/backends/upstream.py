@@ -12,6 +12,7 @@ import msgspec
 
 from chat.backends import Chunk, Completion, Payload, upstream_errors
 from chat.backends.http_client import ConnectTimeout, HttpClient, Response, Unreachable
+from chat.backends.masking import secrets_of
 from chat.backends.peers import Networks
 from chat.backends.server_sent_events import MAX_JSON_BYTES, TooLarge, bounded
 from chat.backends.upstream_answers import check_content_type, parse_chunks, parse_completion
@@ -60,7 +61,7 @@ class UpstreamBackend:
         """
         url, self._model, self._deadlines = f"{base_url.rstrip('/')}/chat/completions", model, deadlines
         more = {**(headers or {})}
-        self._secrets = upstream_errors.secrets_among(api_key, *more.values())
+        self._secrets = secrets_of(api_key, more)
         self.stream_seconds = deadlines.total
         self._client = HttpClient(
             url,
@@ -102,7 +103,8 @@ class UpstreamBackend:
             async with asyncio.timeout(seconds):
                 response = await self._send(closing, content, attempts=2)
             if response.status != HTTPStatus.OK:
-                raise upstream_errors.failed(response.status, response.headers, await self._refusal(response))
+                body = await self._refusal(response)
+                raise upstream_errors.failed(response.status, response.headers, body, self._secrets)
             yield response
 
     async def _send(self, closing: AsyncExitStack, content: bytes, attempts: int) -> Response:
@@ -120,12 +122,12 @@ class UpstreamBackend:
         return await self._send(closing, content, attempts - 1)
 
     async def _refusal(self, response: Response) -> bytes:
-        """What the server says, for the log and in part for the caller: without our secrets."""
+        """What the server says, for the log and in part for the caller."""
         pieces: list[bytes] = []
         with suppress(TooLarge):
             async for piece in bounded(self._pieces(response), MAX_REFUSAL_BYTES):
                 pieces.append(piece)
-        return upstream_errors.without(self._secrets, b"".join(pieces))
+        return b"".join(pieces)
 
     async def _pieces(self, response: Response) -> AsyncIterator[bytes]:
         """The body as it comes. Raises TimeoutError if nothing comes for `idle` seconds."""

@@ -140,6 +140,72 @@ def test_model__400__what_is_wrong_with_the_prompt(talk: openai.OpenAI, model: M
     assert (raised.value.param, raised.value.code) == ("messages", "context_length_exceeded")
 
 
+@pytest.mark.parametrize("blank", [" ", "\t", " \t "])
+def test_model__blanks_around_a_header_s_value__no_part_of_it(
+    talk: openai.OpenAI, model: ModelServer, blank: str
+) -> None:
+    model.behaviour = model_server.status("503 Busy", more=f"Retry-After:{blank}120{blank}\r\n")
+    with pytest.raises(openai.InternalServerError) as raised:
+        whole(talk)
+    assert raised.value.response.headers["retry-after"] == "120"
+    encoded = f"Content-Encoding:{blank}identity{blank}\r\n"
+    model.behaviour = model_server.status("200 OK", model_server.completion("Hi."), encoded)
+    assert whole(talk) == "Hi."
+
+
+LLAMAS = b'{"error": {"code": 500, "message": "Context size has been exceeded.", "type": "server_error"}}'
+
+
+@pytest.mark.parametrize("ask", [whole, stream])
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        model_server.status("500 Oops", LLAMAS),
+        model_server.status("400 No", b"[%b]" % LLAMAS),
+        model_server.status("422 No", b'{"detail": "Prompt length (5000) exceeds maximum input length (4096)"}'),
+        model_server.status("413 Much", b'{"error": {"code": "tokens_limit_reached", "message": "Too much"}}'),
+        model_server.status("400 No", b"prompt token count (5000) cannot exceed 4096", kind="text/plain"),
+    ],
+)
+def test_model__longer_than_its_context__what_clients_act_upon(
+    talk: openai.OpenAI, model: ModelServer, ask: object, behaviour: Behaviour
+) -> None:
+    model.behaviour = behaviour
+    with pytest.raises(openai.BadRequestError) as raised:
+        ask(talk)  # type: ignore[operator]
+    assert (raised.value.code, raised.value.type) == ("context_length_exceeded", "invalid_request_error")
+
+
+def test_model__longer_than_its_context_inside_a_stream__what_clients_act_upon(
+    talk: openai.OpenAI, model: ModelServer
+) -> None:
+    model.behaviour = model_server.streaming(b"data: " + LLAMAS + b"\n\n")
+    with pytest.raises(openai.BadRequestError) as raised:
+        stream(talk)
+    assert raised.value.code == "context_length_exceeded"
+    model.behaviour = model_server.streaming(model_server.chunk("Hello "), b"data: " + LLAMAS + b"\n\n")
+    with pytest.raises(openai.APIError, match="Context size has been exceeded") as cut:
+        stream(talk)
+    assert cut.value.code == "context_length_exceeded"
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b'{"detail": "tools are not supported"}', "application/json"),
+        (b'[{"error": {"message": "tools are not supported"}}]', "application/json"),
+        (b'{"message": {"detail": [{"msg": "tools are not supported"}]}}', "application/json"),
+        (b"tools are not supported\n", "text/plain"),
+    ],
+)
+def test_model__refuses_in_a_shape_of_its_own__told_as_its_own(
+    talk: openai.OpenAI, model: ModelServer, body: bytes, kind: str
+) -> None:
+    model.behaviour = model_server.status("422 No", body, kind=kind)
+    with pytest.raises(openai.BadRequestError, match="tools are not supported"):
+        whole(talk)
+
+
 @pytest.mark.parametrize("first", ["502 Bad", "503 Busy", "504 Slow"])
 def test_retry__before_the_first_byte__once(talk: openai.OpenAI, model: ModelServer, first: str) -> None:
     model.behaviour = model_server.in_sequence(model_server.status(first), model_server.answer)

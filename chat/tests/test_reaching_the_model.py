@@ -97,6 +97,47 @@ def test_error__that_quotes_a_secret_in_another_spelling__told_without_it(
     assert "... is wrong" in caplog.text
 
 
+def told(model: ModelServer, quoted: str, key: str = "", *, stream: bool, **options: Any) -> str:
+    """The error for an answer that quotes this: a refusal, or a stream with an error in it."""
+    body = b'{"error": {"message": "%b is wrong", "code": 400}}' % quoted.encode()
+    model.behaviour = model_server.streaming(b"data: %b\n\n" % body) if stream else model_server.status("400 No", body)
+    backend = UpstreamBackend(model.url, key, "m", Deadlines(connect=2, first_byte=2, idle=2, total=2), **options)
+
+    async def answer() -> None:
+        if stream:
+            await anext(backend.chunks({"messages": []}))
+        else:
+            await backend.complete({"messages": []})
+
+    with pytest.raises(ApiError) as raised:
+        asyncio.run(answer())
+    return str(raised.value)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("form", ["\\u%04x", "%%%02x", "&#%d;", "&#x%X;"])
+def test_error__that_quotes_a_key_letter_by_letter__told_and_logged_without_it(
+    model: ModelServer, caplog: pytest.LogCaptureFixture, form: str, stream: bool
+) -> None:
+    key = "sk-plan/ted+Key01=="
+    for letters in (key, "=", "+/="):
+        quoted = "".join(form % ord(letter) if letter in letters else letter for letter in key)
+        assert told(model, quoted, key, stream=stream) == "... is wrong"
+        assert "... is wrong" in caplog.messages[-1]
+        assert quoted not in caplog.text
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_error__that_quotes_a_gateway_s_password__told_without_it(model: ModelServer, stream: bool) -> None:
+    headers = {"Authorization": "Basic bWU6aGlkZGVucGFzc3dvcmQ="}
+    assert told(model, "hiddenpassword", stream=stream, headers=headers) == "... is wrong"
+
+
+def test_error__with_words_of_a_header_that_is_no_secret__told_in_full(model: ModelServer) -> None:
+    said, headers = "You requested 5000 tokens, Companion,", {"X-Title": "Companion requested tokens"}
+    assert told(model, said, stream=False, headers=headers) == f"{said} is wrong"
+
+
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
     """A file of a certificate for localhost that no public authority has signed, and its key."""

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletionMessageParam
 
+from chat.backends.upstream import Deadlines, UpstreamBackend
+from chat.errors import ApiError
 from tests.clients.llama.running import Llama, running
 from tests.clients.test_bodies import WITH_SAMPLERS, recorded
 from tests.e2e.instance import Instance
@@ -94,6 +97,27 @@ def test_overflow__of_the_context__is_what_clients_act_upon(client: openai.OpenA
         client.chat.completions.create(model=MODEL, messages=TOO_LONG, stream=stream)
     assert refused.value.code == "context_length_exceeded"
     assert "tokens" in refused.value.message
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_overflow__of_a_context_that_all_answers_share__is_what_clients_act_upon(
+    installed: Path, tmp_path: Path, stream: bool
+) -> None:
+    """It is found while the answers are made: llama.cpp says 500, or an error inside a stream."""
+
+    async def ask(backend: UpstreamBackend) -> str | None:
+        payload: Any = {"messages": [{"role": "user", "content": "la " * 60}], "max_tokens": 2000, "stream": stream}
+        with pytest.raises(ApiError) as refused:
+            _ = [chunk async for chunk in backend.chunks(payload)] if stream else await backend.complete(payload)
+        assert refused.value.status == HTTPStatus.BAD_REQUEST
+        return refused.value.code
+
+    async def ask_all(url: str) -> list[str | None]:
+        backend = UpstreamBackend(url, KEY, "tiny", Deadlines())
+        return await asyncio.gather(*(ask(backend) for _ in range(4)))
+
+    with running(tmp_path, "2000") as llama:
+        assert asyncio.run(ask_all(llama.url)) == ["context_length_exceeded"] * 4
 
 
 def test_caller__hangs_up__slot_is_free(client: openai.OpenAI, llama: Llama) -> None:

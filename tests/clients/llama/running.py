@@ -38,11 +38,11 @@ class Llama(NamedTuple):
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Llama]:
-    """Write the model into `folder` and serve it."""
+def running(folder: Path, *shared: str) -> Iterator[Llama]:
+    """Write the model into `folder` and serve it, with a context that is `shared` if its size is given."""
     interpreter, model, port = python("clients"), folder / "tiny.gguf", free_port()
     subprocess.run([interpreter, HERE / "tiny_model.py", model], check=True)
-    command: list[str | Path] = [interpreter, HERE / "server.py", model, str(port)]
+    command: list[str | Path] = [interpreter, HERE / "server.py", model, str(port), *shared]
     server = SupervisedServer(ServerSpec("llama.cpp", command, folder / "llama.log"))
     try:
         llama = Llama(f"http://127.0.0.1:{port}")
