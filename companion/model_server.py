@@ -22,8 +22,9 @@ URL_RULE = (
     "https://HOST/PATH, or http:// and 127.0.0.1, [::1], localhost or what LLM_HTTP_HOSTS names; no user, no query, "
     "no fragment"
 )
-# The last label begins with a letter: C's resolver takes other names, 10.7 and 0x7f.1, for addresses.
-NAME = re.compile(r"(\*\.)?([a-z0-9_]([a-z0-9_-]*[a-z0-9])?\.)*[a-z]([a-z0-9_-]*[a-z0-9])?")
+# Not of numbers alone: C's resolver takes 10.7 and 0x7f.1 for addresses.
+NUMBERS = r"(?:\d+|0x[0-9a-f]*)(?:\.(?:\d+|0x[0-9a-f]*))*"
+NAME = re.compile(rf"(\*\.)?(?!{NUMBERS}$)([a-z0-9_]([a-z0-9_-]*[a-z0-9])?\.)*[a-z0-9]([a-z0-9_-]*[a-z0-9])?")
 MAX_URL = 2000  # characters
 HOST = re.compile(r"[a-z0-9_.-]{1,253}")
 IPV4 = re.compile(r"\d+\.\d+\.\d+\.\d+")
@@ -44,8 +45,13 @@ def _http_host(text: str) -> str | Network:
     try:
         return ip_network(text.strip("[]"))
     except ValueError:
-        reason = "not a name such as ollama or *.svc.cluster.local, an address, or a network such as 10.0.0.0/8"
-        raise ImproperlyConfigured(f"LLM_HTTP_HOSTS: {reason}: {text[:100]!r}") from None
+        raise ImproperlyConfigured(f"LLM_HTTP_HOSTS: {_why_no_host(text)}: {text[:100]!r}") from None
+
+
+def _why_no_host(text: str) -> str:
+    with suppress(ValueError):
+        return f"not a network, which is {ip_network(text, strict=False)}"
+    return "not a name such as ollama or *.svc.cluster.local, an address, or a network such as 10.0.0.0/8"
 
 
 def checked_url(url: str, http_hosts: Iterable[str | Network] = ()) -> str:

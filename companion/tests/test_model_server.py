@@ -17,6 +17,9 @@ from companion.tests.test_settings import start
         ("ollama", "http://OLLAMA.:11434/v1"),
         ("Host.Docker.Internal", "http://host.docker.internal:8080/v1"),
         ("llama_cpp", "http://llama_cpp:8080/v1"),
+        ("3llama, gpu.01", "http://3llama:8080/v1"),
+        ("3llama, gpu.01", "http://gpu.01:8080/v1"),
+        ("7b.models, *.0a.1", "http://0.0a.1/v1"),
         ("a, *.svc.cluster.local", "http://vllm.models.svc.cluster.local/v1"),
         ("10.0.0.0/8", "http://10.1.2.3:8000/v1"),
         ("10.0.0.7", "http://10.0.0.7/v1"),
@@ -59,12 +62,18 @@ def test_http__to_any_other__refused(hosts: str, url: str) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["*", "*ollama", "a.*.b", "http://ollama", "ollama:11434", "ollama/v1", "10.7", "0x7f.1", "10.0.0.1/8", "a b", "é"],
+    ["*", "*ollama", "a.*.b", "http://ollama", "ollama:11434", "ollama/v1", "10.7", "0x7f.1", "*.10", "0x", "a b", "é"],
 )
 def test_http_hosts__neither_name_nor_network__refused_by_name(value: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="^LLM_HTTP_HOSTS: not a name") as raised:
         checked_http_hosts(f"ollama, {value}")
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(("value", "right"), [("10.0.0.7/8", "10.0.0.0/8"), ("fd00::1/8", "fd00::/8")])
+def test_http_hosts__address_within_a_network__refused_with_the_network(value: str, right: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=f"^LLM_HTTP_HOSTS: not a network, which is {right}: '{value}'$"):
+        checked_http_hosts(value)
 
 
 @pytest.mark.parametrize(
