@@ -20,7 +20,7 @@ METHODS = {
 # What a client makes of a wrong base URL: one without /v1, with two of them, with a slash at its end, with what comes
 # before /v1 at another service, or a whole address. Repetitions are possessive: a long path takes no longer than that.
 MISTAKEN = re.compile(
-    r"(?:/++(?:api|openai|v1|chat/++completions)(?=/++[^/]))*+"
+    r"(?:/++(?:api|openai|deployments/++[^/]++|v1|v1beta|chat/++completions)(?=/++[^/]))*+"
     r"/++((?:chat/++)?completions|responses|embeddings|models)(/++[^/]++)?/*+",
     re.IGNORECASE,
 )

@@ -11,6 +11,7 @@ from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope
 from django.conf import settings
 
 from companion.mount import Headers, path_below_root
+from companion.optional_apps import is_openais
 from rest.asgi import FRAMING, HttpMiddleware, combined, log_refusal, with_headers
 
 ORIGIN, REQUESTED_METHOD, COOKIE = b"origin", b"access-control-request-method", b"cookie"
@@ -35,7 +36,7 @@ class Cors(HttpMiddleware):
     async def handle(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         """Answer a preflight request, or hand the request on and say who may read the answer, whatever that is."""
         path = path_below_root(scope["path"], scope.get("root_path"))
-        if not settings.CORS_ALLOWED_ORIGINS or not path.startswith(SHARED_BELOW):
+        if not settings.CORS_ALLOWED_ORIGINS or not is_shared(path):
             await self.application(scope, receive, send)
             return
         headers = combined(scope["headers"])
@@ -49,6 +50,11 @@ class Cors(HttpMiddleware):
         if sharing:  # in place, for metrics find the route in this scope
             scope["headers"] = [pair for pair in scope["headers"] if pair[0] != COOKIE]
         await self.application(scope, receive, with_headers([*sharing, VARY], send))
+
+
+def is_shared(path: str) -> bool:
+    """Whether it is an API's, or one that a client takes for OpenAI's and is told the right one at."""
+    return path.startswith(SHARED_BELOW) or is_openais(path)
 
 
 def sharing_headers(headers: Mapping[bytes, bytes]) -> Headers:

@@ -37,22 +37,30 @@ def mount_chat(otherwise: ASGI3Application) -> ASGI3Application:
     """
     if not is_installed("chat"):
         return otherwise
-    from chat.addresses import is_openais
+    from chat import addresses
     from chat.application import Chat
     from chat.backends.choose import choose_backend
     from chat.limits import admit_by_rate
 
-    return Mount(is_openais, Chat(choose_backend(), admit=admit_by_rate), otherwise)
+    return Mount(addresses.is_openais, Chat(choose_backend(), admit=admit_by_rate), otherwise)
+
+
+def is_openais(path: str) -> bool:
+    """Whether chat answers there, be it that another address is right."""
+    if not is_installed("chat"):
+        return False
+    from chat import addresses
+
+    return addresses.is_openais(path)
 
 
 def openai_error(path: str, status: HTTPStatus, message: str, param: str) -> dict[str, dict[str, str | None]] | None:
     """An error in the shape of OpenAI's API, if `path` is an address of it; else None."""
-    if not is_installed("chat"):
+    if not is_openais(path):
         return None
-    from chat.addresses import is_openais
     from chat.errors import ApiError
 
-    return ApiError(status, message, param=param).body() if is_openais(path) else None
+    return ApiError(status, message, param=param).body()
 
 
 def describe(document: dict[str, object]) -> None:

@@ -101,14 +101,27 @@ def test_preflight__into_a_private_network__allowed_to_named_origins(
 
 
 @pytest.mark.apps("chat")
-@pytest.mark.parametrize(
-    "path", ["/", "/admin/", "/chat/", "/chat/completions", "/accounts/login/", "/metrics", "/apiary/"]
-)
+@pytest.mark.parametrize("path", ["/", "/admin/", "/chat/", "/chat/elara", "/accounts/login/", "/metrics", "/apiary/"])
 def test_pages__named_origin__not_shared(ask: AsgiClient, application: HotReader, user: User, path: str) -> None:
     assert shared_with(ask(application, preflight(path, PAGE))) == []
     headers = [(b"host", HOST.encode()), (b"origin", PAGE)]
     for method in ("GET", "POST"):
         assert shared_with(ask(application, request(path, headers, method))) == []
+
+
+@pytest.mark.apps("chat")
+@pytest.mark.parametrize(
+    "path", ["//v1/chat/completions", "/responses", "/chat/completions", "/openai/v1/models", "/v1", "//models"]
+)
+def test_answer__at_a_wrong_address_of_openais__readable_for_it_says_the_right_one(
+    ask: AsgiClient, application: HotReader, key: str, client: Client, user: User, path: str
+) -> None:
+    assert shared_with(ask(application, preflight(path, PAGE))) == [PAGE]
+    client.force_login(user)  # which counts for nothing, although the playground's session does at one of these
+    cookie = f"sessionid={client.cookies['sessionid'].value}".encode()
+    answer = ask(application, request(path, with_key(key, origin=PAGE, cookie=cookie), "POST"))
+    assert (answer.status, shared_with(answer)) == (404, [PAGE])
+    assert shared_with(ask(application, request(path, with_key(key, origin=OTHER), "POST"))) == []
 
 
 @pytest.mark.parametrize(
