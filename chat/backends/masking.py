@@ -33,15 +33,13 @@ class Secrets:
     def masked(self, text: str) -> str:
         """The beginning of the text as one line of plain text, with "..." for secrets.
 
-        It stays as it is spelled, unless there is a secret in it when its escapes are read.
+        It stays as it is spelled, unless there is a secret in it when its escapes are read. They are read to the last:
+        a part of a secret that is seen before would hide the rest.
         """
-        text = plain = _beginning(text)
-        for _ in range(LAYERS):
+        text = _beginning(text)
+        for plain in reversed([*_layers(text)]):
             if any(word in plain for word in self._words):
-                text = plain = self._without(plain)
-            before, plain = plain, _unescaped(plain)
-            if plain == before:
-                break
+                return _beginning(self._without(plain))
         return text
 
     def _without(self, text: str) -> str:
@@ -52,7 +50,7 @@ class Secrets:
 
 def secrets_of(key: str, headers: Mapping[str, str]) -> Secrets:
     """The key, the values of headers whose names tell of a secret, and what looks random in other headers."""
-    words = [*_parts(key)]
+    words = [key, *key.split()]
     for name, value in headers.items():
         words += [part for part in _parts(value) if SECRET_NAME.search(name) or _looks_random(part)]
     return Secrets(words)

@@ -20,8 +20,11 @@ OVERFLOW_CODE = "context_length_exceeded"
 
 # Where the text is: OpenAI's object, FastAPI's and Mistral's list of details, Gemini's list, Cloudflare's of errors,
 # problem details. An `error` that is a text may be the name of the status alone, if there is a message.
-TEXTS = ("message", "detail", "msg", "errors", "error_message", "Message", "title")
-DETAILS = ("param", "code", "type", "error_type", "loc")
+TEXTS = (
+    "message", "detail", "msg", "errors", "error_message", "error_msg", "error_description", "reason", "Message",
+    "title",
+)  # fmt: skip
+DETAILS = ("param", "code", "type", "loc")
 
 # How servers say that a request is longer than the model's context, in their own words: OpenAI's clients act upon the
 # code alone. They name what is measured, and that it is too much. Limits by the minute and the size of images are none.

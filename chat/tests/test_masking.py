@@ -66,6 +66,15 @@ def test_secrets__one_in_another__the_longest_left_out_first() -> None:
     assert Secrets(["planted1", "sk-planted1-more"]).masked("sk-planted1-more, planted1.") == "..., ...."
 
 
+def test_secret__with_a_part_that_is_seen_first__left_out_whole() -> None:
+    secrets = secrets_of("", {"Cookie": "session9=abcdefgh12345678"})
+    assert secrets.masked("Bad \\u0073ession9=abcdefgh12345678!") == "Bad ...!"
+
+
+def test_secret__beside_escaped_lines__one_line_still() -> None:
+    assert secrets_of(KEY, {}).masked(f"Bad\\u000akey&#13;%0a{quote(KEY)}") == "Bad key ..."
+
+
 def test_text__long__never_ends_in_a_part_of_a_secret() -> None:
     secrets = Secrets([KEY])
     for length in range(MAX_SEARCHED - 30, MAX_SEARCHED + 30):
