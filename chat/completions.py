@@ -70,7 +70,7 @@ async def answer(
         prompt = turn.prompt if turn else config.memoized(stable)
         payload = _payload(prompt.text, config, wishes, request, turn, instructions)
     exchange.extra_headers |= _prompt_header(prompt, turn)
-    answering = RecordingBackend(backend, turn) if turn else backend
+    answering = RecordingBackend(backend, turn, lambda found: form_of(config, turn).whole(found)) if turn else backend
     if request.stream:
         await stream(exchange, answering, payload, form_of(config, turn), keep_alive_seconds)
         return

@@ -146,6 +146,10 @@ def _draft(message: Message) -> Draft:
     shows_more = isinstance(content, list) and any(part["type"] != "text" for part in content)
     parts = cast(list[JsonObject], content) if shows_more else None
     draft = Draft(Role(message["role"]), text_of(message), None, message.get("tool_call_id", ""), parts)
+    if draft.role == Role.USER and turns.is_empty(draft):
+        raise bad_request(
+            "messages: empty. What is kept is sent again, and many models refuse what says nothing.", "messages"
+        )
     try:
         turns.check_draft(draft)
     except InvalidContent as error:

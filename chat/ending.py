@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
-from chat.backends import ENDING, Chunk, answers
+from chat.backends import ENDING, Chunk, JsonObject, answers
 from chat.threads import in_thread
 
 Keep = Callable[[], object]
@@ -11,9 +11,11 @@ Told = Callable[[Chunk], Chunk | None]
 
 
 async def end_when_kept(
-    chunks: AsyncGenerator[Chunk, None], keep: Keep, told: Told = lambda chunk: chunk
+    chunks: AsyncGenerator[Chunk, None], keep: Keep, told: Told, reason: Callable[[], str] = lambda: "stop"
 ) -> AsyncGenerator[Chunk, None]:
     """The chunks, each as it is `told`: text at once, and the end when `keep`, called in a thread, has returned.
+
+    `reason` is why the answer has ended, if its server does not say why.
 
     Raises what reading the chunks and keeping the answer raise.
     """
@@ -24,7 +26,7 @@ async def end_when_kept(
                 yield said
     yield ENDING
     await in_thread(keep)
-    for chunk in ending.held():
+    for chunk in ending.held(reason):
         yield chunk
 
 
@@ -35,11 +37,13 @@ class Ending:
     """
 
     def __init__(self) -> None:
+        self._last: Chunk = {"choices": []}
         self._finish: Chunk | None = None
         self._usage: Chunk | None = None
 
     def hold_back(self, chunk: Chunk) -> Chunk | None:
         """What of the chunk is to be told at once."""
+        self._last = chunk
         if answers.is_last(chunk):
             said, self._finish = _split(chunk)
             return said
@@ -48,9 +52,17 @@ class Ending:
             return None
         return chunk
 
-    def held(self) -> list[Chunk]:
-        """What is left to be told: of several chunks of a kind the last."""
-        return [chunk for chunk in (self._finish, self._usage) if chunk is not None]
+    def held(self, reason: Callable[[], str]) -> list[Chunk]:
+        """What is left to be told: of several chunks of a kind the last. If no reason came, it is `reason`."""
+        finish = self._finish or _finish(self._last, reason())
+        return [finish] if self._usage is None else [finish, self._usage]
+
+
+def _finish(last: Chunk, reason: str) -> Chunk:
+    choice: JsonObject = {"index": 0, "delta": {}, "logprobs": None, "finish_reason": reason}
+    chunk: Chunk = {**last, "choices": [choice]}
+    chunk.pop("usage", None)
+    return chunk
 
 
 def _split(chunk: Chunk) -> tuple[Chunk | None, Chunk]:

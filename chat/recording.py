@@ -3,13 +3,14 @@
 What is kept is what was told, to the letter, or else nothing is kept and the caller is told an error.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from http import HTTPStatus
+from typing import Literal, cast
 
 import msgspec
 
 from chat.backends import Backend, Chunk, Completion, JsonObject, Payload, answers, tool_calls
-from chat.backends.answers import Given
+from chat.backends.answers import FirstChoice, Given
 from chat.conversation import Turn, not_found, stored_answer
 from chat.ending import end_when_kept
 from chat.errors import ApiError, broken_answer, empty_answer
@@ -18,6 +19,7 @@ from conversations import turns
 from conversations.models import MAX_FINISH_REASON, Conversation, Role
 from conversations.turns import Draft, InvalidContent, KeyReused
 
+Tell = Callable[[Completion], object]
 NO_CALLS = (b"null", b"[]")
 MAX_TURNS = 64  # of text and refusal in an answer; hardly any has both
 
@@ -25,16 +27,19 @@ MAX_TURNS = 64  # of text and refusal in an answer; hardly any has both
 class RecordingBackend:
     """Answers a turn of a stored conversation, and stores the answer before the caller receives its end."""
 
-    def __init__(self, backend: Backend, turn: Turn) -> None:
-        self._backend, self._turn = backend, turn
+    def __init__(self, backend: Backend, turn: Turn, tell: Tell) -> None:
+        """`tell` is tried with a whole answer before it is stored, and raises ApiError if it cannot be told."""
+        self._backend, self._turn, self._tell = backend, turn, tell
         self.stream_seconds = backend.stream_seconds
 
     async def complete(self, payload: Payload) -> Completion:
         """The stored answer or, if there is none yet, the language model's. Raises ApiError."""
         if (earlier := self._turn.earlier_answer) is not None:
             return {**answers.completion(_given(earlier)), "usage": answers.NO_USAGE}
-        recorder, given = Recorder(self._turn.answer_id.hex), await self._backend.complete(payload)
-        answer = recorder.add(recorder.ours(given) or given, "message")
+        recorder = Recorder(self._turn.answer_id.hex, "message")
+        given = await self._backend.complete(payload)
+        answer = _as_kept(recorder.told(given) or given, recorder.message())
+        self._tell(answer)
         told, stored = await in_thread(lambda: _store(self._turn, recorder))
         if _is_same(told, stored):
             return answer
@@ -44,60 +49,48 @@ class RecordingBackend:
         """The same answer in chunks: its text at once, and its end when it is stored. Raises ApiError."""
         if (earlier := self._turn.earlier_answer) is not None:
             return _again(earlier, payload)
-        recorder = Recorder(self._turn.answer_id.hex)
-        return end_when_kept(
-            self._backend.chunks(payload), lambda: _store_streamed(self._turn, recorder), recorder.told
-        )
+        recorder = Recorder(self._turn.answer_id.hex, "delta")
+        chunks = self._backend.chunks(payload)
+        return end_when_kept(chunks, lambda: _store_streamed(self._turn, recorder), recorder.told, recorder.reason)
 
 
 class Recorder:
-    """Collects what an answer says and calls, piece by piece. `key` makes the ids of calls that have none."""
+    """Collects what an answer says and calls, piece by piece. `key` makes the ids of calls that have none.
 
-    def __init__(self, key: str) -> None:
-        self._index: object = None  # of the choice that is kept, where choices have one
+    `part` is where it is said: in the `message` of a whole answer, or in the `delta` of a chunk.
+    """
+
+    def __init__(self, key: str, part: Literal["message", "delta"]) -> None:
+        self._part, self._are_whole, self._first = part, part == "message", FirstChoice()
         self._texts: list[tuple[str, list[str]]] = []  # its field, and pieces of it in a row
         self._calls: list[bytes] = []
         self._legacy_calls: list[bytes] = []  # some servers send both
-        self._namer, self._legacy_namer = tool_calls.Namer(key), tool_calls.Namer(key)
+        self._namer, self._legacy_namer = (tool_calls.Namer(key, are_whole=self._are_whole) for _ in range(2))
         self._call_bytes = 0
         self._reason = ""
 
-    def ours(self, answer: Completion) -> Completion | None:
-        """The answer, or a chunk of it, with one choice at most: of several, the one that came first.
-
-        None if it says nothing of that.
+    def told(self, answer: Completion) -> Completion | None:
+        """The whole answer or the next chunk of it, as it is to be told, with the calls that are kept; None if it is
+        not. Raises ApiError.
         """
-        choices = answer["choices"]
-        for choice in choices:
-            index = choice.get("index")
-            if self._index is None:
-                self._index = index
-            if index is None or index == self._index:
-                return answer if len(choices) == 1 else {**answer, "choices": [choice]}
-        if not choices:
-            return answer
-        return {**answer, "choices": []} if "usage" in answer else None
+        ours = self._first.ours(answer)
+        return self._add(ours) if ours else None
 
-    def told(self, chunk: Chunk) -> Chunk | None:
-        """The next chunk of a stream, as it is to be told: None if it is not. Raises ApiError."""
-        ours = self.ours(chunk)
-        return self.add(ours, "delta") if ours else None
+    def reason(self) -> str:
+        """Why the answer has ended, as it is told again."""
+        return _given(self.message()).reason()
 
-    def add(self, answer: Completion, part: str) -> Completion:
-        """The `part` of the answer's choice has the message, or a piece of it. Raises ApiError.
-
-        Returns the answer as it is to be told: with the calls that are kept.
-        """
+    def _add(self, answer: Completion) -> Completion:
         if not answer["choices"]:
             return answer
         (choice,) = answer["choices"]
         if reason := choice.get("finish_reason"):
             self._reason = str(reason)
-        message = choice.get(part)
+        message = choice.get(self._part)
         if not isinstance(message, dict):
             return answer
         calls = self._add_message(message)
-        return {**answer, "choices": [{**choice, part: message | calls}]} if calls else answer
+        return {**answer, "choices": [{**choice, self._part: message | calls}]} if calls else answer
 
     def _add_message(self, message: JsonObject) -> JsonObject:
         """Returns what is told otherwise than it came."""
@@ -136,8 +129,8 @@ class Recorder:
         pieces = [(field, "".join(texts)) for field, texts in self._texts]
         text = "".join(text for _, text in pieces)
         try:
-            calls = tool_calls.merge(self._calls) or tool_calls.merge(self._legacy_calls)
-        except (msgspec.DecodeError, RecursionError, tool_calls.TooManyCalls) as error:
+            calls = self._merged(self._calls) or self._merged(self._legacy_calls)
+        except (msgspec.DecodeError, RecursionError, tool_calls.BrokenCalls) as error:
             raise broken_answer(str(error)) from None
         if not calls and not text.strip():
             raise empty_answer(self._reason)
@@ -145,6 +138,18 @@ class Recorder:
         fields = {field for field, _ in pieces}
         draft = Draft(Role.ASSISTANT, text, calls or None, finish_reason=reason, is_refusal=fields == {answers.REFUSAL})
         return draft._replace(parts=answers.parts(pieces)) if len(fields) > 1 else draft
+
+    def _merged(self, lists: list[bytes]) -> list[JsonObject]:
+        return tool_calls.merge(lists, are_whole=self._are_whole)
+
+
+def _as_kept(answer: Completion, kept: Draft) -> Completion:
+    """The whole answer with its calls, and why it has ended, as they are kept and told again."""
+    (choice,), given = answer["choices"], _given(kept)
+    message = {name: value for name, value in cast(JsonObject, choice["message"]).items() if name != "tool_calls"}
+    calls: JsonObject = {"tool_calls": given.tool_calls} if given.tool_calls else {}
+    reason = choice.get("finish_reason") or given.reason()
+    return {**answer, "choices": [{**choice, "message": message | calls, "finish_reason": reason}]}
 
 
 async def _again(earlier: Draft, payload: Payload) -> AsyncGenerator[Chunk, None]:

@@ -96,6 +96,11 @@ def stored(conversation: Conversation, idempotency_key: str) -> list[Message]:
     return list(conversation.messages.filter(idempotency_key=idempotency_key).order_by("part"))
 
 
+def is_empty(draft: Draft) -> bool:
+    """Whether it says, shows and calls nothing: white space says nothing."""
+    return not (draft.content.strip() or draft.parts or draft.tool_calls)
+
+
 def check_draft(draft: Draft) -> None:
     """Raises InvalidContent if the message cannot be stored."""
     for text in (draft.content, draft.tool_call_id):

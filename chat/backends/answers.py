@@ -5,10 +5,13 @@ from time import time
 from typing import Literal, NamedTuple
 from uuid import uuid4
 
+import msgspec
+
 from chat.backends import Chunk, Completion, JsonObject, Payload
 
 CONTENT, REFUSAL = "content", "refusal"  # the fields of a message that have text
 TYPES = {CONTENT: "text", REFUSAL: "refusal"}  # of the parts that tell them
+NO_TOKENS: tuple[object, ...] = (None, msgspec.Raw(b"null"))  # as a usage
 NO_USAGE = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
 
 
@@ -55,6 +58,27 @@ def texts(pieces: Iterable[tuple[str, str]]) -> dict[str, str]:
 def parts(pieces: Iterable[tuple[str, str]]) -> list[JsonObject]:
     """The parts of a message that tell these pieces of text, in order."""
     return [{"type": TYPES[field], TYPES[field]: text} for field, text in pieces]
+
+
+class FirstChoice:
+    """Finds the choice that is told where one was asked for, in all that a model's server sends: the first to come."""
+
+    def __init__(self) -> None:
+        """None has come yet."""
+        self._index: object = None  # of the choice, where choices have one
+
+    def ours(self, answer: Completion) -> Completion | None:
+        """The answer, or a chunk of it, with that choice at most; None if it says nothing of it."""
+        choices = answer["choices"]
+        for choice in choices:
+            index = choice.get("index")
+            if self._index is None:
+                self._index = index
+            if index is None or index == self._index:
+                return answer if len(choices) == 1 else {**answer, "choices": [choice]}
+        if not choices:
+            return answer
+        return {**answer, "choices": []} if "usage" in answer else None
 
 
 class ChunkBuilder:
@@ -122,8 +146,8 @@ def is_last(chunk: Chunk) -> bool:
 
 
 def is_usage(chunk: Chunk) -> bool:
-    """Whether this chunk tells the usage alone, as the last one of a stream does."""
-    return not chunk["choices"] and "usage" in chunk
+    """Whether this chunk tells the usage alone, as the last one of a stream does. Some servers send a null after it."""
+    return not chunk["choices"] and chunk.get("usage") not in NO_TOKENS
 
 
 def _answer(kind: Literal["chat.completion", "chat.completion.chunk"], *choices: JsonObject) -> Completion:

@@ -10,10 +10,13 @@ from chat.backends import short_lists
 
 MAX_CALLS = 128  # of one answer
 MAX_BYTES = 4 * 1024 * 1024  # of all its pieces: each costs a hundred bytes beside the few letters it brings
+MAX_NAME = 512  # characters
 # Texts that come in pieces. Any other text is whole, and some servers repeat it with each piece.
 IN_PIECES = {"arguments", "input"}
+NAME = "name"
 
 FUNCTIONS = ("function", "custom")  # what a call may call
+SAYS_NOTHING = {"type"}  # of a piece that has nothing else
 
 Call = dict[str, Any]
 Piece = dict[str, msgspec.Raw]
@@ -28,20 +31,24 @@ class _Named(msgspec.Struct):
 _function = msgspec.json.Decoder(_Named).decode
 
 
-class TooManyCalls(ValueError):
+class BrokenCalls(ValueError):
+    """Calls that nobody can answer."""
+
+
+class TooManyCalls(BrokenCalls):
     """More calls than any answer needs."""
 
 
-def merge(lists: Iterable[bytes]) -> list[Call]:
+def merge(lists: Iterable[bytes], *, are_whole: bool = False) -> list[Call]:
     """The calls that these lists of calls, or of pieces of calls, make together: each a `tool_calls` as JSON.
 
-    Raises TooManyCalls and msgspec.DecodeError.
+    Raises BrokenCalls and msgspec.DecodeError.
     """
-    merger = Merger()
+    merger = Merger(are_whole=are_whole)
     for pieces in lists:
         for piece in _calls(pieces) or ():
             merger.add(piece)
-    return [_whole(call) for call in merger.calls if "function" in call or "custom" in call]
+    return [_checked(_whole(call)) for call in merger.calls if not call.keys() <= SAYS_NOTHING]
 
 
 def from_legacy(function_call: bytes) -> bytes:
@@ -52,30 +59,49 @@ def from_legacy(function_call: bytes) -> bytes:
 class Namer:
     """Gives an id to each call that has none when its function is named, so that its result can be sent.
 
-    `key` makes these ids: the same answer always has the same. An id that comes later is left out.
+    `key` makes these ids: the same answer always has the same. An id that comes later is left out; so are an id and a
+    name that are repeated with each piece, for some clients join what comes in pieces.
     """
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, *, are_whole: bool = False) -> None:
         """There is no call yet."""
-        self._key, self._merger, self._named = key, Merger(), set[int]()
+        self._key, self._merger = key, Merger(are_whole=are_whole)
+        self._own: set[int] = set()  # calls to which an id was given here
+        self._with_id: set[int] = set()
+        self._with_name: set[int] = set()
 
     def named(self, calls: bytes) -> bytes:
         """The calls, or pieces of calls, as they are to be told and kept. What cannot be read stays as it is."""
         try:
             pieces = _pieces(calls) or []
             named = [self._piece(piece) for piece in pieces]
-        except (msgspec.DecodeError, RecursionError, TooManyCalls):
+        except (msgspec.DecodeError, RecursionError, BrokenCalls):
             return calls
         return calls if all(map(is_, pieces, named)) else msgspec.json.encode(named)
 
     def _piece(self, piece: Piece) -> Piece:
-        call = self._merger.add(_head(piece))
-        if id(call) in self._named:
-            return {name: value for name, value in piece.items() if name != "id"}
+        head = _head(piece)
+        call = self._merger.add(head)
+        piece = self._without_repeated(piece, head, call)
+        if id(call) in self._own:
+            return _without_id(piece)
+        if call.get("id"):
+            self._with_id.add(id(call))
         if call.get("id") or not _names_function(piece):
             return piece
-        self._named.add(id(call))
-        return {**piece, "id": msgspec.Raw(msgspec.json.encode(own_id(self._key, len(self._named) - 1)))}
+        self._own.add(id(call))
+        return {**piece, "id": msgspec.Raw(msgspec.json.encode(own_id(self._key, len(self._own) - 1)))}
+
+    def _without_repeated(self, piece: Piece, head: Call, call: Call) -> Piece:
+        """Without an index, an id may be all that says which call this is a piece of."""
+        name, is_known = _name(head), isinstance(head.get("index"), int)
+        if is_known and id(call) in self._with_id:
+            piece = _without_id(piece)
+        if is_known and id(call) in self._with_name and name == _name(call):
+            piece = _without_name(piece)
+        if name:
+            self._with_name.add(id(call))
+        return piece
 
 
 def own_id(key: str, number: int) -> str:
@@ -89,6 +115,16 @@ def _head(piece: Piece) -> Call:
     return head | {name: {"name": _function(piece[name]).name} for name in FUNCTIONS if _is_object(piece, name)}
 
 
+def _without_id(piece: Piece) -> Piece:
+    return {name: value for name, value in piece.items() if name != "id"} if "id" in piece else piece
+
+
+def _without_name(piece: Piece) -> Piece:
+    called = {name: msgspec.json.decode(piece[name], type=Piece) for name in FUNCTIONS if _is_object(piece, name)}
+    left = {name: {key: value for key, value in function.items() if key != NAME} for name, function in called.items()}
+    return piece | {name: msgspec.Raw(msgspec.json.encode(function)) for name, function in left.items()}
+
+
 def _names_function(piece: Piece) -> bool:
     return any(_is_object(piece, name) for name in FUNCTIONS)
 
@@ -100,13 +136,14 @@ def _is_object(piece: Piece, name: str) -> bool:
 class Merger:
     """The calls by now, in the order in which they began."""
 
-    def __init__(self) -> None:
-        """There is none yet."""
+    def __init__(self, *, are_whole: bool = False) -> None:
+        """There is none yet. Of whole calls each is one by itself, whatever its id and index are."""
         self.calls: list[Call] = []
+        self._are_whole = are_whole
         self._by_index: dict[int, Call] = {}
 
     def add(self, piece: Call) -> Call:
-        """The call that this is a piece of, with it. Raises TooManyCalls."""
+        """The call that this is a piece of, with it. Raises BrokenCalls."""
         call = self._continued(piece)
         if call is None:
             if len(self.calls) == MAX_CALLS:
@@ -123,6 +160,8 @@ class Merger:
 
         By its index; but some servers give none, and some give all calls the same.
         """
+        if self._are_whole:
+            return None
         index, last = piece.get("index"), self.calls[-1] if self.calls else None
         call = self._by_index.get(index) if isinstance(index, int) else last
         return None if call is None or _is_another(call, piece) else call
@@ -133,8 +172,10 @@ def _is_another(call: Call, piece: Call) -> bool:
     name = _name(piece)
     if not name:
         return False
-    given, id = call.get("id"), piece.get("id")
-    return given != id if given and id else piece.get("index") is None
+    given, id, has_no_index = call.get("id"), piece.get("id"), piece.get("index") is None
+    if given and id:
+        return given != id or (has_no_index and name != _name(call))
+    return has_no_index
 
 
 def _name(piece: Call) -> object:
@@ -150,8 +191,27 @@ def _add(call: Call, piece: Call) -> None:
                 _add(part, value)
         elif name in IN_PIECES:
             call.setdefault(name, []).append(value)
+        elif name == NAME and isinstance(value, str):
+            call[name] = _longer_name(call.get(name) or "", value)
         elif name != "index" and value not in (None, ""):
             call.setdefault(name, value)
+
+
+def _longer_name(given: object, piece: str) -> str:
+    """Some servers repeat it with each piece, and hardly any sends it in pieces."""
+    name = piece if given == piece else f"{given}{piece}"
+    if len(name) > MAX_NAME:
+        raise BrokenCalls(f"a name of more than {MAX_NAME} characters")
+    return name
+
+
+def _checked(call: Call) -> Call:
+    """What calls nothing could be told in one API and not in the other, and its caller cannot answer it."""
+    called = [call[name] for name in FUNCTIONS if name in call]
+    has_names = all(isinstance(each, dict) and isinstance(each.get(NAME), str) for each in called)
+    if not called or not has_names or not isinstance(call.get("id", ""), str | int):
+        raise BrokenCalls("a call of neither a function nor a custom tool that has a name")
+    return call
 
 
 def _whole(call: Call) -> Call:

@@ -33,6 +33,8 @@ KEEP_ALIVE_SECONDS = 4.0  # of an unused connection: less than the 5 s of uvicor
 class Deadlines:
     """Timeouts in seconds: `first_byte` of a stream, `idle` between two pieces of any answer, `total` for the whole.
 
+    Once the model has finished, a stream that says nothing more for `idle` has ended: that is no failure.
+
     An answer that is not streamed has `total` for its first byte too, because it only comes when it is complete.
     """
 
@@ -91,7 +93,7 @@ class UpstreamBackend:
             async with self._answer(payload, self._deadlines.first_byte) as response:
                 check_content_type(response.headers, "text/event-stream")
                 pieces = bounded(self._pieces(response), MAX_ANSWER_BYTES)
-                async with aclosing(parse_chunks(pieces, payload.get("n") or 1)) as chunks:
+                async with aclosing(parse_chunks(pieces, payload.get("n") or 1, self._deadlines.idle)) as chunks:
                     async for chunk in chunks:
                         yield chunk
 

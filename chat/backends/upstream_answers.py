@@ -1,6 +1,7 @@
 """Reads what a language model's server sends: bounded, and checked as far as it is relied on."""
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from typing import cast
@@ -15,7 +16,6 @@ from chat.backends.upstream_errors import ErrorInside
 from chat.errors import broken_answer, empty_answer
 
 END_SECONDS = 0.2  # for the body to end after `[DONE]`
-FINISH_SECONDS = 2.0  # for an event after the model has finished: then nothing more will come
 
 # An answer is passed on as it came, and no more of it is decoded than is looked at: lists of lists, or numbers of many
 # digits, would take many times as long.
@@ -24,6 +24,12 @@ _fields: Callable[[str | msgspec.Raw], Fields | None] = msgspec.json.Decoder(Fie
 _choices = short_lists.decoder(Fields, MAX_CHOICES)
 _decode_text: Callable[[msgspec.Raw], str | None] = msgspec.json.Decoder(str | None).decode
 MAX_PARTS = 10_000  # of a content; as many braces are taken for more of them
+# How servers say that they have failed inside of a 200: with a field, beside choices or alone, or with what
+# they call it.
+ERRORS = ("error", "errors")
+ERRORS_ALONE = ("detail", "exception", "message", "error_message", "error_code")
+SAY_WHAT_IT_IS = ("type", "object", "event")
+FAILURE = re.compile(rb"error|exception|failed|failure|[45][0-9]{2}", re.IGNORECASE)
 NOTHING = {b"null", b"false", b'""', b"{}", b"[]"}  # as an error: some servers send the field with each event
 
 
@@ -53,18 +59,20 @@ def parse_completion(body: bytes) -> Completion:
     fields = _fields(body.decode(errors="replace")) or {}
     answer = _checked(fields)
     if not answer["choices"]:
+        _check_failure(fields)
         raise empty_answer() if "choices" in fields else broken_answer("it has no choices")
     return answer
 
 
-async def parse_chunks(pieces: AsyncIterator[bytes], expected: int) -> AsyncGenerator[Chunk, None]:
+async def parse_chunks(pieces: AsyncIterator[bytes], expected: int, idle_seconds: float) -> AsyncGenerator[Chunk, None]:
     """The chunks of a stream up to `[DONE]`, which a server may leave out once the model has finished the choices that
-    are `expected`.
+    are `expected`: some go on, when they have used a tool themselves, and some neither close nor say that this was all.
+    No event for `idle_seconds` is the end then.
 
     Raises ApiError, ErrorInside, msgspec.DecodeError, RecursionError or TooLarge.
     """
     found, has_choice, finished = events(pieces), False, 0
-    while (event := await (_soon(found) if finished >= expected else anext(found, None))) is not None:
+    while (event := await _next(found, idle_seconds if finished >= expected else None)) is not None:
         if event.data.startswith("[DONE]"):
             await _drain(found)
             break
@@ -78,10 +86,12 @@ async def parse_chunks(pieces: AsyncIterator[bytes], expected: int) -> AsyncGene
         raise empty_answer()
 
 
-async def _soon(found: AsyncIterator[Event]) -> Event | None:
-    """The next event, if it comes soon: some servers neither say that this was all nor close."""
+async def _next(found: AsyncIterator[Event], seconds: float | None) -> Event | None:
+    """The next event, if it comes within these seconds."""
+    if seconds is None:
+        return await anext(found, None)
     with suppress(TimeoutError):
-        async with asyncio.timeout(FINISH_SECONDS):
+        async with asyncio.timeout(seconds):
             return await anext(found, None)
     return None
 
@@ -96,12 +106,14 @@ async def _drain(found: AsyncIterator[Event]) -> None:
 
 def _chunk(event: Event) -> Chunk | None:
     """The event's chunk; None if it says nothing of the answer."""
-    if event.type == "error":
+    if FAILURE.fullmatch(event.type.encode()):
         raise ErrorInside(event.data.encode())
     fields = _fields_of(event)
     if not fields:
         return None
     chunk: Chunk = _checked(fields)
+    if not chunk["choices"]:
+        _check_failure(fields, is_named=event.type != MESSAGE)
     return chunk if chunk["choices"] or _is_told_without_choice(fields) else None
 
 
@@ -119,11 +131,8 @@ def _fields_of(event: Event) -> Fields | None:
 
 def _checked(fields: Fields) -> Completion:
     """The answer, decoded as far as the texts of its choices. Raises ErrorInside."""
-    if "error" in fields:
-        _check_error(fields["error"])
+    _check_errors(fields, ERRORS)
     choices = (_choices(fields["choices"]) if "choices" in fields else None) or []
-    if not choices and bytes(fields.get("object", b"")) == b'"error"':
-        raise ErrorInside(msgspec.json.encode(fields))
     return cast(Completion, {**fields, "choices": [_choice(raw) for raw in choices]})
 
 
@@ -134,28 +143,40 @@ def _is_told_without_choice(fields: Fields) -> bool:
 
 def _choice(raw: Fields) -> JsonObject:
     """The choice, with the texts in it decoded. Raises ErrorInside."""
-    if "error" in raw:
-        _check_error(raw["error"])
+    _check_errors(raw, ERRORS)
     choice: JsonObject = {**raw}
     for name in ("delta", "message"):
         if name in raw:
             choice[name] = _message(raw[name])
     if "finish_reason" in raw:
         choice["finish_reason"] = reason = _text(raw["finish_reason"]) or None
-        if reason == "error":
+        if reason and "error" in reason.lower():
             raise ErrorInside(b"null")
     return choice
 
 
-def _check_error(error: msgspec.Raw) -> None:
-    if bytes(error) not in NOTHING:
-        raise ErrorInside(bytes(error))
+def _check_errors(fields: Fields, names: tuple[str, ...]) -> None:
+    for name in names:
+        if name in fields and bytes(fields[name]) not in NOTHING:
+            raise ErrorInside(bytes(fields[name]))
+
+
+def _check_failure(fields: Fields, *, is_named: bool = False) -> None:
+    """What has no choices is looked at more closely: an event of no name that does not say what it is may be nothing
+    else. Raises ErrorInside.
+    """
+    if not is_named and fields.keys().isdisjoint(SAY_WHAT_IT_IS):
+        _check_errors(fields, ERRORS_ALONE)
+    said = [bytes(fields[name]).strip(b'"') for name in (*SAY_WHAT_IT_IS, "status") if name in fields]
+    if any(map(FAILURE.fullmatch, said)) or bytes(fields.get("success", b"")) == b"false":
+        raise ErrorInside(msgspec.json.encode(fields))
 
 
 def _message(raw: msgspec.Raw) -> JsonObject | None:
     fields = _fields(raw)
     if fields is None:
         return None
+    _check_errors(fields, ERRORS)
     message: JsonObject = {**fields}
     if "refusal" in fields:
         message["refusal"] = _text(fields["refusal"])

@@ -1,6 +1,5 @@
 """`/v1/responses`: OpenAI's Responses API for the personalities, over the same way as chat completions."""
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -17,7 +16,7 @@ from chat.exchange import Exchange
 from chat.forms import Form
 from chat.requests import ChatRequest
 from chat.responses import chain, kept, remembered
-from chat.responses.form import ResponsesForm
+from chat.responses.form import ResponsesForm, name_as_here
 from chat.responses.kept import Place
 from chat.responses.output import Output
 from chat.responses.remembering import RememberingBackend
@@ -25,8 +24,6 @@ from chat.responses.requests import ResponsesRequest, fields_of
 from chat.responses.translation import for_chat
 from chat.threads import in_thread
 from personalities.config import PersonalityConfig
-
-PARAMETERS = {"messages": "input", "metadata": "conversation"}  # what the chat API's are called here
 
 
 async def create(exchange: Exchange, caller: Caller, backend: Backend, keep_alive_seconds: float) -> None:
@@ -79,12 +76,8 @@ def _forms(request: ResponsesRequest, place: Place, output: Output) -> FormOf:
 
 @contextmanager
 def _named_as_here() -> Iterator[None]:
-    """An error about a parameter of the chat API names the one that it was made from."""
     try:
         yield
     except ApiError as error:
-        name = re.split(r"[.\[]", error.param or "")[0]
-        if name in PARAMETERS:
-            error.param = PARAMETERS[name]
-            error.args = (re.sub(rf"^{re.escape(name)}[^ ]*: ", "", str(error)),)
+        name_as_here(error)
         raise

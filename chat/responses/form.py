@@ -1,15 +1,20 @@
 """How the Responses API tells an answer: whole, or as typed events."""
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from time import time
 
 import msgspec
 
 from chat.backends import Chunk, Completion, JsonObject
+from chat.backends.answers import FirstChoice
 from chat.errors import ApiError, broken_answer
 from chat.responses import objects
-from chat.responses.output import UNREADABLE, Output, delta_of, raw
+from chat.responses.deltas import Delta, delta_of, delta_of_whole, raw
+from chat.responses.output import UNREADABLE, Output
 from chat.responses.requests import ResponsesRequest
+
+PARAMETERS = {"messages": "input", "metadata": "conversation"}  # what the chat API's are called here
 
 
 class _Logprobs(msgspec.Struct):
@@ -22,19 +27,20 @@ class ResponsesForm:
     def __init__(self, request: ResponsesRequest, model: str, output: Output, conversation: str | None) -> None:
         self._begun = objects.beginning(request, f"resp_{output.key}", model, conversation)
         self._output, self._wants_logprobs = output, request.wants_logprobs
+        self._first = FirstChoice()
         self._number = 0  # of the next event
         self._finish_reason: str | None = None
         self._usage: JsonObject | None = None
 
     def whole(self, answer: Completion) -> JsonObject:
         """The `response` object."""
-        for _ in self._read(answer, "message"):
+        for _ in self._read(answer, "message", delta_of_whole):
             pass
         return self._end()[1]
 
     def chunk(self, chunk: Chunk) -> bytes:
         """The events that tell a chunk: none, if it says nothing."""
-        return self._encoded([*self._beginning(), *self._read(chunk, "delta")])
+        return self._encoded([*self._beginning(), *self._read(chunk, "delta", delta_of)])
 
     def end(self, error: ApiError | None) -> bytes:
         """The last events."""
@@ -43,17 +49,19 @@ class ResponsesForm:
             ending, response = self._end()
             events += [*ending, {"type": f"response.{response['status']}", "response": response}]
         else:
+            name_as_here(error)
             events += [_error(error), {"type": "response.failed", "response": objects.failed(self._begun, error)}]
         return self._encoded(events)
 
-    def _read(self, answer: Completion, part: str) -> Iterator[JsonObject]:
+    def _read(self, answer: Completion, part: str, said: Callable[[object], Delta]) -> Iterator[JsonObject]:
         """The events that tell this part of the language model's answer. Raises ApiError."""
         self._usage = objects.usage(answer.get("usage")) or self._usage
-        for choice in answer["choices"][:1]:
+        ours = self._first.ours(answer)
+        for choice in ours["choices"] if ours else ():
             finish_reason = choice.get("finish_reason")
             self._finish_reason = str(finish_reason) if finish_reason else self._finish_reason
             try:
-                yield from self._output.add(delta_of(choice.get(part)), self._logprobs(choice.get("logprobs")))
+                yield from self._output.add(said(choice.get(part)), self._logprobs(choice.get("logprobs")))
             except UNREADABLE as error:
                 raise broken_answer(str(error)) from None
 
@@ -85,6 +93,14 @@ class ResponsesForm:
             pieces.append(b"event: %b\ndata: %b\n\n" % (str(event["type"]).encode(), data))
             self._number += 1
         return b"".join(pieces)
+
+
+def name_as_here(error: ApiError) -> None:
+    """Has an error about a parameter of the chat API name the one that it was made from."""
+    name = re.split(r"[.\[]", error.param or "")[0]
+    if name in PARAMETERS:
+        error.param = PARAMETERS[name]
+        error.args = (re.sub(rf"^{re.escape(name)}[^ ]*: ", "", str(error)),)
 
 
 def _error(error: ApiError) -> JsonObject:

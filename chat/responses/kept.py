@@ -13,8 +13,9 @@ from chat.conversation import conversation_of
 from chat.errors import ApiError, bad_request
 from chat.responses import chain, objects, remembered
 from chat.responses.chain import Chain
+from chat.responses.deltas import Delta, delta_of, delta_of_whole
 from chat.responses.items import Item, ResponsesFunctionCall, ResponsesItemReference, ResponsesMessage
-from chat.responses.output import UNREADABLE, Delta, Output, delta_of
+from chat.responses.output import UNREADABLE, Output
 from chat.responses.requests import ResponsesRequest
 from conversations.models import Conversation, DeletedResponse, Message, Role
 from conversations.recent import recent
@@ -130,7 +131,7 @@ def _said(message: Message) -> list[Delta]:
     pieces = Given(message.content, is_refusal=message.is_refusal, parts=message.parts).pieces()
     said = [delta_of({field: text}) for field, text in pieces]
     try:
-        return [*said, delta_of({"tool_calls": message.tool_calls})]
+        return [*said, delta_of_whole({"tool_calls": message.tool_calls})]
     except UNREADABLE:
         return said
 

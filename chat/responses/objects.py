@@ -8,7 +8,8 @@ import msgspec
 
 from chat.backends import JsonObject
 from chat.errors import ApiError
-from chat.responses.output import COMPLETED, IN_PROGRESS, INCOMPLETE, raw
+from chat.responses.deltas import raw
+from chat.responses.output import COMPLETED, IN_PROGRESS, INCOMPLETE
 from chat.responses.requests import ResponsesRequest
 
 # Of a chat answer's reasons to finish, those that leave it incomplete.

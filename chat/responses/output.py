@@ -8,61 +8,17 @@ from typing import NamedTuple
 
 import msgspec
 
-from chat.backends import JsonObject, short_lists
+from chat.backends import JsonObject
 from chat.backends.server_sent_events import TooLarge
-from chat.backends.tool_calls import MAX_CALLS, Call, Merger, TooManyCalls, own_id
+from chat.backends.tool_calls import BrokenCalls, Call, Merger, own_id
+from chat.responses.deltas import CallDelta, Delta
 
 IN_PROGRESS, COMPLETED, INCOMPLETE = "in_progress", "completed", "incomplete"
-UNREADABLE = (msgspec.DecodeError, RecursionError, TooManyCalls, TooLarge)  # what reading an answer raises
+UNREADABLE = (msgspec.DecodeError, RecursionError, BrokenCalls, TooLarge)  # what reading an answer raises
 MAX_SIZE = 1024 * 1024  # of its texts and arguments as JSON: it is held whole, and its last events repeat them
 MAX_LIKELY_SIZE = 2 * MAX_SIZE  # of what says how likely its tokens were
 # What costs time beside the text that it brings: a part, and a piece of a call beside another one.
 PART_SIZE, PIECE_SIZE = 4096, 256
-
-
-class FunctionDelta(msgspec.Struct, omit_defaults=True):
-    """Of a call: the name of its function, and the next piece of its arguments."""
-
-    name: object = None
-    arguments: msgspec.Raw = msgspec.Raw(b"null")
-    input: msgspec.Raw = msgspec.Raw(b"null")  # of a custom tool, which is told as a function
-
-    def text(self) -> str:
-        """The piece of the arguments: a text of JSON, where some servers send what it says instead."""
-        given = self.input if bytes(memoryview(self.arguments)[:1]) == b"n" else self.arguments
-        if bytes(memoryview(given)[:1]) in b'n"':
-            return msgspec.json.decode(given, type=str | None) or ""
-        return msgspec.json.format(given, indent=-1).decode()
-
-
-class CallDelta(msgspec.Struct):
-    """A piece of a call, or a whole one. Some servers send numbers for texts, and texts for numbers."""
-
-    index: object = None
-    id: object = None
-    function: FunctionDelta | None = None
-    custom: FunctionDelta | None = None
-
-    def piece(self) -> Call:
-        """As much of it as says which call it is a piece of."""
-        function = self.function or self.custom
-        return {"index": self.index, "id": self.id, **({"function": {"name": function.name}} if function else {})}
-
-
-class Delta(msgspec.Struct):
-    """What a chunk adds to an answer, or all that an answer says."""
-
-    content: str | None = None
-    refusal: str | None = None
-    tool_calls: list[CallDelta] | None = None
-
-
-def delta_of(message: object) -> Delta:
-    """A message or the delta of a chunk, as far as it is told. Raises msgspec.DecodeError if it has another shape."""
-    if not isinstance(message, dict):
-        return Delta()
-    content, refusal = (text if isinstance(text := message.get(name), str) else None for name in ("content", "refusal"))
-    return Delta(content, refusal, _calls(message["tool_calls"]) if "tool_calls" in message else None)
 
 
 def _size(text: str) -> int:
@@ -71,18 +27,6 @@ def _size(text: str) -> int:
 
 def _name(call: Call) -> str:
     return str(call.get("function", {}).get("name") or "")
-
-
-def raw(value: object) -> bytes:
-    """A value as JSON, which may not have been decoded yet."""
-    return bytes(value) if isinstance(value, msgspec.Raw) else msgspec.json.encode(value)
-
-
-_pieces = short_lists.decoder(CallDelta, MAX_CALLS)
-
-
-def _calls(value: object) -> list[CallDelta] | None:
-    return _pieces(raw(value))
 
 
 class Kind(NamedTuple):
@@ -198,13 +142,13 @@ class FunctionCall(Item):
 
     def __init__(self, id: str, index: int, call_id: str, name: str) -> None:
         super().__init__(id, index)
-        self._call_id, self._name = call_id, name
+        self._call_id, self.name = call_id, name
         self._arguments: list[str] = []
 
     def value(self) -> JsonObject:
         """As its base class says."""
         same = {"id": self.id, "type": "function_call", "status": self.status}
-        return {**same, "call_id": self._call_id, "name": self._name, "arguments": "".join(self._arguments)}
+        return {**same, "call_id": self._call_id, "name": self.name, "arguments": "".join(self._arguments)}
 
     def add(self, arguments: str) -> Iterator[JsonObject]:
         """The event that its arguments go on, if they do."""
@@ -213,7 +157,7 @@ class FunctionCall(Item):
             yield {"type": "response.function_call_arguments.delta", **self._place(), "delta": arguments}
 
     def _end_content(self) -> Iterator[JsonObject]:
-        whole = {"name": self._name, "arguments": "".join(self._arguments)}
+        whole = {"name": self.name, "arguments": "".join(self._arguments)}
         yield {"type": "response.function_call_arguments.done", **self._place(), **whole}
 
 
@@ -274,6 +218,8 @@ class Output:
         call, text = self._calls.get(id(merged)), function.text()
         self._count(_size(text))
         if call is not None:
+            if call.name != _name(merged):
+                raise BrokenCalls("a name goes on after it was told")
             yield from call.add(text)
         elif _name(merged):
             yield from self._begin_call(merged, text)

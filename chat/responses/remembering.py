@@ -3,8 +3,10 @@
 from collections.abc import AsyncGenerator, Callable, Sequence
 
 from chat.backends import Backend, Chunk, Completion, JsonObject, Payload
+from chat.backends.answers import FirstChoice
 from chat.ending import end_when_kept
-from chat.responses.output import COMPLETED, UNREADABLE, Output, delta_of
+from chat.responses.deltas import delta_of_whole
+from chat.responses.output import COMPLETED, UNREADABLE, Output
 from chat.threads import in_thread
 
 
@@ -23,7 +25,8 @@ class RememberingBackend:
 
     def chunks(self, payload: Payload) -> AsyncGenerator[Chunk, None]:
         """The same in chunks: its text at once, and its end when it is stored. Raises ApiError."""
-        return end_when_kept(self._backend.chunks(payload), lambda: self._store(self._output.value()))
+        chunks, told = self._backend.chunks(payload), FirstChoice().ours
+        return end_when_kept(chunks, lambda: self._store(self._output.value()), told)
 
 
 def _items(answer: Completion, key: str) -> list[JsonObject]:
@@ -31,7 +34,7 @@ def _items(answer: Completion, key: str) -> list[JsonObject]:
     output = Output(key)
     try:
         for choice in answer["choices"][:1]:
-            for _ in (*output.add(delta_of(choice.get("message"))), *output.end(COMPLETED)):
+            for _ in (*output.add(delta_of_whole(choice.get("message"))), *output.end(COMPLETED)):
                 pass
     except UNREADABLE:
         return []

@@ -6,10 +6,12 @@ from typing import Any
 import openai
 import pytest
 
+from chat.tests import model_server
 from chat.tests.conftest import Say
 from chat.tests.model_server import ModelServer
 from chat.tests.responses.test_create import CALL, answering
 from chat.tests.responses.test_kept import in_pieces
+from chat.tests.test_recording import DONE, delta, event, whole
 from conversations import turns
 from conversations.models import MAX_FINISH_REASON, Conversation, Role
 from conversations.turns import Draft
@@ -110,6 +112,31 @@ def test_refusal__in_a_later_turn__the_model_hears_it_as_text(
     say("One.")
     say("Two.")
     assert {"role": "assistant", "content": "I cannot."} in model.requests[1][1]["messages"]
+
+
+NO_REASON: dict[str, tuple[dict[str, Any], str]] = {
+    "text": (SAID, "stop"),
+    "calls": ({"content": None, "tool_calls": [CALL]}, "tool_calls"),
+    "a list of no call": ({**SAID, "tool_calls": [{}]}, "stop"),
+}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("name", NO_REASON)
+def test_chat__no_reason__told_the_one_that_it_is_told_again(
+    say: Say, model: ModelServer, name: str, stream: bool
+) -> None:
+    message, reason = NO_REASON[name]
+    model.behaviour = model_server.streaming(delta(**message), DONE) if stream else whole(None, **message)
+    told = [chat_told(say("One.", "turn-1", stream=stream), stream) for _ in range(2)]
+    assert told == [(message["content"] or "", "", reason)] * 2
+
+
+def test_chat__a_null_after_the_usage__the_usage_told_last(say: Say, model: ModelServer) -> None:
+    usage = (event(choices=[], usage=each) for each in ({"total_tokens": 9}, None))
+    model.behaviour = model_server.streaming(delta("stop", **SAID), *usage, DONE)
+    *_, finish, last = say("One.", stream=True)
+    assert (finish.choices[0].finish_reason, last.choices, last.usage.total_tokens) == ("stop", [], 9)
 
 
 PARTS = [{"type": "text", "text": "Hello."}, {"type": "refusal", "refusal": "I cannot go on."}]

@@ -1,7 +1,6 @@
 """What is kept of an answer is what its caller was told, or nothing is and the caller was told an error."""
 
 import json
-from collections.abc import Callable
 from time import sleep
 from typing import Any
 
@@ -9,13 +8,13 @@ import openai
 import pytest
 
 from chat import recording
-from chat.backends import tool_calls, upstream_answers
+from chat.backends import tool_calls
 from chat.recording import store_turn
 from chat.tests import model_server
+from chat.tests.conftest import Say
 from chat.tests.model_server import ModelServer
 from conversations.models import Conversation
 
-Say = Callable[..., Any]
 Kept = list[tuple[str, str, Any]]
 DONE = b"data: [DONE]\n\n"
 
@@ -116,6 +115,8 @@ FAILS = {
     "a reason that is an error": [HELLO, delta("error", content=""), DONE],
     "an error after the reason": [HELLO, delta("stop"), event(error="boom"), DONE],
     "an event named error": [HELLO, b"event: error\ndata: boom\n\n", DONE],
+    "a failure": [HELLO, event(success=False, errors=[ERROR]), DONE],
+    "an event named exception": [HELLO, b"event: exception\ndata: boom\n\n", DONE],
     "nothing, and done": [delta(content=""), DONE],
     "nothing but white space": [delta(content=" \n"), delta("stop"), DONE],
     "nothing, by a filter": [delta("content_filter"), DONE],
@@ -275,9 +276,8 @@ def test_stream__as_much_of_calls_as_is_allowed__kept_and_one_byte_more_an_error
 
 
 def test_stream__no_end_after_the_reason__text_at_once_and_the_end_when_it_is_kept(
-    say: Say, model: ModelServer, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
+    say: Say, model: ModelServer, conversation: Conversation
 ) -> None:
-    monkeypatch.setattr(upstream_answers, "FINISH_SECONDS", 0.1)
     model.behaviour = model_server.streaming(
         HELLO, delta("stop", content="there."), event(usage={"total_tokens": 5}), then=model_server.silent
     )

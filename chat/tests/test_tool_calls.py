@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from chat.backends.tool_calls import MAX_CALLS, Namer, TooManyCalls, from_legacy, merge
+from chat.backends.tool_calls import MAX_CALLS, MAX_NAME, BrokenCalls, Namer, TooManyCalls, from_legacy, merge
 
 
 def function(name: str | None = None, arguments: object = None, **more: object) -> dict[str, Any]:
@@ -85,9 +85,29 @@ def test_merge__a_legacy_call__as_a_call() -> None:
     assert merge([from_legacy(b"null")]) == []
 
 
-@pytest.mark.parametrize(
-    "pieces", [[{}], [{"index": 0}], [{"id": "c1", "function": None}], [{"index": 0, "type": "function"}]]
-)
+def test_merge__whole_calls_with_one_id_or_index__each_a_call() -> None:
+    lists = [function("f", "{}", id="c1", index=0), function("g", "{}", id="c1", index=0)]
+    assert merge([json.dumps(lists).encode()], are_whole=True) == [call("f", "{}", "c1"), call("g", "{}", "c1")]
+
+
+def test_merge__one_id_and_another_name_without_an_index__each_a_call() -> None:
+    assert merged([[function("f", "{}", id="c1")], [function("g", "{}", id="c1")]]) == [
+        call("f", "{}", "c1"),
+        call("g", "{}", "c1"),
+    ]
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_merge__a_name_in_pieces__as_long_as_is_allowed_and_no_longer(more: int) -> None:
+    lists = [[function("f" * (MAX_NAME - 1), "", index=0)], [function("g" * (1 + more), "{}", index=0)]]
+    if more:
+        with pytest.raises(BrokenCalls, match="512 characters"):
+            merged(lists)
+    else:
+        assert merged(lists) == [call("f" * (MAX_NAME - 1) + "g", "{}")]
+
+
+@pytest.mark.parametrize("pieces", [[{}], [{"index": 0}], [{"index": 0, "type": "function", "id": None}]])
 def test_merge__no_function__no_call(pieces: list[Any]) -> None:
     assert merged([pieces]) == []
 
@@ -99,10 +119,18 @@ def test_merge__of_another_shape__raises(calls: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", [{"function": 5}, {"function": "x", "index": "y"}, {"index": True, "id": 5, "function": {"name": {}}}]
-)
-def test_merge__fields_of_another_shape__no_error(piece: dict[str, Any]) -> None:
-    assert len(merged([[piece, piece]])) <= 2
+    "piece",
+    [
+        {"function": 5}, {"function": "x", "index": "y"}, {"index": True, "id": 5, "function": {"name": {}}},
+        {"function": {}}, {"custom": {"input": ""}}, {"id": "c1"}, {"type": "mcp", "mcp": {"name": "f"}},
+        function("f", "{}", id={"a": 1}), function("f", "{}", custom={}),
+    ],
+)  # fmt: skip
+def test_merge__a_call_that_calls_nothing__raises(piece: dict[str, Any]) -> None:
+    with pytest.raises(BrokenCalls, match="neither a function"):
+        merge([json.dumps([call("f", "{}"), piece]).encode()], are_whole=True)
+    with pytest.raises(BrokenCalls, match="neither a function"):
+        merged([[piece]])
 
 
 def test_merge__as_many_as_are_allowed__and_not_one_more() -> None:
@@ -117,7 +145,7 @@ def named(*lists: Any) -> list[Any]:
     return [json.loads(namer.named(json.dumps(pieces).encode())) for pieces in lists]
 
 
-@pytest.mark.parametrize("lists", [BY_INDEX, INTERLEAVED, OTHER_ID_EACH, REPEATED, WHOLE, PIECES_WITHOUT_INDEX])
+@pytest.mark.parametrize("lists", [BY_INDEX, INTERLEAVED, WHOLE, PIECES_WITHOUT_INDEX])
 def test_named__with_ids__as_they_are(lists: list[Any]) -> None:
     assert named(*lists) == lists
 
@@ -126,6 +154,19 @@ def test_named__without_ids__each_one_of_ours_where_it_begins() -> None:
     pieces = named([function("f", "", index=0)], [function(None, "{}", index=0, id="late")], [function("g", "{}")])
     assert [piece.get("id") for (piece,) in pieces] == ["call_k_0", None, "call_k_1"]
     assert merged(pieces) == [call("f", "{}", "call_k_0"), call("g", "{}", "call_k_1")]
+
+
+@pytest.mark.parametrize("lists", [OTHER_ID_EACH, REPEATED])
+def test_named__what_a_server_repeats__told_once(lists: list[Any]) -> None:
+    pieces = [piece for given in named(*lists) for piece in given]
+    assert [piece.get("id") for piece in pieces] == ["c1", None, "c2", None]
+    assert [piece["function"].get("name") for piece in pieces] == ["f", None, "g", None]
+    assert merged([pieces]) == TWO
+
+
+def test_named__repeated_without_an_index__told_for_it_says_which_call_this_is() -> None:
+    lists = [[function("f", '{"a', id="c1")], [function("f", '": 1}', id="c1")]]
+    assert named(*lists) == lists
 
 
 def test_named__as_many_as_are_allowed__each() -> None:

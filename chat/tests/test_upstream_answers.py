@@ -26,8 +26,8 @@ def read(source: AsyncIterator[Any]) -> list[Any]:
     return asyncio.run(collect())
 
 
-def read_chunks(source: AsyncIterator[bytes], expected: int = 1) -> list[Any]:
-    return read(parse_chunks(source, expected))
+def read_chunks(source: AsyncIterator[bytes], expected: int = 1, idle_seconds: float = 60) -> list[Any]:
+    return read(parse_chunks(source, expected, idle_seconds))
 
 
 @pytest.mark.parametrize("given", ["application/json", "Application/JSON", "application/json; charset=utf-8"])
@@ -120,6 +120,13 @@ SAID = {"choices": [choice({"content": "x"})]}
         {"error": {"message": "boom"}, "choices": []}, {"error": {"message": "boom"}, "choices": [choice({}, "stop")]},
         {"choices": [choice({"content": ""}, "error")]}, {"choices": [choice({"content": "x"}, error={"code": 5})]},
         {"object": "error", "message": "boom", "code": 500}, {"object": "error", "choices": None},
+        {"type": "error", "code": 500, "message": "boom"}, {"event": "exception", "data": {}}, {"detail": "boom"},
+        {"detail": [{"msg": "boom"}]}, {"success": False, "errors": [{"message": "boom"}]}, {"success": False},
+        {"errors": ["boom"], "choices": [choice({"content": "x"}, "stop")]}, {"exception": "boom"}, {"message": "boom"},
+        {"error_code": "INTERNAL", "choices": []}, {"status": "error"}, {"status": 500, "title": "boom"},
+        {"type": "about:blank", "status": 503}, {"choices": [choice({"error": {"message": "boom"}})]},
+        {"choices": [{"message": {"content": "x", "error": "boom"}}]}, {"choices": [choice({}, errors=["boom"])]},
+        {"choices": [choice({}, "ERROR")]}, {"choices": [choice({}, "Internal_Error")]},
     ],
 )  # fmt: skip
 def test_answer__an_error_in_it__not_an_answer(answer: dict[str, Any]) -> None:
@@ -143,6 +150,8 @@ def test_answer__an_error_that_says_nothing__none(nothing: object) -> None:
         (b'data: {"usage": {}, "choices": null}', [{"usage": {}, "choices": []}]),
         (b'data: {"prompt_filter_results": [], "choices": []}', [{"prompt_filter_results": [], "choices": []}]),
         (b'event: chunk\ndata: {"choices": [{}]}', [{"choices": [{}]}]),
+        (b'data: {"type": "status", "message": "Searching"}', []), (b'data: {"success": true, "errors": []}', []),
+        (b'event: status\ndata: {"message": "Searching", "detail": "x"}', []), (b'data: {"status": 200}', []),
     ],
 )  # fmt: skip
 def test_chunks__an_event_that_says_nothing__does_not_end_the_answer(event: bytes, told: list[object]) -> None:
@@ -152,8 +161,9 @@ def test_chunks__an_event_that_says_nothing__does_not_end_the_answer(event: byte
 
 
 @pytest.mark.parametrize("data", [b"boom", b'{"message": "boom"}', b'{"error": {"message": "boom"}}', b""])
-def test_chunks__an_event_named_error__an_error(data: bytes) -> None:
-    wire = f"data: {json.dumps(SAID)}\n\nevent: error\ndata: ".encode() + data + b"\n\ndata: [DONE]\n\n"
+@pytest.mark.parametrize("name", ["error", "exception", "Error", "failed"])
+def test_chunks__an_event_named_error__an_error(data: bytes, name: str) -> None:
+    wire = f"data: {json.dumps(SAID)}\n\nevent: {name}\ndata: ".encode() + data + b"\n\ndata: [DONE]\n\n"
     assert failure(lambda: read_chunks(pieces_of(wire))).code == "upstream_failed"
 
 
@@ -219,25 +229,34 @@ def test_chunks__the_last_event_is_cut__broken() -> None:
         read_chunks(pieces_of(CHUNK % b"null", (CHUNK % b'"stop"')[:-4]))
 
 
-def test_chunks__silence_after_the_reason_to_finish__the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chunks__silence_after_the_reason_to_finish__the_end() -> None:
     async def never_ends() -> AsyncIterator[bytes]:
         yield CHUNK % b'"stop"'
         yield CHUNK % b"null"
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(upstream_answers, "FINISH_SECONDS", 0.01)
-    assert len(read_chunks(never_ends())) == 2
+    assert len(read_chunks(never_ends(), idle_seconds=0.01)) == 2
 
 
-def test_chunks__silence_before_all_choices_have_finished__waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chunks__text_after_a_pause_after_the_reason__passed_on() -> None:
+    async def goes_on() -> AsyncIterator[bytes]:
+        yield CHUNK % b'"tool_calls"'
+        await asyncio.sleep(0.05)
+        yield CHUNK % b"null"
+        await asyncio.sleep(0.05)
+        yield b"data: [DONE]\n\n"
+
+    assert len(read_chunks(goes_on(), idle_seconds=5)) == 2
+
+
+def test_chunks__silence_before_all_choices_have_finished__waited_for() -> None:
     async def goes_on() -> AsyncIterator[bytes]:
         yield CHUNK % b'"stop"'
         await asyncio.sleep(0.05)
         yield CHUNK % b'"stop"'
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(upstream_answers, "FINISH_SECONDS", 0.01)
-    assert len(read_chunks(goes_on(), expected=2)) == 2
+    assert len(read_chunks(goes_on(), expected=2, idle_seconds=0.01)) == 2
 
 
 def test_chunks__more_after_done_than_is_waited_for__let_go(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -156,10 +156,11 @@ async def read(backend: UpstreamBackend, is_whole: bool) -> None:
 
 async def tell(backend: UpstreamBackend) -> None:
     """A stream, kept as in a conversation, and told as the Responses API does, which makes the most of it."""
-    form, recorder = ResponsesForm(REQUEST, "elara", Output("key"), None), Recorder("key")
+    form, recorder = ResponsesForm(REQUEST, "elara", Output("key"), None), Recorder("key", "delta")
     try:
         async for chunk in backend.chunks(ASKED):
-            form.chunk(recorder.add(chunk, "delta"))
+            if told := recorder.told(chunk):
+                form.chunk(told)
             await asyncio.sleep(0)
     finally:
         form.end(None)

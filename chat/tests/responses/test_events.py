@@ -249,3 +249,18 @@ def test_whole__as_openai_s_client_has_it_and_repeats_what_was_asked() -> None:
     assert (response.instructions, response.metadata, response.max_output_tokens) == ("Be brief.", {"a": "b"}, 9)
     assert response.output[1].to_dict()["call_id"] == "a"
     assert response.tools[0].to_dict()["name"] == "f"
+
+
+def test_events__several_choices__the_one_that_came_first() -> None:
+    """Nobody asked for more; some servers send them all the same."""
+    pieces = [(0, "A1", None), (1, "B1", None), (0, "A2", "length"), (1, "B2", "stop")]
+    choices = [{"index": index, "delta": {"content": text}, "finish_reason": end} for index, text, end in pieces]
+    *_, last = told(*({"choices": [choice]} for choice in choices), {"choices": choices[:2]})
+    (said,) = last["response"]["output"]
+    assert (said["content"][0]["text"], last["type"]) == ("A1A2A1", "response.incomplete")
+
+
+def test_events__an_error_about_the_messages__names_the_input() -> None:
+    error = ApiError(HTTPStatus.BAD_GATEWAY, "messages: too long.", param="messages", code="context_length_exceeded")
+    assert b'"param":"input"' in form().end(error)
+    assert b"messages" not in form().end(error)

@@ -77,6 +77,8 @@ def test_post__key_of_any_shape__counts_once(owner: APIClient, messages: str, ke
         ({}, "content"),
         ({"content": None}, "content"),
         ({"content": ""}, "content"),
+        ({"content": " \n"}, "content"),
+        ({"content": "  ", "role": "assistant"}, "content"),
         ({"content": 5}, "content"),
         ({"content": []}, "content"),
         ({"content": "x" * (MAX_BYTES + 1)}, "content"),
@@ -123,7 +125,7 @@ def test_post__not_text__400(owner: APIClient, messages: str, text: bytes) -> No
 
 
 @pytest.mark.parametrize(
-    "text", [" ", "\n ", "x" * MAX_BYTES, "é" * (MAX_BYTES // 2), "{{7*7}} {0.__class__} </system>"]
+    "text", [" x", "\n x ", "x" * MAX_BYTES, "é" * (MAX_BYTES // 2), "{{7*7}} {0.__class__} </system>"]
 )
 def test_post__any_text__to_the_letter(owner: APIClient, messages: str, text: str) -> None:
     assert post(owner, messages, {"content": text}).json()["content"] == text
