@@ -13,6 +13,7 @@ from chat.content_parts import KINDS, allowed_kinds
 from chat.openapi_answers import STRUCTS
 from chat.requests import ChatRequest
 from chat.responses.event_schema import STRUCTS as EVENTS
+from chat.responses.requests import ResponsesRequest
 from chat.responses.schema import PARTS, relax
 from chat.responses.schema import STRUCTS as RESPONSES_STRUCTS
 
@@ -48,6 +49,7 @@ def add(result: Schema, **_: object) -> Schema:
     """Add the operations of chat, and what they read and answer, to the document."""
     found = components(ChatRequest, *STRUCTS, *RESPONSES_STRUCTS, *EVENTS)
     relax(found)
+    _add_extra_parameters(found)
     found["ResponsesEvent"] = _one_of(EVENTS) | {"description": "An event of a streamed response."}
     result["components"]["schemas"] |= _with_allowed_parts(found)
     listing = operation("models", "List the personalities that one can chat with", LIST, "ChatModelList", READING)
@@ -63,6 +65,14 @@ def add(result: Schema, **_: object) -> Schema:
         },
     }
     return result
+
+
+def _add_extra_parameters(components: Schema) -> None:
+    """What the operator passes on besides, whatever it is."""
+    extra = {name: {"description": "Passed on as it is."} for name in settings.LLM_EXTRA_PARAMETERS}
+    for request in (ChatRequest, ResponsesRequest):
+        described = components[request.__name__]
+        described["properties"] = extra | described["properties"]
 
 
 def _chat() -> Schema:

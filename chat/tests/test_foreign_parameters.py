@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from chat import openapi
 from chat.foreign_parameters import AUXILIARY, FOREIGN
 from chat.tests.bodies import M
 from chat.tests.test_clients_bodies import passed_on, refused
@@ -77,6 +78,20 @@ def test_parameters__of_a_sampler_that_does_something__refused(given: dict[str, 
 def test_parameter__auxiliary_and_listed_by_the_operator__passed_on(settings: Any) -> None:
     settings.LLM_EXTRA_PARAMETERS = ["dry_base", "dry_multiplier"]
     assert passed_on(dry_base=2, dry_multiplier=0, dry_range=9) == {"messages": M, "dry_base": 2, "dry_multiplier": 0}
+
+
+@pytest.mark.parametrize("name", ["ChatRequest", "ResponsesRequest"])
+def test_schema__parameters_that_the_operator_lists__described(settings: Any, name: str) -> None:
+    def properties() -> dict[str, Any]:
+        document = openapi.add({"components": {"schemas": {}}, "paths": {}})
+        found: dict[str, Any] = document["components"]["schemas"][name]["properties"]
+        return found
+
+    usual = properties()
+    settings.LLM_EXTRA_PARAMETERS = ["top_k", "temperature"]
+    described = properties()
+    assert described.pop("top_k") == {"description": "Passed on as it is."}
+    assert described == usual
 
 
 def test_stream_options__usage_only_at_the_end__left_out() -> None:
