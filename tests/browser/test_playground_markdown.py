@@ -47,6 +47,9 @@ def test_markdown__what_models_write__drawn(drawing: Page) -> None:
         "Born in\n1984. It was.": "<p>Born in\n1984. It was.</p>",
         "> a\n> > b": "<blockquote><p>a</p><blockquote><p>b</p></blockquote></blockquote>",
         "```py\nif a:\n    **b**\n```\nafter": "<pre><code>if a:\n    **b**</code></pre><p>after</p>",
+        "```print(1)``` is code\nand on": "<p><code>print(1)</code> is code\nand on</p>",
+        "~~~struck~~~ and on\n\nstill": "<p><del>struck</del> and on</p><p>still</p>",
+        "~~~ `js`\na\n~~~\nafter": "<pre><code>a</code></pre><p>after</p>",
         "```\nnever closed": "<pre><code>never closed</code></pre>",
         "a\n\n---\n\nb": "<p>a</p><hr><p>b</p>",
         "| a | b |\n|---|:-:|\n| 1 | *2* |": (

@@ -166,14 +166,23 @@ def test_log__longer_than_the_window__stays_at_its_end(playground: Page) -> None
     expect(playground.locator(".facts").last).to_be_in_viewport()
 
 
-def test_tool_calls__streamed_in_pieces__legible(playground: Page, model: ModelServer) -> None:
-    def piece(**function: str) -> bytes:
-        call = {"index": 0, "id": "call_1", "type": "function", "function": function}
-        choice = {"index": 0, "delta": {"tool_calls": [call]}, "finish_reason": None}
-        value = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]}
-        return f"data: {json.dumps(value)}\n\n".encode()
+def piece(**more: Any) -> bytes:
+    """A part of a streamed tool call."""
+    choice = {"index": 0, "delta": {"tool_calls": [{"index": 0, "id": "call_1", **more}]}, "finish_reason": None}
+    value = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]}
+    return f"data: {json.dumps(value)}\n\n".encode()
 
-    pieces = [piece(name="weather", arguments=""), piece(arguments='{"place": '), piece(arguments='"<b>Bern</b>"}')]
+
+PIECES: dict[str, list[Any]] = {
+    "once": [{"name": "weather", "arguments": ""}, {"arguments": '{"place": '}, {"arguments": '"<b>Bern</b>"}'}],
+    "repeated": [{"name": "weather", "arguments": text} for text in ('{"place": ', '"<b>Bern</b>"}')],
+    "nothing": [{"name": "weather", "arguments": '{"place": "<b>Bern</b>"}'}, None],
+}
+
+
+@pytest.mark.parametrize("way", PIECES)
+def test_tool_calls__streamed_in_pieces__legible(playground: Page, model: ModelServer, way: str) -> None:
+    pieces = [piece(type="function", function=function) for function in PIECES[way]]
     model.behaviour = model_server.streaming(*pieces, model_server.chunk("", "tool_calls"), b"data: [DONE]\n\n")
     say(playground, "Is it raining?")
     call = playground.locator(".call")
@@ -249,19 +258,22 @@ def test_keep__an_emoji_where_its_title_ends__kept(playground: Page) -> None:
     answered(playground, "Answer 1.")
 
 
+TOOL = "get_the_weather_" + "x" * 48  # no name is longer
+
+
 def test_keep__tools_images_and_prompts_of_another_client__shown(
     playground: Page, model: ModelServer, instance: Instance
 ) -> None:
     with instance.http() as client:
         id = client.post("/api/v1/conversations/", json={"personality": "elara"}).json()["id"]
-        call = {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": '{"place":"Bern"}'}}
+        call = {"id": "c1", "type": "function", "function": {"name": TOOL, "arguments": '{"place":"Bern"}'}}
         body = {"object": "chat.completion", "id": "c", "created": 1, "model": "m", "usage": USAGE}
         message = {"role": "assistant", "content": None, "tool_calls": [call]}
         answer = body | {"choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]}
         model.behaviour = model_server.status("200 OK", json.dumps(answer).encode())
         image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
         asked = {"role": "user", "content": [{"type": "text", "text": "Is it raining there?"}, image]}
-        tools = [{"type": "function", "function": {"name": "weather"}}]
+        tools = [{"type": "function", "function": {"name": TOOL}}]
         turn = {"model": "elara", "metadata": {"conversation": id}, "tools": tools}
         client.post("/v1/chat/completions", json=turn | {"messages": [asked]}).raise_for_status()
         model.behaviour = model_server.answer
@@ -271,8 +283,10 @@ def test_keep__tools_images_and_prompts_of_another_client__shown(
     answered(playground, "Hello there.")
     expect(playground.locator(".turn.user")).to_contain_text("Is it raining there?")
     expect(playground.locator(".turn.user .calls")).to_have_text("image_url")
-    expect(playground.locator(".call summary")).to_have_text("Calls weather")
-    expect(playground.locator(".turn.tool h3")).to_have_text("Result of weather")
+    expect(playground.locator(".call summary")).to_have_text(f"Calls {TOOL}")
+    heading = playground.locator(".turn.tool h3")
+    expect(heading).to_have_text(f"Result of {TOOL}")
+    assert heading.evaluate("it => it.scrollWidth <= it.parentElement.clientWidth")
     expect(playground.locator(".turn.tool .text")).to_have_text("Rain, 7 degrees")
     expect(playground.locator(".prompt-sha").last).to_have_attribute("title", re.compile("^[0-9a-f]{64}$"))
     check(playground)

@@ -36,9 +36,9 @@ async function begin(address, request, key, signal) {
   }
 }
 
-// A call comes in pieces: first its name, then its arguments.
-function addCall(calls, { index = calls.length, function: piece = {} }) {
-  const call = (calls[index] ??= { function: { name: "", arguments: "" } });
-  call.function.name += piece.name ?? "";
-  call.function.arguments += piece.arguments ?? "";
+// A call comes in pieces: first its name, which some servers repeat with each, then its arguments.
+function addCall(calls, { index, function: piece }) {
+  const { function: asked } = (calls[index ?? calls.length] ??= { function: { name: "", arguments: "" } });
+  if (piece?.name !== asked.name) asked.name += piece?.name ?? "";
+  asked.arguments += piece?.arguments ?? "";
 }

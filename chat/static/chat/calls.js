@@ -2,10 +2,10 @@
 
 const template = document.getElementById("call-template");
 
-export function callBox({ function: asked = {} }) {
+export function callBox({ function: asked }) {
   const box = template.content.firstElementChild.cloneNode(true);
-  box.querySelector("summary").textContent = `Calls ${asked.name || "a tool without a name"}`;
-  box.querySelector("pre").textContent = indented(asked.arguments ?? "");
+  box.querySelector("summary").textContent = `Calls ${asked?.name || "a tool without a name"}`;
+  box.querySelector("pre").textContent = indented(asked?.arguments ?? "");
   return box;
 }
 

@@ -13,7 +13,7 @@ const PARTS = [
   /(?<![\p{L}\p{N}_])__(?=[^\s_])(?<bold>[^_]{1,2000})__(?![\p{L}\p{N}_])/u,
   /\*(?=[^\s*])(?<em>(?:[^*]|\*\*[^*]{1,500}\*\*){1,2000}?)(?<!\s)\*(?!\*)/u,
   /(?<![\p{L}\p{N}_])_(?=[^\s_])(?<italic>[^_]{1,2000})(?<!\s)_(?![\p{L}\p{N}_])/u,
-  /~~(?=\S)(?<struck>[^~]{1,2000})~~/u,
+  /(?<tildes>~{2,3})(?=\S)(?<struck>[^~]{1,2000})\k<tildes>/u,
 ];
 const INLINE = new RegExp(PARTS.map((part) => part.source).join("|"), "gu");
 const TAGS = { strong: "strong", bold: "strong", em: "em", italic: "em", struck: "del" };

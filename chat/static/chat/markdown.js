@@ -4,7 +4,7 @@ import { element } from "./element.js";
 import { inline } from "./inline.js";
 
 const MAX_DEPTH = 6; // lists and quotes in each other
-const FENCE = /^ {0,3}(`{3,}|~{3,})/;
+const FENCE = /^ {0,3}(`{3,}(?=[^`]*$)|~{3,}(?=[^~]*$))/; // what is closed in the same line is no block
 const HEADING = /^ {0,3}(#{1,6})\s+(.*)$/;
 const QUOTE = /^ {0,3}> ?(.*)$/;
 const ITEM = /^( {0,3})([-*+]|\d{1,9}[.)])(?:\s(.*))?$/;
