@@ -80,6 +80,8 @@ def test_text__long__never_ends_in_a_part_of_a_secret() -> None:
     for length in range(MAX_SEARCHED - 30, MAX_SEARCHED + 30):
         told = secrets.masked("x" * (length % 97) + " " + (KEY + " ") * (length // 20))
         assert "sk" not in told, length
+    words = "ab " * (MAX_SEARCHED // 3) + "c"
+    assert secrets.masked(words + "d") == words[:-2]
     assert secrets.masked("a" * MAX_SEARCHED) == "a" * MAX_SEARCHED
     assert secrets.masked("a" * (MAX_SEARCHED + 1)) == ""
 
@@ -120,6 +122,12 @@ SECRET_HEADERS = [
 def test_header__of_a_secret__left_out_with_what_is_in_it(name: str, value: str, quoted: str) -> None:
     secrets = secrets_of("", {name: value})
     assert secrets.masked(f"Wrong: {value} or {quoted}!") == "Wrong: ... or ...!"
+
+
+def test_headers__several_and_a_key__each_left_out() -> None:
+    secrets = secrets_of(KEY, {"Authorization": "Negotiate onlyletters", "api-key": "otherletters"})
+    said = f"Negotiate with {KEY}, onlyletters and otherletters!"
+    assert secrets.masked(said) == "Negotiate with ..., ... and ...!"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from chat.backends.masking import MAX_SEARCHED, Secrets
-from chat.backends.refusals import MAX_QUOTED, Refusal, refusal_in, tells_overflow
+from chat.backends.refusals import MAX_DEPTH, MAX_QUOTED, Refusal, refusal_in, tells_overflow
 
 TOOLS = "This model does not support tools."
 
@@ -55,6 +55,11 @@ def test_refusal__in_any_server_s_shape__its_message(body: object) -> None:
 def test_refusal__the_server_does_not_say_why__no_message(body: bytes) -> None:
     refusal = read(body)
     assert (refusal.message, refusal.param, refusal.code, refusal.is_overflow) == ("", None, None, False)
+
+
+@pytest.mark.parametrize(("depth", "message"), [(MAX_DEPTH, TOOLS), (MAX_DEPTH + 1, "")])
+def test_refusal__far_inside__found_as_deep_as_is_looked(depth: int, message: str) -> None:
+    assert read(b'{"error":' * depth + json.dumps(TOOLS).encode() + b"}" * depth).message == message
 
 
 def test_refusal__of_several_fields__each_with_its_place() -> None:
