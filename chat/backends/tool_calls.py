@@ -169,12 +169,12 @@ class Merger:
 
 def _is_another(call: Call, piece: Call) -> bool:
     """A piece that names a function begins a call, unless it only repeats what the call has."""
-    name = _name(piece)
-    if not name:
-        return False
     given, id, has_no_index = call.get("id"), piece.get("id"), piece.get("index") is None
+    is_other_id = bool(given and id and given != id)
+    if not (name := _name(piece)):
+        return has_no_index and is_other_id
     if given and id:
-        return given != id or (has_no_index and name != _name(call))
+        return is_other_id or (has_no_index and name != _name(call))
     return has_no_index
 
 
@@ -185,6 +185,8 @@ def _name(piece: Call) -> object:
 
 def _add(call: Call, piece: Call) -> None:
     for name, value in piece.items():
+        if name in FUNCTIONS and not isinstance(value, dict | None):
+            raise BrokenCalls("what is called is of another shape")
         if isinstance(value, dict) and name not in IN_PIECES:
             part = call.setdefault(name, {})
             if isinstance(part, dict):

@@ -97,6 +97,17 @@ def test_merge__one_id_and_another_name_without_an_index__each_a_call() -> None:
     ]
 
 
+def test_merge__another_id_without_an_index_and_a_name__another_call() -> None:
+    with pytest.raises(BrokenCalls, match="neither a function"):
+        merged([[function("f", "{}", id="c1")], [{"id": "c2", "type": "mcp", "mcp": {}}]])
+
+
+@pytest.mark.parametrize("place", [{}, {"index": 0}])
+def test_merge__a_function_of_no_shape_after_a_call__raises(place: dict[str, Any]) -> None:
+    with pytest.raises(BrokenCalls, match="another shape"):
+        merged([[function("f", "{}", index=0)], [{"function": "g", **place}]])
+
+
 @pytest.mark.parametrize("more", [0, 1])
 def test_merge__a_name_in_pieces__as_long_as_is_allowed_and_no_longer(more: int) -> None:
     lists = [[function("f" * (MAX_NAME - 1), "", index=0)], [function("g" * (1 + more), "{}", index=0)]]
@@ -127,9 +138,9 @@ def test_merge__of_another_shape__raises(calls: bytes) -> None:
     ],
 )  # fmt: skip
 def test_merge__a_call_that_calls_nothing__raises(piece: dict[str, Any]) -> None:
-    with pytest.raises(BrokenCalls, match="neither a function"):
+    with pytest.raises(BrokenCalls, match="neither a function|another shape"):
         merge([json.dumps([call("f", "{}"), piece]).encode()], are_whole=True)
-    with pytest.raises(BrokenCalls, match="neither a function"):
+    with pytest.raises(BrokenCalls, match="neither a function|another shape"):
         merged([[piece]])
 
 

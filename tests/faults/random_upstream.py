@@ -3,6 +3,7 @@
 Most are in order but for a few parts: as servers differ, as connections break, and as models fail.
 """
 
+import asyncio
 import json
 from dataclasses import dataclass, field
 from random import Random
@@ -33,8 +34,21 @@ NO_ERRORS: list[Any] = [None, "", {}, False]
 NOISE = [
     [": ping"], [":"], ["id: 5"], ["retry: 10", "id"], ["event: ping", "data: {}"], ["event: ping", "data: pong"],
     ["event: status"], ["data:"], ["data"], ['data: {"type": "ping"}'], ["data: null"], ['data: {"usage": null}'],
-    ["foo: bar"], ['data: {"choices": null}'],
+    ["foo: bar"], ['data: {"choices": null}'], ['data: {"type": "status", "message": "Searching"}'],
 ]  # fmt: skip
+# Errors in words of a server's own.
+FAILURES = [
+    ["event: error", "data: boom"], ["event: exception", 'data: {"message": "boom"}'], ['data: {"detail": "boom"}'],
+    ['data: {"type": "error", "message": "boom"}'], ['data: {"object": "error", "code": 500}'],
+    ['data: {"success": false, "errors": [{"message": "boom"}]}'], ['data: {"message": "boom"}'],
+    ['data: {"choices": [{"index": 0, "delta": {"error": {"message": "boom"}}}]}'],
+]  # fmt: skip
+# Calls that nobody can answer.
+BROKEN_CALLS: list[Any] = [
+    {"id": "c", "type": "function", "function": "f"}, {"id": "c", "type": "function", "function": ["f"]},
+    {"id": "c", "type": "mcp", "mcp": {"name": "f"}}, {"id": "c", "function": {"arguments": "{}"}},
+]  # fmt: skip
+PAUSE_SECONDS = 2.5  # longer than some wait for more once a model has finished
 # Data after which nothing may be believed.
 NONSENSE = [
     "{nothing", "[1]", '{"choices": [5]}', '{"choices": [{"delta": {"content": 5}}]}', "[" * 5000,
@@ -50,6 +64,7 @@ class Answer:
     is_stream: bool
     pieces: list[bytes] = field(default_factory=list)
     end: str = "close"
+    pause_at: int = -1  # the byte before which the server pauses
     is_good: bool = True
     text: str = ""
     calls: list[Any] = field(default_factory=list)
@@ -64,7 +79,10 @@ class Answer:
         is_chunked = "chunked" in self.end
         kind = model_server.SSE if self.is_stream else "application/json"
         await model_server.start_response(writer, kind, more="Transfer-Encoding: chunked\r\n" * is_chunked)
+        sent = 0
         for piece in self.pieces:
+            await asyncio.sleep(PAUSE_SECONDS if sent == self.pause_at else 0)
+            sent += len(piece)
             await model_server.write(writer, b"%x\r\n%s\r\n" % (len(piece), piece) if is_chunked else piece)
         if self.end == "chunked":
             await model_server.write(writer, b"0\r\n\r\n")
@@ -83,6 +101,8 @@ class RandomAnswer:
         self._lines: list[list[str]] = []  # of each event
         self._no_reason = self._random.choice([None, None, ""])  # as this server says that it has not finished
         self._is_indexed = self._one_in(3, of=4)
+        self._has_one_id = self._one_in(4)  # for all calls
+        self._paused_line = -1
 
     def draw(self) -> Answer:
         """Return the answer."""
@@ -97,7 +117,8 @@ class RandomAnswer:
         return self._random.randrange(of or number) < (number if of else 1)
 
     def _cut(self, body: bytes) -> list[bytes]:
-        places = sorted(self._random.randrange(len(body) + 1) for _ in range(self._random.choice([0, 1, 3, 10])))
+        places = [self._random.randrange(len(body) + 1) for _ in range(self._random.choice([0, 1, 3, 10]))]
+        places = sorted([*places, *[self._answer.pause_at] * (0 < self._answer.pause_at < len(body))])
         pieces = [body[start:end] for start, end in zip([0, *places], [*places, len(body)], strict=True)]
         return [piece for piece in pieces if piece]
 
@@ -138,14 +159,15 @@ class RandomAnswer:
     def _calls(self) -> list[Any]:
         arguments = self._random.choice(["", "{}", '{"a": "ü"}', '{"a": "\\u0000"}'])
         number = len(self._answer.calls)
-        call = {"id": f"c{number}", "type": "function", "function": {"name": f"f{number}", "arguments": arguments}}
+        id = "c" if self._has_one_id else f"c{number}"
+        call = {"id": id, "type": "function", "function": {"name": f"f{number}", "arguments": arguments}}
         self._answer.calls.append(call)
         return [call]
 
     def _whole(self) -> bytes:
         message = self._message()
-        if self._one_in(8):
-            message["tool_calls"] = self._calls()
+        if self._one_in(6):
+            message["tool_calls"] = [call for _ in range(self._random.randrange(1, 4)) for call in self._calls()]
         choices = self._choice("message", message, self._random.choice(["stop", "length", "content_filter", "", None]))
         body = self._envelope(choices=choices)
         if self._one_in(8):
@@ -155,17 +177,22 @@ class RandomAnswer:
 
     def _flawed(self, body: dict[str, Any], choice: dict[str, Any]) -> dict[str, Any]:
         self._answer.is_good = False
-        flaw = self._random.randrange(5)
+        flaw = self._random.randrange(6)
         if flaw == 0:
             return {**body, "error": self._random.choice(ERRORS)}
         if flaw == 1:
             choice["error"] = self._random.choice(ERRORS)
         if flaw == 2:
-            choice["finish_reason"] = "error"
+            choice["finish_reason"] = self._random.choice(["error", "ERROR"])
         if flaw == 3:
             return {"error": self._random.choice(ERRORS)} | ({"choices": []} if self._one_in(2) else {})
         if flaw == 4:
             return self._random.choice([{"choices": []}, {}, {"object": "error", "message": "boom"}, {"choices": [5]}])
+        if flaw == 5:
+            choice["message"]["tool_calls"] = [
+                *choice["message"].get("tool_calls", []),
+                self._random.choice(BROKEN_CALLS),
+            ]
         return body
 
     def _encoded(self, value: Any) -> bytes:
@@ -223,7 +250,9 @@ class RandomAnswer:
         arguments = call["function"]["arguments"]
         begun = {**call, "function": {**call["function"], "arguments": arguments[:5]}}
         self._chunk({"tool_calls": [{"index": index, **begun}]})
-        self._chunk({"tool_calls": [{"index": index, "function": {"arguments": arguments[5:]}}]})
+        repeated = begun if self._one_in(3) else {"function": {}}
+        function = {**repeated["function"], "arguments": arguments[5:]}
+        self._chunk({"tool_calls": [{"index": index, **repeated, "function": function}]})
 
     def _noise(self) -> None:
         if self._one_in(6):
@@ -232,7 +261,7 @@ class RandomAnswer:
     def _flaw(self) -> None:
         self._answer.is_good = False
         error = self._random.choice(ERRORS)
-        kind = self._random.randrange(6)
+        kind = self._random.randrange(7)
         if kind == 0:
             self._event({"error": error})
         elif kind == 1:
@@ -240,9 +269,11 @@ class RandomAnswer:
         elif kind == 2:
             self._event({"choices": [{"index": 0, "delta": {"content": ""}, "error": error}]})
         elif kind == 3:
-            self._chunk({"content": ""}, "error")
+            self._chunk({"content": ""}, self._random.choice(["error", "ERROR", "Internal_Error"]))
         elif kind == 4:
-            self._lines.append(["event: error", "data: boom"])
+            self._lines.append(self._random.choice(FAILURES))
+        elif kind == 5:
+            self._chunk({"tool_calls": [self._random.choice(BROKEN_CALLS)]})
         else:
             self._lines.append([f"data: {self._random.choice(NONSENSE)}"])
 
@@ -250,7 +281,10 @@ class RandomAnswer:
         for _ in range(1 + self._one_in(8)):
             has_text = self._one_in(3)
             self._chunk(self._message() if has_text else {}, self._random.choice(["stop", "length", "tool_calls"]))
-            if self._one_in(6):
+            if self._one_in(50):
+                self._paused_line = len(self._lines)
+                self._chunk({"content": self._spoken()})
+            elif self._one_in(6):
                 self._piece()
 
     def _usage(self) -> None:
@@ -260,7 +294,10 @@ class RandomAnswer:
 
     def _wire(self) -> bytes:
         end = self._random.choice(["\n", "\n", "\r\n", "\r"])
-        wire = "".join(line + end for lines in self._lines for line in [*lines, ""])
+        events = ["".join(line + end for line in [*lines, ""]) for lines in self._lines]
+        wire, bom = "".join(events), b"\xef\xbb\xbf" * self._one_in(8)
+        if self._paused_line >= 0:
+            self._answer.pause_at = len(bom + "".join(events[: self._paused_line]).encode())
         if self._answer.end != "hang" and self._one_in(8):
             wire = wire.removesuffix(end)  # the blank line after the last event
-        return b"\xef\xbb\xbf" * self._one_in(8) + self._not_always_utf8(wire.encode())
+        return bom + self._not_always_utf8(wire.encode())

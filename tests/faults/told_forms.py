@@ -93,6 +93,7 @@ def _calls(messages: list[Any]) -> list[Any]:
         found = next((call for call in made if call.get("index", -1) == piece.get("index")), None)
         if found:
             found["function"]["arguments"] += piece["function"]["arguments"]
+            found["function"]["name"] += piece["function"].get("name", "")
         else:
             made.append(piece)
     return [{name: value for name, value in call.items() if name != "index"} for call in made]
