@@ -13,7 +13,11 @@ from conversations.models import Conversation, Message
 from conversations.tests.transcripts import append_turn
 
 pytestmark = pytest.mark.django_db
-BODIES: dict[str, Any] = {"conversations": {"personality": "elara"}, "messages": {"content": "Hello."}}  # else a title
+BODIES: dict[str, Any] = {  # else a title
+    "conversations": {"personality": "elara"},
+    "messages": {"content": "Hello."},
+    "upgrade": {},
+}
 VERBS = ("get", "head", "post", "put", "patch", "delete", "options")
 
 # The conversation is the user's. The session is that of staff; without a CSRF token the user's own only reads.
