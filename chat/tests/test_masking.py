@@ -94,7 +94,7 @@ def test_text__lines_and_control_characters__one_line_of_plain_text() -> None:
 def test_text__of_nothing_but_escapes__takes_no_time(piece: str) -> None:
     began = perf_counter()
     secrets_of(KEY, {}).masked(piece * 100_000)
-    assert perf_counter() - began < 0.1
+    assert perf_counter() - began < 0.5
 
 
 @pytest.mark.parametrize("key", ["", "k", "none", "EMPTY", "ollama", "LM-Studio", "not-needed", "sk-no-key-required"])
