@@ -148,7 +148,7 @@ def _draft(message: Message) -> Draft:
     draft = Draft(Role(message["role"]), text_of(message), None, message.get("tool_call_id", ""), parts)
     if draft.role == Role.USER and turns.is_empty(draft):
         raise bad_request(
-            "messages: empty. What is kept is sent again, and many models refuse what says nothing.", "messages"
+            "Say something: what is kept is sent again, and many models refuse a message that says nothing.", "messages"
         )
     try:
         turns.check_draft(draft)

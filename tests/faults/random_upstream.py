@@ -12,22 +12,9 @@ from typing import Any
 from chat.tests import model_server
 
 TEXTS = [
-    "Hello",
-    " there",
-    ".",
-    " ",
-    "\n",
-    "ü",
-    "😀",
-    "\u2028",
-    '"\\',
-    "data: x\n\n",
-    "[DONE]",
-    "\r\n",
-    "\ufffd",
-    "\0",
+    "Hello", " there", ".", " ", "\n", "ü", "😀", "\u2028", '"\\', "data: x\n\n", "[DONE]", "\r\n", "\ufffd", "\0",
     "{}",
-]
+]  # fmt: skip
 ERRORS: list[Any] = ["boom", {"message": "boom"}, {"message": "too long", "code": 400}, {"code": None}, True]
 NO_ERRORS: list[Any] = [None, "", {}, False]
 # Lines between events that say nothing of the answer.
@@ -150,9 +137,8 @@ class RandomAnswer:
         return [choice, *others]
 
     def _envelope(self, **fields: Any) -> dict[str, Any]:
-        envelope = (
-            {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "m"} if self._one_in(2) else {}
-        )
+        same = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+        envelope = same if self._one_in(2) else {}
         extras = {"error": self._random.choice(NO_ERRORS), "usage": None, "system_fingerprint": "f"}
         return envelope | {name: value for name, value in extras.items() if self._one_in(8)} | fields
 
@@ -189,10 +175,7 @@ class RandomAnswer:
         if flaw == 4:
             return self._random.choice([{"choices": []}, {}, {"object": "error", "message": "boom"}, {"choices": [5]}])
         if flaw == 5:
-            choice["message"]["tool_calls"] = [
-                *choice["message"].get("tool_calls", []),
-                self._random.choice(BROKEN_CALLS),
-            ]
+            choice["message"].setdefault("tool_calls", []).append(self._random.choice(BROKEN_CALLS))
         return body
 
     def _encoded(self, value: Any) -> bytes:
