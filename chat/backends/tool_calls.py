@@ -144,6 +144,9 @@ class Merger:
 
     def add(self, piece: Call) -> Call:
         """The call that this is a piece of, with it. Raises BrokenCalls."""
+        kind = piece.get("type")
+        if isinstance(kind, str) and kind not in FUNCTIONS and isinstance(piece.get(kind), dict):
+            raise BrokenCalls(f"a call of {kind[:40]!r}")
         call = self._continued(piece)
         if call is None:
             if len(self.calls) == MAX_CALLS:

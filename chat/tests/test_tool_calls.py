@@ -99,7 +99,18 @@ def test_merge__one_id_and_another_name_without_an_index__each_a_call() -> None:
 
 def test_merge__another_id_without_an_index_and_a_name__another_call() -> None:
     with pytest.raises(BrokenCalls, match="neither a function"):
-        merged([[function("f", "{}", id="c1")], [{"id": "c2", "type": "mcp", "mcp": {}}]])
+        merged([[function("f", "{}", id="c1")], [{"id": "c2", "type": "function"}]])
+
+
+@pytest.mark.parametrize("place", [{}, {"index": 0}, {"id": "c1"}])
+def test_merge__a_call_of_another_kind_after_a_call__raises(place: dict[str, Any]) -> None:
+    with pytest.raises(BrokenCalls, match="'mcp'"):
+        merged([[function("f", "{}", index=0, id="c1")], [{"type": "mcp", "mcp": {"name": "g"}, **place}]])
+
+
+def test_merge__a_type_of_its_own_that_calls_a_function__a_call() -> None:
+    lists = [[{"index": 0, "type": "builtin"}], [function("f", "{}", index=0, type="builtin")]]
+    assert merged(lists) == [call("f", "{}", type="builtin")]
 
 
 @pytest.mark.parametrize("place", [{}, {"index": 0}])
@@ -138,9 +149,9 @@ def test_merge__of_another_shape__raises(calls: bytes) -> None:
     ],
 )  # fmt: skip
 def test_merge__a_call_that_calls_nothing__raises(piece: dict[str, Any]) -> None:
-    with pytest.raises(BrokenCalls, match="neither a function|another shape"):
+    with pytest.raises(BrokenCalls, match="neither a function|another shape|'mcp'"):
         merge([json.dumps([call("f", "{}"), piece]).encode()], are_whole=True)
-    with pytest.raises(BrokenCalls, match="neither a function|another shape"):
+    with pytest.raises(BrokenCalls, match="neither a function|another shape|'mcp'"):
         merged([[piece]])
 
 
