@@ -26,6 +26,7 @@ HEADERS = {
 }
 MAX_ANSWER_BYTES = 16 * 1024 * 1024  # of a stream
 MAX_REFUSAL_BYTES = 64 * 1024  # read of an answer that is not 200
+FINISH_SECONDS = 5.0  # of silence after a finish: some servers never say that this was all, and callers wait
 KEEP_ALIVE_SECONDS = 4.0  # of an unused connection: less than the 5 s of uvicorn, which runs many model servers
 
 
@@ -33,7 +34,8 @@ KEEP_ALIVE_SECONDS = 4.0  # of an unused connection: less than the 5 s of uvicor
 class Deadlines:
     """Timeouts in seconds: `first_byte` of a stream, `idle` between two pieces of any answer, `total` for the whole.
 
-    Once the model has finished, a stream that says nothing more for `idle` has ended: that is no failure.
+    Once the model has finished, a stream that says nothing more for `idle`, or FINISH_SECONDS if that is less, has
+    ended: that is no failure.
 
     An answer that is not streamed has `total` for its first byte too, because it only comes when it is complete.
     """
@@ -93,7 +95,8 @@ class UpstreamBackend:
             async with self._answer(payload, self._deadlines.first_byte) as response:
                 check_content_type(response.headers, "text/event-stream")
                 pieces = bounded(self._pieces(response), MAX_ANSWER_BYTES)
-                async with aclosing(parse_chunks(pieces, payload.get("n") or 1, self._deadlines.idle)) as chunks:
+                silence = min(self._deadlines.idle, FINISH_SECONDS)
+                async with aclosing(parse_chunks(pieces, payload.get("n") or 1, silence)) as chunks:
                     async for chunk in chunks:
                         yield chunk
 

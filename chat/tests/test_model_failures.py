@@ -113,6 +113,13 @@ def test_model__no_end_after_done__not_waited_for(client: Client, model: ModelSe
     wait_until(lambda: model.connections == 0)
 
 
+def test_model__neither_done_nor_closed__not_waited_for(client: Client, model: ModelServer) -> None:
+    said = model_server.chunk("Hello there.", "stop")
+    model.behaviour = model_server.streaming(said, then=model_server.silent)
+    patient = client(upstream(model, Deadlines(idle=60)))  # longer than the client waits
+    assert stream(patient) == "Hello there."
+
+
 def test_model__characters_cut_and_broken__the_rest_is_heard(talk: openai.OpenAI, model: ModelServer) -> None:
     event = model_server.chunk("Br*cke !").replace(b"*", "ü".encode()).replace(b"!", b"\xff")
     cut = event.index("ü".encode()) + 1
