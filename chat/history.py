@@ -4,29 +4,48 @@ They begin with a question, and each call of a tool is followed by its result.
 """
 
 from collections.abc import Iterable, Sequence
-from itertools import dropwhile
+from itertools import accumulate, dropwhile, takewhile
 from typing import cast
+
+import msgspec
 
 from chat.backends import JsonObject, Message
 from chat.backends.answers import Given, texts
 from chat.content_parts import are_passed_on
-from conversations.models import Conversation, Role
+from conversations.models import MAX_JSON_BYTES, Conversation, Role
 from conversations.recent import recent, since_question
 from conversations.redis_list import RecentMessage
 
+MAX_HISTORY_BYTES = MAX_JSON_BYTES  # of texts and calls, as JSON: what a request may have that brings them itself
 NO_RESULT = "There is no result: the conversation went on without it."
 LEFT_OUT = "[Something was shown here that is not shown again.]"
 
 
 def window(conversation: Conversation) -> Sequence[RecentMessage]:
-    """The recent messages. If earlier ones are left out, they begin with a question, as some models require: if there
-    is none among them, because tools were called since, with the last one.
+    """The recent messages, the newest of them that have MAX_HISTORY_BYTES in all. If earlier ones are left out, they
+    begin with a question, as some models require: if there is none among them, because tools were called since, with
+    the last one; where even what was said since is too long, with the first call that fits.
     """
     found = recent(conversation)
-    if not found or found[0].position == 1:
-        return found
-    from_question = list(dropwhile(lambda message: message.role in {Role.ASSISTANT, Role.TOOL}, found))
-    return from_question or since_question(conversation, found)
+    newest = _newest(found)
+    if not newest or newest[0].position == 1:
+        return newest
+    if from_question := list(dropwhile(lambda message: message.role in {Role.ASSISTANT, Role.TOOL}, newest)):
+        return from_question
+    since = since_question(conversation, found)
+    fits = len(_newest(since)) == len(since)
+    return since if fits else list(dropwhile(lambda message: not message.tool_calls, newest))
+
+
+def _newest(messages: Sequence[RecentMessage]) -> Sequence[RecentMessage]:
+    """The last ones that have MAX_HISTORY_BYTES in all: at least one, for none is as long as that."""
+    sizes = accumulate(map(_size, reversed(messages)))
+    fitting = sum(1 for _ in takewhile(MAX_HISTORY_BYTES.__ge__, sizes))
+    return messages[len(messages) - fitting :]
+
+
+def _size(message: RecentMessage) -> int:
+    return len(msgspec.json.encode((message.content, message.tool_calls)))
 
 
 def to_message(stored: RecentMessage) -> Message:

@@ -11,13 +11,20 @@ from typing import NamedTuple, cast
 
 import msgspec
 import pytest
+from django.contrib.auth.models import User
 
 from chat.backends import Payload
 from chat.backends.upstream import Deadlines, UpstreamBackend
+from chat.callers import Caller
+from chat.conversation import begin_turn
 from chat.errors import ApiError
 from chat.requests import BOUNDS, checked, parsed, read
 from chat.tests import model_server
 from chat.tests.conftest import upstream
+from conversations import pinning, turns
+from conversations.models import MAX_BYTES, Conversation, Role
+from conversations.turns import Draft
+from personalities.models import Personality
 from tests.faults.conftest import LONG
 from tests.faults.test_upstream_cost import AT_A_TIME, IN_ALL, TimedLoop, no_collector
 from tests.promises import Figure
@@ -90,4 +97,48 @@ def test_request__body_of_any_shape__costs_little(figure: Figure) -> None:
         measured=f"{longest:.0f} ms; {most:.0f} ms",
         met=longest <= AT_A_TIME and most <= IN_ALL,
         why="\n".join(f"{name}: {cost}" for name, cost in costs.items()),
+    )
+
+
+def long_conversation(parts: int) -> Conversation:
+    """Twenty messages that JSON makes longest, each this part of what one may have."""
+    Personality.objects.create(personality_name="elara")
+    user = User.objects.create_user("somebody")
+    made = pinning.start(user, Personality.objects.get_config("elara"), greeting=False)
+    for _ in range(10):
+        turns.append(made, [Draft(role, "\x01" * (MAX_BYTES // parts)) for role in (Role.USER, Role.ASSISTANT)])
+    return made
+
+
+def turn_of(conversation: Conversation) -> bytes:
+    """A new message that is as long as one may be."""
+    message = {"role": "user", "content": "\x01" * MAX_BYTES}
+    metadata = {"conversation": str(conversation.pk)}
+    return msgspec.json.encode({"model": "elara", "messages": [message], "metadata": metadata})
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("parts", "before"), [(1, "56 ms, 15.7 MiB"), (3, "13 ms, 5.8 MiB")])
+def test_turn__conversation_of_long_messages__costs_little(parts: int, before: str, figure: Figure) -> None:
+    conversation = long_conversation(parts)
+    request = checked(parsed(turn_of(conversation), b"application/json"))
+
+    async def send(backend: UpstreamBackend, messages: object) -> None:
+        with suppress(ApiError):
+            await backend.complete(cast(Payload, {"messages": messages}))
+        backend.close()
+
+    with model_server.running() as model, no_collector(), asyncio.Runner(loop_factory=TimedLoop) as runner:
+        runner.run(send(upstream(model, Deadlines()), []))  # imports
+        turn = begin_turn(Caller(conversation.owner_id, ""), request, "")
+        runner.run(send(upstream(model, Deadlines()), turn.messages))
+        longest = max(cast(TimedLoop, runner.get_loop()).turns) * 1000
+    size = len(msgspec.json.encode(turn.messages)) / 2**20
+    figure(
+        "A1",
+        f"a turn of a kept conversation, each message 1/{parts} of the longest, costs the event loop",
+        f"at a time <= {AT_A_TIME} ms, for at most 2 MiB",
+        before=before,
+        measured=f"{longest:.0f} ms, {size:.1f} MiB",
+        met=longest <= AT_A_TIME and size <= 2,
     )
