@@ -5,9 +5,8 @@ from http import HTTPStatus
 from uuid import UUID
 
 import msgspec
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import StreamingHttpResponse
 from drf_spectacular.utils import OpenApiResponse, extend_schema
-from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -25,7 +24,7 @@ from conversations.api.serializers import (
 from conversations.models import MAX_BYTES, MAX_JSON_BYTES, Conversation, Message, MessageQuerySet, Prompt, Role
 from conversations.recent import Head, head
 from conversations.turns import Appended, Draft
-from rest.concurrency import one_of_few
+from rest.pages import BoundedListView
 from rest.query_parameters import KnownParameters
 from rest.streaming import Interrupted, stream
 
@@ -33,7 +32,7 @@ EXPORT_BATCH = 500  # messages per query
 EXPORT_BYTES = 2 * MAX_BYTES  # of them, but one at least; escaped in JSON its text may be six times as long
 
 
-class MessageListView(ListAPIView[Message]):
+class MessageListView(BoundedListView[Message]):
     """List all messages of a conversation, in order. A page of long ones ends early; `next` continues after it."""
 
     serializer_class = MessageSerializer
@@ -45,13 +44,6 @@ class MessageListView(ListAPIView[Message]):
     def get_queryset(self) -> MessageQuerySet:
         """The messages of the caller's conversation."""
         return rows.owned(self.request, self.kwargs["id"]).messages.all()
-
-    def list(self, request: Request, *args: object, **kwargs: object) -> HttpResponse:  # type: ignore[override]
-        """As DRF's, but encoded by msgspec: DRF would copy long messages four times."""
-        pages = MessagePages()
-        with one_of_few(request.user.pk):
-            pages.paginate_queryset(self.filter_queryset(self.get_queryset()), request, self)  # type: ignore[arg-type]
-            return HttpResponse(msgspec.json.encode(pages.body()), content_type="application/json")
 
     @extend_schema(
         request=NewMessageSerializer,

@@ -4,11 +4,11 @@ from http import HTTPStatus
 
 import msgspec
 from django.db.models import QuerySet
+from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import extend_schema
 from rest_framework.filters import SearchFilter
-from rest_framework.generics import ListCreateAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
@@ -17,22 +17,25 @@ from rest_framework.views import APIView
 from personalities.api import rows, serializers, writes
 from personalities.api.errors import PersonalityNotFound
 from personalities.api.filters import PersonalityFilter, PersonalityParameters, StrictOrdering
+from personalities.api.pages import PersonalityPages
 from personalities.api.serializers import Represent, represent, represent_id
 from personalities.archetypes import ARCHETYPES
 from personalities.models import Personality
-from rest.concurrency import CostlyListView, one_of_few
+from rest.concurrency import one_of_few
 from rest.conditional import IF_MATCH, IF_MATCH_ALWAYS, IF_NONE_MATCH, provenance_headers, respond, written
+from rest.pages import BoundedListView
 
 PERSONALITY = serializers.PersonalitySerializer
 
 
-class PersonalityListView(CostlyListView, ListCreateAPIView[Personality]):
-    """List the global personalities and the caller's own."""
+class PersonalityListView(BoundedListView[Personality]):
+    """List the global personalities and the caller's own. A page of long ones ends early; `next` continues after it."""
 
     serializer_class = serializers.PersonalitySerializer
     filter_backends = (PersonalityParameters, DjangoFilterBackend, SearchFilter, StrictOrdering)
     filterset_class = PersonalityFilter
-    parameters = frozenset({"archetype", "is_active", "search", "ordering", "page", "page_size"})
+    parameters = frozenset({"archetype", "is_active", "search", "ordering", "page", "page_size", "after"})
+    pagination_class = PersonalityPages
     search_fields = ("personality_name", "display_name", "backstory")
     ordering_fields = ("personality_name", "display_name", "archetype", "created_at", "updated_at")
 
@@ -40,7 +43,7 @@ class PersonalityListView(CostlyListView, ListCreateAPIView[Personality]):
         """All that the caller may see; filters narrow it."""
         return Personality.objects.visible_to(self.request.user)
 
-    def post(self, request: Request, *args: object, **kwargs: object) -> HttpResponseBase:  # type: ignore[override]
+    def post(self, request: Request) -> HttpResponseBase:
         """Create a personality: a global one if the caller is staff, else one of their own.
 
         Only `personality_name` must be given: the archetype fills what is left out.
@@ -95,16 +98,17 @@ class ResolveView(APIView):
     """Many personalities at once."""
 
     @extend_schema(request=serializers.ResolveSerializer, responses=serializers.ResolvedSerializer)
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> HttpResponse:
         """Get up to 100 personalities by name, in one round trip."""
         serializer = serializers.ResolveSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         names = serializer.validated_data["names"]
         with one_of_few(request.user.pk):
             answers = Personality.objects.lookup_many(names, request.user)
-            found = {name: answer.value.to_dict() for name, answer in answers.items() if answer.value}
-        missing = [name for name in answers if name not in found]
-        return Response({"personalities": found, "missing": missing}, headers=provenance_headers(answers.values()))
+            found = {name: msgspec.Raw(answer.value.json) for name, answer in answers.items() if answer.value}
+            body = {"personalities": found, "missing": [name for name in answers if name not in found]}
+            headers = provenance_headers(answers.values())
+            return HttpResponse(msgspec.json.encode(body), content_type="application/json", headers=headers)
 
 
 class ArchetypeListView(APIView):
