@@ -10,13 +10,12 @@ from django.urls import Resolver404, resolve
 
 from companion.mount import path_below_root
 from companion.refusals import Refusal, refuse
-from rest.asgi import LEAST_CHUNK_BYTES, HttpMiddleware, combined, drop_unread_body, is_chunked
+from rest.asgi import HttpMiddleware, combined, drop_unread_body, is_chunked
 from rest.parsers import MAX_BYTES
 
 MAX_DIGITS = 9  # of a Content-Length; anything longer is too much, and need not become a number
 MAX_ROUTE = 500  # characters; no route that takes a larger body than JSON has a longer path
 FORM = b"application/x-www-form-urlencoded"
-CHUNKS = f", and each chunk but the last counts as at least {LEAST_CHUNK_BYTES}"
 NUL = re.compile(rb"\x00|%00")  # PostgreSQL stores no text that contains it
 
 
@@ -39,7 +38,7 @@ class BodyLimits(HttpMiddleware):
         if body.is_too_large:
             if not body.has_ended:
                 await drop_unread_body(dict(scope["headers"]), receive)
-            await refuse(scope, send, _too_large(body.limit, CHUNKS))
+            await refuse(scope, send, _too_large(body.limit))
 
 
 class _CountedBody:
@@ -54,8 +53,8 @@ class _CountedBody:
     async def __call__(self) -> ASGIReceiveEvent:
         event = await self._receive()
         if event["type"] == "http.request":
-            self.has_ended, size = not event.get("more_body"), len(event.get("body", b""))
-            self._left -= size if self.has_ended else max(size, LEAST_CHUNK_BYTES)
+            self.has_ended = not event.get("more_body")
+            self._left -= len(event.get("body", b""))
             self.is_too_large = self._left < 0
         return {"type": "http.disconnect"} if self.is_too_large else event
 
@@ -100,8 +99,8 @@ def _limit(scope: HTTPScope) -> int:
     return min(limit, int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)) if kind.startswith(FORM) else limit
 
 
-def _too_large(limit: int, rule: str = "") -> Refusal:
-    return Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body", f"At most {limit} bytes are read{rule}.")
+def _too_large(limit: int) -> Refusal:
+    return Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body", f"At most {limit} bytes are read.")
 
 
 def _is_utf8(text: bytes) -> bool:

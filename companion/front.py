@@ -1,5 +1,6 @@
 """All that stands in front of Django, one ASGI application around the other."""
 
+from companion.bodies import Bodies
 from companion.body_limits import BodyLimits
 from companion.cors import Cors
 from companion.forwarded_headers import ForwardedHeaders
@@ -7,7 +8,6 @@ from companion.handler import Handler
 from companion.header_limits import HeaderLimits
 from companion.hot_read import HotReader
 from companion.optional_apps import mount_chat
-from companion.refusals import BrokenBodies
 from companion.request_metrics import RequestMetrics
 from companion.shutdown import Draining
 from companion.slow_peers import Answering
@@ -17,4 +17,4 @@ from rest.request_id import RequestIds
 def around(django_application: Handler) -> HotReader:
     """All of it, outermost first: memory, draining, noted, counted, with id, shared, bounded; then chat or Django."""
     bounded = HeaderLimits(ForwardedHeaders(mount_chat(otherwise=BodyLimits(django_application))))
-    return HotReader(Draining(Answering(RequestMetrics(RequestIds(Cors(BrokenBodies(bounded)))))))
+    return HotReader(Draining(Answering(RequestMetrics(RequestIds(Cors(Bodies(bounded)))))))

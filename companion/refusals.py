@@ -1,16 +1,15 @@
 """Refuses a request before it is read, in the format of whoever would have answered it."""
 
 import json
-from contextlib import suppress
 from http import HTTPStatus
 from typing import NamedTuple
 
-from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, HTTPScope
+from asgiref.typing import ASGISendCallable, HTTPScope
 
 from companion.mount import path_below_root
 from companion.optional_apps import openai_error
-from rest.asgi import HttpMiddleware, log_refusal
-from rest.problems import MEDIA_TYPE, problem_body
+from rest.asgi import log_refusal
+from rest.problems import MEDIA_TYPE, RETRY_AFTER, problem_body
 
 PROBLEMS_BELOW = ("/api/", "/metrics")  # for programs; all other pages are for people
 
@@ -23,30 +22,6 @@ class Refusal(NamedTuple):
     detail: str
 
 
-BROKEN = Refusal(HTTPStatus.BAD_REQUEST, "body", "The body is malformed, or ended early.")
-
-
-class BrokenBodies(HttpMiddleware):
-    """Wraps an ASGI application, which does not answer callers who disconnect before their body has arrived.
-
-    A malformed body looks the same to it, but its caller is still there: without an answer the server would send 500.
-    """
-
-    async def handle(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        """Answer 400 if nobody else has answered."""
-        has_begun = False
-
-        async def send_noting(event: ASGISendEvent) -> None:
-            nonlocal has_begun
-            has_begun = True
-            await send(event)
-
-        await self.application(scope, receive, send_noting)
-        if not has_begun:
-            with suppress(OSError):  # how ASGI says that the caller has disconnected after all
-                await refuse(scope, send, BROKEN)
-
-
 async def refuse(scope: HTTPScope, send: ASGISendCallable, refusal: Refusal) -> None:
     """Answer, close, and log it: OpenAI's error for chat, a problem for programs, one line for people."""
     content_type, body = _content(path_below_root(scope["path"], scope.get("root_path")), refusal)
@@ -57,6 +32,8 @@ async def refuse(scope: HTTPScope, send: ASGISendCallable, refusal: Refusal) -> 
         (b"x-content-type-options", b"nosniff"),
         (b"connection", b"close"),
     ]
+    if refusal.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers.append((b"retry-after", RETRY_AFTER.encode()))
     await send({"type": "http.response.start", "status": refusal.status, "headers": headers, "trailers": False})
     await send({"type": "http.response.body", "body": body, "more_body": False})
     log_refusal(refusal.status, scope["path"])

@@ -23,7 +23,7 @@ FRAMING = {b"content-length", b"transfer-encoding"}  # who sends both may hide a
 MAX_LOGGED = 500  # characters of a path
 MAX_DROPPED = 4 * 1024**2  # bytes
 DROPPING_SECONDS = 5.0
-LEAST_CHUNK_BYTES = 64  # what a chunk of a body counts as at least, for each costs time
+LEAST_DROPPED = 2 * 1024  # bytes that each piece counts as at least, for it takes time
 
 
 class HttpMiddleware:
@@ -87,4 +87,4 @@ async def drop_unread_body(headers: Mapping[bytes, bytes], receive: ASGIReceiveC
     with suppress(TimeoutError):
         async with asyncio.timeout(DROPPING_SECONDS):
             while left > 0 and (event := await receive())["type"] == "http.request" and event["more_body"]:
-                left -= max(len(event.get("body", b"")), LEAST_CHUNK_BYTES)
+                left -= max(len(event.get("body", b"")), LEAST_DROPPED)

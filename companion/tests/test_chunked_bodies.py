@@ -50,15 +50,12 @@ def test_chunks__small__read(application: HeaderLimits, ask: AsgiClient, key: st
     assert (answer.status, Personality.objects.get().greeting) == (200, "Changed.")
 
 
-@pytest.mark.parametrize("pieces", [[b" " * 65537], [b" " * 65000] * 2, [b" " * 60000] * 500, [b" "] * 2000])
-def test_chunks__too_large_or_too_many__413(
-    application: HeaderLimits, ask: AsgiClient, key: str, pieces: list[bytes]
-) -> None:
+@pytest.mark.parametrize("pieces", [[b" " * 65537], [b" " * 65000] * 2, [b" " * 60000] * 500])
+def test_chunks__too_large__413(application: HeaderLimits, ask: AsgiClient, key: str, pieces: list[bytes]) -> None:
     answer = ask(application, request(ELARA, chunked(key), "PATCH"), *pieces)
     assert error(answer) == (413, ["body"])
     assert answer.header(b"connection") == b"close"
-    told = "At most 65536 bytes are read, and each chunk but the last counts as at least 64."
-    assert json.loads(answer.body)["detail"] == told
+    assert json.loads(answer.body)["detail"] == "At most 65536 bytes are read."
 
 
 @pytest.mark.apps("conversations")

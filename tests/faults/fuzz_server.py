@@ -67,6 +67,11 @@ class FuzzServer:
         times = self.worker.cpu_times()
         return float(times.user + times.system)
 
+    @property
+    def loop_seconds(self) -> float:
+        """The same of the worker's main thread, which runs the event loop."""
+        return float(Path(f"/proc/{self.worker.pid}/task/{self.worker.pid}/schedstat").read_text().split()[0]) / 1e9
+
     def exchange(self, raw: bytes, seconds: float = 30) -> bytes:
         """Send `raw`, and return all that is answered until the service closes the connection."""
         answer = b""

@@ -15,6 +15,8 @@ HOST = "Host: 127.0.0.1\r\n"
 ASK = f"GET {BUNDLE} HTTP/1.1\r\n{HOST}\r\n".encode() * PIPELINED
 POLL = f"GET /livez HTTP/1.1\r\n{HOST}\r\n".encode()
 FORM = "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 60000\r\n"
+MESSAGES = "/api/v1/conversations/00000000-0000-0000-0000-000000000001/messages/"
+JSON = "Content-Type: application/json\r\nContent-Length: 1048576\r\n"
 
 
 class Kind(NamedTuple):
@@ -47,6 +49,10 @@ KINDS = {
     "send a body byte by byte": Kind(
         lambda caller: caller.send(f"POST /accounts/login/ HTTP/1.1\r\n{HOST}{FORM}\r\n".encode()),
         lambda caller: caller.send(b"x"),
+    ),
+    "send a body at 20 kB a second": Kind(
+        lambda caller: caller.send(f"POST {MESSAGES} HTTP/1.1\r\n{HOST}{JSON}\r\n".encode()),
+        lambda caller: caller.send(b" " * 6144),
     ),
 }
 
