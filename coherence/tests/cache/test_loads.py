@@ -159,7 +159,7 @@ def test_joiners__the_database_answers_nobody__the_error_as_soon_as_to_one_alone
 ) -> None:
     clear_memory(names)
     shared.clear()
-    monkeypatch.setattr(module, "LOOKUP_SECONDS", 1.0)
+    monkeypatch.setattr(module, "LOOKUP_SECONDS", 2.0)
 
     def seconds_until_refused() -> float:
         started = monotonic()
@@ -169,4 +169,4 @@ def test_joiners__the_database_answers_nobody__the_error_as_soon_as_to_one_alone
 
     with users_locked():
         asked = [threads.submit(seconds_until_refused) for _ in range(10)]
-        assert all(1.0 <= lookup.result(MAX_SECONDS) < 1.8 for lookup in asked)
+        assert all(2.0 <= lookup.result(MAX_SECONDS) < 3.8 for lookup in asked)  # one deadline, not two
