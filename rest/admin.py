@@ -1,6 +1,8 @@
 """What the admin's lists share."""
 
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -10,9 +12,30 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
 from unfold.admin import ModelAdmin
 
+from rest.concurrency import TooManyAtOnce, one_of_few
 from rest.query_parameters import SEARCH_BOUND, can_be_searched
 
 FILTER_LOOKUPS = ("", "__exact", "__isnull", "__id__exact")  # those of Django's filters by choice, boolean and relation
+P = ParamSpec("P")
+Admin = TypeVar("Admin")
+
+
+def costly_page(
+    page: Callable[Concatenate[Admin, HttpRequest, P], HttpResponse],
+) -> Callable[Concatenate[Admin, HttpRequest, P], HttpResponse]:
+    """A page of the admin, of which few are made at a time for each user: 429 for others."""
+
+    @wraps(page)
+    def bounded(admin: Admin, request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        try:
+            with one_of_few(request.user.pk):
+                return page(admin, request, *args, **kwargs)
+        except TooManyAtOnce as error:
+            return HttpResponse(
+                str(error.detail), status=error.status_code, content_type="text/plain", headers=error.headers
+            )
+
+    return bounded
 
 
 class ListAdmin(ModelAdmin):

@@ -1,11 +1,12 @@
 """Costly requests, such as long lists: few of one user's at a time in each process, lest all others wait for them."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from http import HTTPStatus
 from threading import Condition
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from django.db import connection
 from rest_framework.exceptions import APIException
@@ -16,6 +17,10 @@ AT_A_TIME = 4
 IN_LINE = 60  # that wait for one of these to end; each holds a thread
 LINE_SECONDS = 5.0  # that each waits
 
+P = ParamSpec("P")
+View = TypeVar("View")
+Made = TypeVar("Made")
+
 _changed = Condition()
 _under_way: Counter[int | None] = Counter()  # by the id of the user
 _waiting: Counter[int | None] = Counter()
@@ -25,7 +30,9 @@ class TooManyAtOnce(APIException):
     """429: as many costly requests of this user are under way as may be."""
 
     status_code = HTTPStatus.TOO_MANY_REQUESTS
-    default_detail = f"At most {AT_A_TIME} of your lists are made at a time, and {IN_LINE} more wait."
+    default_detail = (
+        f"At most {AT_A_TIME} of your lists, comparisons and previews are made at a time, and {IN_LINE} more wait."
+    )
     headers = {"Retry-After": "1"}
 
 
@@ -36,6 +43,19 @@ class CostlyListView(ListAPIView[Any]):
         """As DRF's. Raises TooManyAtOnce."""
         with one_of_few(request.user.pk):
             return super().list(request, *args, **kwargs)
+
+
+def costly(
+    handle: Callable[Concatenate[View, Request, P], Made],
+) -> Callable[Concatenate[View, Request, P], Made]:
+    """The method of a view, of which few run at a time for each user. Raises TooManyAtOnce."""
+
+    @wraps(handle)
+    def bounded(view: View, request: Request, /, *args: P.args, **kwargs: P.kwargs) -> Made:
+        with one_of_few(request.user.pk):
+            return handle(view, request, *args, **kwargs)
+
+    return bounded
 
 
 @contextmanager

@@ -29,7 +29,7 @@ from conversations.models import Conversation
 from conversations.pinning import Pin
 from personalities.comparison import unified
 from personalities.models import Personality
-from rest.concurrency import CostlyListView
+from rest.concurrency import CostlyListView, costly
 from rest.conditional import IF_MATCH, IF_NONE_MATCH, respond, written
 from rest.query_parameters import KnownParameters
 
@@ -99,6 +99,7 @@ class UpgradeView(APIView):
         ),
         parameters=[IF_MATCH, rows.DRY_RUN],
     )
+    @costly
     @transaction.atomic
     def post(self, request: Request, id: UUID) -> HttpResponseBase:
         """Let a conversation go on with the personality as it is now, or see what that would change."""

@@ -18,6 +18,7 @@ from personalities.admin.forms import history_url
 from personalities.comparison import changes, side_by_side
 from personalities.models import Personality, Version
 from personalities.prompt import assemble
+from rest.admin import costly_page
 
 TEMPLATE = "admin/personalities/personality/history.html"
 SHOWN = 100  # versions of the timeline, the newest
@@ -30,6 +31,7 @@ def urls(model_admin: ModelAdmin) -> list[URLPattern]:
     return [path("<uuid:pk>/rollback/", view, name=ROLLBACK)]
 
 
+@costly_page
 def page(model_admin: ModelAdmin, request: HttpRequest, row: Personality) -> HttpResponse:
     """The timeline. `?before=` and `?after=` compare two versions; without them, the last one with the one before."""
     if not model_admin.has_view_or_change_permission(request, row):

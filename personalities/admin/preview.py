@@ -22,6 +22,7 @@ from personalities.language_models import prompt_at_first
 from personalities.lint import lint
 from personalities.models import Personality
 from personalities.names import RESERVED
+from rest.admin import costly_page
 
 TEMPLATE = "admin/personalities/personality/preview.html"
 URL_NAME = "personalities_personality_preview"
@@ -33,6 +34,7 @@ def urls(model_admin: ModelAdmin) -> list[URLPattern]:
     return [path(route, view, name=URL_NAME) for route in ("preview/", "<uuid:pk>/preview/")]
 
 
+@costly_page
 def preview(model_admin: ModelAdmin, request: HttpRequest, pk: UUID | None = None) -> HttpResponse:
     """The panel for the posted form, as HTML. Nothing is saved."""
     row = get_object_or_404(Personality, pk=pk) if pk else None

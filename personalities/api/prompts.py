@@ -14,6 +14,7 @@ from personalities.config import PersonalityConfig
 from personalities.language_models import prompt_at_first
 from personalities.lint import lint
 from personalities.models import Personality
+from rest.concurrency import costly, one_of_few
 from rest.conditional import IF_NONE_MATCH, Representation, provenance_headers, respond
 from rest.fields import AnswerSerializer
 
@@ -84,7 +85,8 @@ class PromptView(APIView):
         """
         answer = Personality.objects.lookup(name, request.user) if "owner" not in request.query_params else None
         if answer is None or answer.value is None:
-            return respond(request._request, _prompt(rows.visible(request, name).to_config()))
+            with one_of_few(request.user.pk):  # the others are kept, so that each is made once
+                return respond(request._request, _prompt(rows.visible(request, name).to_config()))
         return respond(request._request, answer.value.memoized(_prompt), provenance_headers([answer]))
 
 
@@ -92,6 +94,7 @@ class NewLintView(APIView):
     """The linter, for a personality that does not exist yet."""
 
     @extend_schema(operation_id="personalities_lint_new", request=PersonalitySerializer, responses=LintSerializer)
+    @costly
     def post(self, request: Request) -> Response:
         """Check a personality that is not saved yet. Errors would keep it from being saved."""
         return _findings(writes.draft(request))
@@ -102,6 +105,7 @@ class LintView(APIView):
     """The linter, for an edit of a personality."""
 
     @extend_schema(request=PersonalitySerializer(partial=True), responses=LintSerializer)
+    @costly
     def post(self, request: Request, name: str) -> Response:
         """Check what a personality would be after a PATCH with this body. Nothing is saved."""
         return _findings(writes.draft(request, rows.visible(request, name)))

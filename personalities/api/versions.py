@@ -12,7 +12,7 @@ from personalities import history
 from personalities.api import rows, writes
 from personalities.api.serializers import PersonalitySerializer, RollbackSerializer, represent
 from personalities.models import Version
-from rest.concurrency import CostlyListView
+from rest.concurrency import CostlyListView, costly
 from rest.conditional import IF_MATCH, IF_NONE_MATCH, Representation, respond, written
 from rest.fields import AnswerSerializer
 from rest.query_parameters import KnownParameters
@@ -91,6 +91,7 @@ class DifferenceView(APIView):
         responses={200: DifferenceSerializer, 304: None},
         parameters=[IF_NONE_MATCH],
     )
+    @costly
     def get(self, request: Request, name: str, before: int, after: int) -> HttpResponseBase:
         """Compare two versions of a personality: the fields, and the prompt that is made of them."""
         row = rows.editable(request, name)

@@ -18,6 +18,7 @@ from personalities.models import Personality
 from personalities.prompt import Wishes
 from preferences.api.serializers import PreferencesSerializer
 from preferences.models import NO_WISHES, Preferences
+from rest.concurrency import costly
 from rest.conditional import (
     IF_MATCH,
     IF_NONE_MATCH,
@@ -79,6 +80,7 @@ class PromptView(APIView):
     """The prompt of a personality, for the caller."""
 
     @extend_schema(responses={200: PromptSerializer, 304: None}, parameters=[IF_NONE_MATCH])
+    @costly
     def get(self, request: Request, name: str) -> HttpResponseBase:
         """Get what a language model is told about a personality that talks with the caller.
 

@@ -5,6 +5,7 @@ Nobody saves over a version that they have not seen.
 
 import re
 import time
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from django.test import Client
 
 from personalities.models import Event, Personality, Version
 from personalities.tests.admin.browser import LIST, allowed, change_url, form_of, made
+from rest.concurrency import AT_A_TIME, one_of_few
 from tests.database import sql
 
 pytestmark = pytest.mark.django_db
@@ -188,3 +190,21 @@ def test_preview__as_it_is_typed__prompt_and_findings(admin_client: Client) -> N
     assert "Humor 9 of 10" in panel
     assert "traits.playfulness_level" in panel
     assert "tokens" in panel
+
+
+@pytest.mark.parametrize("page", ["history", "preview"])
+def test_costly_page__many_of_the_user_are_under_way__429(
+    admin_client: Client, edited: Personality, page: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rest.concurrency.LINE_SECONDS", 0.01)
+
+    def ask() -> Any:
+        address = f"{LIST}{edited.pk}/{page}/"
+        return admin_client.get(address) if page == "history" else admin_client.post(address, form_of(edited))
+
+    with ExitStack() as stack:
+        for _ in range(AT_A_TIME):
+            stack.enter_context(one_of_few(User.objects.get(username="admin").pk))
+        answer = ask()
+        assert (answer.status_code, answer["Retry-After"], answer["Content-Type"]) == (429, "1", "text/plain")
+    assert ask().status_code == 200

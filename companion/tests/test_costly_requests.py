@@ -1,0 +1,145 @@
+"""Of each address it is known what a request costs at most: those that cost much are bounded per user in number."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, NamedTuple
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+from rest_framework.test import APIClient
+
+from conversations import pinning, turns
+from conversations.models import MAX_BYTES, Role
+from conversations.turns import Draft
+from personalities.config import LENGTHS
+from personalities.models import Personality
+from rest.concurrency import AT_A_TIME, one_of_few
+
+NAME, ONE = "api/v1/personalities/<str:name>/", "api/v1/conversations/<uuid:id>/"
+QUICK = 0.030  # s of the processor, with the longest personality
+# Those of which few of one user are under way at a time: the addresses, and what is asked there.
+COSTLY = {
+    "GET api/v1/personalities/": "",
+    "POST api/v1/personalities/resolve/": {"names": ["long"]},
+    "POST api/v1/personalities/lint/": {"personality_name": "mira"},
+    f"GET {NAME}prompt/": "?owner=me",  # any other is made once, and kept
+    f"POST {NAME}lint/": {},
+    f"GET {NAME}versions/": "",
+    f"GET {NAME}versions/<int:before>...<int:after>/": "",
+    "GET api/v1/preferences/prompt/<str:name>/": "",
+    "GET api/v1/conversations/": "",
+    f"POST {ONE}upgrade/": "?dry_run=true",
+    f"GET {ONE}messages/": "",
+    "GET chat/personalities/search/": "?q=long",
+    "GET chat/conversations/<uuid:id>/prompt/": "",
+}
+# Those that are quick, whatever they are asked for, in the order in which they can be asked.
+CHEAP: dict[str, Any] = {
+    "GET api/v1/archetypes/": "",
+    f"GET {NAME}": "",
+    f"GET {NAME}id/": "",
+    f"GET {NAME}versions/<int:number>/": "",
+    f"PUT {NAME}": {"personality_name": "long"},
+    f"PATCH {NAME}": {"greeting": "Hi."},
+    f"POST {NAME}rollback/": {"version": 1},
+    "POST api/v1/personalities/": {"personality_name": "mira"},
+    "GET api/v1/preferences/": "",
+    "PUT api/v1/preferences/": {"tone": "calm"},
+    "PATCH api/v1/preferences/": {"tone": "calm"},
+    "DELETE api/v1/preferences/": None,
+    f"GET {ONE}": "",
+    f"PATCH {ONE}": {"title": "One."},
+    f"POST {ONE}messages/": {"content": "x" * 10_000},
+    f"GET {ONE}export/": "",  # two of a user run at a time: `rest.streaming`
+    "POST api/v1/conversations/": {"personality": "long"},
+    f"DELETE {ONE}": None,
+    f"DELETE {NAME}": None,
+}
+
+
+class Asked(NamedTuple):
+    """Whom to ask, and what the parts of addresses stand for."""
+
+    api: APIClient
+    page: Client
+    user: User
+    parts: dict[str, str]
+
+    def send(self, request: str, given: Any) -> Any:
+        method, _, route = request.partition(" ")
+        for part, value in self.parts.items():
+            route = route.replace(part, value)
+        client = self.page if route.startswith("chat/") else self.api
+        path, body = f"/{route}{given if isinstance(given, str) else ''}", given if isinstance(given, dict) else None
+        headers = {"If-Match": "*"} if method in {"PUT", "DELETE"} else {}
+        return getattr(client, method.lower())(path, body, headers=headers)
+
+
+@pytest.fixture
+def asked(user: User, client_of: Callable[[User], APIClient]) -> Asked:
+    """A user with the longest personality there may be, of many lines, and a long conversation with it."""
+    texts = {
+        name: "\n".join(chr(0x4E00 + place) for place in range(length // 2))
+        for name, length in LENGTHS.items()
+        if name in {"custom_instructions", "backstory", "speaking_style", "greeting"}
+    }
+    row = Personality.objects.create(personality_name="long", owner=user, **texts)
+    row.custom_instructions = row.custom_instructions[::-1]
+    row.save()
+    made = pinning.start(user, row.to_config())
+    turns.append(made, [Draft(Role.USER, "\x01" * MAX_BYTES)] * 4)
+    page = Client()
+    page.force_login(user)
+    parts = {"<str:name>": "long", "<uuid:id>": str(made.pk), "<int:number>": "1", "<int:before>": "1"}
+    return Asked(client_of(user), page, user, parts | {"<int:after>": "2"})
+
+
+@contextmanager
+def places_taken(user: User) -> Iterator[None]:
+    """All that this user has at a time."""
+    with ExitStack() as stack:
+        for _ in range(AT_A_TIME):
+            stack.enter_context(one_of_few(user.pk))
+        yield
+
+
+def requests(patterns: list[URLPattern | URLResolver], before: str = "") -> Iterator[str]:
+    """Each method of each view of REST, and of the playground's: `GET api/v1/archetypes/`."""
+    for pattern in patterns:
+        route = f"{before}{pattern.pattern}"
+        if isinstance(pattern, URLResolver):
+            yield from requests(pattern.url_patterns, route)
+        elif route.startswith(("api/v1/", "chat/")) and (view := getattr(pattern.callback, "view_class", None)):
+            methods = {"get", "post", "put", "patch", "delete"} & set(dir(view))
+            yield from (f"{method.upper()} {route}" for method in methods)
+
+
+def test_each_request__costly_or_cheap() -> None:
+    assert sorted(requests(get_resolver().url_patterns)) == sorted([*COSTLY, *CHEAP])
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("request_", COSTLY)
+def test_costly_request__many_of_the_user_are_under_way__429(
+    asked: Asked, request_: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rest.concurrency.LINE_SECONDS", 0.01)
+    with places_taken(asked.user):
+        answer = asked.send(request_, COSTLY[request_])
+        assert (answer.status_code, answer["Retry-After"]) == (429, "1")
+    assert asked.send(request_, COSTLY[request_]).status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_cheap_requests__longest_personality_and_many_under_way__answered_within_little_time(asked: Asked) -> None:
+    spent: dict[str, float] = {}
+    asked.send("GET api/v1/archetypes/", "")  # the first request of all imports much
+    with places_taken(asked.user):
+        for request, given in CHEAP.items():
+            began = time.thread_time()
+            assert asked.send(request, given).status_code < 300, request
+            spent[request] = time.thread_time() - began
+    assert {request: seconds for request, seconds in spent.items() if seconds > QUICK} == {}
