@@ -13,7 +13,7 @@ from psycopg_pool import ConnectionPool
 
 from coherence import log
 from coherence.feed import ChangeFeed, feed
-from resilience.database import DeadlineConnection, answer_within, is_deadline_over
+from resilience.database import DeadlineConnection, answer_within, is_deadline_over, own_parameters
 
 logger = logging.getLogger(__name__)
 
@@ -188,10 +188,11 @@ def _check_pool() -> None:
 def _connect() -> "psycopg.Connection[Any]":
     """A connection outside Django's pool, which would otherwise be one connection short.
 
-    It is named after the service that coherence comes from: operators know it by this name in `pg_stat_activity`.
+    Its name is that of the service that coherence comes from, whatever the others are called: operators know it by this
+    name in `pg_stat_activity`.
     """
-    parameters = connections[DEFAULT_DB_ALIAS].get_connection_params() | CONNECT_OPTIONS
-    return DeadlineConnection.connect(**parameters, application_name="companion: change feed", autocommit=True)
+    ours = CONNECT_OPTIONS | {"application_name": "companion: change feed", "autocommit": True}
+    return DeadlineConnection.connect(**own_parameters(connections[DEFAULT_DB_ALIAS]) | ours)
 
 
 listener = Listener(feed)

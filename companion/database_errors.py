@@ -18,7 +18,7 @@ from psycopg.errors import (
 )
 from psycopg_pool import PoolTimeout
 
-from resilience.database import DeadlineConnection
+from resilience.database import DeadlineConnection, own_parameters
 
 REFUSED = "the database of DATABASE_URL"
 ADVICE: dict[type[psycopg.Error], str] = {
@@ -56,7 +56,7 @@ def _as_psycopg(error: BaseException) -> BaseException:
 
 def _sentence(error: BaseException) -> str | None:
     if isinstance(error, PoolTimeout):
-        error = _why_no_connection() or error
+        return _words(_why_no_connection() or error)
     if isinstance(error, UndefinedTable | UndefinedColumn | UndefinedFunction) and _lacks_migrations():
         return f"{_words(error)}: {UNMIGRATED}"
     for kind, advice in ADVICE.items():
@@ -74,7 +74,7 @@ def _words(error: BaseException) -> str:
 def _why_no_connection() -> psycopg.Error | None:
     """The pool says only that it got none in time; one that is made without it fails with the reason."""
     try:
-        DeadlineConnection.connect(**connection.get_connection_params()).close()
+        DeadlineConnection.connect(**own_parameters(connection)).close()
     except psycopg.Error as error:
         return error
     return None

@@ -9,7 +9,7 @@ from django.db import connection
 
 from coherence.listener import listener
 from personalities.cache import redis_copies
-from resilience.database import DeadlineConnection, UnusableDatabase, answer_within
+from resilience.database import DeadlineConnection, UnusableDatabase, answer_within, own_parameters
 
 logger = logging.getLogger(__name__)
 
@@ -38,8 +38,8 @@ def _refuse_unusable_database() -> None:
     """
     try:
         with answer_within(ANSWER_SECONDS):
-            DeadlineConnection.connect(**connection.get_connection_params()).close()
+            DeadlineConnection.connect(**own_parameters(connection)).close()
     except UnusableDatabase as error:
         raise ImproperlyConfigured(f"the database of DATABASE_URL: {error}") from None
     except psycopg.Error as error:
-        logger.debug("PostgreSQL was not reached at the start: %s", error)
+        logger.warning("The database of DATABASE_URL cannot be used now: %s", error)

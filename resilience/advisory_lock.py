@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from django.db import DEFAULT_DB_ALIAS, connections
 from psycopg import IsolationLevel
 
-from resilience.database import DeadlineConnection
+from resilience.database import DeadlineConnection, own_parameters
 
 POLL_SECONDS = 0.2
 # What a role may have by default, and would end the transaction that holds the lock; not every server knows both.
@@ -25,7 +25,7 @@ def exclusively(number: int, using: str = DEFAULT_DB_ALIAS) -> Iterator[None]:
     It is asked for again and again: a statement that waited would have a snapshot, for whose end CREATE INDEX
     CONCURRENTLY of the holder would wait in turn.
     """
-    with DeadlineConnection.connect(**connections[using].get_connection_params()) as connection:
+    with DeadlineConnection.connect(**own_parameters(connections[using])) as connection:
         connection.isolation_level = IsolationLevel.READ_COMMITTED  # any other keeps its first snapshot to the end
         connection.execute(UNBOUNDED)
         while connection.execute("SELECT pg_try_advisory_xact_lock(%s)", [number]).fetchone() != (True,):

@@ -11,6 +11,7 @@ from typing import Any, Self, TypeVar
 
 import psycopg
 from django.db import OperationalError
+from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg.abc import PQGen
 from psycopg.connection import _WAIT_INTERVAL
 from psycopg.conninfo import conninfo_to_dict, timeout_from_conninfo
@@ -97,6 +98,11 @@ def outage(error: BaseException | None) -> str | None:
     return "The database did not answer." if isinstance(error, OperationalError) else None
 
 
+def own_parameters(database: BaseDatabaseWrapper) -> dict[str, Any]:
+    """What DeadlineConnection.connect takes to be as Django's connections to `database`, but outside its pool."""
+    return database.get_connection_params() | {"role": database.settings_dict["OPTIONS"].get("assume_role")}
+
+
 class UnusableDatabase(psycopg.OperationalError):
     """Its encoding is another than UTF8: some texts would be errors, which no session can set otherwise."""
 
@@ -105,21 +111,29 @@ class DeadlineConnection(psycopg.Connection[TupleRow]):
     """A psycopg connection that honours `answer_within`. After a timeout it is closed: its answer may still arrive."""
 
     @classmethod
-    def connect(cls, conninfo: str = "", *, autocommit: bool = False, **kwargs: Any) -> Self:
-        """Connect as psycopg does, then run SESSION: PgBouncer would refuse it as startup options.
+    def connect(
+        cls, conninfo: str = "", *, autocommit: bool = False, role: str | int | None = None, **kwargs: Any
+    ) -> Self:
+        """Connect as psycopg does, then run SESSION: PgBouncer would refuse it as startup options. Assume `role`.
 
         Setting up the session may take as long as connecting to a host, `connect_timeout`: a pooler may let us in, and
         then have no server for us. Raises UnusableDatabase, and whatever psycopg's raises.
         """
         made = super().connect(conninfo, autocommit=True, **kwargs)
-        made._check_encoding()
-        with answer_within(timeout_from_conninfo(conninfo_to_dict(conninfo, **kwargs))):
-            made._set_up()
+        try:
+            made._check_encoding()
+            with answer_within(timeout_from_conninfo(conninfo_to_dict(conninfo, **kwargs))):
+                made._set_up(role)
+        except psycopg.Error:
+            made.close()
+            raise
         made.autocommit = autocommit
         return made
 
-    def _set_up(self) -> None:
+    def _set_up(self, role: str | int | None) -> None:
         self.execute(SESSION)
+        if role is not None:
+            self.execute("SELECT set_config('role', %s, false)", [str(role)])
         with suppress(psycopg.errors.InvalidParameterValue):  # a server on Windows cannot check for vanished clients
             self.execute(NOTICE_VANISHED_CLIENTS)
 
@@ -127,7 +141,6 @@ class DeadlineConnection(psycopg.Connection[TupleRow]):
         """The server has said it unasked; a pooler may not pass it on."""
         encoding = self.info.parameter_status("server_encoding")
         if encoding not in {ENCODING, None}:
-            self.close()
             raise UnusableDatabase(f"its encoding is {encoding}; {ENCODING_ADVICE}")
 
     def wait(self, gen: PQGen[Result], interval: float = _WAIT_INTERVAL, timeout: float | None = None) -> Result:

@@ -100,6 +100,15 @@ def test_command__not_migrated__told_to(database: str, command: str) -> None:
     assert "run `python manage.py migrate`" in ended.errors
 
 
+@pytest.mark.parametrize("parameter", ["assume_role=no_such_role", "options=-c%20no_such=1"])
+def test_command__only_the_server_can_tell_that_the_address_is_wrong__told_its_words(
+    database: str, parameter: str
+) -> None:
+    ended = run(f"{database}?{parameter}", "manage.py", "seed_personalities")
+    assert ended.is_one_sentence, ended.errors
+    assert "no_such" in ended.errors
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     ("statement", "told"),

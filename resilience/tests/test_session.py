@@ -54,6 +54,19 @@ def test_connect__nothing_said_of_autocommit__off_as_psycopgs() -> None:
         assert made.autocommit is False
 
 
+def test_connect__role_to_assume__for_good() -> None:
+    """Also when the transaction in which somebody first used the connection is undone."""
+    with connect(role="pg_monitor") as made:
+        made.execute("SELECT 1")
+        made.rollback()
+        assert made.execute("SELECT current_user").fetchone() == ("pg_monitor",)
+
+
+def test_connect__role_that_does_not_exist__refused() -> None:
+    with pytest.raises(psycopg.errors.InvalidParameterValue, match="no_such_role"):
+        connect(role="no_such_role")
+
+
 @pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII", "EUC_JP"])
 def test_connect__encoding_that_cannot_hold_every_text__refused(encoding: str) -> None:
     with empty_database(encoding) as url, pytest.raises(UnusableDatabase, match=f"its encoding is {encoding}; only"):

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 
 from coherence import cache, log
 from coherence import listener as module
@@ -36,6 +37,34 @@ def test_start__at_the_first_read__in_touch_when_it_returns(
     assert feed.in_touch
     assert CoherentCache.by_kind["user"].get(user.pk).source == "near"
     wait_until(lambda: len(pids()) == 1)
+
+
+# What may stand in DATABASE_URL and what the listener sets as well, and more of libpq's parameters besides.
+GIVEN = {"application_name": "companion", "connect_timeout": 9, "keepalives": 1, "keepalives_idle": 9,
+         "keepalives_interval": 9, "keepalives_count": 9, "tcp_user_timeout": 9000, "client_encoding": "latin1",
+         "options": "-c work_mem=8MB", "fallback_application_name": "other", "sslmode": "prefer"}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", GIVEN)
+def test_start__parameters_of_the_address__do_not_collide(
+    listener: Listener, feed: ChangeFeed, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """The feed keeps the name by which operators know it."""
+    monkeypatch.setitem(connection.settings_dict["OPTIONS"], name, GIVEN[name])
+    listener.ensure()
+    wait_until(lambda: feed.in_touch and len(pids()) == 1)
+
+
+def test_start__role_to_assume__assumed_by_the_feed_too(
+    listener: Listener, feed: ChangeFeed, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Or else it would be in touch by rights that requests do not have, and the service ready."""
+    monkeypatch.setattr(module, "_pool", no_pool)  # whose connections the tests have opened before
+    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "assume_role", "no_such_role")
+    listener.ensure()
+    wait_until(lambda: 'role "no_such_role" does not exist' in caplog.text)
+    assert not feed.in_touch
+    assert pids() == []
 
 
 def test_ensure__first_of_all__waits_for_the_first_answer(
