@@ -98,10 +98,16 @@ def _read(file: Path, variable: str) -> str:
         text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise EnvFileError(f"{variable or file.name}: {file} cannot be read ({reason})") from None
+        raise EnvFileError(f"{variable or file.name}: {shown(file)} cannot be read ({reason})") from None
     if "\0" in text:
-        raise EnvFileError(f"{variable or file.name}: {file} cannot be read (it contains NUL)")
+        raise EnvFileError(f"{variable or file.name}: {shown(file)} cannot be read (it contains NUL)")
     return text
+
+
+def shown(value: object) -> str:
+    """A value as a sentence shows it: the beginning, on one line."""
+    text = str(value)[:200]
+    return text if text.isprintable() else ascii(text)
 
 
 def _value(assignment: "re.Match[str]") -> str | None:

@@ -1,38 +1,29 @@
 """Checks for environment variables that take more than a type: where secrets go, and what must not be shown.
 
-Every function raises ImproperlyConfigured, which names the variable and never quotes a URL: it may contain a password.
+Every function raises ImproperlyConfigured, which names the variable. DATABASE_URL, REDIS_URL and LLM_… have modules of
+their own.
 """
 
 import os
 import re
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
+from urllib.parse import urlsplit
 
-import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env, EnvError, validate
-from psycopg import ProgrammingError
-from psycopg.conninfo import make_conninfo
 
-from companion.env_files import EnvFileError, load_env_file
+from companion.env_files import EnvFileError, load_env_file, shown
 from companion.env_files import secret as read_secret
-from resilience.redis_pool import takes_address
 
-REDIS_SCHEMES = {"redis", "rediss", "unix"}
-REDIS_RULE = "not an address of Redis. In a password # / ? and @ are written %23 %2F %3F and %40."
-DATABASE_RULE = (
-    "not postgresql://USER:PASSWORD@HOST:PORT/NAME. In a password # / ? @ [ and ] are written %23 and so on."
-)
 # Of a page, or of an app or extension, in which they have schemes of their own; without the scheme's usual port.
 ORIGIN = re.compile(
     r"(?!http://.*[^:]:80$|https://.*[^:]:443$)[a-z][a-z0-9+.-]*://([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?"
 )
 ZONE = re.compile("%[^/]*")  # of an IPv6 address: fe80::1%eth0
-DJANGO_OPTIONS = {"assume_role", "isolation_level", "pool", "server_side_binding"}
 CONTENT_PARTS = ("text", "image_url", "input_audio", "file", "video_url")
 OPTIONAL_APPS = {"preferences": (), "conversations": (), "chat": ("preferences", "conversations")}  # by what each needs
 KEY_RULE = "too easy to guess for HTTPS_ONLY: 50 random characters or more, as of `openssl rand -base64 48`"
@@ -125,7 +116,16 @@ def checked_secret_key(key: str, *, https_only: bool) -> str:
     is_weak = len(key) < 50 or len({*key}) < 5 or key.startswith("django-insecure-")
     if https_only and is_weak:
         raise ImproperlyConfigured(f"SECRET_KEY: {KEY_RULE}")
+    if re.search("[\ud800-\udfff]", key):
+        raise ImproperlyConfigured("SECRET_KEY: not text in UTF-8")
     return key
+
+
+def checked_key_prefix(prefix: str) -> str:
+    """REDIS_KEY_PREFIX. Refuses what nobody could type again in redis-cli."""
+    if len(prefix) > 200 or not prefix.isprintable():
+        raise ImproperlyConfigured("REDIS_KEY_PREFIX: longer than 200 characters, or with a character to control")
+    return prefix
 
 
 def names_by_commas(value: str) -> list[str]:
@@ -136,18 +136,24 @@ def names_by_commas(value: str) -> list[str]:
 def checked_hosts(value: str) -> list[str]:
     """ALLOWED_HOSTS. Refuses what would never match: a host is named without scheme, port and path."""
     hosts = names_by_commas(value)
-    if wrong := [host for host in hosts if re.search(r"[/\s]|.\*|\*.|[^:]:\d+$|\]:", host)]:
+    if wrong := [host for host in hosts if re.search(r"""[^!-~]|["'/]|.\*|\*.|[^:]:\d+$|\]:""", host)]:
         reason = "not the name of a host, or .example.com for all below it"
-        raise ImproperlyConfigured(f"ALLOWED_HOSTS: {reason}: {wrong[0]!r}")
+        raise ImproperlyConfigured(f"ALLOWED_HOSTS: {reason}: {wrong[0][:100]!a}")
     return hosts
 
 
 def checked_origins(value: str) -> list[str]:
     """CSRF_TRUSTED_ORIGINS. Refuses what no browser sends as an origin."""
     origins = names_by_commas(value)
-    if wrong := [origin for origin in origins if not re.fullmatch(r"https?://[^/\s]+", origin)]:
-        raise ImproperlyConfigured(f"CSRF_TRUSTED_ORIGINS: not http:// or https:// and a host: {wrong[0]!r}")
+    if wrong := [origin for origin in origins if not _is_trusted_origin(origin)]:
+        raise ImproperlyConfigured(f"CSRF_TRUSTED_ORIGINS: not http:// or https:// and a host: {wrong[0][:100]!a}")
     return origins
+
+
+def _is_trusted_origin(text: str) -> bool:
+    with suppress(ValueError):  # a port or an address that is none
+        return bool(re.fullmatch(r"""https?://[^/\s"'?#@]+""", text)) and urlsplit(text).port != 0
+    return False
 
 
 def checked_cors_origins(value: str) -> frozenset[str]:
@@ -155,7 +161,7 @@ def checked_cors_origins(value: str) -> frozenset[str]:
     origins = names_by_commas(value)
     if wrong := [origin for origin in origins if not ORIGIN.fullmatch(origin)]:
         reason = "not an origin as browsers send it, in full: https://app.example or http://localhost:3000"
-        raise ImproperlyConfigured(f"CORS_ALLOWED_ORIGINS: {reason}: {wrong[0][:100]!r}")
+        raise ImproperlyConfigured(f"CORS_ALLOWED_ORIGINS: {reason}: {wrong[0][:100]!a}")
     return frozenset(origins)
 
 
@@ -168,7 +174,7 @@ def checked_networks(value: str) -> list[IPv4Network | IPv6Network]:
         try:
             networks.append(_unmapped(ip_network("0.0.0.0/32" if name.lower() == "unix" else ZONE.sub("", name))))
         except ValueError:
-            message = f"TRUSTED_PROXIES: not an address, a network such as 10.0.0.0/8, or unix: {name!r}"
+            message = f"TRUSTED_PROXIES: not an address, a network such as 10.0.0.0/8, or unix: {name[:100]!a}"
             raise ImproperlyConfigured(message) from None
     return networks
 
@@ -176,39 +182,6 @@ def checked_networks(value: str) -> list[IPv4Network | IPv6Network]:
 def _unmapped(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
     mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
     return IPv4Network((int(mapped), network.prefixlen - 96)) if mapped and network.prefixlen >= 96 else network
-
-
-def checked_database_url(url: str) -> dj_database_url.DBConfig:
-    """DATABASE_URL as Django's setting of a database."""
-    try:
-        database = dj_database_url.parse(_hosts_as_parameters(url), conn_health_checks=True)
-    except ValueError:  # whose message may contain the password
-        raise ImproperlyConfigured(f"DATABASE_URL: {DATABASE_RULE}") from None
-    if database["ENGINE"] != "django.db.backends.postgresql":
-        raise ImproperlyConfigured("DATABASE_URL: PostgreSQL is the only database supported")
-    if not (database["NAME"] or "service" in database.get("OPTIONS", {})):
-        raise ImproperlyConfigured("DATABASE_URL: names no database after the host")
-    _check_options(database.get("OPTIONS", {}))
-    return database
-
-
-def _check_options(options: Mapping[str, str]) -> None:
-    """What follows `?` goes to libpq, but for what is Django's."""
-    try:
-        make_conninfo(**{name: value for name, value in options.items() if name not in DJANGO_OPTIONS})
-    except ProgrammingError as error:
-        raise ImproperlyConfigured(f"DATABASE_URL: {error}".strip()) from None
-
-
-def _hosts_as_parameters(url: str) -> str:
-    """Rewrite `…@a:1,b:2/NAME` as `…@/NAME?host=a,b&port=1,2`, which libpq takes as well, and urlsplit too."""
-    found = re.fullmatch(r"(\w+://(?:[^/?#]*@)?)([^/?#@]+,[^/?#@]+)(/[^?#]*)\??(.*)", url)
-    pairs = [re.fullmatch(r"(\[.*\]|[^:]*)(?::(\d*))?", host) for host in found[2].split(",")] if found else []
-    if not found or not any(pair and pair[2] for pair in pairs[:-1]):  # one port for all needs no rewriting
-        return url
-    hosts, ports = zip(*(pair.groups("") for pair in pairs if pair), strict=True)
-    places = urlencode({"host": re.sub(r"[][]", "", ",".join(hosts)), "port": ",".join(ports)})
-    return f"{found[1]}{found[3]}?{places}&{found[4]}" if all(pairs) else url
 
 
 def checked_key(name: str, key: str) -> str:
@@ -223,46 +196,18 @@ def checked_apps(names: Collection[str]) -> list[str]:
     apps = {*names}
     if unknown := apps - OPTIONAL_APPS.keys():
         known = ", ".join(OPTIONAL_APPS)
-        raise ImproperlyConfigured(f"COMPANION_APPS: unknown: {', '.join(sorted(unknown))}; known: {known}")
+        raise ImproperlyConfigured(f"COMPANION_APPS: unknown: {shown(', '.join(sorted(unknown)))}; known: {known}")
     for app in apps:
         if missing := [need for need in OPTIONAL_APPS[app] if need not in apps]:
             raise ImproperlyConfigured(f"COMPANION_APPS: {app} requires {' and '.join(missing)}")
     return [app for app in OPTIONAL_APPS if app in apps]
 
 
-def split_redis_url(url: str) -> tuple[str, str | None, str | None]:
-    """REDIS_URL without credentials, the user name and the password; each of these None if the URL has none.
-
-    Taken apart so that the password never stands where error pages and logs would show it.
-    """
-    try:
-        parts = urlsplit(url)
-        is_valid = parts.scheme in REDIS_SCHEMES and not parts.fragment and (parts.port is None or parts.port > 0)
-    except ValueError:  # a port or an address that is none
-        is_valid = False
-    if not is_valid:
-        raise ImproperlyConfigured(f"REDIS_URL: {REDIS_RULE}")
-    credentials, _, host = parts.netloc.rpartition("@")
-    username, _, password = credentials.partition(":")
-    query = dict(parse_qsl(parts.query))  # redis-py accepts credentials there too
-    username, password = query.pop("username", unquote(username)), query.pop("password", unquote(password))
-    address = f"{parts.scheme}://{host}{parts.path}" + (f"?{urlencode(query)}" if query else "")
-    if not (takes_address(address) and _takes_database(parts.scheme, parts.path, query)):
-        message = "REDIS_URL: the number of the database, or a parameter after ?, is none that redis-py takes"
-        raise ImproperlyConfigured(message)
-    return address, username or None, password or None
-
-
-def _takes_database(scheme: str, path: str, query: Mapping[str, str]) -> bool:
-    """Whether the path is the number of a database, where it stands for one: redis-py takes 0 for anything else."""
-    return scheme == "unix" or "db" in query or bool(re.fullmatch("/*[0-9]*/*", path))
-
-
 def checked_content_parts(kinds: list[str]) -> list[str]:
     """LLM_CONTENT_PARTS. Refuses kinds of parts that no server knows."""
     if unknown := sorted({*kinds} - {*CONTENT_PARTS}):
         raise ImproperlyConfigured(
-            f"LLM_CONTENT_PARTS: unknown: {', '.join(unknown)}; known: {', '.join(CONTENT_PARTS)}"
+            f"LLM_CONTENT_PARTS: unknown: {shown(', '.join(unknown))}; known: {', '.join(CONTENT_PARTS)}"
         )
     return kinds
 
@@ -270,5 +215,7 @@ def checked_content_parts(kinds: list[str]) -> list[str]:
 def checked_parameters(names: list[str]) -> list[str]:
     """LLM_EXTRA_PARAMETERS. Refuses what is no name of a parameter."""
     if wrong := [name for name in names if not re.fullmatch("[a-z][a-z0-9_]{0,63}", name, re.IGNORECASE)]:
-        raise ImproperlyConfigured(f"LLM_EXTRA_PARAMETERS: not the name of a parameter, such as top_k: {wrong[0]!r}")
+        raise ImproperlyConfigured(
+            f"LLM_EXTRA_PARAMETERS: not the name of a parameter, such as top_k: {wrong[0][:100]!a}"
+        )
     return names

@@ -13,6 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 import msgspec
 from django.core.exceptions import ImproperlyConfigured
 
+from companion.env_files import shown
 from companion.environment import names_by_commas
 from personalities.config import LENGTHS, MODEL_PATTERN
 from rest.metadata_addresses import is_metadata_host
@@ -45,7 +46,7 @@ def _http_host(text: str) -> str | Network:
     try:
         return ip_network(text.strip("[]"))
     except ValueError:
-        raise ImproperlyConfigured(f"LLM_HTTP_HOSTS: {_why_no_host(text)}: {text[:100]!r}") from None
+        raise ImproperlyConfigured(f"LLM_HTTP_HOSTS: {_why_no_host(text)}: {text[:100]!a}") from None
 
 
 def _why_no_host(text: str) -> str:
@@ -82,7 +83,8 @@ def networks_to_check(url: str, http_hosts: Iterable[str | Network]) -> list[Net
 
 
 def _is_plain(url: str, parts: SplitResult) -> bool:
-    _ = parts.port  # raises ValueError
+    if parts.port == 0:  # raises ValueError for other numbers that are no port
+        return False
     is_text = len(url) <= MAX_URL and url.isascii() and url.isprintable()
     return is_text and not any(mark in url for mark in " @?#\\")
 
@@ -146,7 +148,7 @@ def checked_ca_file(path: str) -> str:
         reason = (
             "holds no certificate in PEM" if isinstance(error, ssl.SSLError) else f"cannot be read ({error.strerror})"
         )
-        raise ImproperlyConfigured(f"LLM_CA_FILE: {path} {reason}") from None
+        raise ImproperlyConfigured(f"LLM_CA_FILE: {shown(path)} {reason}") from None
     return path
 
 

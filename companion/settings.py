@@ -16,15 +16,16 @@ from environs import validate
 from psycopg import IsolationLevel
 
 from companion import __version__, model_server
+from companion.database_url import checked_database_url
 from companion.environment import (
     OPTIONAL_APPS,
     Variables,
     checked_apps,
     checked_content_parts,
     checked_cors_origins,
-    checked_database_url,
     checked_hosts,
     checked_key,
+    checked_key_prefix,
     checked_networks,
     checked_origins,
     checked_parameters,
@@ -33,9 +34,9 @@ from companion.environment import (
     names_by_commas,
     require_secrets,
     secret,
-    split_redis_url,
 )
 from companion.logs import logging_config
+from companion.redis_url import split_redis_url
 from rate_limits.gcra import parse_rate
 from resilience.database import KEEPALIVE
 from resilience.database_pool import PooledConnection
@@ -120,7 +121,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 512 * 1024  # bytes of a form of the admin
 
 # ── PostgreSQL: the truth ─────────────────────────────────────────────────────────────────────────────────────────────
 DATABASES = {"default": checked_database_url(secret("DATABASE_URL"))}
-POOL_SIZE = env.int("DATABASE_POOL_SIZE", 10, check=validate.Range(1))
+POOL_SIZE = env.int("DATABASE_POOL_SIZE", 10, check=validate.Range(1, 10_000))
 DATABASES["default"]["OPTIONS"] = (
     KEEPALIVE
     | DATABASES["default"].get("OPTIONS", {})
@@ -144,10 +145,10 @@ DATABASE_ADMIN_SECONDS = env.float("DATABASE_ADMIN_SECONDS", 30.0, check=validat
 # ── Redis: copies of the truth ────────────────────────────────────────────────────────────────────────────────────────
 REDIS_ENABLED = env.bool("REDIS_ENABLED", True)
 REDIS_LOCATION, REDIS_USERNAME, REDIS_PASSWORD = split_redis_url(secret("REDIS_URL", "redis://127.0.0.1:6379/0"))
-REDIS_KEY_PREFIX = env.text("REDIS_KEY_PREFIX")
+REDIS_KEY_PREFIX = checked_key_prefix(env.text("REDIS_KEY_PREFIX"))
 COPY_TTL_SECONDS = env.int("PERSONALITY_CACHE_SECONDS", 86400, check=validate.Range(1, 10**9))
-LOCAL_CACHE_ENTRIES = env.int("PERSONALITY_NEAR_ENTRIES", 10_000, check=validate.Range(0))
-COPY_STALE_IF_ERROR_SECONDS = env.int("PERSONALITY_STALE_IF_ERROR_SECONDS", 900, check=validate.Range(0))
+LOCAL_CACHE_ENTRIES = env.int("PERSONALITY_NEAR_ENTRIES", 10_000, check=validate.Range(0, 10**9))
+COPY_STALE_IF_ERROR_SECONDS = env.int("PERSONALITY_STALE_IF_ERROR_SECONDS", 900, check=validate.Range(0, 10**9))
 REDIS_CACHE: dict[str, object] = {
     "BACKEND": "django_redis.cache.RedisCache",
     "LOCATION": REDIS_LOCATION,
@@ -176,7 +177,7 @@ CACHES = {"default": REDIS_CACHE if REDIS_ENABLED else NO_CACHE}
 user_rate = env.filled("CHAT_RATE", "30/minute")
 CHAT_RATE = parse_rate(user_rate, "CHAT_RATE")  # per user
 CHAT_KEY_RATE = parse_rate(env.filled("CHAT_KEY_RATE", user_rate), "CHAT_KEY_RATE")  # per API key
-WEB_WORKERS = env.int("WEB_WORKERS", os.cpu_count() or 1, check=validate.Range(1))
+WEB_WORKERS = env.int("WEB_WORKERS", os.cpu_count() or 1, check=validate.Range(1, 100_000))
 
 # ── The end of a process: see shutdown.py ─────────────────────────────────────────────────────────────────────────────
 SHUTDOWN_NOTICE_SECONDS = env.float("SHUTDOWN_NOTICE_SECONDS", 5.0, check=validate.Range(0, 3600))
@@ -198,7 +199,7 @@ LLM_MODELS = model_server.checked_models(names_by_commas(env.text("LLM_MODELS"))
 LLM_CONTENT_PARTS = checked_content_parts(env.names("LLM_CONTENT_PARTS", "text,image_url"))
 LLM_CONTENT_PART_ADDRESSES = env.bool("LLM_CONTENT_PART_ADDRESSES", False)
 LLM_EXTRA_PARAMETERS = checked_parameters(names_by_commas(env.text("LLM_EXTRA_PARAMETERS")))
-RESPONSES_REMEMBERED_MIB = env.int("RESPONSES_REMEMBERED_MIB", 16, check=validate.Range(0))  # of a user
+RESPONSES_REMEMBERED_MIB = env.int("RESPONSES_REMEMBERED_MIB", 16, check=validate.Range(0, 10**6))  # of a user
 LLM_GREETING = env.choice("LLM_GREETING", "message", "prompt")
 LLM_CONNECT_SECONDS = env.float("LLM_CONNECT_SECONDS", 5.0, check=validate.Range(0.01, 3600))
 LLM_FIRST_BYTE_SECONDS = env.float("LLM_FIRST_BYTE_SECONDS", 30.0, check=validate.Range(0.01, 3600))

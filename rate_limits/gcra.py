@@ -55,7 +55,7 @@ def parse_rate(text: str, setting: str) -> Rate:
     """Parse `30/minute` or `100/15 minutes`. Raises ImproperlyConfigured, which names `setting`."""
     match = RATE_PATTERN.fullmatch(text.strip().lower())
     if match is None:
-        raise ImproperlyConfigured(f"{setting}: {text!r} is not a rate; {RATE_RULE}")
+        raise ImproperlyConfigured(f"{setting}: {text[:100]!a} is not a rate; {RATE_RULE}")
     limit, multiple, unit = match.groups()
     return Rate(int(limit), int(multiple or 1) * UNIT_SECONDS[unit])
 

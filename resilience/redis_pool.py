@@ -3,6 +3,7 @@
 For django-redis: OPTIONS["CONNECTION_POOL_CLASS"] = "resilience.redis_pool.BreakerPool".
 """
 
+import socket
 import time
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -31,8 +32,11 @@ def takes_address(url: str) -> bool:
     """Whether redis-py knows each parameter of `url` and can read its value. Connects to nothing."""
     try:
         parameters = parse_url(url)  # type: ignore[no-untyped-call]
-        parameters.pop("connection_class", Connection)(**parameters)
-    except (TypeError, ValueError):
+        made = parameters.pop("connection_class", Connection)(**parameters)
+        if any(name.startswith("ssl_") for name in parameters):  # it reads them only when it has a socket
+            with socket.socket() as unconnected:
+                made._wrap_socket_with_ssl(unconnected).close()
+    except (TypeError, ValueError, OSError, RedisError):
         return False
     return True
 

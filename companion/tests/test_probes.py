@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from rest_framework.test import APIClient
 
 from companion.database_schema import schema
-from companion.environment import split_redis_url
+from companion.redis_url import split_redis_url
 from companion.shutdown import shutdown
 from resilience.redis_pool import breaker_of
 from tests.waiting import wait_until

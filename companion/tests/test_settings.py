@@ -13,14 +13,14 @@ import pytest
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from companion.database_url import checked_database_url
 from companion.env_files import ENV_FILE, SECRETS, EnvFileError, read_env_file
 from companion.environment import (
-    checked_database_url,
     checked_key,
     checked_secret_key,
     secret,
-    split_redis_url,
 )
+from companion.redis_url import split_redis_url
 from tooling.processes import free_port
 
 REQUIRED = {
