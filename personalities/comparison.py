@@ -7,7 +7,8 @@ from itertools import zip_longest
 
 from personalities.config import Frozen, PersonalityConfig
 
-MAX_WORK = 10_000_000  # steps that difflib may need at worst (`_takes_too_long`): at some 10 ns each, 0.1 s
+MAX_NANOSECONDS = 50_000_000  # of the processor that difflib may need at worst: see `_takes_too_long`
+LINE, PAIR = 90, 12  # of them, for a look at a line, and at a pair of equal ones
 NOT_COMPARED = frozenset({"id", "meta"})  # whose personality it is and when it was written, not what it is like
 
 
@@ -66,9 +67,11 @@ def unified(before: str, after: str, names: tuple[str, str]) -> str:
 
 
 def _takes_too_long(old: list[str], new: list[str]) -> bool:
-    """At worst difflib looks at every pair of equal lines once for each block that it finds."""
+    """At worst difflib looks at every line, and every pair of equal ones, once for each block that it finds."""
     counts = Counter(new)
-    return sum(counts[line] for line in old) * min(len(old), len(new)) > MAX_WORK
+    pairs = sum(counts[line] for line in old)
+    blocks = min(pairs, len(old), len(new))
+    return blocks * (LINE * len(old) + PAIR * pairs) > MAX_NANOSECONDS
 
 
 def _pairs(old: list[str], new: list[str]) -> Iterator[Pair]:
