@@ -30,8 +30,9 @@ def _matches(pattern: str) -> Callable[[str], bool]:
 
 
 SECONDS, SWITCH, WORD = _number(0.001, 3600), _matches("0|1|f|t|n|y|no|yes|false|true"), _matches("[!-~]{1,100}")
-# By name, whether a value makes sense. redis-py takes more: objects that no text is, answers in another form than the
-# one that copies are read in, and what it looks at only once it is connected.
+OURS = ("decode_responses", "encoding")  # addresses of other services have them; here answers are read in one way only
+# By name, whether a value makes sense. redis-py takes more: objects that no text is, and what it looks at only once it
+# is connected.
 PARAMETERS: dict[str, Callable[[str], bool]] = {
     "db": _whole(0, 2**31 - 1),
     "socket_timeout": SECONDS,
@@ -41,6 +42,8 @@ PARAMETERS: dict[str, Callable[[str], bool]] = {
     "retry_on_timeout": SWITCH,
     "health_check_interval": _whole(0, 10**9),
     "protocol": _whole(2, 3),
+    "decode_responses": SWITCH,
+    "encoding": _matches("utf-?8"),
     **dict.fromkeys(("client_name", "lib_name", "lib_version"), WORD),
     "ssl_cert_reqs": _matches("none|optional|required"),
     "ssl_check_hostname": SWITCH,
@@ -61,6 +64,7 @@ def split_redis_url(url: str) -> tuple[str, str | None, str | None]:
     query = dict(parse_qsl(parts.query))  # redis-py accepts credentials there too
     username, password = query.pop("username", unquote(username)), query.pop("password", unquote(password))
     _check_parameters(query)
+    query = {name: value for name, value in query.items() if name not in OURS}
     address = f"{parts.scheme}://{host}{parts.path}" + (f"?{urlencode(query)}" if query else "")
     if not (_takes_database(parts, query) and takes_address(address)):
         raise ImproperlyConfigured(f"REDIS_URL: {NO_DATABASE}")

@@ -88,7 +88,7 @@ def test_database_url__no_address__refused(url: str) -> None:
         *((f"{REDIS}?{name}=x", name) for name in ("retry", "credential_provider", "redis_connect_func", "bogus")),
         *((f"{REDIS}?{name}=x", name) for name in ("command_packer", "event_dispatcher", "socket_type", "timeout")),
         *((f"{REDIS}?{name}=x", name) for name in ("retry_on_error", "encoding_errors", "host", "port", "path")),
-        (f"{REDIS}?decode_responses=true", "decode_responses"),
+        (f"{REDIS}?decode_responses=maybe", "decode_responses"),
         (f"{REDIS}?encoding=utf-16", "encoding"),
         (f"{REDIS}?protocol=9", "protocol"),
         *((f"{REDIS}?{name}=-1", name) for name in ("socket_timeout", "socket_connect_timeout", "db")),
@@ -124,6 +124,11 @@ def test_redis_url__what_would_fail_at_every_connection__refused_by_name(url: st
 )  # fmt: skip
 def test_redis_url__parameter_that_makes_sense__taken(query: str) -> None:
     assert split_redis_url(f"redis://h?{query}")[0] == f"redis://h?{query}"
+
+
+def test_redis_url__how_answers_are_read__left_out() -> None:
+    """Copies are bytes in UTF-8."""
+    assert split_redis_url("redis://h/0?decode_responses=True&encoding=utf-8&db=1")[0] == "redis://h/0?db=1"
 
 
 def test_redis_url__parameters_of_tls__taken(tmp_path: Path) -> None:
