@@ -11,13 +11,11 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from rest_framework.test import APIClient
 
-from conversations import pinning, turns
-from conversations.models import MAX_BYTES, Role
-from conversations.turns import Draft
 from personalities.config import LENGTHS
 from personalities.models import Personality
 from rest.concurrency import AT_A_TIME, one_of_few
 
+pytestmark = pytest.mark.apps("preferences", "conversations", "chat")
 NAME, ONE = "api/v1/personalities/<str:name>/", "api/v1/conversations/<uuid:id>/"
 QUICK = 0.030  # s of the processor, with the longest personality
 # Those of which few of one user are under way at a time: the addresses, and what is asked there.
@@ -78,6 +76,16 @@ class Asked(NamedTuple):
         return getattr(client, method.lower())(path, body, headers=headers)
 
 
+def conversation_with(user: User, personality: Personality) -> str:
+    """The id of one with messages that JSON makes as long as they can be."""
+    from conversations import pinning, turns
+    from conversations.models import MAX_BYTES, Role
+
+    made = pinning.start(user, personality.to_config())
+    turns.append(made, [turns.Draft(Role.USER, "\x01" * MAX_BYTES)] * 4)
+    return str(made.pk)
+
+
 @pytest.fixture
 def asked(user: User, client_of: Callable[[User], APIClient]) -> Asked:
     """A user with the longest personality there may be, of many lines, and a long conversation with it."""
@@ -89,11 +97,10 @@ def asked(user: User, client_of: Callable[[User], APIClient]) -> Asked:
     row = Personality.objects.create(personality_name="long", owner=user, **texts)
     row.custom_instructions = row.custom_instructions[::-1]
     row.save()
-    made = pinning.start(user, row.to_config())
-    turns.append(made, [Draft(Role.USER, "\x01" * MAX_BYTES)] * 4)
+    made = conversation_with(user, row)
     page = Client()
     page.force_login(user)
-    parts = {"<str:name>": "long", "<uuid:id>": str(made.pk), "<int:number>": "1", "<int:before>": "1"}
+    parts = {"<str:name>": "long", "<uuid:id>": made, "<int:number>": "1", "<int:before>": "1"}
     return Asked(client_of(user), page, user, parts | {"<int:after>": "2"})
 
 
