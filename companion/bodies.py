@@ -93,7 +93,7 @@ class Bodies(HttpMiddleware):
 async def _refuse(
     refusal: Refusal | None, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable
 ) -> None:
-    if refusal and not slow_peers.is_full:
+    if refusal is NO_ROOM and not slow_peers.is_full:  # of too many pieces enough were read
         await drop_unread_body(dict(scope["headers"]), receive)
     await refuse(scope, send, refusal or BROKEN)
 

@@ -86,5 +86,13 @@ async def drop_unread_body(headers: Mapping[bytes, bytes], receive: ASGIReceiveC
     left = MAX_DROPPED
     with suppress(TimeoutError):
         async with asyncio.timeout(DROPPING_SECONDS):
-            while left > 0 and (event := await receive())["type"] == "http.request" and event["more_body"]:
-                left -= max(len(event.get("body", b"")), LEAST_DROPPED)
+            while left > 0 and (dropped := await _drop_piece(receive)):
+                left -= dropped
+
+
+async def _drop_piece(receive: ASGIReceiveCallable) -> int:
+    """As how many bytes the next piece counts, which is not kept while the one after it is awaited; 0 at the end."""
+    event = await receive()
+    if event["type"] != "http.request" or not event["more_body"]:
+        return 0
+    return max(len(event.get("body", b"")), LEAST_DROPPED)
