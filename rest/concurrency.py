@@ -1,4 +1,6 @@
-"""Costly requests, such as long lists: few of one user's at a time in each process, lest all others wait for them."""
+"""Costly requests, such as long lists: few of one user's at a time in each process, lest all others wait for them; and
+not many of all users, lest their answers take its memory.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -14,7 +16,8 @@ from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 
 AT_A_TIME = 4
-IN_LINE = 60  # that wait for one of these to end; each holds a thread
+IN_ALL = 16  # of all users: each may hold some 10 MiB
+IN_LINE = 60  # of a user that wait for one of these to end; each holds a thread
 LINE_SECONDS = 5.0  # that each waits
 
 P = ParamSpec("P")
@@ -27,11 +30,12 @@ _waiting: Counter[int | None] = Counter()
 
 
 class TooManyAtOnce(APIException):
-    """429: as many costly requests of this user are under way as may be."""
+    """429: as many costly requests of this user, or of all, are under way as may be."""
 
     status_code = HTTPStatus.TOO_MANY_REQUESTS
     default_detail = (
-        f"At most {AT_A_TIME} of your lists, comparisons and previews are made at a time, and {IN_LINE} more wait."
+        f"At most {AT_A_TIME} of your lists, comparisons and previews are made at a time, {IN_ALL} of all users', and "
+        f"{IN_LINE} more of yours wait."
     )
     headers = {"Retry-After": "1"}
 
@@ -62,7 +66,7 @@ def costly(
 def one_of_few(user_id: int | None) -> Iterator[None]:
     """Wait in line if need be. Raises TooManyAtOnce when the line is full, or the wait too long."""
     with _changed:
-        if _under_way[user_id] >= AT_A_TIME:
+        if not _may_begin(user_id):
             _wait(user_id)
         _under_way[user_id] += 1
     try:
@@ -73,6 +77,10 @@ def one_of_few(user_id: int | None) -> Iterator[None]:
             _changed.notify_all()
 
 
+def _may_begin(user_id: int | None) -> bool:
+    return _under_way[user_id] < AT_A_TIME and _under_way.total() < IN_ALL
+
+
 def _wait(user_id: int | None) -> None:
     if _waiting[user_id] >= IN_LINE:
         raise TooManyAtOnce
@@ -80,7 +88,7 @@ def _wait(user_id: int | None) -> None:
     if not connection.in_atomic_block:
         connection.close()  # others need it meanwhile
     try:
-        if not _changed.wait_for(lambda: _under_way[user_id] < AT_A_TIME, LINE_SECONDS):
+        if not _changed.wait_for(lambda: _may_begin(user_id), LINE_SECONDS):
             raise TooManyAtOnce
     finally:
         _leave(_waiting, user_id)

@@ -3,14 +3,14 @@
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
 from personalities.tests.api.conftest import LIST
-from rest.concurrency import AT_A_TIME, IN_LINE, TooManyAtOnce, one_of_few
+from rest.concurrency import AT_A_TIME, IN_ALL, IN_LINE, TooManyAtOnce, one_of_few
 from tests.waiting import wait_until
 
 USER, OTHER = 1, 2
@@ -73,6 +73,17 @@ def test_requests__more_than_may_wait__refused_and_the_others_answered_in_turn(
 
 def test_requests__of_another_user__not_concerned() -> None:
     with crowd(USER), one_of_few(OTHER):
+        pass
+
+
+def test_requests__of_many_users__no_more_in_all_than_a_process_makes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rest.concurrency.LINE_SECONDS", 0.01)
+    with ExitStack() as stack:
+        for user in range(IN_ALL):
+            stack.enter_context(one_of_few(user))
+        with pytest.raises(TooManyAtOnce), one_of_few(IN_ALL):
+            pass
+    with one_of_few(IN_ALL):
         pass
 
 
