@@ -76,6 +76,13 @@ def verified_from_memory(text: bytes) -> int | None:
     return key.value.user_id
 
 
+def is_known(authorization: str) -> bool:
+    """Whether that header has a key which memory has, current or not; nobody is let in by that alone."""
+    text = authorization.removeprefix("Bearer ").encode("latin-1", "replace")
+    key = keys.found.get(text[PREFIX].decode("latin-1"))
+    return key is not None and key.value is not None and key.value.fits(text)
+
+
 def user(id: int) -> User | None:
     """The active user as a new instance, or None. Columns that are not cached are read when asked for."""
     columns = users.get(id).value

@@ -1,4 +1,4 @@
-"""Django under ASGI: each request is answered in one thread from beginning to end, and static files in none.
+"""Django under ASGI: each request is answered in one thread from beginning to end, and static files and probes in none.
 
 Django's own ASGI handler starts a thread for each request and changes threads for each synchronous middleware, which
 costs several times as much as answering. See docs/decisions/0006.
@@ -6,8 +6,9 @@ costs several times as much as answering. See docs/decisions/0006.
 
 import asyncio
 import logging
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextvars import copy_context
 from http import HTTPStatus
 from io import SEEK_END
@@ -25,6 +26,7 @@ from django.urls import set_script_prefix
 from servestatic.middleware import ServeStaticMiddleware
 
 from companion.pages import body_timeout, unknown_charset
+from companion.probes import Probes, is_scrape
 from companion.request_metrics import ROUTE
 from resilience.database import answer_within
 from rest.asgi import FRAMING, is_chunked, log_refusal
@@ -38,6 +40,9 @@ Send = Callable[[Event], Awaitable[None]]
 
 BODY_SECONDS = 30.0  # servers do not end a body that arrives one byte at a time
 THREADS = 200  # more than can wait for a silent PostgreSQL at once, each for a few seconds
+# After which a thread that computes lets another go on. With Python's 5 ms the event loop waited a second for its turn
+# among so many, at every turn.
+SWITCH_SECONDS = 0.0005
 
 
 class BodyDeadline:
@@ -72,7 +77,9 @@ class Handler(ASGIHandler):
     def __init__(self) -> None:
         """Load the middleware once; threads start when they are needed."""
         super().__init__()
+        sys.setswitchinterval(SWITCH_SECONDS)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="request")
+        self._probes = Probes()
         self._static = SecurityMiddleware(ServeStaticMiddleware(self._in_thread))  # type: ignore[arg-type]
 
     def load_middleware(self, is_async: bool = False) -> None:
@@ -111,14 +118,17 @@ class Handler(ASGIHandler):
         if request.path_info.startswith(settings.STATIC_URL):
             request.scope[ROUTE] = settings.STATIC_URL  # type: ignore[index]  # it is a dict
             return await self._static(request)  # type: ignore[misc, no-any-return]  # the stubs lack asynchronous ones
+        if await self._probes.prepare(request):
+            return self._respond(request)
         return await self._in_thread(request)
 
     async def _in_thread(self, request: ASGIRequest) -> HttpResponseBase:
-        return await self._run(self._respond, request)
+        threads = self._probes.threads if is_scrape(request) else self._threads
+        return await self._run(self._respond, request, threads)
 
-    async def _run(self, function: Callable[..., Result], argument: object) -> Result:
+    async def _run(self, function: Callable[..., Result], argument: object, threads: Executor | None = None) -> Result:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, copy_context().run, function, argument)
+        return await loop.run_in_executor(threads or self._threads, copy_context().run, function, argument)
 
     def _respond(self, request: ASGIRequest) -> HttpResponseBase:
         """Signals are sent here too: they return the thread's database connection to the pool."""

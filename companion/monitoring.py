@@ -1,6 +1,6 @@
 """What orchestrators and Prometheus ask: /livez, /readyz and /metrics."""
 
-from typing import Any, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 from django.conf import settings
 from django.db import Error
@@ -22,6 +22,7 @@ from personalities.cache import redis_copies
 from resilience.database import answer_within
 
 PROBE_SECONDS = 2  # how long /readyz waits for PostgreSQL
+CHECKED = "companion.checked"  # where the scope of a request has what was found out for it, see probes.py
 
 
 class Status(TypedDict):
@@ -31,6 +32,13 @@ class Status(TypedDict):
     postgresql: str  # ok, unreachable, not migrated, or incomplete: the log says what is missing
     redis: str  # ok, off, unreachable, or unusable: it answers, but copies cannot be written and read back
     changes: str  # followed, or not followed: then copies are served unverified
+
+
+class Checked(NamedTuple):
+    """What was found out about the servers that this process needs, in the words of `Status`."""
+
+    postgresql: str
+    redis: str
 
 
 @never_cache
@@ -46,24 +54,30 @@ def readyz(request: HttpRequest) -> JsonResponse:
     "degraded" is 200 too: without PostgreSQL copies are still served, and no load balancer should take that away. Redis
     is reported but not required.
     """
-    now = status()
+    now = status(getattr(request, "scope", {}).get(CHECKED))
     response = JsonResponse(now, status=200 if now["status"] in {"ready", "degraded"} else 503)
     if now["status"] == "stopping":  # no error, as which Django would log it at every probe
         log_response("Stopping: %s", request.path, response=response, request=request, level="info")
     return response
 
 
-def status() -> Status:
-    """How this process is doing. Asks PostgreSQL and Redis, each for at most a few seconds."""
+def check() -> Checked:
+    """Ask PostgreSQL and Redis, each for at most a few seconds."""
     postgresql = _postgresql()
     listener.ensure()
+    return Checked(postgresql, redis_copies.state())
+
+
+def status(checked: Checked | None = None) -> Status:
+    """How this process is doing. Asks nobody once that has been checked."""
+    postgresql, redis = checked or check()
     word = "ready" if postgresql == "ok" and _was_in_touch() else "not ready"
     if postgresql == "unreachable" and _serves_copies():
         word = "degraded"
     if shutdown.begun:
         word = "stopping"
     changes = "followed" if feed.in_touch else "not followed"
-    return {"status": word, "postgresql": postgresql, "redis": redis_copies.state(), "changes": changes}
+    return {"status": word, "postgresql": postgresql, "redis": redis, "changes": changes}
 
 
 class AnyAccept(DefaultContentNegotiation):

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,7 +16,9 @@ from psycopg_pool import ConnectionPool
 
 import companion.handler
 from accounts.models import ApiKey
+from companion import probes
 from companion.handler import Handler
+from companion.monitoring import Checked
 from companion.settings import BASE_DIR
 from companion.tests.asgi_client import PREFIX, AsgiClient, request, with_key
 from rest.streaming import Interrupted
@@ -69,6 +72,55 @@ def test_handler__a_request__in_one_thread_and_not_the_event_loops(
     assert ask(handler, request(PREFIX, with_key(key))).status == 200
     assert len(threads) == 1
     assert threading.get_ident() not in threads
+
+
+SESSION = [(b"host", b"10.1.2.3"), (b"cookie", b"sessionid=" + b"a" * 32 + b"; messages=x; csrftoken=y")]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_handler__livez__without_any_thread(
+    handler: Handler, ask: AsgiClient, transactional_db: None, threads: set[int], method: str
+) -> None:
+    """Whatever a stranger sends along: nothing of it is looked up."""
+    answer = ask(handler, request("/livez", SESSION, method=method))
+    assert (answer.status, answer.body) == (200, b'{"status": "alive"}')
+    assert threads == {threading.get_ident()}
+    in_thread = ask(handler, request("/livez", SESSION, method="OPTIONS"))
+    assert [name for name, _ in answer.headers] == [name for name, _ in in_thread.headers]
+    assert (answer.body, len(threads)) == (in_thread.body, 2)
+
+
+def test_handler__readyz_asked_by_many__checked_once_in_a_thread_of_its_own(
+    handler: Handler, ask: AsgiClient, transactional_db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked = []
+
+    def check() -> Checked:
+        checked.append(threading.current_thread().name)
+        time.sleep(0.2)
+        return Checked("ok", "off")
+
+    monkeypatch.setattr(probes, "check", check)
+    assert {answer.status for answer in ask.at_once(handler, request("/readyz", []), 50)} <= {200, 503}
+    assert [name.partition("_")[0] for name in checked] == ["probe"]
+
+
+@pytest.mark.parametrize(("known", "where"), [(True, "probe"), (False, "request")])
+def test_handler__metrics__holders_of_keys_wait_behind_nobody(
+    handler: Handler, ask: AsgiClient, key: str, known: bool, where: str
+) -> None:
+    names = []
+
+    def note(**_: Any) -> None:
+        names.append(threading.current_thread().name.partition("_")[0])
+
+    ask(handler, request(PREFIX, with_key(key)))
+    request_started.connect(note)
+    try:
+        answer = ask(handler, request("/metrics", with_key(key if known else key[:-1] + "x")))
+    finally:
+        request_started.disconnect(note)
+    assert (answer.status, names) == (200 if known else 401, [where])
 
 
 def test_handler__many_at_once__all_answered_and_no_connection_kept(
