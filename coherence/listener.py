@@ -82,7 +82,7 @@ class Listener:
             try:
                 with closing(self._connect()) as connection:
                     self._follow(connection)
-            except (Error, psycopg.Error) as error:
+            except (Error, psycopg.Error, OSError) as error:  # OSError: no descriptor is left
                 self._is_well = False
                 self._attempt_ended.set()
                 if not self._is_followed:  # else it worked for a while: reconnect at once
@@ -140,7 +140,7 @@ class Listener:
         """Poll over the pool until `connected` is set, in a thread that ends at most ANSWER_SECONDS after that."""
         pause = HEAD_START_SECONDS
         while not connected.wait(pause):
-            with suppress(psycopg.Error):  # reported, if connecting fails too
+            with suppress(psycopg.Error, OSError):  # reported, if connecting fails too
                 self._poll_over_pool()
             pause = RETRY_SECONDS
 
@@ -154,7 +154,7 @@ class Listener:
         """Poll over the pool once, and pause: because of `error` there is no connection of our own."""
         try:
             self._poll_over_pool()
-        except psycopg.Error:
+        except (psycopg.Error, OSError):
             self._report_lost(error)
         self._stopping.wait(RETRY_SECONDS)
 

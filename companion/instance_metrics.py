@@ -13,12 +13,13 @@ import socket
 import stat
 import tempfile
 import threading
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing import parent_process
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
+
+from companion.service_threads import failures, start_service
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -86,18 +87,14 @@ class Workers:
         self._asked.settimeout(PUBLISH_SECONDS)
 
     def serve(self) -> None:
-        """Publish every second, and for whoever asks; does not return."""
-        while True:
-            try:
-                connection, _ = self._asked.accept()
-            except TimeoutError:
+        """Publish for whoever asks, or else after a second. Raises OSError if no file can be opened."""
+        try:
+            connection, _ = self._asked.accept()
+        except TimeoutError:
+            self.publish()
+        else:
+            with connection:
                 self.publish()
-            except OSError as error:  # no file can be opened
-                sharing.failed(error)
-                time.sleep(PUBLISH_SECONDS)
-            else:
-                with connection:
-                    self.publish()
 
     def publish(self) -> list[Family]:
         """Return the samples of this process, written for the others if there is room."""
@@ -168,7 +165,7 @@ def start() -> None:
         root = MEMORY if os.access(MEMORY, os.W_OK) else Path(tempfile.gettempdir())
         _delete_left_behind(root)
         workers = Workers(root / f"{_prefix()}{parent.pid}-{_started(parent.pid)}")
-        threading.Thread(target=workers.serve, name="metrics", daemon=True).start()
+        start_service("metrics", workers.serve)
 
 
 class Instance:
@@ -190,7 +187,7 @@ def own_metrics() -> "list[Metric]":
     from companion.slow_peers import slow_peers
 
     made = registry()
-    for collector in (counts, slow_peers, sharing, *optional_apps.collectors()):
+    for collector in (counts, slow_peers, sharing, failures, *optional_apps.collectors()):
         made.register(collector)  # type: ignore[arg-type]
     Info("companion_build", "The release that answers.", registry=made).info({"version": __version__})
     return [*made.collect()]

@@ -1,5 +1,6 @@
 """How we log: each record is one line, of bounded length and without control characters, whatever it repeats."""
 
+import codecs
 import json
 import logging
 import time
@@ -10,6 +11,9 @@ from rest.request_id import current
 
 PACKAGES = ("resilience", "coherence", "rest", "rate_limits", "accounts", "personalities", "companion")
 SELDOM_SECONDS = 10.0
+MAX_KINDS = 1_000  # of lines that are told apart; a server's text has a traceback in it
+ESCAPES = "unicode_escape"
+codecs.lookup(ESCAPES)  # now: Python reads it from a file, and later there may be no descriptor left to log it with
 MAX_MESSAGE, MAX_LINE = 1_000, 8_000  # characters, of a message and of a line with its traceback
 
 
@@ -25,8 +29,18 @@ def logging_config(format: str, level: int, apps: Iterable[str]) -> dict[str, ob
             "json": {"()": JsonFormatter},
             "text": {"()": LineFormatter, "format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
         },
-        "filters": {"callers_fault": {"()": CallersFault}, "seldom": {"()": Seldom}},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": format, "filters": ["callers_fault"]}},
+        "filters": {
+            "callers_fault": {"()": CallersFault},
+            "seldom": {"()": Seldom},
+            "seldom_raised": {"()": Seldom, "name": "_granian"},
+        },
+        "handlers": {
+            "stderr": {
+                "class": "logging.StreamHandler",
+                "formatter": format,
+                "filters": ["callers_fault", "seldom_raised"],
+            }
+        },
         "root": {"handlers": ["stderr"], "level": "INFO"},
         "loggers": {
             "django.server": {"handlers": [], "propagate": True},
@@ -89,20 +103,25 @@ class CallersFault(logging.Filter):
 class Seldom(logging.Filter):
     """Lets one line of a kind pass in SELDOM_SECONDS, with how many were left out before it.
 
-    A kind is a text as it stands in the code, without what it is filled with.
+    A kind is a text as it stands in the code, without what it is filled with. Lines by loggers that are not below
+    `name` pass.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, name: str = "") -> None:
+        super().__init__(name)
         self._kinds: dict[str, tuple[float, int]] = {}  # when a line last passed, and how many have not since
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the record passes."""
+        if not super().filter(record):
+            return True
         kind, now = str(record.msg), time.monotonic()
         passed, left_out = self._kinds.get(kind, (now - SELDOM_SECONDS, 0))
         if now - passed < SELDOM_SECONDS:
             self._kinds[kind] = passed, left_out + 1
             return False
+        if len(self._kinds) >= MAX_KINDS:
+            self._kinds.clear()
         self._kinds[kind] = now, 0
         record.msg = f"{kind} ({left_out} such lines left out)" if left_out else kind
         return True
@@ -117,4 +136,4 @@ def _cut(text: str, limit: int) -> str:
 
 
 def _printable(character: str) -> str:
-    return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+    return character if character.isprintable() else character.encode(ESCAPES).decode("ascii")

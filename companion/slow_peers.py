@@ -7,20 +7,20 @@ accepted. Only then slowness does harm: as long as others wait, every caller has
 """
 
 import asyncio
-import fcntl
-import os
 import socket
 import struct
 import sys
 import termios
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from asgiref.typing import ASGIReceiveCallable, ASGIReceiveEvent, ASGISendCallable, HTTPScope
 
+from companion.service_threads import start_service
+from companion.sockets import BYTES, count_bytes, count_waiting, duplicate, prepare, sockets, tcp_info
 from rest.asgi import HttpMiddleware
 
 if TYPE_CHECKING:
@@ -33,9 +33,6 @@ SECONDS_WHEN_FULL = 0.75  # in which, while others wait to be accepted, it has t
 LEAST_BYTES = 12 * 1024  # that is 16 KiB a second
 LOOP_SECONDS = 10.0  # how long to wait for the event loop
 RESET = struct.pack("ii", 1, 0)  # for SO_LINGER: the kernel throws away what was not sent
-# Offsets in Linux's struct tcp_info: tcpi_unacked, which of a listener is how many wait, and tcpi_bytes_acked, which
-# tcpi_bytes_received follows.
-WAITING, BYTES = 24, 120
 
 Key = tuple[int, tuple[str, int]]  # descriptor and peer
 
@@ -72,7 +69,8 @@ class SlowPeers:
     def start(self) -> None:
         """Look every TICK_SECONDS, in a thread of its own. Only on Linux: no other kernel says enough."""
         if sys.platform == "linux":
-            threading.Thread(target=self._run, name="slow peers", daemon=True).start()
+            prepare()
+            start_service("slow peers", self._turn)
 
     def collect(self) -> "Iterable[Metric]":
         """For prometheus-client's registry."""
@@ -81,11 +79,10 @@ class SlowPeers:
         name, what = "companion_slow_readers_cut_off", "Callers cut off who read or wrote too slowly."
         return [CounterMetricFamily(name, what, value=self.cut_off)]
 
-    def _run(self) -> None:
-        while True:
-            time.sleep(TICK_SECONDS)
-            self._let_requests_begin()
-            self.look(time.monotonic())
+    def _turn(self) -> None:
+        time.sleep(TICK_SECONDS)
+        self._let_requests_begin()
+        self.look(time.monotonic())
 
     def _let_requests_begin(self) -> None:
         """A busy event loop must not make those look slow whose requests wait for it."""
@@ -102,7 +99,7 @@ class SlowPeers:
                 return
             self._scan_at = now + 1  # a server listens soon, and another process never
             self._find_listeners()
-        waiting = sum(map(_count_waiting, self._listeners))
+        waiting = sum(map(count_waiting, self._listeners))
         self._full_since = None if not waiting else self._full_since or now
         self.is_full = self._full_since is not None and now - self._full_since >= SECONDS_WHEN_FULL
         if waiting or now >= self._scan_at:
@@ -111,15 +108,14 @@ class SlowPeers:
             self._end_slow(now, waiting)
 
     def _find_listeners(self) -> None:
-        for descriptor, found in _sockets():
-            with found:
-                if found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-                    self._listeners[descriptor] = found.getsockname()[1]
+        for descriptor, found in sockets():
+            if found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                self._listeners[descriptor] = found.getsockname()[1]
 
     def _scan(self, now: float, waiting: int) -> None:
         before, self._progress = self._progress, {}
-        for descriptor, connection in _sockets(with_something_to_send=not waiting):
-            with connection, suppress(OSError):  # it may end while we look
+        for descriptor, connection in sockets(with_something_to_send=not waiting):
+            with suppress(OSError):  # it may end while we look
                 if connection.getsockname()[1] in self._listeners.values():
                     key = descriptor, _address(connection.getpeername())
                     if found := self._find_progress(connection, key[1], now):
@@ -128,10 +124,10 @@ class SlowPeers:
 
     def _find_progress(self, connection: socket.socket, peer: tuple[str, int], now: float) -> Progress | None:
         """None if the caller waits for us."""
-        pending = _count_bytes(connection.fileno(), termios.TIOCOUTQ)
-        if not pending and (peer in self.answering or _count_bytes(connection.fileno(), termios.FIONREAD)):
+        pending = count_bytes(connection.fileno(), termios.TIOCOUTQ)
+        if not pending and (peer in self.answering or count_bytes(connection.fileno(), termios.FIONREAD)):
             return None
-        acknowledged, received = _tcp_info(connection, "QQ", BYTES)
+        acknowledged, received = tcp_info(connection, "QQ", BYTES)
         return Progress(pending, acknowledged, received, now)
 
     def _end_slow(self, now: float, waiting: int) -> None:
@@ -140,7 +136,7 @@ class SlowPeers:
         slow = [key for key, progress in self._progress.items() if now - progress.since >= seconds]
         slow.sort(key=lambda key: self._progress[key].since)
         for descriptor, peer in slow[: waiting if self.is_full else None]:
-            with suppress(OSError), _duplicate(descriptor) as connection:
+            with suppress(OSError), duplicate(descriptor) as connection:
                 if _address(connection.getpeername()) == peer:
                     self._cut_off(connection)
 
@@ -186,47 +182,6 @@ def _telling(receive: ASGIReceiveCallable, peer: tuple[str, int]) -> ASGIReceive
     return receive_and_tell
 
 
-def _sockets(*, with_something_to_send: bool = False) -> Iterator[tuple[int, socket.socket]]:
-    """TCP sockets of this process by descriptor: duplicates, which may be closed."""
-    for name in os.listdir("/proc/self/fd"):
-        with suppress(OSError):  # no socket, or closed meanwhile
-            if with_something_to_send and not _count_bytes(int(name), termios.TIOCOUTQ):
-                continue
-            found = _duplicate(int(name))
-            if found.family in {socket.AF_INET, socket.AF_INET6} and found.type == socket.SOCK_STREAM:
-                yield int(name), found
-            else:
-                found.close()
-
-
-def _duplicate(descriptor: int) -> socket.socket:
-    """Raises OSError if it is no socket, and then leaves no duplicate open."""
-    duplicate = os.dup(descriptor)
-    try:
-        return socket.socket(fileno=duplicate)
-    except OSError:
-        os.close(duplicate)
-        raise
-
-
 def _address(name: tuple[str, int, *tuple[int, ...]]) -> tuple[str, int]:
     """Host and port, without the zone of an IPv6 address, which not everybody knows."""
     return str(name[0]).partition("%")[0], name[1]
-
-
-def _count_bytes(descriptor: int, which: int) -> int:
-    """Those that wait: to be acknowledged (TIOCOUTQ) or to be read (FIONREAD). Raises OSError if it is no socket."""
-    count: int = struct.unpack("i", fcntl.ioctl(descriptor, which, bytes(4)))[0]
-    return count
-
-
-def _count_waiting(listener: int) -> int:
-    """How many connections nobody has accepted yet; 0 if it listens no longer."""
-    with suppress(OSError), _duplicate(listener) as found:
-        if found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-            return _tcp_info(found, "I", WAITING)[0]
-    return 0
-
-
-def _tcp_info(found: socket.socket, kind: str, offset: int) -> tuple[int, ...]:
-    return struct.unpack_from(kind, found.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256), offset)

@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+import subprocess
 import sys
 import threading
 import time
@@ -154,6 +155,27 @@ def test_log__pool_cannot_connect__a_line_of_each_kind_in_ten_seconds(
     monkeypatch.setattr(time, "monotonic", lambda: later)
     logger.warning("error connecting in %r: %s", "pool", "100% refused")
     assert re.search(r"error connecting in 'pool': 100% refused \(\d+ such lines left out\)$", logged()[-1])
+
+
+WITHOUT_FILES = """
+import logging.config, os, resource
+from companion.logs import logging_config
+
+logging.config.dictConfig(logging_config("text", logging.INFO, []))
+resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
+for number in range(1000):
+    logging.getLogger("companion").error("Line\\n%d", number)
+    logging.getLogger("_granian.callback").error("Application callable raised\\nTraceback")
+"""
+
+
+def test_log__no_descriptor_left__all_the_same_and_what_the_server_repeats_once() -> None:
+    """Python reads what it needs to escape a line from a file."""
+    command = [sys.executable, "-c", WITHOUT_FILES]
+    written = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stderr.splitlines()
+    assert len(written) == 1_001
+    assert written[0].endswith(r"Line\n0")
+    assert written[1].endswith(r"Application callable raised\nTraceback")
 
 
 @pytest.mark.parametrize("length", [10, 100, 101, 5_000])

@@ -3,12 +3,13 @@
 import asyncio
 import fcntl
 import os
+import resource
 import socket
 import struct
 import sys
 import termios
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import pytest
 
@@ -81,6 +82,22 @@ def test_look__again_and_again__nothing_left_open(house: House) -> None:
     for second in range(1, 20):
         house.looking.look(second * 20)
     assert len(os.listdir("/proc/self/fd")) <= before + 5  # other threads of the suite open some of their own
+
+
+def test_look__no_descriptor_left__cuts_off_all_the_same(house: House) -> None:
+    house.crowd()
+    before, own = resource.getrlimit(resource.RLIMIT_NOFILE), max(map(int, os.listdir("/proc/self/fd")))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (own + 10, before[1]))
+    taken = []
+    try:
+        with suppress(OSError):
+            while True:
+                taken.append(os.dup(0))
+        assert house.look(100, 100 + FULL) == 1
+    finally:
+        for descriptor in taken:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def test_silent__others_wait__cut_off(house: House) -> None:
