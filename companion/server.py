@@ -1,4 +1,5 @@
-"""granian, whose workers neither miss SIGTERM nor hoard memory: `python -m companion.server`, with all of its options.
+"""granian, with all of its options: `python -m companion.server`. Its workers neither miss SIGTERM nor hoard memory.
+They may open as many files as they need, and be killed while they are replaced.
 
 Python forgets what signals a process got in the moment in which it was forked. So a new worker begins with SIGTERM held
 back, and never handles it in the way of the main process; see shutdown.py.
@@ -6,22 +7,69 @@ back, and never handles it in the way of the main process; see shutdown.py.
 
 import ctypes
 import os
+import resource
 import signal
+from collections.abc import Iterable
+from contextlib import suppress
 from multiprocessing import parent_process
+from typing import Any
 
-from granian.cli import entrypoint
+from granian import Granian, cli
+from granian.log import logger
 
 # By their numbers in glibc's malloc.h. Each thread of a worker would take memory from an arena of its own, of which
 # little is given back: after 240,000 random requests a worker had grown by 11 MiB instead of 6.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 KEPT_BYTES = 128 * 1024  # larger blocks, and more than that at an arena's end, go back to the kernel
+FILES_OF_A_CALLER = 2  # its connection, and one to the language model
+OTHER_FILES = 500  # pools, metrics, files that are sent
+ENOUGH_FILES = 65_536  # to which the limit is raised, if it may be
+
+
+class Server(Granian):  # type: ignore[valid-type, misc]  # which class it is depends on Python
+    """granian's, which takes the end of a worker that it is about to stop for the end of the one that follows it: it
+    would replace that as well, at once, or give up if that is young.
+    """
+
+    def startup(self, *arguments: Any) -> None:
+        """Workers inherit the limit of open files."""
+        needed = FILES_OF_A_CALLER * self.backpressure + OTHER_FILES
+        limit = raise_open_files(max(needed, ENOUGH_FILES))
+        if limit < needed:
+            logger.warning(
+                f"A worker may open {limit} files (ulimit -n), and {needed} are needed for --backpressure "
+                f"{self.backpressure}: callers beyond that wait, and answers may fail."
+            )
+        super().startup(*arguments)
+
+    def _respawn_workers(self, workers: Iterable[int], *arguments: Any, **options: Any) -> None:
+        for number in workers:
+            self._expect_end(number)
+            super()._respawn_workers([number], *arguments, **options)
+
+    def _expect_end(self, number: int) -> None:
+        """Whether the worker ends by itself or has ended just now, it is being replaced."""
+        self.wrks[number].interrupt_by_parent = True
+        self.interrupt_children[:] = [ended for ended in self.interrupt_children if ended != number]
 
 
 def main() -> None:
     """Run granian."""
     give_memory_back()
     os.register_at_fork(before=_hold, after_in_parent=_release)
-    entrypoint()  # type: ignore[no-untyped-call]
+    cli.Server = Server  # type: ignore[attr-defined]
+    cli.entrypoint()  # type: ignore[no-untyped-call]
+
+
+def raise_open_files(wanted: int) -> int:
+    """Let this process and its workers open so many files, or as many as it may; return how many that are."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        with suppress(OSError, ValueError):  # some systems have a lower limit besides
+            resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return wanted if soft == resource.RLIM_INFINITY else soft
 
 
 def give_memory_back() -> None:

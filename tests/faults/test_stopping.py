@@ -11,10 +11,12 @@ from pathlib import Path
 from threading import Event, Thread
 
 import httpx
+import psutil
 import pytest
 
 from chat.tests import raw_client
 from chat.tests.model_server import ModelServer
+from tests.faults.conftest import LONG
 from tests.faults.environment import Environment, Service, client_of, has_accepted, production_service
 from tests.faults.history import pretty
 from tests.promises import Figure
@@ -114,6 +116,38 @@ class Stop:
         with httpx.Client(base_url=self.service.url, trust_env=False, verify=False, timeout=10) as client:
             answer = client.get(path)
             return answer.status_code, answer.json()
+
+
+@pytest.mark.skipif(not LONG, reason="fifteen seconds each")
+@pytest.mark.parametrize("number", [0, 1])
+def test_worker__killed_while_all_are_replaced__nobody_is_refused(
+    two_workers: Service, tmp_path: Path, figure: Figure, number: int
+) -> None:
+    """The first when its successor starts, the other while it waits for its turn."""
+    old = two_workers.main.children()
+    with closing(client_of(old[1 - number], two_workers.url)) as kept, Prober(kept) as prober:
+        two_workers.main.send_signal(signal.SIGHUP)
+        wait_until(lambda: "Spawning worker-1" in (tmp_path / "log").read_text().partition("HUP signal")[2])
+        os.kill(old[number].pid, signal.SIGKILL)
+        wait_until(lambda: not two_workers.main.is_running() or are_replaced(two_workers, old), 60)
+        time.sleep(1)  # in which the server would do something about the death
+    spawned = (tmp_path / "log").read_text().count("Spawning worker")
+    refused = sum(prober.outcomes[f"new {error}"] for error in ("ConnectError", "ConnectTimeout"))
+    figure(
+        "C14",
+        f"SIGHUP, and worker {number + 1} of 2 is killed with SIGKILL meanwhile; /livez asked over and over",
+        "0 refused; each is replaced once",
+        before="22 refused, or the service ends",
+        measured=f"{refused} refused ({dict(prober.outcomes)}), {spawned - 2} started",
+        met=refused == 0 and prober.outcomes["new 200"] > 0 and spawned == 4 and two_workers.main.is_running(),
+        why=(tmp_path / "log").read_text()[-3000:],
+    )
+
+
+def are_replaced(service: Service, old: list[psutil.Process]) -> bool:
+    """Whether as many workers run, and none of the old ones."""
+    now = service.main.children()
+    return len(now) == len(old) and not {*now} & {*old}
 
 
 def listens(url: str) -> bool:
