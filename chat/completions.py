@@ -87,9 +87,14 @@ async def _turn(exchange: Exchange, request: ChatRequest, caller: Caller) -> Tur
     return await in_thread(lambda: begin_turn(caller, request, key))
 
 
+def sent_key(exchange: Exchange) -> str:
+    """The Idempotency-Key header as it is; empty if there is none. Of one that is malformed nothing is ever stored."""
+    return exchange.headers.get(b"idempotency-key", b"").decode("latin-1")
+
+
 def idempotency_key(exchange: Exchange) -> str:
     """The Idempotency-Key header; empty if there is none. Raises ApiError if it is malformed."""
-    key = exchange.headers.get(b"idempotency-key", b"").decode("latin-1")
+    key = sent_key(exchange)
     if key and not IDEMPOTENCY_KEY.fullmatch(key):
         raise bad_request(IDEMPOTENCY_KEY_RULE, "idempotency-key")
     return key

@@ -9,7 +9,7 @@ from uuid import uuid4
 from chat import requests
 from chat.backends import Backend, JsonObject
 from chat.callers import Caller
-from chat.completions import FormOf, answer, idempotency_key
+from chat.completions import FormOf, answer, sent_key
 from chat.conversation import Turn
 from chat.errors import ApiError, bad_request
 from chat.exchange import Exchange
@@ -32,7 +32,7 @@ async def create(exchange: Exchange, caller: Caller, backend: Backend, keep_aliv
     request = await requests.by_size(body, lambda: _read(requests.parsed(body, content_type)))
     async with exchange.cancelled_on_disconnect():
         with _named_as_here():
-            place, asked = await in_thread(lambda: _asked(caller, request, idempotency_key(exchange)))
+            place, asked = await in_thread(lambda: _asked(caller, request, sent_key(exchange)))
             output = Output(uuid4().hex)
             if place.conversation is None and request.store is not False:
                 backend = RememberingBackend(backend, partial(_remember, caller, place, output.key), output)

@@ -43,6 +43,7 @@ class PersonalityListView(BoundedListView[Personality]):
         """All that the caller may see; filters narrow it."""
         return Personality.objects.visible_to(self.request.user)
 
+    @extend_schema(responses={201: PERSONALITY})
     def post(self, request: Request) -> HttpResponseBase:
         """Create a personality: a global one if the caller is staff, else one of their own.
 

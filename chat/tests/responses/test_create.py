@@ -66,6 +66,11 @@ def test_create__neutral_as_chat_takes_it__the_model_hears_nothing_of_it(
     assert not model.requests[0][1].keys() & {*neutral, "reasoning_effort"}
 
 
+def test_create__outside_of_a_conversation__nothing_is_asked_of_a_key(talk: openai.OpenAI) -> None:
+    answer = talk.responses.create(model="elara", input="Hi.", extra_headers={"Idempotency-Key": "two words"})
+    assert answer.output_text == "Hello there."
+
+
 def test_create__streamed__typed_events(talk: openai.OpenAI, model: ModelServer) -> None:
     with talk.responses.stream(model="elara", input="Hi") as stream:
         texts = [event.delta for event in stream if event.type == "response.output_text.delta"]
