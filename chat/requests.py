@@ -31,7 +31,7 @@ JsonObject = dict[str, Any]
 T = TypeVar("T")
 S = TypeVar("S", bound=msgspec.Struct)
 # A schema has OpenAI's 5,000 properties and 10 levels of objects, each of them perhaps in a list and one of several.
-BOUNDS = Bounds(bytes=MAX_JSON_BYTES, depth=100, values=60_000)
+BOUNDS = Bounds(bytes=MAX_JSON_BYTES, depth=100, values=45_000)
 THREAD_BYTES = 16 * 1024  # a longer body takes milliseconds to parse, which a thread does
 
 

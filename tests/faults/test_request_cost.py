@@ -29,6 +29,7 @@ from tests.faults.conftest import LONG
 from tests.faults.test_upstream_cost import AT_A_TIME, IN_ALL, TimedLoop, no_collector
 from tests.promises import Figure
 
+pytestmark = pytest.mark.measures
 FIELDS = b'{"model":"elara","messages":[{"role":"user","content":"Hi"}],"tools":[{"x":['
 MESSAGES = b'{"model":"elara","messages":['
 DEEP = b"[" * (BOUNDS.depth - 5) + b"]" * (BOUNDS.depth - 5)
