@@ -22,9 +22,16 @@ from conversations.tests.transcripts import (
 )
 from conversations.turns import Draft, InvalidContent, KeyReused
 from personalities.models import Personality
+from tests.database import sql
 
 pytestmark = pytest.mark.django_db(transaction=True)
 THREADS = 8
+
+
+def rows_read_by_scans() -> int:
+    """How many messages this transaction has read by going through the whole table."""
+    of_table = "SELECT seq_tup_read FROM pg_stat_xact_user_tables WHERE relname = 'conversations_message'"
+    return int(sql(of_table)[0][0])
 
 
 def test_append__turns__positions_from_one_without_gaps(conversation: Conversation) -> None:
@@ -186,6 +193,23 @@ def test_append__queries__few(conversation: Conversation, django_assert_num_quer
         append_turn(conversation, 32, "a")
     with django_assert_num_queries(4):  # begin, lock, the key, commit
         append_turn(conversation, 32, "a")
+
+
+def test_messages__many_where_the_table_was_small__none_reads_all_others(conversation: Conversation) -> None:
+    """This connection may keep a plan that was made for a small table."""
+    append_turn(conversation, 1)
+    sql("VACUUM (FULL, ANALYZE) conversations_message")
+    append_turns(conversation, 2, 6)
+    with transaction.atomic():
+        before = rows_read_by_scans()
+        sql(
+            "INSERT INTO conversations_message"
+            " (id, conversation_id, position, role, content, idempotency_key, part, created_at)"
+            " SELECT gen_random_uuid(), %s, position, 'user', '', '', 0, now() FROM generate_series(13, 5012) position",
+            str(conversation.pk),
+        )
+        sql("SET CONSTRAINTS ALL IMMEDIATE")
+        assert rows_read_by_scans() - before < 5_000  # not 5,000 times as many
 
 
 @pytest.mark.parametrize("position", [4, 1_000_000])
