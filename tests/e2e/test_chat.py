@@ -57,24 +57,24 @@ def _good_behaviour(model: ModelServer) -> None:
 
 
 def test_run__unchanged__lists_chats_and_streams(instance: Instance) -> None:
-    client = client_of(instance)
-    assert {"elara", "nova"} <= {model.id for model in client.models.list()}
-    assert client.models.retrieve("Elara").id == "elara"
-    said = client.chat.completions.create(model="elara", messages=HELLO).choices[0].message.content
-    events = client.chat.completions.create(model="elara", messages=HELLO, stream=True)
-    assert said == "".join(event.choices[0].delta.content or "" for event in events)
-    assert "CHAT_BACKEND=console" in said
-    assert "Your name is Elara." in said
+    with client_of(instance) as client:
+        assert {"elara", "nova"} <= {model.id for model in client.models.list()}
+        assert client.models.retrieve("Elara").id == "elara"
+        said = client.chat.completions.create(model="elara", messages=HELLO).choices[0].message.content
+        events = client.chat.completions.create(model="elara", messages=HELLO, stream=True)
+        assert said == "".join(event.choices[0].delta.content or "" for event in events)
+        assert "CHAT_BACKEND=console" in said
+        assert "Your name is Elara." in said
 
 
 def test_run__unchanged__typed_errors(instance: Instance) -> None:
-    client = client_of(instance)
-    with pytest.raises(openai.AuthenticationError):
-        client.with_options(api_key="sk-other").models.list()
-    with pytest.raises(openai.NotFoundError):
-        client.chat.completions.create(model="nobody", messages=HELLO)
-    with pytest.raises(openai.BadRequestError):
-        client.chat.completions.create(model="elara", messages=[])
+    with client_of(instance) as client:
+        with pytest.raises(openai.AuthenticationError):
+            client.with_options(api_key="sk-other").models.list()
+        with pytest.raises(openai.NotFoundError):
+            client.chat.completions.create(model="nobody", messages=HELLO)
+        with pytest.raises(openai.BadRequestError):
+            client.chat.completions.create(model="elara", messages=[])
 
 
 def test_run__page_without_a_session__typed_error_and_the_headers_of_all_pages(instance: Instance) -> None:
@@ -84,23 +84,25 @@ def test_run__page_without_a_session__typed_error_and_the_headers_of_all_pages(i
 
 
 def test_run__language_model__answers_and_its_failures_are_typed(talking: Instance, model: ModelServer) -> None:
-    client = client_of(talking)
-    assert client.chat.completions.create(model="elara", messages=HELLO).choices[0].message.content == "Hello there."
-    model.behaviour = model_server.status("429 Too Many")
-    with pytest.raises(openai.RateLimitError):
-        client.chat.completions.create(model="elara", messages=HELLO)
-    model.behaviour = model_server.status("500 Oops")
-    with pytest.raises(openai.InternalServerError):
-        client.chat.completions.create(model="elara", messages=HELLO, stream=True)
+    with client_of(talking) as client:
+        assert (
+            client.chat.completions.create(model="elara", messages=HELLO).choices[0].message.content == "Hello there."
+        )
+        model.behaviour = model_server.status("429 Too Many")
+        with pytest.raises(openai.RateLimitError):
+            client.chat.completions.create(model="elara", messages=HELLO)
+        model.behaviour = model_server.status("500 Oops")
+        with pytest.raises(openai.InternalServerError):
+            client.chat.completions.create(model="elara", messages=HELLO, stream=True)
 
 
 def test_run__language_model_down__502(start: Start, tmp_path: Path) -> None:
     with model_server.running() as server:
         extra = {"LLM_BASE_URL": server.url, "LLM_MODEL": "big-model"}
-    client = client_of(start(tmp_path / "var", extra=extra))
-    with pytest.raises(openai.InternalServerError, match="cannot be reached") as raised:
-        client.chat.completions.create(model="elara", messages=HELLO, stream=True)
-    assert (raised.value.status_code, raised.value.code) == (502, "upstream_unreachable")
+    with client_of(start(tmp_path / "var", extra=extra)) as client:
+        with pytest.raises(openai.InternalServerError, match="cannot be reached") as raised:
+            client.chat.completions.create(model="elara", messages=HELLO, stream=True)
+        assert (raised.value.status_code, raised.value.code) == (502, "upstream_unreachable")
 
 
 @pytest.mark.parametrize("behaviour", [model_server.silent, model_server.wait_for_release, model_server.flood])
@@ -120,7 +122,8 @@ def test_run__two_hundred_reset_at_once__healthy(talking: Instance, model: Model
         raw_client.reset(connection)
     wait_until(lambda: model.connections == 0 and streams_of(talking) == 0)
     model.behaviour = model_server.answer
-    assert client_of(talking).chat.completions.create(model="elara", messages=HELLO)
+    with client_of(talking) as client:
+        assert client.chat.completions.create(model="elara", messages=HELLO)
     assert talking.is_ready()
 
 
