@@ -15,6 +15,7 @@ from tests.faults.history import pretty
 from tests.faults.slow_callers import HOST, Kind, slow_callers
 from tests.promises import Figure
 
+pytestmark = pytest.mark.measures
 PROBES = {"/livez": 200, "/readyz": 200, "/metrics": 401}  # with the status for a stranger
 HOSTS = ("10.1.2.3:8000", "[fe80::1]", "evil.example")
 

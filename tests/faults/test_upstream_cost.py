@@ -23,6 +23,7 @@ from chat.tests.model_server import ModelServer
 from tests.faults.conftest import LONG
 from tests.promises import Figure
 
+pytestmark = pytest.mark.measures
 MiB = 1024 * 1024
 ASKED = cast(Payload, {"messages": []})
 REQUEST = msgspec.convert({"model": "elara", "input": "Hi", "top_logprobs": 1}, ResponsesRequest)
