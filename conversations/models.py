@@ -1,10 +1,9 @@
-"""The tables: conversations, and their messages with the triggers that keep them in order."""
+"""The tables: conversations, their prompts and their messages."""
 
 import uuid
 from datetime import datetime
 from typing import Any, Self, TypedDict, cast
 
-import pgtrigger
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
@@ -13,7 +12,8 @@ from django.db.models.functions import Cast, Concat
 from django.db.models.lookups import Exact, LessThanOrEqual
 
 from conversations.redis_list import SHAPE, JsonObject, RecentMessage
-from personalities.models import SAME_OR_REFUSED, Personality
+from conversations.triggers import drop_unused_prompts, never_changed, unbroken
+from personalities.models import Personality
 from personalities.names import MAX_LENGTH
 from rest.times import readable
 
@@ -28,59 +28,9 @@ OCTETS = Func(F("content"), function="octet_length", output_field=models.Integer
 CALLS = Concat(Cast("tool_calls", models.TextField()), "tool_call_id")
 TEXT_BYTES = OCTETS + Func(CALLS, function="octet_length", output_field=models.IntegerField())
 BYTES = TEXT_BYTES + F("parts_bytes")
-
-# Checked at COMMIT, because PostgreSQL deletes the messages of a conversation before the conversation. Each time with a
-# plan of its own: one kept from when a table was small would read the whole of it for every row of a large import.
-UNBROKEN = """
-IF TG_OP = 'INSERT' AND NEW.position > 1 THEN
-    EXECUTE 'SELECT EXISTS (SELECT FROM public.conversations_message WHERE conversation_id = $1 AND position = $2)'
-        INTO found USING NEW.conversation_id, NEW.position - 1;
-    IF NOT found THEN
-        RAISE EXCEPTION 'message % of conversation % follows none', NEW.position, NEW.conversation_id
-            USING ERRCODE = 'check_violation';
-    END IF;
-END IF;
-IF TG_OP = 'DELETE' THEN
-    EXECUTE 'SELECT EXISTS (SELECT FROM public.conversations_conversation WHERE id = $1)'
-        INTO found USING OLD.conversation_id;
-    IF found THEN
-        RAISE EXCEPTION 'message % of conversation % goes only with the whole', OLD.position, OLD.conversation_id
-            USING ERRCODE = 'check_violation';
-    END IF;
-END IF;
-RETURN NULL;
-"""
-
-
 SHA256 = Func(
     F("text"), template="encode(sha256(convert_to(%(expressions)s, 'UTF8')), 'hex')", output_field=models.TextField()
 )
-UNUSED = """NOT EXISTS (SELECT FROM public.conversations_conversation WHERE prompt_id = prompt.sha256)
-    AND NOT EXISTS (SELECT FROM public.conversations_earlierprompt WHERE prompt_id = prompt.sha256)"""
-# Whoever pins a conversation meanwhile has locked its prompt (see `prompts.keep`): that one is skipped. The others are
-# looked at again once they are locked, by a statement of its own, which sees what was committed before.
-DROP_UNUSED = f"""
-unused := ARRAY(
-    SELECT sha256 FROM public.conversations_prompt AS prompt WHERE sha256 IN (SELECT prompt_id FROM gone)
-    AND {UNUSED}
-    FOR UPDATE OF prompt SKIP LOCKED);
-DELETE FROM public.conversations_prompt AS prompt WHERE sha256 = ANY(unused)
-    AND {UNUSED};
-RETURN NULL;
-"""  # noqa: S608
-
-
-def _drops_unused_prompts() -> pgtrigger.Trigger:
-    """For a table whose rows hold a prompt."""
-    return pgtrigger.Trigger(
-        name="drop_unused_prompts",
-        level=pgtrigger.Statement,
-        when=pgtrigger.After,
-        operation=pgtrigger.Delete,
-        referencing=pgtrigger.Referencing(old="gone"),  # type: ignore[no-untyped-call]
-        declare=[("unused", "text[]")],
-        func=DROP_UNUSED,
-    )
 
 
 class Prompt(models.Model):
@@ -140,7 +90,7 @@ class Conversation(models.Model):
             models.Index(fields=("personality", "personality_version"), name="conversations_of_version"),
             models.Index(fields=("prompt",), name="conversations_of_prompt"),
         ]
-        triggers = [_drops_unused_prompts()]
+        triggers = [drop_unused_prompts()]
         constraints = [
             models.CheckConstraint(name="conversation_version_positive", condition=Q(personality_version__gte=1)),
             readable("conversation_times_readable", "created_at", "updated_at"),
@@ -159,7 +109,7 @@ class EarlierPrompt(models.Model):
     class Meta:
         indexes = [models.Index(fields=("prompt",), name="earlier_prompts_of_prompt")]
         constraints = [models.UniqueConstraint(fields=("conversation", "prompt"), name="earlier_prompt_once")]
-        triggers = [_drops_unused_prompts()]
+        triggers = [drop_unused_prompts()]
 
     def __str__(self) -> str:
         return f"{self.prompt_id} of conversation {self.conversation_id}"
@@ -244,19 +194,7 @@ class Message(models.Model):
 
     class Meta:
         ordering = ("conversation_id", "position")
-        triggers = [
-            pgtrigger.Trigger(
-                name="unbroken",
-                when=pgtrigger.After,
-                operation=pgtrigger.Insert | pgtrigger.Delete,
-                timing=pgtrigger.Deferred,
-                declare=[("found", "boolean")],
-                func=UNBROKEN,
-            ),
-            pgtrigger.Trigger(
-                name="never_changed", when=pgtrigger.Before, operation=pgtrigger.Update, func=SAME_OR_REFUSED
-            ),
-        ]
+        triggers = [unbroken(), never_changed()]
         constraints = [
             models.UniqueConstraint(fields=("conversation", "position"), name="message_position_unique"),
             models.UniqueConstraint(

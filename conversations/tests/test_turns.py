@@ -28,10 +28,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 THREADS = 8
 
 
-def rows_read_by_scans() -> int:
-    """How many messages this transaction has read by going through the whole table."""
-    of_table = "SELECT seq_tup_read FROM pg_stat_xact_user_tables WHERE relname = 'conversations_message'"
-    return int(sql(of_table)[0][0])
+def rows_read_by_scans(table: str) -> int:
+    """How many rows this transaction has read by going through the whole table."""
+    return int(sql("SELECT seq_tup_read FROM pg_stat_xact_user_tables WHERE relname = %s", table)[0][0])
 
 
 def test_append__turns__positions_from_one_without_gaps(conversation: Conversation) -> None:
@@ -201,7 +200,7 @@ def test_messages__many_where_the_table_was_small__none_reads_all_others(convers
     sql("VACUUM (FULL, ANALYZE) conversations_message")
     append_turns(conversation, 2, 6)
     with transaction.atomic():
-        before = rows_read_by_scans()
+        before = rows_read_by_scans("conversations_message")
         sql(
             "INSERT INTO conversations_message"
             " (id, conversation_id, position, role, content, idempotency_key, part, created_at)"
@@ -209,7 +208,32 @@ def test_messages__many_where_the_table_was_small__none_reads_all_others(convers
             str(conversation.pk),
         )
         sql("SET CONSTRAINTS ALL IMMEDIATE")
-        assert rows_read_by_scans() - before < 5_000  # not 5,000 times as many
+        assert rows_read_by_scans("conversations_message") - before < 5_000  # not 5,000 times as many
+
+
+def test_messages__deleted_with_many_conversations__none_reads_all_others(conversation: Conversation) -> None:
+    """As above: conversations were few when this connection deleted the first messages."""
+    append_turns(conversation, 1, 6)
+    sql("VACUUM (FULL, ANALYZE) conversations_conversation")
+    conversation.delete()
+    sql(
+        "INSERT INTO conversations_conversation (id, owner_id, personality_id, personality_version, personality_name,"
+        " title, created_at, updated_at) SELECT gen_random_uuid(), %s, %s, 1, 'elara', '', now(), now()"
+        " FROM generate_series(1, 4000)",
+        conversation.owner_id,
+        conversation.personality_id,
+    )
+    sql(
+        "INSERT INTO conversations_message (id, conversation_id, position, role, content, idempotency_key, part,"
+        " created_at) SELECT gen_random_uuid(), id, 1, 'user', '', '', 0, now() FROM conversations_conversation"
+    )
+    with transaction.atomic():
+        before = rows_read_by_scans("conversations_conversation")
+        sql("CREATE TEMPORARY TABLE half ON COMMIT DROP AS SELECT id FROM conversations_conversation LIMIT 2000")
+        sql("DELETE FROM conversations_message WHERE conversation_id IN (SELECT id FROM half)")
+        sql("DELETE FROM conversations_conversation WHERE id IN (SELECT id FROM half)")
+        sql("SET CONSTRAINTS ALL IMMEDIATE")
+        assert rows_read_by_scans("conversations_conversation") - before < 20_000  # not 2,000 times 2,000
 
 
 @pytest.mark.parametrize("position", [4, 1_000_000])
