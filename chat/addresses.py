@@ -1,4 +1,4 @@
-"""The addresses of OpenAI's API: those that are answered, and what is said at one that a client asks by mistake."""
+"""The paths of OpenAI's API: those answered here, and what a client that mistakes one is told."""
 
 import re
 from http import HTTPStatus
@@ -17,8 +17,8 @@ METHODS = {
     MODEL: {"GET", "HEAD"},
 }
 
-# What a client makes of a wrong base URL: one without /v1, with two of them, with a slash at its end, with what comes
-# before /v1 at another service, or a whole address. Repetitions are possessive: a long path takes no longer than that.
+# What clients make of a wrong base URL: one without /v1, with two of them, with a trailing slash, with the prefix of
+# another service, or with a whole endpoint. Quantifiers are possessive, so that no long path makes them backtrack.
 MISTAKEN = re.compile(
     r"(?:/++(?:api|openai|deployments/++[^/]++|v1|v1beta|chat/++completions)(?=/++[^/]))*+"
     r"/++((?:chat/++)?completions|responses|embeddings|models)(/++[^/]++)?/*+",
@@ -27,12 +27,12 @@ MISTAKEN = re.compile(
 
 
 def is_openais(path: str) -> bool:
-    """Whether chat answers here, be it that another address is right."""
+    """Whether chat answers this path, if only to name the right one."""
     return path.startswith("/v1/") or path in {"/v1", PAGE_COMPLETIONS} or MISTAKEN.fullmatch(path) is not None
 
 
 def endpoint(path: str) -> str:
-    """One of a few names that can be labels of a metric; empty where nothing is answered."""
+    """The endpoint of a path, one of few, to label a metric; empty if nothing is answered."""
     if path in METHODS:
         return path
     if path.startswith(f"{RESPONSES}/") and path.count("/") == RESPONSE.count("/") and path[-1] != "/":
@@ -42,7 +42,7 @@ def endpoint(path: str) -> str:
 
 
 def not_answered(method: str, path: str) -> ApiError:
-    """404, with the address that is right, if it can be told."""
+    """404, with the right path if it can be guessed."""
     found = MISTAKEN.fullmatch(path)
     right = re.sub("/+", "/", f"/v1/{found[1].lower()}{found[2] or ''}") if found else ""
     if endpoint(right):

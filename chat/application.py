@@ -55,12 +55,12 @@ class Chat:
         except ApiError as error:
             if exchange.status:  # part of the response is sent: raising makes the server close the connection
                 raise
-            if error.status < HTTPStatus.INTERNAL_SERVER_ERROR:  # those were logged where they arose
+            if error.status < HTTPStatus.INTERNAL_SERVER_ERROR:  # 5xx were logged where they arose
                 log_refusal(error.status, exchange.path)
             await exchange.refuse(error.without_frames())
 
     async def _answer(self, exchange: Exchange, endpoint: str) -> None:
-        if not endpoint:  # before the key, which a client should not be told to mend first
+        if not endpoint:  # before the key: a wrong path is what a client has to mend first
             raise addresses.not_answered(exchange.method, exchange.path)
         caller = await _identify(exchange, endpoint)
         _check_method(exchange, endpoint)

@@ -22,7 +22,7 @@ from coherence.cache import memory_may_answer
 from resilience.database import answer_within
 
 SESSION_SECONDS = 2.0  # to look up a session and its user
-# All that decides on a session. The body has not been read yet, so a token in a form field does not count.
+# All that a session depends on. The body has not been read yet, so a token in a form field does not count.
 SESSION_HEADERS = {b"host", b"cookie", b"origin", b"referer", b"x-csrftoken", b"x-forwarded-proto"}
 
 

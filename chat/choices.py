@@ -1,4 +1,4 @@
-"""The personalities that somebody may talk to in the playground: one by name, or a few that are searched for."""
+"""The personalities that somebody may talk to in the playground: one by name, or a few found by a search."""
 
 from typing import TypedDict, cast
 
@@ -20,7 +20,7 @@ MAX_FOUND = 20  # of the user's own, and as many global ones
 
 
 class Choice(TypedDict):
-    """A personality as the playground shows it. `edit` is where its user may edit it, if they may."""
+    """A personality as the playground shows it. `edit` is where the user can edit it, if they may."""
 
     name: str
     display_name: str
@@ -49,12 +49,12 @@ def named(request: HttpRequest, name: str) -> Choice | None:
 
 
 def first(request: HttpRequest) -> Choice | None:
-    """What to begin with where nothing was chosen."""
+    """The one to begin with if none was chosen."""
     return next(iter(search(request, "")["results"]), None)
 
 
 def search(request: HttpRequest, text: str) -> Found:
-    """The first by name with words that begin as those of `text` do: the user's own, then global ones."""
+    """The first by name with words that begin like those of `text`: the user's own, then global ones."""
     own, shared = (list(rows.matching_words(text)[: MAX_FOUND + 1]) for rows in _served(_user(request).pk))
     wishes = _wishes(request)
     results = [_choice(request, row, wishes) for row in (*own[:MAX_FOUND], *shared[:MAX_FOUND])]
@@ -84,13 +84,13 @@ def _choice(request: HttpRequest, row: Personality, wishes: Wishes) -> Choice:
 
 
 def _page(name: str) -> str:
-    """Where the playground opens with it. One name is where the playground's completions are asked for."""
+    """The playground's address for it. One name would clash with the path of the playground's completions."""
     page = reverse("playground")
     return f"{page}?personality={name}" if name == TAKEN else f"{page}{name}/"
 
 
 def _editor(request: HttpRequest, row: Personality) -> str | None:
-    """The form of the admin, for those who would be let in there."""
+    """The admin's form, for those who would be let in there."""
     model_admin = admin.site.get_model_admin(Personality)
     if not (admin.site.has_permission(request) and model_admin.has_change_permission(request, row)):
         return None

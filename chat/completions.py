@@ -29,12 +29,12 @@ from preferences.models import NO_WISHES, Preferences
 
 logger = logging.getLogger(__name__)
 
-FormOf = Callable[[PersonalityConfig, Turn | None], Form]  # the form of an answer by her, in this turn if it is kept
+FormOf = Callable[[PersonalityConfig, Turn | None], Form]  # the form of its answer, in this turn if it is kept
 PROMPT_SHA256 = "Prompt-SHA256"  # of the part of the prompt that is the same for every user
 
 
 async def complete(exchange: Exchange, caller: Caller, backend: Backend, keep_alive_seconds: float) -> None:
-    """Reads the request and answers it. If the caller disconnects, the language model is no longer asked either.
+    """Reads the request and answers it. If the caller disconnects, the language model's answer is cancelled too.
 
     Raises ApiError and ClientDisconnected.
     """
@@ -56,7 +56,7 @@ async def answer(
     form_of: FormOf,
     instructions: str = "",
 ) -> None:
-    """Answers a request that has been read, in the form that its endpoint has. Raises ApiError, ClientDisconnected.
+    """Answers a request that has been read, in its endpoint's form. Raises ApiError, ClientDisconnected.
 
     `instructions` come between the prompt and what was said earlier, where providers' prompt caches find them again.
     """
@@ -88,7 +88,7 @@ async def _turn(exchange: Exchange, request: ChatRequest, caller: Caller) -> Tur
 
 
 def sent_key(exchange: Exchange) -> str:
-    """The Idempotency-Key header as it is; empty if there is none. Of one that is malformed nothing is ever stored."""
+    """The Idempotency-Key header as it is; empty if there is none. Nothing is ever stored under a malformed one."""
     return exchange.headers.get(b"idempotency-key", b"").decode("latin-1")
 
 
@@ -122,7 +122,7 @@ def _payload(
 
 
 def _prompt_header(prompt: CommonPrefix, turn: Turn | None) -> dict[str, str]:
-    """Which prompt the answer is given with, or was, if it is an earlier one; none where a former release kept it."""
+    """Which prompt the answer is given with, or was, if it is a stored one; none if an older release stored it."""
     earlier = turn.earlier_answer if turn else None
     sha256 = prompt.sha256 if earlier is None else earlier.prompt_sha256
     return {PROMPT_SHA256: sha256} if sha256 else {}
@@ -138,6 +138,6 @@ def _generation(config: PersonalityConfig) -> dict[str, object]:
     return given
 
 
-@lru_cache(maxsize=1000)  # the models that were warned of
+@lru_cache(maxsize=1000)  # the models already warned about
 def _warn_once(model: str) -> None:
     logger.warning("The language model %s is not in LLM_MODELS: LLM_MODEL is asked instead.", model)

@@ -1,7 +1,7 @@
 """The parts of a message: text, images, sound and files, as far as the operator passes them on.
 
-An image or a file must be in the request itself. The address of one is passed on only if the operator says so, for it
-is the language model's server that fetches it, from wherever the address leads.
+An image or a file must be in the request itself. Its address is passed on only if the operator says so, because the
+language model's server would fetch whatever the address leads to.
 """
 
 from collections.abc import Collection, Iterator
@@ -13,7 +13,7 @@ from django.conf import settings
 from chat.backends import JsonObject
 from chat.errors import ApiError, bad_request
 
-ALWAYS = ("text", "refusal")  # are passed on whatever the settings say
+ALWAYS = ("text", "refusal")  # passed on whatever the settings say
 AS_TEXT = ("text", "input_text", "output_text")  # the last two in the Responses API
 MEDIA = {"image_url", "video_url"}
 ADDRESSES = ("http://", "https://")
@@ -102,7 +102,7 @@ def allowed_kinds() -> Collection[str]:
 
 
 def in_one_form(parts: list[object], where: str, *, is_answer: bool) -> Iterator[object]:
-    """The parts of a message, in the form in which they are checked; of an answer, without what the model thought.
+    """The parts of a message, normalised to be checked; of an answer, without the model's reasoning.
 
     Raises ApiError for parts of a kind that no server knows.
     """
@@ -160,7 +160,7 @@ def _file_refusal(file: ChatFile, where: str) -> ApiError | None:
 
 
 def are_passed_on(parts: list[JsonObject]) -> bool:
-    """Whether these parts still are, which were stored, perhaps under other settings."""
+    """Whether stored parts still are passed on: the settings may have changed since."""
     try:
         return not any(refusal(part, "") for part in msgspec.convert(parts, list[ChatPart]))
     except msgspec.ValidationError:
@@ -173,7 +173,7 @@ def _is_itself(data: str | Unset, field: str) -> bool:
         return True
     if data[:8].lower().startswith(ADDRESSES):
         return bool(settings.LLM_CONTENT_PART_ADDRESSES)
-    return field != "url" and ":" not in data  # base64, in which no colon is
+    return field != "url" and ":" not in data  # base64, which has no colon
 
 
 def _not_passed_on(kind: str, where: str) -> ApiError:

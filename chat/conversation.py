@@ -27,7 +27,7 @@ from personalities.models import Personality
 from personalities.names import InvalidName, canonical
 from personalities.prompt import CommonPrefix
 
-NOT_KEPT = {  # parameters whose answers a conversation does not hold
+NOT_KEPT = {  # parameters whose answers a conversation cannot hold
     "n": "It keeps one answer.",
     "functions": "Send `tools`.",
     "function_call": "Send `tools` and `tool_choice`.",
@@ -85,7 +85,7 @@ def _prompt(conversation: Conversation, config: PersonalityConfig) -> CommonPref
 
 
 def stored_answer(conversation: Conversation, drafts: list[Draft], idempotency_key: str) -> Draft | None:
-    """The answer to these messages that is stored under the key. Raises ApiError if other messages are."""
+    """The answer to these messages that is stored under the key. Raises ApiError if others are stored."""
     stored = turns.stored(conversation, idempotency_key)
     if not stored:
         return None
@@ -97,7 +97,7 @@ def stored_answer(conversation: Conversation, drafts: list[Draft], idempotency_k
 
 
 def conversation_of(caller: Caller, text: str) -> Conversation:
-    """The caller's conversation of this id. Raises ApiError."""
+    """The caller's conversation with this id. Raises ApiError."""
     try:
         return Conversation.objects.get(pk=UUID(text), owner=caller.user_id)
     except (ValueError, Conversation.DoesNotExist):

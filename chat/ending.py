@@ -1,4 +1,4 @@
-"""The end of a stream, which its caller is told when the answer is kept: who has heard it finds the answer there."""
+"""The end of a stream, sent only once the answer is stored: a caller who receives it finds the answer there."""
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
@@ -13,9 +13,9 @@ Told = Callable[[Chunk], Chunk | None]
 async def end_when_kept(
     chunks: AsyncGenerator[Chunk, None], keep: Keep, told: Told, reason: Callable[[], str] = lambda: "stop"
 ) -> AsyncGenerator[Chunk, None]:
-    """The chunks, each as it is `told`: text at once, and the end when `keep`, called in a thread, has returned.
+    """The chunks as `told` makes them: text at once, and the end when `keep`, called in a thread, has returned.
 
-    `reason` is why the answer has ended, if its server does not say why.
+    `reason` gives the finish reason if the server gives none.
 
     Raises what reading the chunks and keeping the answer raise.
     """
@@ -31,7 +31,7 @@ async def end_when_kept(
 
 
 class Ending:
-    """Holds back what tells a caller that the answer is complete: the reason to finish, and the usage.
+    """Holds back what tells a caller that the answer is complete: the finish reason and the usage.
 
     Text is never held back, whatever came before it.
     """
@@ -42,7 +42,7 @@ class Ending:
         self._usage: Chunk | None = None
 
     def hold_back(self, chunk: Chunk) -> Chunk | None:
-        """What of the chunk is to be told at once."""
+        """What to send of the chunk at once."""
         self._last = chunk
         if answers.is_last(chunk):
             said, self._finish = _split(chunk)
@@ -53,7 +53,7 @@ class Ending:
         return chunk
 
     def held(self, reason: Callable[[], str]) -> list[Chunk]:
-        """What is left to be told: of several chunks of a kind the last. If no reason came, it is `reason`."""
+        """What is left to be sent: the last chunk of each kind. `reason` is used if no finish reason came."""
         finish = self._finish or _finish(self._last, reason())
         return [finish] if self._usage is None else [finish, self._usage]
 
@@ -66,7 +66,7 @@ def _finish(last: Chunk, reason: str) -> Chunk:
 
 
 def _split(chunk: Chunk) -> tuple[Chunk | None, Chunk]:
-    """What the chunk says, if it says anything, and that the answer is finished."""
+    """What the chunk says, if anything, and its finish, each as a chunk."""
     choice = chunk["choices"][0]
     delta = choice.get("delta")
     if not isinstance(delta, dict) or not any(delta.values()):

@@ -94,7 +94,7 @@ def broken_answer(reason: str) -> ApiError:
 
 
 def empty_answer(why: str = "") -> ApiError:
-    """502: the language model answered without saying or calling anything. `why` is its reason to finish."""
+    """502: the language model answered without saying or calling anything. `why` is its finish reason."""
     reason = f" ({why:.40})" if why else ""
     logger.warning("The language model's answer is empty%s.", reason)
     return api_error(HTTPStatus.BAD_GATEWAY, f"The language model's answer was empty{reason}.", "upstream_empty")

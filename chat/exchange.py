@@ -124,7 +124,7 @@ class Exchange:
 
 
 class Part:
-    """A part of an exchange whose time is being taken. `description` may be set meanwhile."""
+    """A part of an exchange that is being timed. `description` may be set meanwhile."""
 
     description = ""
 
@@ -138,7 +138,7 @@ class Timing:
 
     @contextmanager
     def part(self, name: str) -> Iterator[Part]:
-        """Takes the time of what is done inside it."""
+        """Times what is done inside it."""
         started, part = perf_counter(), Part()
         try:
             yield part

@@ -1,7 +1,7 @@
 """Parameters that OpenAI does not know, at the values at which they do nothing.
 
 They are those of vLLM, SGLang, TGI, llama.cpp, KoboldCpp, TabbyAPI, Aphrodite, text-generation-webui and Ollama, and
-what gateways are told. Clients send all that they have a slider for.
+of gateways. Clients send every one that they have a slider for.
 """
 
 from collections.abc import Collection
@@ -32,7 +32,7 @@ FOREIGN: dict[str, Collection[object]] = {
     "custom_token_bans": ["", []],
     "decoder_input_details": [False],
     "details": [False],
-    "do_sample": [True, False],  # greedy is temperature 0, which OpenAI's API says by that name
+    "do_sample": [True, False],  # greedy decoding is temperature 0, which OpenAI's API has
     "documents": [[]],
     "dry_multiplier": [0],
     "dynamic_temperature": [False],
@@ -165,7 +165,7 @@ FOREIGN: dict[str, Collection[object]] = {
 DRY, XTC, MIROSTAT = ("dry_multiplier",), ("xtc_probability",), ("mirostat", "mirostat_mode")
 REPETITION = ("rep_pen", "repeat_penalty", "repetition_penalty", "presence_penalty", "frequency_penalty")
 GUIDANCE, TEMPERATURES = ("cfg_scale", "guidance_scale"), ("dynamic_temperature", "dynatemp_range", "dynatemp_high")
-# What says more about a sampler has no effect, whatever it says, while all of these are absent or do nothing.
+# Details of a sampler have no effect, whatever their value, while all of these are absent or do nothing.
 AUXILIARY: dict[str, Collection[str]] = {
     "adaptive_decay": ("adaptive_target",),
     "dry_allowed_length": DRY,

@@ -1,4 +1,4 @@
-"""How an answer is told to the caller: in the form that the endpoint's protocol has."""
+"""How an answer is sent to the caller: in the form of the endpoint's protocol."""
 
 from typing import Protocol
 
@@ -11,13 +11,13 @@ DONE = b"data: [DONE]\n\n"
 
 
 class Form(Protocol):
-    """Tells one answer, whole or as server-sent events."""
+    """Forms one answer, whole or as server-sent events."""
 
     def whole(self, answer: Completion) -> JsonObject:
         """The body of a whole answer."""
 
     def chunk(self, chunk: Chunk) -> bytes:
-        """The events that tell a chunk."""
+        """The events for a chunk."""
 
     def end(self, error: ApiError | None) -> bytes:
         """The last events: that the answer is complete, or that it failed."""

@@ -1,4 +1,4 @@
-"""What to do for language models that refuse a talk which begins with an answer."""
+"""For language models that refuse a conversation that begins with an answer."""
 
 from collections.abc import Sequence
 
@@ -7,9 +7,9 @@ from chat.said import INSTRUCTIONS, text_of
 
 
 def without_greeting(messages: Sequence[Message]) -> tuple[str, list[Message]]:
-    """What is answered before anybody has asked, to be told in the prompt; and the other messages.
+    """The answers before the first question, to be put into the prompt; and the other messages.
 
-    Where there is no other message, these stay as they are: something must be left to answer.
+    If there are no other messages, these stay as they are: something must be left to answer.
     """
     texts: list[str] = []
     instructions: list[Message] = []

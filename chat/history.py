@@ -1,4 +1,4 @@
-"""What a language model is sent of a stored conversation: the recent messages, as models require them to be.
+"""What a language model is sent of a stored conversation: recent messages, in an order that models accept.
 
 They begin with a question, and each call of a tool is followed by its result.
 """
@@ -16,15 +16,15 @@ from conversations.models import MAX_JSON_BYTES, Conversation, Role
 from conversations.recent import recent, since_question
 from conversations.redis_list import RecentMessage
 
-MAX_HISTORY_BYTES = MAX_JSON_BYTES  # of texts and calls, as JSON: what a request may have that brings them itself
+MAX_HISTORY_BYTES = MAX_JSON_BYTES  # of texts and calls, as JSON: as much as a request may bring itself
 NO_RESULT = "There is no result: the conversation went on without it."
 LEFT_OUT = "[Something was shown here that is not shown again.]"
 
 
 def window(conversation: Conversation) -> Sequence[RecentMessage]:
-    """The recent messages, the newest of them that have MAX_HISTORY_BYTES in all. If earlier ones are left out, they
-    begin with a question, as some models require: if there is none among them, because tools were called since, with
-    the last one; where even what was said since is too long, with the first call that fits.
+    """The newest messages that fit into MAX_HISTORY_BYTES. If earlier ones are left out, they begin with a question, as
+    some models require. If tool calls have pushed every question out, they begin with the last one; if what was said
+    since it is too long, with the first call that fits.
     """
     found = recent(conversation)
     newest = _newest(found)
@@ -38,7 +38,7 @@ def window(conversation: Conversation) -> Sequence[RecentMessage]:
 
 
 def _newest(messages: Sequence[RecentMessage]) -> Sequence[RecentMessage]:
-    """The last ones that have MAX_HISTORY_BYTES in all: at least one, for none is as long as that."""
+    """The last ones that fit into MAX_HISTORY_BYTES: at least one, because none is as long as that."""
     sizes = accumulate(map(_size, reversed(messages)))
     fitting = sum(1 for _ in takewhile(MAX_HISTORY_BYTES.__ge__, sizes))
     return messages[len(messages) - fitting :]
@@ -49,8 +49,8 @@ def _size(message: RecentMessage) -> int:
 
 
 def to_message(stored: RecentMessage) -> Message:
-    """The message as the language model is sent it. What it showed is left out if that is too much by now, or not to be
-    passed on any more. An answer that says something and refuses, too, is sent as it was told.
+    """The message as the language model is sent it. What it showed is left out if that is too much by now, or may no
+    longer be passed on. An answer with both text and a refusal is sent with both.
     """
     message: JsonObject = {"role": stored.role, "content": stored.content}
     if stored.role == Role.ASSISTANT:
@@ -66,8 +66,8 @@ def to_message(stored: RecentMessage) -> Message:
 
 
 def with_results(messages: Iterable[Message]) -> list[Message]:
-    """The same messages, in which each call has its result: a call that was left without it, because its caller gave up
-    or the user went on, gets one that says so, and results of no call are left out.
+    """The same messages, in which each call has its result: one left without, because its caller gave up or the user
+    went on, gets a result that says so. Results of no call are left out.
     """
     made: list[Message] = []
     awaited: list[str] = []
@@ -95,7 +95,7 @@ def awaited_results(messages: Sequence[RecentMessage]) -> list[str]:
 
 
 def ids_of_calls(message: Message | JsonObject) -> list[str]:
-    """The ids of the tool calls that the message makes. Some servers give none, and then look for none."""
+    """The ids of the tool calls that the message makes. Some servers give none, and then expect none."""
     calls = cast(list[JsonObject], message.get("tool_calls") or [])
     return [str(call["id"]) for call in calls if call.get("id")]
 

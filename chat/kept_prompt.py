@@ -1,4 +1,4 @@
-"""The prompt of a kept conversation, for the playground: what a language model would be told of her there now."""
+"""The prompt of a kept conversation, for the playground: what a language model would be sent there now."""
 
 from typing import cast
 from uuid import UUID
@@ -25,7 +25,7 @@ from personalities.prompt import explained
 from preferences.models import Preferences
 from rest.concurrency import one_of_few
 
-QUESTION: Message = {"role": "user", "content": ""}  # a greeting is what stands before one
+QUESTION: Message = {"role": "user", "content": ""}  # a greeting is what comes before one
 
 
 @method_decorator(never_cache, name="dispatch")
@@ -53,5 +53,5 @@ def _explained(conversation: Conversation, user: User) -> dict[str, object]:
 
 
 def _greeting(conversation: Conversation) -> str:
-    """What the prompt tells of it: nothing if it is sent as a message, or is too long ago to be sent at all."""
+    """The greeting in the prompt: none if it is sent as a message, or is too old to be sent at all."""
     return without_greeting([*map(to_message, window(conversation)), QUESTION])[0] if greets_in_prompt() else ""

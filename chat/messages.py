@@ -1,7 +1,7 @@
 """The messages of a request: read in the forms in which clients send them, and passed on as far as OpenAI knows them.
 
-Clients send an answer back just as they received it, and say more of a message than any model reads: reasoning,
-annotations, marks of their own. Such fields are left out, of messages as of their parts.
+Clients send an answer back just as they received it, and add fields that no model reads: reasoning, annotations, marks
+of their own. Such fields are left out of messages and of their parts.
 """
 
 from collections.abc import Sequence
@@ -110,7 +110,7 @@ def check_parts(messages: Sequence[ChatMessage]) -> None:
 
 
 def in_one_form(messages: list[object]) -> list[object]:
-    """The messages in the form in which they are checked. Raises ApiError for parts that no server knows."""
+    """The messages, normalised to be checked. Raises ApiError for parts that no server knows."""
     return [_in_one_form(message, f"messages[{index}]") for index, message in enumerate(messages)]
 
 
@@ -133,7 +133,7 @@ def _in_one_form(message: object, where: str) -> object:
 
 
 def _without_content(message: dict[str, object]) -> dict[str, object]:
-    """What has something else is left without, if it came so; else the content is an empty text."""
+    """An answer that has something else may lack content; any other message gets an empty text."""
     if message["role"] != "assistant" or message.keys().isdisjoint(INSTEAD_OF_CONTENT):
         return {**message, "content": ""}
     return {**message, "content": None} if message.get("content") == [] else message
@@ -162,7 +162,7 @@ def _says_nothing(called: object) -> bool:
 
 
 def _called(function: object) -> object:
-    """Arguments are a text of JSON; some clients send what it says instead."""
+    """Arguments are JSON in a string; some clients send the JSON itself."""
     if not isinstance(function, dict) or isinstance(arguments := function.get("arguments"), str):
         return function
     return {**function, "arguments": "" if arguments is None else msgspec.json.encode(arguments).decode()}

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
 
-MAX_REASONS = 50  # that streams end early for: a language model's server says what it likes as the code of an error
+MAX_REASONS = 50  # why streams end early: a language model's server may send anything as an error code
 OTHER = "other"
 
 
@@ -23,7 +23,7 @@ class Counts:
         self.not_offered = 0
 
     def count_cut(self, reason: str) -> None:
-        """Count a stream that ended early. New reasons beyond MAX_REASONS are one."""
+        """Count a stream that ended early. Beyond MAX_REASONS, new ones are OTHER."""
         self.cut[reason if reason in self.cut or len(self.cut) < MAX_REASONS else OTHER] += 1
 
 

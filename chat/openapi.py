@@ -24,7 +24,7 @@ NAME, ID = ({"name": name, "in": "path", "required": True, "schema": {"type": "s
 KEY = {
     "name": "Idempotency-Key",
     "in": "header",
-    "schema": {"type": "string"},  # of which nothing is asked outside of kept conversations
+    "schema": {"type": "string"},  # unchecked outside kept conversations
     "description": "In a kept conversation: a repeat with the same key is answered with the stored answer.",
 }
 PROMPT = {"schema": {"type": "string"}, "description": "Names the prompt that the language model got."}
@@ -68,7 +68,7 @@ def add(result: Schema, **_: object) -> Schema:
 
 
 def _add_extra_parameters(components: Schema) -> None:
-    """What the operator passes on besides, whatever it is."""
+    """The operator's extra parameters, which may be anything."""
     extra = {name: {"description": "Passed on as it is."} for name in settings.LLM_EXTRA_PARAMETERS}
     for request in (ChatRequest, ResponsesRequest):
         described = components[request.__name__]
@@ -88,7 +88,7 @@ def _respond() -> Schema:
 
 
 def _with_allowed_parts(components: Schema) -> Schema:
-    """Of the parts of messages, those that the operator passes on."""
+    """The components, without parts that the operator does not pass on."""
     if settings.LLM_CONTENT_PART_ADDRESSES:
         del components["ChatMedia"]["properties"]["url"]["pattern"]
         del components["ResponsesInputImage"]["properties"]["image_url"]["pattern"]
@@ -99,7 +99,7 @@ def _with_allowed_parts(components: Schema) -> Schema:
 
 
 def _kind(schema: Schema) -> str | None:
-    """The kind of part that the schema is of, if it is of one."""
+    """The kind of message part that the schema describes, if any."""
     kinds = schema.get("properties", {}).get("type", {}).get("enum", [])
     return kinds[0] if len(kinds) == 1 and kinds[0] in KINDS else None
 
@@ -117,19 +117,19 @@ def components(*structs: type[msgspec.Struct]) -> Schema:
     """The schemas of these structs and of all that is in them, by name."""
     found: Schema = msgspec.json.schema_components(structs, ref_template=REFERENCE)[1]
     for schema in _within(found):
-        schema.pop("title", None)  # which is its name once more
+        schema.pop("title", None)  # which repeats its name
         schema.pop("default", None)  # generators take a field with a default for one that is always there
         if schema.get("type") == "object" and "properties" not in schema:
-            schema.setdefault("additionalProperties", True)  # some read an object of which nothing is said as empty
+            schema.setdefault("additionalProperties", True)  # some take an object without properties for empty
         if all(isinstance(value, str) for value in schema.get("enum", [0])):
             schema["type"] = "string"
-        if schema.get("enum") in ([True], [False]):  # generators know no list of such
+        if schema.get("enum") in ([True], [False]):  # generators know no such enums
             schema |= {"type": "boolean", "const": schema.pop("enum")[0]}
     return found
 
 
 def _one_of(structs: Collection[type[msgspec.Struct]]) -> Schema:
-    """Any of these, of which its type says which it is."""
+    """Any of these, told apart by their type."""
     found = {str(struct.__struct_config__.tag): REFERENCE.format(name=struct.__name__) for struct in structs}
     discriminator = {"propertyName": "type", "mapping": found}
     return {"oneOf": [{"$ref": reference} for reference in found.values()], "discriminator": discriminator}

@@ -5,8 +5,8 @@ from collections.abc import Collection
 from chat.backends import JsonObject
 from chat.foreign_parameters import AUXILIARY, FOREIGN
 
-# Values that mean what leaving the parameter out means. Any other value would change the answer, so that to ignore it
-# silently would mislead the caller.
+# Values that mean the same as leaving the parameter out. Any other would change the answer, so ignoring it silently
+# would mislead the caller.
 NEUTRAL: dict[str, list[object]] = {
     "audio": [{}],
     "frequency_penalty": [0],
@@ -32,7 +32,7 @@ NEUTRAL: dict[str, list[object]] = {
     "user": [""],
     "verbosity": [""],
 }
-# What is said about tools has no effect, and is an error to OpenAI, where there are none.
+# Without tools, parameters about them have no effect, and are an error to OpenAI.
 ABOUT: dict[str, dict[str, Collection[object]]] = {
     "tools": {"tool_choice": ("none", "auto"), "parallel_tool_calls": (True, False)},
     "functions": {"function_call": ("none", "auto")},
@@ -40,12 +40,12 @@ ABOUT: dict[str, dict[str, Collection[object]]] = {
 
 
 def with_effect(parsed: JsonObject, extra: Collection[str]) -> JsonObject:
-    """The parameters that have an effect. Of those in `extra`, which the operator passes on, any value has."""
+    """The parameters that have an effect. Any value of those in `extra`, which the operator passes on, does."""
     given = {name: value for name, value in parsed.items() if _has_effect_among(parsed, name, extra)}
     if isinstance(options := given.get("stream_options"), dict):
         given["stream_options"] = {name: value for name, value in options.items() if has_effect(name, value, ())}
     if not given.get("stream"):
-        given.pop("stream_options", None)  # for OpenAI an error
+        given.pop("stream_options", None)  # an error to OpenAI
     for tools, about in ABOUT.items():
         for name in about if tools not in given else ():
             if _is_among(given.get(name), about[name]):
@@ -61,7 +61,7 @@ def _has_effect_among(parsed: JsonObject, name: str, extra: Collection[str]) -> 
 
 
 def has_effect(name: str, value: object, extra: Collection[str]) -> bool:
-    """Whether it says anything else than leaving the parameter out would."""
+    """Whether the value means anything but leaving the parameter out."""
     if value is None or name in extra:
         return value is not None
     return not _is_among(value, NEUTRAL.get(name, FOREIGN.get(name, ())))

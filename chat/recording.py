@@ -1,6 +1,6 @@
-"""Stores what is told of an answer in its conversation, before the caller is told that this was all.
+"""Stores an answer in its conversation before the caller is sent its end.
 
-What is kept is what was told, to the letter, or else nothing is kept and the caller is told an error.
+What is stored is exactly what was sent; otherwise nothing is stored, and the caller gets an error.
 """
 
 from collections.abc import AsyncGenerator, Callable
@@ -21,14 +21,14 @@ from conversations.turns import Draft, InvalidContent, KeyReused
 
 Tell = Callable[[Completion], object]
 NO_CALLS = (b"null", b"[]")
-MAX_TURNS = 64  # of text and refusal in an answer; hardly any has both
+MAX_TURNS = 64  # from text to refusal or back; hardly any answer has both
 
 
 class RecordingBackend:
     """Answers a turn of a stored conversation, and stores the answer before the caller receives its end."""
 
     def __init__(self, backend: Backend, turn: Turn, tell: Tell) -> None:
-        """`tell` is tried with a whole answer before it is stored, and raises ApiError if it cannot be told."""
+        """`tell` is tried on a whole answer before it is stored, and raises ApiError if it cannot be sent."""
         self._backend, self._turn, self._tell = backend, turn, tell
         self.stream_seconds = backend.stream_seconds
 
@@ -55,7 +55,7 @@ class RecordingBackend:
 
 
 class Recorder:
-    """Collects what an answer says and calls, piece by piece. `key` makes the ids of calls that have none.
+    """Collects what an answer says and calls, piece by piece. Calls without an id get one derived from `key`.
 
     `part` is where it is said: in the `message` of a whole answer, or in the `delta` of a chunk.
     """
@@ -70,14 +70,14 @@ class Recorder:
         self._reason = ""
 
     def told(self, answer: Completion) -> Completion | None:
-        """The whole answer or the next chunk of it, as it is to be told, with the calls that are kept; None if it is
-        not. Raises ApiError.
+        """The whole answer or the next chunk of it, as it is to be sent, with the calls that are stored; None if it is
+        not to be sent. Raises ApiError.
         """
         ours = self._first.ours(answer)
         return self._add(ours) if ours else None
 
     def reason(self) -> str:
-        """Why the answer has ended, as it is told again."""
+        """The finish reason that a repeat would be given."""
         return _given(self.message()).reason()
 
     def _add(self, answer: Completion) -> Completion:
@@ -93,7 +93,7 @@ class Recorder:
         return {**answer, "choices": [{**choice, self._part: message | calls}]} if calls else answer
 
     def _add_message(self, message: JsonObject) -> JsonObject:
-        """Returns what is told otherwise than it came."""
+        """Returns the fields to be sent otherwise than they came."""
         for name in (answers.CONTENT, answers.REFUSAL):
             text = message.get(name)
             if text and isinstance(text, str):
@@ -122,7 +122,7 @@ class Recorder:
         return json
 
     def message(self) -> Draft:
-        """The whole, to be stored. Raises ApiError if there is nothing to store.
+        """The whole answer, to be stored. Raises ApiError if there is nothing to store.
 
         A message without text would make the next turn fail: many models refuse it.
         """
@@ -144,7 +144,7 @@ class Recorder:
 
 
 def _as_kept(answer: Completion, kept: Draft) -> Completion:
-    """The whole answer with its calls, and why it has ended, as they are kept and told again."""
+    """The whole answer, with its calls and finish reason as they are stored and repeated."""
     (choice,), given = answer["choices"], _given(kept)
     message = {name: value for name, value in cast(JsonObject, choice["message"]).items() if name != "tool_calls"}
     calls: JsonObject = {"tool_calls": given.tool_calls} if given.tool_calls else {}
@@ -158,14 +158,14 @@ async def _again(earlier: Draft, payload: Payload) -> AsyncGenerator[Chunk, None
 
 
 def _store_streamed(turn: Turn, recorder: Recorder) -> None:
-    """Raises ApiError if another answer is stored: this one has been told."""
+    """Raises ApiError if another answer is stored: this one has been sent."""
     told, stored = _store(turn, recorder)
     if not _is_same(told, stored):
         raise _answered_otherwise()
 
 
 def _store(turn: Turn, recorder: Recorder) -> tuple[Draft, Draft]:
-    """What was told, and what is stored. Blocks: call it in a thread."""
+    """What was sent, and what is stored. Blocks: call it in a thread."""
     answer = recorder.message()._replace(prompt_sha256=turn.prompt.sha256)
     return answer, store_turn(turn, answer)
 

@@ -30,7 +30,7 @@ JsonObject = dict[str, Any]
 
 T = TypeVar("T")
 S = TypeVar("S", bound=msgspec.Struct)
-# A schema has OpenAI's 5,000 properties and 10 levels of objects, each of them perhaps in a list and one of several.
+# Room for OpenAI's largest schemas: 5,000 properties, and 10 levels of objects, each perhaps in a list and an anyOf.
 BOUNDS = Bounds(bytes=MAX_JSON_BYTES, depth=100, values=45_000)
 THREAD_BYTES = 16 * 1024  # a longer body takes milliseconds to parse, which a thread does
 
@@ -45,7 +45,7 @@ class ChatStreamOptions(msgspec.Struct, omit_defaults=True, forbid_unknown_field
 class ChatRequest(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     """All parameters of OpenAI's. Those that are sent are passed on to the language model, but for `model`."""
 
-    called_here: ClassVar[dict[str, str]] = {  # what the Responses API and the oldest one call otherwise
+    called_here: ClassVar[dict[str, str]] = {  # by their names in the Responses API and the oldest one
         "conversation": "metadata.conversation",
         "input": "messages",
         "instructions": "messages",
@@ -96,7 +96,7 @@ class ChatRequest(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True
     def passed_on(self) -> dict[str, object]:
         """The parameters for the language model, without the messages.
 
-        Metadata describe what its server is to store, and OpenAI refuses them where it is to store nothing. Our own are
+        Metadata describe what its server is to store, and OpenAI refuses them if it is to store nothing. Our own are
         left out.
         """
         given: dict[str, object] = msgspec.to_builtins(self)
@@ -112,12 +112,12 @@ async def read(body: bytes, content_type: bytes) -> ChatRequest:
 
 
 async def by_size(body: bytes, work: Callable[[], T]) -> T:
-    """Does work that takes longer, the longer the body is: in a thread, if it is long."""
+    """Does work whose time grows with the body: in a thread if the body is long."""
     return await asyncio.to_thread(work) if len(body) > THREAD_BYTES else work()
 
 
 def parsed(body: bytes, content_type: bytes) -> JsonObject:
-    """The object that the body is. Raises ApiError if it is none."""
+    """The JSON object in the body. Raises ApiError if it is not one."""
     value = _parse(body, content_type.decode("latin-1"))
     if not isinstance(value, dict):
         raise bad_request("The body must be one JSON object.", "body")
@@ -125,7 +125,7 @@ def parsed(body: bytes, content_type: bytes) -> JsonObject:
 
 
 def checked(body: JsonObject) -> ChatRequest:
-    """The request that a parsed body is. Raises ApiError that names the parameter at fault."""
+    """The request in a parsed body. Raises ApiError that names the parameter at fault."""
     given = with_effect(body, settings.LLM_EXTRA_PARAMETERS)
     if isinstance(messages := given.get("messages"), list):
         given["messages"] = in_one_form(messages)
@@ -164,7 +164,7 @@ def _to_api_error(error: APIException) -> ApiError:
 
 
 def converted(given: JsonObject, kind: type[S]) -> S:
-    """The fields as a struct, with those that the operator passes on besides. Raises ApiError that names the parameter
+    """The fields as a struct, with the operator's extra parameters. Raises ApiError that names the parameter
     at fault.
     """
     extended = _with_extra(kind, tuple(settings.LLM_EXTRA_PARAMETERS))
@@ -182,7 +182,7 @@ def _with_extra(kind: type[msgspec.Struct], extra: tuple[str, ...]) -> type[msgs
 
 
 def _invalid_parameter(message: str) -> ApiError:
-    """msgspec puts the path behind it, "Expected `int`, got `str` - at `$.seed`", and may repeat all that was sent."""
+    """msgspec puts the path last, "Expected `int`, got `str` - at `$.seed`", and may repeat all that was sent."""
     what, _, where = message.partition(" - at `$")
     field = re.fullmatch("Object (?:missing required|contains unknown) field `(.*)`", what)
     path = f"{where.rstrip('`')}.{field[1]}" if field else where.rstrip("`")

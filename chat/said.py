@@ -26,7 +26,7 @@ class Said(NamedTuple):
 
 
 def take_apart(messages: Sequence[Message]) -> Said:
-    """What is known ends with the last answer. Between calls and their results nothing else may stand."""
+    """What is known ends with the last answer. Nothing may come between calls and their results."""
     answers = [index for index, message in enumerate(messages) if message["role"] == Role.ASSISTANT]
     end = answers[-1] + 1 if answers else 0
     before, new = messages[:end], messages[end:]
@@ -55,7 +55,7 @@ def check_known(known: Sequence[Message], stored: Sequence[RecentMessage]) -> No
 
 
 def check_results(new: Sequence[Message], awaited: Sequence[str]) -> None:
-    """Raises ApiError for a result that no call waits for, and unless all calls get theirs if one does."""
+    """Raises ApiError for a result that no call waits for, and if only some calls get theirs."""
     left = list(awaited)
     for message in without_instructions(new):
         if message["role"] != Role.TOOL:
@@ -75,7 +75,7 @@ def _is_instruction(message: Message) -> bool:
 
 
 def _is_same(sent: Message, stored: RecentMessage) -> bool:
-    """By what was called, or else by what was said: clients write arguments, and answers with calls, anew."""
+    """By what was called, or else by what was said: clients rewrite arguments, and answers with calls."""
     if sent["role"] != stored.role or ids_of_calls(sent) != ids_of_calls({"tool_calls": stored.tool_calls}):
         return False
     refused = str(sent.get("refusal") or "")

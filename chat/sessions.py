@@ -8,5 +8,5 @@ class Session(SessionAuthentication):
     """Somebody who is not signed in gets 401, where DRF's answers 403."""
 
     def authenticate_header(self, request: Request) -> str:
-        """What they should have: DRF tells it."""
+        """The scheme that DRF's 401 names."""
         return "Session"

@@ -22,7 +22,7 @@ Queue = asyncio.Queue[Item]
 async def stream(exchange: Exchange, backend: Backend, payload: Payload, form: Form, keep_alive_seconds: float) -> None:
     """Streams the backend's answer in this `form`, for `backend.stream_seconds` at most.
 
-    Sends a comment whenever nothing came for `keep_alive_seconds`. Raises ApiError as long as the status is not sent;
+    Sends a comment whenever nothing came for `keep_alive_seconds`. Raises ApiError until the status is sent;
     later errors become an event. Raises ClientDisconnected.
     """
     queue: Queue = asyncio.Queue(READ_AHEAD)

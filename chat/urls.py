@@ -1,4 +1,4 @@
-"""The pages below /chat/. The API of chat is no part of Django: see application.py."""
+"""The pages below /chat/. Chat's API is not part of Django: see application.py."""
 
 from django.urls import path
 

@@ -4,11 +4,11 @@ from collections.abc import AsyncGenerator
 from typing import Protocol, Required, TypedDict
 
 JsonObject = dict[str, object]
-MAX_CHOICES = 8  # that may be asked for, and that are read of an answer
+MAX_CHOICES = 8  # that may be requested, and that are read from an answer
 
 
 class Message(TypedDict, total=False):
-    """One message of the prompt. More may be in it than is named here."""
+    """One message of the prompt. It may have more fields than these."""
 
     role: Required[str]
     content: str | list[JsonObject] | None
@@ -17,9 +17,9 @@ class Message(TypedDict, total=False):
 
 
 class Payload(TypedDict, total=False):
-    """The body of a request in OpenAI's protocol. More parameters than are named here may be in it.
+    """The body of a request in OpenAI's protocol. It may have more parameters than these.
 
-    `model` is only there if it is not to be the service's own.
+    `model` is left out to use the service's own.
     """
 
     messages: Required[list[Message]]
@@ -30,7 +30,7 @@ class Payload(TypedDict, total=False):
 
 
 class Completion(TypedDict, total=False):
-    """A `chat.completion`. Of one that a language model sent, only the list of choices has been checked."""
+    """A `chat.completion`. In one from a language model, only the list of choices has been checked."""
 
     id: str
     object: str
@@ -43,13 +43,13 @@ class Chunk(Completion, total=False):
     """A `chat.completion.chunk`."""
 
 
-# What a backend may put among its chunks once the answer is complete: from here on the stream's time limit does not
-# count, so that an answer that is stored is told to its end.
+# What a backend may yield once the answer is complete: from here on the stream's time limit no longer applies, so that
+# the caller of an answer that is stored receives its end.
 ENDING: Chunk = {"choices": []}
 
 
 class Backend(Protocol):
-    """Answers. When cancelled, neither method leaves a task or a connection behind."""
+    """Answers a prompt. When cancelled, neither method leaves a task or a connection behind."""
 
     @property
     def stream_seconds(self) -> float | None:

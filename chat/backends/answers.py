@@ -1,4 +1,4 @@
-"""Builds answers in OpenAI's protocol, whole or in chunks, and reads what matters here from others' answers."""
+"""Builds answers in OpenAI's protocol, whole or in chunks, and reads what is needed from others' answers."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from time import time
@@ -9,16 +9,16 @@ import msgspec
 
 from chat.backends import Chunk, Completion, JsonObject, Payload
 
-CONTENT, REFUSAL = "content", "refusal"  # the fields of a message that have text
-TYPES = {CONTENT: "text", REFUSAL: "refusal"}  # of the parts that tell them
-NO_TOKENS: tuple[object, ...] = (None, msgspec.Raw(b"null"))  # as a usage
+CONTENT, REFUSAL = "content", "refusal"  # the fields of a message that hold text
+TYPES = {CONTENT: "text", REFUSAL: "refusal"}  # of content parts, by field
+NO_TOKENS: tuple[object, ...] = (None, msgspec.Raw(b"null"))  # in place of a usage
 NO_USAGE = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
 
 
 class Given(NamedTuple):
-    """What an answer says and calls. Unless it is known why it ended, it did as answers usually do.
+    """What an answer says and calls. Without a `finish_reason` it ended as answers usually do.
 
-    It has `parts` if it says something and refuses, too: these are then its text and its refusal, apart and in order.
+    It has `parts` if it both says something and refuses: its text and its refusal, separate and in order.
     """
 
     text: str
@@ -28,7 +28,7 @@ class Given(NamedTuple):
     parts: Sequence[JsonObject] | None = None
 
     def pieces(self) -> list[tuple[str, str]]:
-        """Its texts, each with the field of a message that tells it."""
+        """Its texts, each with the message field that holds it."""
         if self.parts:
             return [(field, str(part[type])) for part in self.parts for field, type in TYPES.items() if type in part]
         return [(REFUSAL if self.is_refusal else CONTENT, self.text)]
@@ -48,7 +48,7 @@ def completion(given: Given) -> Completion:
 
 
 def texts(pieces: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """The fields of a message that tell these pieces of text."""
+    """The message fields that hold these pieces of text."""
     found: dict[str, list[str]] = {}
     for field, text in pieces:
         found.setdefault(field, []).append(text)
@@ -56,19 +56,19 @@ def texts(pieces: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def parts(pieces: Iterable[tuple[str, str]]) -> list[JsonObject]:
-    """The parts of a message that tell these pieces of text, in order."""
+    """These pieces of text as content parts, in order."""
     return [{"type": TYPES[field], TYPES[field]: text} for field, text in pieces]
 
 
 class FirstChoice:
-    """Finds the choice that is told where one was asked for, in all that a model's server sends: the first to come."""
+    """Picks the one choice to pass on when a model's server sends more than was asked for: the first to arrive."""
 
     def __init__(self) -> None:
         """None has come yet."""
         self._index: object = None  # of the choice, where choices have one
 
     def ours(self, answer: Completion) -> Completion | None:
-        """The answer, or a chunk of it, with that choice at most; None if it says nothing of it."""
+        """The answer or chunk without any other choice; None if it says nothing about that one."""
         choices = answer["choices"]
         for choice in choices:
             index = choice.get("index")
@@ -102,7 +102,7 @@ class ChunkBuilder:
         return self._chunk({"refusal": text})
 
     def calls(self, tool_calls: Sequence[JsonObject]) -> Chunk:
-        """All calls, whole."""
+        """All tool calls at once."""
         return self._chunk({"tool_calls": [{"index": index, **call} for index, call in enumerate(tool_calls)]})
 
     def end(self, finish_reason: str = "stop") -> Chunk:
@@ -110,7 +110,7 @@ class ChunkBuilder:
         return self._chunk({}, finish_reason)
 
     def usage(self, numbers: Mapping[str, int]) -> Chunk:
-        """The numbers of tokens, after the last chunk of the message."""
+        """The token counts, after the last chunk of the message."""
         return {**self._shared, "choices": [], "usage": dict(numbers)}
 
     def _chunk(self, delta: JsonObject, finish_reason: str | None = None) -> Chunk:
@@ -119,7 +119,7 @@ class ChunkBuilder:
 
 
 def chunks(given: Given, payload: Payload) -> Iterator[Chunk]:
-    """The answer as chunks, with the usage if the request asks for it: it used no tokens."""
+    """The answer as chunks, with a usage of no tokens if the request asks for one."""
     build = ChunkBuilder()
     yield build.begin()
     for field, text in given.pieces():
@@ -138,15 +138,15 @@ def wants_usage(payload: Payload) -> bool:
 
 
 def is_last(chunk: Chunk) -> bool:
-    """Whether this chunk says why the answer is finished. Usage may follow and, from some servers, text."""
-    for choice in chunk["choices"]:  # noqa: SIM110, for a generator would take twice as long, with each chunk
+    """Whether this chunk has a finish reason. Usage may follow and, from some servers, text."""
+    for choice in chunk["choices"]:  # noqa: SIM110, because a generator would take twice as long per chunk
         if choice.get("finish_reason"):
             return True
     return False
 
 
 def is_usage(chunk: Chunk) -> bool:
-    """Whether this chunk tells the usage alone, as the last one of a stream does. Some servers send a null after it."""
+    """Whether this chunk has nothing but usage, as the last one of a stream does. Some servers send a null after it."""
     return not chunk["choices"] and chunk.get("usage") not in NO_TOKENS
 
 

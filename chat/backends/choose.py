@@ -11,7 +11,7 @@ from chat.errors import ApiError, api_error
 
 
 def choose_backend() -> Backend:
-    """By CHAT_BACKEND and LLM_BASE_URL."""
+    """As CHAT_BACKEND and LLM_BASE_URL say."""
     if settings.CHAT_BACKEND == "console":
         return ConsoleBackend(settings.LLM_MODEL)
     return _upstream() if settings.LLM_BASE_URL else UnconfiguredBackend()

@@ -41,12 +41,12 @@ class ConsoleBackend:
 
 
 def _shortened(content: str) -> str:
-    """Else each answer would quote all earlier ones, and be twice as long as the one before."""
+    """Otherwise each answer would quote all earlier ones and double in length."""
     return f"{HEADING} ..." if content.startswith(HEADING) else content
 
 
 def _content(message: Message) -> str:
-    """Its text, and in brackets what else it shows and calls."""
+    """Its text and, in brackets, its other parts and calls."""
     content = message.get("content") or ""
     texts = [content] if isinstance(content, str) else [str(part.get("text", f"[{part['type']}]")) for part in content]
     calls = [f"[{msgspec.json.encode(call).decode()}]" for call in message.get("tool_calls", ())]
@@ -54,7 +54,7 @@ def _content(message: Message) -> str:
 
 
 def _usage(payload: Payload, answer: str) -> dict[str, int]:
-    """Estimated numbers of tokens."""
+    """Estimated token counts."""
     sent = sum(estimate_tokens(_content(message)) for message in payload["messages"])
     answered = estimate_tokens(answer)
     return {"prompt_tokens": sent, "completion_tokens": answered, "total_tokens": sent + answered}

@@ -1,7 +1,7 @@
-"""Asks one server over HTTP/1.1: bounded in all that is read, and cancelled at any moment without losing a connection.
+"""Asks one server over HTTP/1.1: every read is bounded, and cancelling at any moment leaks no connection.
 
-httptools parses, a little at a time and only what somebody waits for: whatever the server sends costs the event loop no
-more than that. There are no redirects, no proxies and no cookies. The connection used last is used again first.
+httptools parses a little at a time, and only what somebody waits for: nothing that the server sends costs the event
+loop more than that. There are no redirects, no proxies and no cookies. The connection used last is used again first.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from chat.backends import peers
 MAX_HEAD_BYTES = 16 * 1024  # of a response: status line and headers, any number of informational ones included
 MAX_BYTES_WITHOUT_BODY = 16 * 1024  # between two pieces of the body: extensions of chunks and trailers
 HEAD_PIECE_BYTES, BODY_PIECE_BYTES = 1024, 8 * 1024  # parsed at a time
-READ_AHEAD_BYTES = 32 * 1024  # beyond them the server waits for the reader
+READ_AHEAD_BYTES = 32 * 1024  # beyond that the server waits for the reader
 MAX_UNUSED = 100  # connections
 IN_PATHS = "/%:@!$&'()*+,;=~"
 
@@ -34,11 +34,11 @@ class ConnectTimeout(TimeoutError):
 
 
 class BrokenResponse(Exception):
-    """What came is no response, or only the beginning of one."""
+    """What arrived is not a response, or only part of one."""
 
 
 class HttpClient:
-    """POST requests to one URL. Connections that are unused for `keep_alive_seconds` are closed with the next one."""
+    """POST requests to one URL. Connections unused for `keep_alive_seconds` are closed with the next request."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class HttpClient:
         ssl_context: ssl.SSLContext | None = None,
         networks: peers.Networks = (),
     ) -> None:
-        """`ssl_context` for https. The URL's host has to lead into one of `networks`, if there are any."""
+        """`ssl_context` is for https. The URL's host must resolve into one of `networks`, if any."""
         parts = urlsplit(url)
         self._host, self._port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
         lines = [f"POST {quote(parts.path or '/', IN_PATHS)} HTTP/1.1", f"Host: {parts.netloc}"]
@@ -72,7 +72,7 @@ class HttpClient:
             self._keep(connection, response)
 
     def close(self) -> None:
-        """Close all connections that are unused."""
+        """Close all unused connections."""
         while self._unused:
             self._unused.pop().close()
 
@@ -144,7 +144,7 @@ class Response:
         return body
 
     def end(self) -> bool:
-        """No more is read. Whether it was read to its end, and the connection may be used again."""
+        """Stop reading. Returns whether it is complete and the connection can be reused."""
         self._parser = self._connection = None  # the parser refers to this object: a reference cycle
         return self._is_complete and self._may_follow
 
@@ -176,12 +176,12 @@ class Response:
             self._may_follow = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """The first of a name counts, without the blanks and tabs around its value, which are no part of it."""
+        """The first header of a name counts, without spaces and tabs around its value."""
         if not self.status:
             self.headers.setdefault(name.decode("latin-1").lower(), value.strip(b" \t").decode("latin-1"))
 
     def on_headers_complete(self) -> None:
-        """Those of an informational response say nothing."""
+        """Those of an informational response are ignored."""
         assert self._parser  # noqa: S101
         status = self._parser.get_status_code()
         if status < 200:
@@ -190,7 +190,7 @@ class Response:
             self.status = status
 
     def on_body(self, body: bytes) -> None:
-        """A piece of a chunk, if it has chunks."""
+        """Part of the body, never of two chunks."""
         if not self._is_complete:
             self._without_body = 0
             self._body.append(body)
@@ -203,7 +203,7 @@ class Response:
 
 
 class _Connection(asyncio.Protocol):
-    """What the server sends, read when it is asked for."""
+    """A connection to the server, read on demand."""
 
     def __init__(self) -> None:
         self.unused_since = 0.0
@@ -214,7 +214,7 @@ class _Connection(asyncio.Protocol):
 
     @property
     def is_quiet(self) -> bool:
-        """Whether it is open, and nothing has come that was not read."""
+        """Whether it is open, and nothing unread has arrived."""
         return not (self._is_ended or self._received or self._transport.is_closing())
 
     def write(self, data: bytes) -> None:
@@ -222,7 +222,7 @@ class _Connection(asyncio.Protocol):
         self._transport.write(data)
 
     async def read(self, size: int, seconds: float | None) -> bytes:
-        """What has come, at most `size` bytes, or comes next within `seconds`; empty at the end.
+        """At most `size` bytes that have arrived, or do within `seconds`; empty at the end.
 
         Raises BrokenResponse or TimeoutError.
         """
@@ -238,7 +238,7 @@ class _Connection(asyncio.Protocol):
         return piece
 
     async def _wait(self, seconds: float | None) -> None:
-        """asyncio.timeout would take five times as long as all else that is done with a piece here."""
+        """asyncio.timeout would take five times as long as everything else done with a piece."""
         loop = asyncio.get_running_loop()
         self._waiter = loop.create_future()
         timer = loop.call_later(seconds, self._time_out) if seconds else None
@@ -253,15 +253,15 @@ class _Connection(asyncio.Protocol):
             self._waiter.set_exception(TimeoutError())
 
     def close(self) -> None:
-        """Close it without waiting for what was not sent yet."""
+        """Close it without waiting for unsent data."""
         self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """asyncio.Protocol's."""
+        """See asyncio.Protocol."""
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
-        """asyncio.Protocol's."""
+        """See asyncio.Protocol."""
         self._received += data
         if not self._is_paused and len(self._received) >= READ_AHEAD_BYTES:
             self._is_paused = True
@@ -269,12 +269,12 @@ class _Connection(asyncio.Protocol):
         self._wake()
 
     def eof_received(self) -> None:
-        """asyncio.Protocol's: the transport closes itself."""
+        """See asyncio.Protocol: the transport closes itself."""
         self._is_ended = True
         self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """asyncio.Protocol's."""
+        """See asyncio.Protocol."""
         self._is_ended, self._error = True, exc
         self._wake()
 

@@ -1,4 +1,4 @@
-"""Finds our secrets in what a language model's server says, however it spells them, and leaves them out."""
+"""Finds our secrets in what a language model's server says, however it escapes them, and masks them."""
 
 import html
 import re
@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import unquote
 
 MAX_SEARCHED = 4000  # characters of a text; html.unescape takes no number of more than 4300 digits
-MIN_SECRET = 8  # characters of a key that somebody keeps secret
-LAYERS = 4  # of escapes: JSON in JSON, in an address
+MIN_SECRET = 8  # characters; nobody keeps a shorter key secret
+LAYERS = 4  # of escapes: JSON in JSON, in a URL
 
-# Servers that need no key are given a word that they may use themselves. The last are schemes of Authorization.
+# Keys for servers that need none, which may use these words themselves. The last are schemes of Authorization.
 DUMMY_KEYS = {"lm-studio", "not-needed", "no-key-required", "sk-no-key-required", "placeholder", "anything"}
 DUMMY_KEYS |= {"negotiate", "aws4-hmac-sha256"}
 
@@ -22,10 +22,10 @@ JSON_ESCAPE = re.compile(r"(?<!\\)\\++(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|([\
 
 
 class Secrets:
-    """Those that are sent to a language model's server."""
+    """The secrets sent to a language model's server."""
 
     def __init__(self, words: Iterable[str] = ()) -> None:
-        """`words` of any length: those that are too short, or usual dummies, are not looked for."""
+        """`words` of any length: those that are too short, or common dummies, are not searched for."""
         spelled = {plain for word in words if word.lower() not in DUMMY_KEYS for plain in _layers(word)}
         found = [word for word in spelled if len(word) >= MIN_SECRET]
         self._words = sorted(found, key=lambda word: (-len(word), word))  # the longest first
@@ -33,8 +33,8 @@ class Secrets:
     def masked(self, text: str) -> str:
         """The beginning of the text as one line of plain text, with "..." for secrets.
 
-        It stays as it is spelled, unless there is a secret in it when its escapes are read. They are read to the last:
-        a part of a secret that is seen before would hide the rest.
+        It keeps its escapes unless unescaping it reveals a secret. The innermost layer is searched first: masking part
+        of a secret in an outer one would hide the rest.
         """
         text = _beginning(text)
         for plain in reversed([*_layers(text)]):
@@ -49,7 +49,7 @@ class Secrets:
 
 
 def secrets_of(key: str, headers: Mapping[str, str]) -> Secrets:
-    """The key, the values of headers whose names tell of a secret, and what looks random in other headers."""
+    """The key, the values of headers whose names suggest a secret, and what looks random in other headers."""
     words = [key, *key.split()]
     for name, value in headers.items():
         words += [part for part in _parts(value) if SECRET_NAME.search(name) or _looks_random(part)]
@@ -57,7 +57,7 @@ def secrets_of(key: str, headers: Mapping[str, str]) -> Secrets:
 
 
 def _parts(value: str) -> Iterator[str]:
-    """What may be quoted alone: "Bearer …" has a key in it, a cookie's pairs have values, Basic has a password."""
+    """What may be quoted alone: the key after "Bearer", the values of a cookie's pairs, the password in Basic."""
     yield value
     for word in SEPARATORS.split(value):
         yield from (word, word.partition("=")[2].strip('"'))
@@ -79,7 +79,7 @@ def _looks_random(word: str) -> bool:
 
 
 def _beginning(text: str) -> str:
-    """At most MAX_SEARCHED characters, that end with a whole word, lest a part of a secret be left at the end."""
+    """At most MAX_SEARCHED characters, cut after a whole word, so that no part of a secret is left at the end."""
     words = "".join(each if each.isprintable() else " " for each in text[:MAX_SEARCHED]).split()
     return " ".join(words if len(text) <= MAX_SEARCHED else words[:-1])
 

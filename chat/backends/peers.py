@@ -1,6 +1,6 @@
-"""Connects to where a host's name leads now, unless that is no place to ask.
+"""Connects to the address that a host name resolves to, unless that is forbidden.
 
-That may change at any time: each new connection looks the name up, and goes to an address that was checked.
+It may change at any time: each new connection looks the name up, and goes to an address that was checked.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from rest.metadata_addresses import is_metadata_host
 Networks = Iterable[IPv4Network | IPv6Network]
 NEXT_ADDRESS_SECONDS = 0.25  # until the next address is tried as well: RFC 8305
 RECEIVE_BUFFER_BYTES = 128 * 1024  # the kernel's: all it holds is read into memory at once
-# A language model may think for a while. So that no firewall forgets it meanwhile, the kernel asks after 5 s.
+# A language model may think for a while. Lest a firewall forget the connection, the kernel probes it after 5 s.
 _EVERY = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 2, "TCP_KEEPCNT": 3}
 OPTIONS = [
     (socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES),
@@ -26,7 +26,7 @@ OPTIONS = [
 
 
 async def connect(host: str, port: int, networks: Networks = ()) -> socket.socket:
-    """A connection to `host`, which has to lead into one of `networks`, if there are any. Raises OSError."""
+    """A connection to `host`, which must resolve into one of `networks`, if any. Raises OSError."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     refusals = [_refusal(str(address[0]), networks) for *_, address in found]
     allowed = [each for each, refusal in zip(found, refusals, strict=True) if not refusal]

@@ -1,4 +1,4 @@
-"""What a language model's server says of a request that it refuses, in whichever shape it says so."""
+"""What a language model's server says about a request that it refuses, in whatever shape."""
 
 import re
 from collections.abc import Iterator
@@ -19,15 +19,15 @@ MAX_DEPTH = 6
 OVERFLOW_CODE = "context_length_exceeded"
 
 # Where the text is: OpenAI's object, FastAPI's and Mistral's list of details, Gemini's list, Cloudflare's of errors,
-# problem details. An `error` that is a text may be the name of the status alone, if there is a message.
+# problem details. An `error` that is a string may be just the name of the status, beside a message.
 TEXTS = (
     "message", "detail", "msg", "errors", "error_message", "error_msg", "error_description", "reason", "Message",
     "title",
 )  # fmt: skip
 DETAILS = ("param", "code", "type", "loc")
 
-# How servers say that a request is longer than the model's context, in their own words: OpenAI's clients act upon the
-# code alone. They name what is measured, and that it is too much. Limits by the minute and the size of images are none.
+# How servers say that a request exceeds the model's context, each in its own words: OpenAI's clients act only on the
+# code. They name what is measured, and say that it is too much. Rate limits and the size of images do not count.
 MEASURE = re.compile(
     r"context[ _-](?:length|size|window|limit|overflow)|context overflow|(?:tokens?|model)[ _](?:count|limit|length)"
     r"|(?:prompt|inputs?|sequence|seq|query|message)`?[ _](?:tokens?|len(?:gth)?|count)"
@@ -45,7 +45,7 @@ OTHER_LIMITS = re.compile(r"rate[ _-]?limit|per (?:second|minute|hour|day)|\bTPM
 
 
 class Refusal(NamedTuple):
-    """One line of plain text, empty if the server does not say why, and what OpenAI's clients look at besides."""
+    """One line of plain text, empty if the server does not say why, and what else OpenAI's clients look at."""
 
     message: str
     param: str | None
@@ -83,7 +83,7 @@ def _outer(value: object) -> JsonObject:
 
 
 def _read(said: bytes) -> object:
-    """JSON, or a text that is no page of a proxy's and no JSON that was cut off."""
+    """JSON, or text; None for a proxy's HTML page and truncated JSON."""
     try:
         return msgspec.json.decode(said)
     except (msgspec.DecodeError, RecursionError):
@@ -92,7 +92,7 @@ def _read(said: bytes) -> object:
 
 
 def _texts(value: object, around: JsonObject, depth: int = MAX_DEPTH) -> Iterator[tuple[str, JsonObject]]:
-    """The texts in the value, each with the details that are told beside and around it."""
+    """The texts in the value, each with the details found beside and around it."""
     if isinstance(value, str) and value.strip():
         place = _place(around)
         yield f"{place}: {value}" if place else value, around
@@ -107,13 +107,13 @@ def _texts_of(fields: JsonObject, details: JsonObject, depth: int) -> Iterator[t
     names = (*TEXTS, "error") if isinstance(fields.get("error"), str) else ("error", *TEXTS)
     found = (list(_texts(fields.get(name), details, depth)) for name in names)
     yield from next(filter(None, found), [])
-    metadata = fields.get("metadata")  # of OpenRouter: what the provider said, whose message is only that it did
+    metadata = fields.get("metadata")  # OpenRouter's: what the provider said; the message says only that it failed
     if isinstance(metadata, dict) and isinstance(raw := metadata.get("raw"), str):
         yield from _texts(_read(raw.encode(errors="replace")), details, depth)
 
 
 def _place(details: JsonObject) -> str:
-    """Of the field that FastAPI complains of."""
+    """The field that FastAPI complains about."""
     loc = details.get("loc")
     parts = [part for part in loc[:MAX_DEPTH] if part != "body"] if isinstance(loc, list) else []
     return ".".join(str(part)[:MAX_NAME] for part in parts if isinstance(part, str | int))

@@ -11,9 +11,9 @@ import msgspec
 MAX_JSON_BYTES = 256 * 1024  # of an event, or of an answer that is not streamed: what is parsed at once
 MAX_EVENT_LINES = 1000
 MAX_BYTES_WITHOUT_EVENT = 512 * 1024  # comments, for example
-LEAST_BYTES = 256  # what a piece counts as at least, and four lines: that is what they cost
+LEAST_BYTES = 256  # the least that a piece, or four lines, count as: they cost as much
 UNITS_PER_SECOND = 2000  # pieces, KiB of them, events and KiB of these: each takes 50 us at most, with all that follows
-BURST_SECONDS = 0.1  # as many units as belong to this time are read at once
+BURST_SECONDS = 0.1  # this many seconds' worth of units is read at once
 BOM = b"\xef\xbb\xbf"
 MESSAGE = "message"
 
@@ -25,7 +25,7 @@ class TooLarge(Exception):
 class Event(msgspec.Struct, frozen=True, gc=False):
     """An event: its data, whose lines are joined by LF, and its type, which is "message" unless the server names one.
 
-    Bytes that are not UTF-8 have become U+FFFD. `is_ended` is false for what comes last, if the blank line is missing.
+    Bytes that are not UTF-8 have become U+FFFD. `is_ended` is false for the last event if its blank line is missing.
     """
 
     data: str
@@ -34,7 +34,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 
 
 async def bounded(pieces: AsyncIterable[bytes], limit: int) -> AsyncIterator[bytes]:
-    """The same pieces. Raises TooLarge after `limit` bytes, of which a small piece counts LEAST_BYTES."""
+    """The same pieces. Raises TooLarge after `limit` bytes; a small piece counts as LEAST_BYTES."""
     total = 0
     async for piece in pieces:
         total += max(len(piece), LEAST_BYTES)
@@ -46,7 +46,7 @@ async def bounded(pieces: AsyncIterable[bytes], limit: int) -> AsyncIterator[byt
 async def events(pieces: AsyncIterable[bytes]) -> AsyncIterator[Event]:
     """Each server-sent event that has data, however the pieces are cut. Raises TooLarge.
 
-    As WHATWG's standard says, but for an event at the end without its blank line: that is not dropped but marked.
+    As the WHATWG standard says, except that a last event without its blank line is marked instead of dropped.
     """
     reader, pace, idle = EventReader(), _Pace(), 0
     async for piece in pieces:
@@ -68,7 +68,7 @@ class EventReader:
     def __init__(self) -> None:
         """Nothing was read yet."""
         self._buffer = bytearray()
-        self._is_first = True  # what lies in the buffer
+        self._is_first = True  # whether the buffer holds the first event
         self._is_after_cr = False  # then an LF belongs to the line end before it
 
     def feed(self, piece: bytes) -> list[Event]:
@@ -84,7 +84,7 @@ class EventReader:
         return [event for block in blocks if (event := _event(block)) is not None]
 
     def close(self) -> list[Event]:
-        """The event that no blank line has ended."""
+        """The last event, if no blank line ended it."""
         event = _event(self._without_bom(self._buffer))
         return [] if event is None else [msgspec.structs.replace(event, is_ended=False)]
 
@@ -99,7 +99,7 @@ class EventReader:
 
 
 class _Pace:
-    """Lets an answer take a tenth of the event loop's time. No language model writes so fast for long."""
+    """Limits an answer to a tenth of the event loop's time. No language model is that fast for long."""
 
     def __init__(self) -> None:
         self._due = 0.0
@@ -134,5 +134,5 @@ def _event(block: bytearray) -> Event | None:
 
 
 def _value(line: bytearray, name: bytes) -> bytearray:
-    """What stands behind the name of the field and its colon; empty if there is neither."""
+    """What follows the field's name and colon; empty if there is no colon."""
     return line[len(name) :].removeprefix(b" ")

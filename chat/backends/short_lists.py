@@ -1,4 +1,4 @@
-"""JSON lists whose length a peer chooses: one that is too long is refused there, and not read to its end first."""
+"""JSON lists whose length a peer chooses: one that is too long is refused without reading it to its end."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -9,7 +9,7 @@ Item = TypeVar("Item")
 
 
 def decoder(kind: type[Item], most: int) -> Callable[[bytes | msgspec.Raw], list[Item] | None]:
-    """A decoder of lists of at most `most` of a `kind`, and of null. It raises msgspec.DecodeError."""
+    """A decoder of null or lists of at most `most` items of a `kind`. It raises msgspec.DecodeError."""
     items = [(f"item_{index}", kind | msgspec.UnsetType, msgspec.UNSET) for index in range(most)]
     array = msgspec.defstruct("ShortList", items, array_like=True, forbid_unknown_fields=True)
     decode = msgspec.json.Decoder(array | None).decode

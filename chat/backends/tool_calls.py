@@ -1,4 +1,4 @@
-"""Puts the calls of an answer together, in whatever pieces a language model's server sends them."""
+"""Puts an answer's tool calls together from whatever pieces a language model's server sends."""
 
 from collections.abc import Iterable
 from operator import is_
@@ -9,7 +9,7 @@ import msgspec
 from chat.backends import short_lists
 
 MAX_CALLS = 128  # of one answer
-MAX_BYTES = 4 * 1024 * 1024  # of all its pieces: each costs a hundred bytes beside the few letters it brings
+MAX_BYTES = 4 * 1024 * 1024  # of all its pieces: each costs a hundred bytes besides its few characters
 MAX_NAME = 512  # characters
 # Texts that come in pieces. Any other text is whole, and some servers repeat it with each piece.
 IN_PIECES = {"arguments", "input"}
@@ -40,7 +40,7 @@ class TooManyCalls(BrokenCalls):
 
 
 def merge(lists: Iterable[bytes], *, are_whole: bool = False) -> list[Call]:
-    """The calls that these lists of calls, or of pieces of calls, make together: each a `tool_calls` as JSON.
+    """The calls that these lists of calls, or of pieces, add up to: each list is a `tool_calls` as JSON.
 
     Raises BrokenCalls and msgspec.DecodeError.
     """
@@ -59,8 +59,8 @@ def from_legacy(function_call: bytes) -> bytes:
 class Namer:
     """Gives an id to each call that has none when its function is named, so that its result can be sent.
 
-    `key` makes these ids: the same answer always has the same. An id that comes later is left out; so are an id and a
-    name that are repeated with each piece, for some clients join what comes in pieces.
+    Ids derive from `key`: the same answer always has the same. An id that comes later is left out; so are an id and a
+    name repeated with each piece, because some clients concatenate them.
     """
 
     def __init__(self, key: str, *, are_whole: bool = False) -> None:
@@ -71,7 +71,7 @@ class Namer:
         self._with_name: set[int] = set()
 
     def named(self, calls: bytes) -> bytes:
-        """The calls, or pieces of calls, as they are to be told and kept. What cannot be read stays as it is."""
+        """The calls, or pieces of calls, as they are to be sent and stored. What cannot be read stays as it is."""
         try:
             pieces = _pieces(calls) or []
             named = [self._piece(piece) for piece in pieces]
@@ -110,7 +110,7 @@ def own_id(key: str, number: int) -> str:
 
 
 def _head(piece: Piece) -> Call:
-    """As much of it as says which call it is a piece of."""
+    """The fields that say which call it is a piece of."""
     head = {name: msgspec.json.decode(piece[name]) for name in ("index", "id") if name in piece}
     return head | {name: {"name": _function(piece[name]).name} for name in FUNCTIONS if _is_object(piece, name)}
 
@@ -134,16 +134,16 @@ def _is_object(piece: Piece, name: str) -> bool:
 
 
 class Merger:
-    """The calls by now, in the order in which they began."""
+    """The calls so far, in the order in which they began."""
 
     def __init__(self, *, are_whole: bool = False) -> None:
-        """There is none yet. Of whole calls each is one by itself, whatever its id and index are."""
+        """There is none yet. If they `are_whole`, each is separate, whatever its id and index."""
         self.calls: list[Call] = []
         self._are_whole = are_whole
         self._by_index: dict[int, Call] = {}
 
     def add(self, piece: Call) -> Call:
-        """The call that this is a piece of, with it. Raises BrokenCalls."""
+        """Add a piece; return its call as it is now. Raises BrokenCalls."""
         kind = piece.get("type")
         if isinstance(kind, str) and kind not in FUNCTIONS and isinstance(piece.get(kind), dict):
             raise BrokenCalls(f"a call of {kind[:40]!r}")
@@ -203,7 +203,7 @@ def _add(call: Call, piece: Call) -> None:
 
 
 def _longer_name(given: object, piece: str) -> str:
-    """Some servers repeat it with each piece, and hardly any sends it in pieces."""
+    """Some servers repeat the name with each piece; hardly any splits it."""
     name = piece if given == piece else f"{given}{piece}"
     if len(name) > MAX_NAME:
         raise BrokenCalls(f"a name of more than {MAX_NAME} characters")
@@ -211,7 +211,7 @@ def _longer_name(given: object, piece: str) -> str:
 
 
 def _checked(call: Call) -> Call:
-    """What calls nothing could be told in one API and not in the other, and its caller cannot answer it."""
+    """A call of nothing would fit only one of the two APIs, and no caller could answer it."""
     called = [call[name] for name in FUNCTIONS if name in call]
     has_names = all(isinstance(each, dict) and isinstance(each.get(NAME), str) for each in called)
     if not called or not has_names or not isinstance(call.get("id", ""), str | int):
@@ -231,7 +231,7 @@ def _joined(name: str, value: Any) -> object:
 
 
 def _text(value: object) -> str:
-    """Arguments are a text of JSON; some servers send what it says instead."""
+    """Arguments are JSON in a string; some servers send the JSON itself."""
     if value is None or isinstance(value, str):
         return value or ""
     return msgspec.json.encode(value).decode()

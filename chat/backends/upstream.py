@@ -25,8 +25,8 @@ HEADERS = {
     "User-Agent": "companion",
 }
 MAX_ANSWER_BYTES = 16 * 1024 * 1024  # of a stream
-MAX_REFUSAL_BYTES = 64 * 1024  # read of an answer that is not 200
-FINISH_SECONDS = 5.0  # of silence after a finish: some servers never say that this was all, and callers wait
+MAX_REFUSAL_BYTES = 64 * 1024  # read from an answer that is not 200
+FINISH_SECONDS = 5.0  # of silence after a finish reason: some servers never end the stream, and callers wait
 KEEP_ALIVE_SECONDS = 4.0  # of an unused connection: less than the 5 s of uvicorn, which runs many model servers
 
 
@@ -34,8 +34,8 @@ KEEP_ALIVE_SECONDS = 4.0  # of an unused connection: less than the 5 s of uvicor
 class Deadlines:
     """Timeouts in seconds: `first_byte` of a stream, `idle` between two pieces of any answer, `total` for the whole.
 
-    Once the model has finished, a stream that says nothing more for `idle`, or FINISH_SECONDS if that is less, has
-    ended: that is no failure.
+    Once the model has finished, a stream that is silent for `idle`, or FINISH_SECONDS if that is less, has ended
+    without failure.
 
     An answer that is not streamed has `total` for its first byte too, because it only comes when it is complete.
     """
@@ -60,7 +60,7 @@ class UpstreamBackend:
         ca_file: str = "",
         networks: Networks = (),
     ) -> None:
-        """`headers` are sent besides ours. The authorities in `ca_file`, if there is one, are the only ones that count.
+        """`headers` are sent besides ours. If there is a `ca_file`, only the authorities in it are trusted.
         `networks`: see HttpClient.
         """
         url, self._model, self._deadlines = f"{base_url.rstrip('/')}/chat/completions", model, deadlines
@@ -77,7 +77,7 @@ class UpstreamBackend:
         )
 
     def close(self) -> None:
-        """Close the connections that are unused. For tests: a service keeps them until it ends."""
+        """Close unused connections. For tests: a service keeps them until it ends."""
         self._client.close()
 
     async def complete(self, payload: Payload) -> Completion:
@@ -102,7 +102,7 @@ class UpstreamBackend:
 
     @asynccontextmanager
     async def _answer(self, payload: Payload, seconds: float) -> AsyncIterator[Response]:
-        """A response that has come within `seconds`, and is 200."""
+        """A 200 response that arrives within `seconds`."""
         content = msgspec.json.encode({"model": self._model, **payload})
         async with AsyncExitStack() as closing:
             async with asyncio.timeout(seconds):
@@ -113,7 +113,7 @@ class UpstreamBackend:
             yield response
 
     async def _send(self, closing: AsyncExitStack, content: bytes, attempts: int) -> Response:
-        """Tries again only if the language model cannot have begun to answer, which would have to be paid for."""
+        """Retries only if the language model cannot have begun an answer, which would have to be paid for."""
         try:
             response = await closing.enter_async_context(self._client.post(content))
         except (Unreachable, ConnectTimeout):
@@ -141,7 +141,7 @@ class UpstreamBackend:
 
 
 def _ssl_context(url: str, ca_file: str) -> ssl.SSLContext | None:
-    """The authorities that count for `url`; none is loaded over http, for that takes 25 ms."""
+    """The authorities trusted for `url`; none for http, because loading them takes 25 ms."""
     if not url.startswith("https:"):
         return None
     context = ssl.create_default_context(cafile=ca_file or certifi.where())

@@ -23,18 +23,17 @@ Fields = dict[str, msgspec.Raw]
 _fields: Callable[[str | msgspec.Raw], Fields | None] = msgspec.json.Decoder(Fields | None).decode
 _choices = short_lists.decoder(Fields, MAX_CHOICES)
 _decode_text: Callable[[msgspec.Raw], str | None] = msgspec.json.Decoder(str | None).decode
-MAX_PARTS = 10_000  # of a content; as many braces are taken for more of them
-# How servers say that they have failed inside of a 200: with a field, beside choices or alone, or with what
-# they call it.
+MAX_PARTS = 10_000  # of a content; more braces than that count as more parts
+# How servers report a failure inside a 200: in a field, beside choices or alone, or by the name of the event.
 ERRORS = ("error", "errors")
 ERRORS_ALONE = ("detail", "exception", "message", "error_message", "error_code")
 SAY_WHAT_IT_IS = ("type", "object", "event")
 FAILURE = re.compile(rb"error|exception|failed|failure|[45][0-9]{2}", re.IGNORECASE)
-NOTHING = {b"null", b"false", b'""', b"{}", b"[]"}  # as an error: some servers send the field with each event
+NOTHING = {b"null", b"false", b'""', b"{}", b"[]"}  # no error: some servers send the field with each event
 
 
 class Part(msgspec.Struct):
-    """A part of a message's content: what some models send in place of a text, when they reason, for example."""
+    """A part of a message's content, which some models send in place of a string, such as when they reason."""
 
     type: str = "text"
     text: str | None = None
@@ -45,8 +44,8 @@ _parts = msgspec.json.Decoder(list[Part]).decode
 
 
 def check_content_type(headers: Mapping[str, str], expected: str) -> None:
-    """Raises ApiError if the headers, by name in lower case, tell of another type or of compression: a proxy's error
-    page, for example.
+    """Raises ApiError if the headers, by name in lower case, announce another type or compression, as a proxy's
+    error page does.
     """
     given = headers.get("content-type", "").partition(";")[0].strip().lower()
     encoding = headers.get("content-encoding", "identity")
@@ -65,9 +64,9 @@ def parse_completion(body: bytes) -> Completion:
 
 
 async def parse_chunks(pieces: AsyncIterator[bytes], expected: int, idle_seconds: float) -> AsyncGenerator[Chunk, None]:
-    """The chunks of a stream up to `[DONE]`, which a server may leave out once the model has finished the choices that
-    are `expected`: some go on, when they have used a tool themselves, and some neither close nor say that this was all.
-    No event for `idle_seconds` is the end then.
+    """The chunks of a stream up to `[DONE]`, which a server may leave out once as many choices as `expected` are
+    finished. Some servers go on then, having used a tool themselves; some neither close the stream nor end it, so it
+    counts as ended after `idle_seconds` without an event.
 
     Raises ApiError, ErrorInside, msgspec.DecodeError, RecursionError or TooLarge.
     """
@@ -87,7 +86,7 @@ async def parse_chunks(pieces: AsyncIterator[bytes], expected: int, idle_seconds
 
 
 async def _next(found: AsyncIterator[Event], seconds: float | None) -> Event | None:
-    """The next event, if it comes within these seconds."""
+    """The next event; None at the end, or if it is late."""
     if seconds is None:
         return await anext(found, None)
     with suppress(TimeoutError):
@@ -97,7 +96,7 @@ async def _next(found: AsyncIterator[Event], seconds: float | None) -> Event | N
 
 
 async def _drain(found: AsyncIterator[Event]) -> None:
-    """Nothing follows `[DONE]`, but only a connection that was read to the end of the body can be used again."""
+    """Nothing follows `[DONE]`, but only a connection read to the end of the body can be reused."""
     with suppress(TimeoutError, TooLarge, BrokenResponse):
         async with asyncio.timeout(END_SECONDS):
             async for _ in found:
@@ -105,7 +104,7 @@ async def _drain(found: AsyncIterator[Event]) -> None:
 
 
 def _chunk(event: Event) -> Chunk | None:
-    """The event's chunk; None if it says nothing of the answer."""
+    """The event's chunk; None if it says nothing about the answer."""
     if FAILURE.fullmatch(event.type.encode()):
         raise ErrorInside(event.data.encode())
     fields = _fields_of(event)
@@ -118,10 +117,10 @@ def _chunk(event: Event) -> Chunk | None:
 
 
 def _fields_of(event: Event) -> Fields | None:
-    """None for what is no chunk: a server may put anything into events of a type of its own."""
+    """None if it is not a chunk: a server may put anything into events of a type of its own."""
     data = event.data.strip() or "null"
     try:
-        # Line ends between its tokens would end our event too.
+        # Line ends between its tokens would end our own event.
         return _fields(msgspec.json.format(data, indent=-1) if "\n" in data else data)
     except msgspec.DecodeError:
         if event.type == MESSAGE and event.is_ended:
@@ -137,7 +136,7 @@ def _checked(fields: Fields) -> Completion:
 
 
 def _is_told_without_choice(fields: Fields) -> bool:
-    """Usage comes alone, and some servers begin with an empty list; all else says nothing of the answer."""
+    """Usage comes alone, and some servers begin with an empty list; anything else is dropped."""
     return bytes(fields.get("usage", b"null")) != b"null" or bytes(fields.get("choices", b"null")) != b"null"
 
 
@@ -162,8 +161,8 @@ def _check_errors(fields: Fields, names: tuple[str, ...]) -> None:
 
 
 def _check_failure(fields: Fields, *, is_named: bool = False) -> None:
-    """What has no choices is looked at more closely: an event of no name that does not say what it is may be nothing
-    else. Raises ErrorInside.
+    """A chunk without choices is looked at more closely: if neither its event nor a field says what it is, it may be
+    an error. Raises ErrorInside.
     """
     if not is_named and fields.keys().isdisjoint(SAY_WHAT_IT_IS):
         _check_errors(fields, ERRORS_ALONE)
@@ -188,13 +187,13 @@ def _message(raw: msgspec.Raw) -> JsonObject | None:
 
 
 def _text(raw: msgspec.Raw) -> str | None:
-    """Without NUL, which PostgreSQL does not take: what is told is what is kept."""
+    """Without NUL, which PostgreSQL refuses: what is sent is what is stored."""
     text = _decode_text(raw)
     return text.replace("\0", "\ufffd") if text and "\0" in text else text
 
 
 def _from_parts(content: msgspec.Raw) -> JsonObject:
-    """The text of a content that is a list, and the thinking in it where other servers put that."""
+    """The text of a content that is a list, and its thinking in the field that other servers use."""
     if bytes(content).count(b"{") > MAX_PARTS:
         raise broken_answer(f"more than {MAX_PARTS} parts")
     parts = _parts(content)

@@ -1,4 +1,4 @@
-"""What callers are told of a language model's failures, and what the log is told: everything but the key."""
+"""What callers are told about a language model's failures, and what is logged: everything but secrets."""
 
 import logging
 import re
@@ -57,8 +57,8 @@ def failures_as_api_errors(secrets: Secrets = NONE) -> Iterator[None]:
 def failed(status: int, headers: Mapping[str, str], body: bytes, secrets: Secrets = NONE) -> ApiError:
     """The error for an answer that is not 200; `headers` by name in lower case. Logs its body without the secrets.
 
-    A 401 is about our key and a 404 about our model, so neither is passed on as the caller's fault. That a request is
-    longer than the model's context is, although some servers say so with 500.
+    A 401 is about our key and a 404 about our model, so neither is passed on as the caller's fault. A request longer
+    than the model's context is passed on as such, even if a server answers it with 500.
     """
     logger.warning("The language model answered %d: %.500r", status, _for_log(body, secrets))
     if status == HTTPStatus.TOO_MANY_REQUESTS:
@@ -73,7 +73,7 @@ def failed(status: int, headers: Mapping[str, str], body: bytes, secrets: Secret
 
 
 def _failed_inside(said: bytes, secrets: Secrets) -> ApiError:
-    """502, with what the server says of it if that is about the request; 400 if that is too long."""
+    """502, with the server's message if it is about the request; 400 if the request is too long."""
     logger.warning("The language model's answer has an error in it: %.500r", _for_log(said, secrets))
     refusal = refusal_in(said, secrets)
     if not refusal.is_callers_fault:
@@ -89,7 +89,7 @@ def _for_log(said: bytes, secrets: Secrets) -> str:
 
 
 def _retry_after(status: int, headers: Mapping[str, str]) -> dict[str, str]:
-    """When to come again, if the server says so or its status asks for it: whole seconds, rounded up."""
+    """When to retry, if the server says so or its status asks for it: whole seconds, rounded up."""
     seconds = _milliseconds(headers.get("retry-after-ms", ""))
     if seconds is None:
         seconds = _seconds(headers.get("retry-after", ""))

@@ -1,6 +1,6 @@
-"""Responses that belong to no conversation and go on from one another: what was asked in each, for a day in Redis.
+"""Responses that belong to no conversation and continue one another: what was asked in each, for a day in Redis.
 
-What was answered is remembered by item, so that both are there once, however many responses follow. All of this blocks.
+What was answered is remembered by item, so both are stored once, however many responses follow. All of this blocks.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from chat.responses.items import Item, ResponsesItemReference, ResponsesReasonin
 
 
 class Chain(NamedTuple):
-    """What a response goes on from: the ids of responses, from the first on, what was said in them, and the ids of all
+    """What a response continues: the ids of earlier responses, oldest first, what was said in them, and the ids of all
     that is remembered of them.
     """
 
@@ -55,7 +55,7 @@ def store(owner: int, id: str, earlier: Chain, asked: Sequence[Item], output: Se
 
 
 def _links(owner: int, responses: Sequence[str]) -> Sequence[_Link]:
-    """All of them; none if one is missing, or foreign."""
+    """All of them; none if one is missing or unreadable."""
     found = remembered.read([remembered.key(owner, id) for id in responses], "previous_response_id")
     try:
         return [_decode(value or b"") for value in found]

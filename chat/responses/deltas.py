@@ -1,4 +1,4 @@
-"""What an answer of the chat API says and calls, as far as the Responses API tells it."""
+"""What an answer of the chat API says and calls, as far as the Responses API shows it."""
 
 import msgspec
 
@@ -7,14 +7,14 @@ from chat.backends.tool_calls import MAX_CALLS, Call
 
 
 class FunctionDelta(msgspec.Struct, omit_defaults=True):
-    """Of a call: the name of its function, and the next piece of its arguments."""
+    """The name of a called function, and the next piece of its arguments."""
 
     name: object = None
     arguments: msgspec.Raw = msgspec.Raw(b"null")
-    input: msgspec.Raw = msgspec.Raw(b"null")  # of a custom tool, which is told as a function
+    input: msgspec.Raw = msgspec.Raw(b"null")  # of a custom tool, which is shown as a function
 
     def text(self) -> str:
-        """The piece of the arguments: a text of JSON, where some servers send what it says instead."""
+        """The piece of the arguments: JSON in a string, or, from some servers, the JSON itself."""
         given = self.input if bytes(memoryview(self.arguments)[:1]) == b"n" else self.arguments
         if bytes(memoryview(given)[:1]) in b'n"':
             return msgspec.json.decode(given, type=str | None) or ""
@@ -22,7 +22,7 @@ class FunctionDelta(msgspec.Struct, omit_defaults=True):
 
 
 class CallDelta(msgspec.Struct):
-    """A piece of a call, or a whole one. Some servers send numbers for texts, and texts for numbers."""
+    """A piece of a call, or a whole one. Some servers send numbers for strings, and vice versa."""
 
     index: object = None
     id: object = None
@@ -30,7 +30,7 @@ class CallDelta(msgspec.Struct):
     custom: FunctionDelta | None = None
 
     def piece(self) -> Call:
-        """As much of it as says which call it is a piece of."""
+        """The fields that say which call it is a piece of."""
         function = self.function or self.custom
         return {"index": self.index, "id": self.id, **({"function": {"name": function.name}} if function else {})}
 
@@ -44,7 +44,7 @@ class Delta(msgspec.Struct):
 
 
 def delta_of(delta: object) -> Delta:
-    """The delta of a chunk, as far as it is told. Raises msgspec.DecodeError if it has another shape."""
+    """The delta of a chunk, as far as it is read. Raises msgspec.DecodeError if it has another shape."""
     if not isinstance(delta, dict):
         return Delta()
     content, refusal = (text if isinstance(text := delta.get(name), str) else None for name in ("content", "refusal"))
@@ -52,7 +52,7 @@ def delta_of(delta: object) -> Delta:
 
 
 def delta_of_whole(message: object) -> Delta:
-    """A whole message likewise: each of its calls is one by itself, whatever it says of its index."""
+    """The same for a whole message: each of its calls is separate, whatever its index."""
     delta = delta_of(message)
     for index, call in enumerate(delta.tool_calls or ()):
         call.index = index
@@ -60,7 +60,7 @@ def delta_of_whole(message: object) -> Delta:
 
 
 def raw(value: object) -> bytes:
-    """A value as JSON, which may not have been decoded yet."""
+    """A value as JSON, whether or not it has been decoded."""
     return bytes(value) if isinstance(value, msgspec.Raw) else msgspec.json.encode(value)
 
 

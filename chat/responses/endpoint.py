@@ -1,4 +1,4 @@
-"""`/v1/responses`: OpenAI's Responses API for the personalities, over the same way as chat completions."""
+"""`/v1/responses`: OpenAI's Responses API for the personalities, on top of chat completions."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""How the Responses API tells an answer: whole, or as typed events."""
+"""How the Responses API sends an answer: whole, or as typed events."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -14,7 +14,7 @@ from chat.responses.deltas import Delta, delta_of, delta_of_whole, raw
 from chat.responses.output import UNREADABLE, Output
 from chat.responses.requests import ResponsesRequest
 
-PARAMETERS = {"messages": "input", "metadata": "conversation"}  # what the chat API's are called here
+PARAMETERS = {"messages": "input", "metadata": "conversation"}  # the chat API's names, and ours
 
 
 class _Logprobs(msgspec.Struct):
@@ -22,7 +22,7 @@ class _Logprobs(msgspec.Struct):
 
 
 class ResponsesForm:
-    """One answer. The key of `output` is the id of the message, if it is kept in a conversation."""
+    """Forms one answer. The key of `output` is the message's id if it is kept in a conversation."""
 
     def __init__(self, request: ResponsesRequest, model: str, output: Output, conversation: str | None) -> None:
         self._begun = objects.beginning(request, f"resp_{output.key}", model, conversation)
@@ -39,7 +39,7 @@ class ResponsesForm:
         return self._end()[1]
 
     def chunk(self, chunk: Chunk) -> bytes:
-        """The events that tell a chunk: none, if it says nothing."""
+        """The events for a chunk: none if it says nothing."""
         return self._encoded([*self._beginning(), *self._read(chunk, "delta", delta_of)])
 
     def end(self, error: ApiError | None) -> bytes:
@@ -54,7 +54,7 @@ class ResponsesForm:
         return self._encoded(events)
 
     def _read(self, answer: Completion, part: str, said: Callable[[object], Delta]) -> Iterator[JsonObject]:
-        """The events that tell this part of the language model's answer. Raises ApiError."""
+        """The events for this part of the language model's answer. Raises ApiError."""
         self._usage = objects.usage(answer.get("usage")) or self._usage
         ours = self._first.ours(answer)
         for choice in ours["choices"] if ours else ():
@@ -66,12 +66,12 @@ class ResponsesForm:
                 raise broken_answer(str(error)) from None
 
     def _logprobs(self, found: object) -> bytes:
-        """The items of the list, as they came: each is told as it is, however many there are."""
+        """The items of the list as they came: they are sent as they are, however many there are."""
         if not self._wants_logprobs:
             return b""
         try:
             logprobs = msgspec.json.decode(raw(found), type=_Logprobs | None)
-        except msgspec.DecodeError:  # some servers send an empty list: what is said counts
+        except msgspec.DecodeError:  # some servers send an empty list: the text matters more
             return b""
         content = bytes(logprobs.content) if logprobs else b"null"
         return content[1:-1].strip() if content.startswith(b"[") else b""
@@ -96,7 +96,7 @@ class ResponsesForm:
 
 
 def name_as_here(error: ApiError) -> None:
-    """Has an error about a parameter of the chat API name the one that it was made from."""
+    """Make an error about a chat API parameter name the one that it was made from."""
     name = re.split(r"[.\[]", error.param or "")[0]
     if name in PARAMETERS:
         error.param = PARAMETERS[name]

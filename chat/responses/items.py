@@ -1,4 +1,4 @@
-"""The items of a request's `input`, and the chat messages that say the same to a language model."""
+"""The items of a request's `input`, and the chat messages that are equivalent to them."""
 
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -88,16 +88,16 @@ ITEM_TYPES = ("function_call", "function_call_output", "item_reference", MESSAGE
 
 
 def with_type(item: object) -> object:
-    """The type of an item may be left out where its other fields tell it."""
+    """The item with its type, which may be left out if other fields imply it."""
     if not isinstance(item, dict) or item.get("type") is not None:
         return item
     return {**item, "type": MESSAGE if "role" in item else "item_reference"}
 
 
 def messages(items: Sequence[Item]) -> list[JsonObject]:
-    """The chat messages that say the same. Raises ApiError for a reference, which says nothing by itself.
+    """The equivalent chat messages. Raises ApiError for a reference, which says nothing by itself.
 
-    What one answer said and called is several items here, and one message there.
+    What one answer said and called is several items here, but one message there.
     """
     made = _Messages()
     for index, item in enumerate(items):
@@ -122,11 +122,11 @@ def not_found(id: str, param: str) -> ApiError:
 
 
 class _Messages:
-    """Messages in the making. Each has behind it what its calls returned, for nothing may stand between."""
+    """Messages in the making. Each is followed by what its calls returned: nothing may come between."""
 
     def __init__(self) -> None:
         self._groups: list[list[JsonObject]] = []
-        self._unanswered: dict[str, list[JsonObject]] = {}  # the groups of calls, by the ids of these
+        self._unanswered: dict[str, list[JsonObject]] = {}  # the groups of calls, by call id
         self._answered: set[str] = set()
 
     def value(self) -> list[JsonObject]:
@@ -146,7 +146,7 @@ class _Messages:
         self._unanswered[item.call_id] = self._groups[-1]
 
     def add_result(self, item: ResponsesFunctionCallOutput) -> None:
-        """Add what a call returned, behind it. Some clients repeat it in later requests."""
+        """Add what a call returned, after it. Some clients repeat it in later requests."""
         message: JsonObject = {"role": "tool", "tool_call_id": item.call_id, "content": _content(item.output)}
         group = self._unanswered.pop(item.call_id, None)
         if group is not None:
@@ -182,7 +182,7 @@ def _said(content: str | list[Part]) -> str:
 
 
 def _answered(content: str | list[Part]) -> JsonObject:
-    """Text and refusal apart, as chat tells both. A refusal alone is a text, which every model's server reads."""
+    """Text and refusal apart, as in the chat API. A refusal alone becomes text, which every server reads."""
     if isinstance(content, str):
         return {"content": content}
     said, refused = ("".join(getattr(part, field, "") for part in content) for field in ("text", "refusal"))

@@ -25,8 +25,8 @@ ITEM_ID = re.compile("(?:msg|fc)_([0-9a-f]{32})(?:_[0-9]+)?")
 
 
 class Place(NamedTuple):
-    """Where a response belongs: in which conversation, if in any, and what of its input is new there. Outside of one,
-    what it goes on from.
+    """Where a response belongs: in which conversation, if any, and what of its input is new there. Outside of one, what
+    it continues.
     """
 
     conversation: str | None
@@ -35,7 +35,7 @@ class Place(NamedTuple):
 
 
 def place(caller: Caller, request: ResponsesRequest, idempotency_key: str) -> Place:
-    """Finds the conversation that the request goes on with. Raises ApiError if there is none, or it cannot go on."""
+    """Finds the conversation that the request continues. Raises ApiError if there is none, or it cannot continue."""
     items, earlier = _items(request), Chain()
     named = request.conversation_id
     if previous := request.previous_response_id:
@@ -104,7 +104,7 @@ def _continued(message: Message, request: ResponsesRequest, idempotency_key: str
 
 
 def _message(caller: Caller, id: str) -> Message | None:
-    """The caller's answer that is the response of this id."""
+    """The caller's answer that is the response with this id."""
     match = RESPONSE_ID.fullmatch(id)
     if match is None:
         return None
@@ -127,7 +127,7 @@ def _output(message: Message) -> list[JsonObject]:
 
 
 def _said(message: Message) -> list[Delta]:
-    """What it says and calls; without calls that are of no known shape, which were kept as they came."""
+    """What it says and calls, except for calls of no known shape, which were kept as they came."""
     pieces = Given(message.content, is_refusal=message.is_refusal, parts=message.parts).pieces()
     said = [delta_of({field: text}) for field, text in pieces]
     try:

@@ -12,13 +12,11 @@ from chat.responses.deltas import raw
 from chat.responses.output import COMPLETED, IN_PROGRESS, INCOMPLETE
 from chat.responses.requests import ResponsesRequest
 
-# Of a chat answer's reasons to finish, those that leave it incomplete.
+# The finish reasons of a chat answer that leave it incomplete.
 INCOMPLETE_REASONS = {"length": "max_output_tokens", "content_filter": "content_filter"}
-FAILED_CODES = {
-    HTTPStatus.TOO_MANY_REQUESTS: "rate_limit_exceeded"
-}  # all that this object's `error` may say here, and:
+FAILED_CODES = {HTTPStatus.TOO_MANY_REQUESTS: "rate_limit_exceeded"}  # the only codes in this object's `error`, and:
 SERVER_ERROR = "server_error"
-# What is repeated of a request as it was sent, and what is said if it was not.
+# The parameters of a request that are repeated, with their values if not sent.
 REPEATED: JsonObject = {
     "instructions": None,
     "max_output_tokens": None,
@@ -111,7 +109,7 @@ def failed(begun: JsonObject, error: ApiError) -> JsonObject:
 
 
 def usage(chat: object) -> JsonObject | None:
-    """What an answer of the chat API has cost, in the words of the Responses API; None if that cannot be read."""
+    """The usage of an answer of the chat API, in the terms of the Responses API; None if it cannot be read."""
     try:
         found = _usage(raw(chat))
     except msgspec.DecodeError:

@@ -1,6 +1,6 @@
-"""The output items of an answer, put together from what a language model says and calls, and the events that tell them.
+"""The output items of an answer, built from what a language model says and calls, and the events for them.
 
-An event is an object without its number, which is given to it when it is sent.
+An event is an object without its sequence number, which it gets when it is sent.
 """
 
 from collections.abc import Iterator
@@ -16,8 +16,8 @@ from chat.responses.deltas import CallDelta, Delta
 IN_PROGRESS, COMPLETED, INCOMPLETE = "in_progress", "completed", "incomplete"
 UNREADABLE = (msgspec.DecodeError, RecursionError, BrokenCalls, TooLarge)  # what reading an answer raises
 MAX_SIZE = 1024 * 1024  # of its texts and arguments as JSON: it is held whole, and its last events repeat them
-MAX_LIKELY_SIZE = 2 * MAX_SIZE  # of what says how likely its tokens were
-# What costs time beside the text that it brings: a part, and a piece of a call beside another one.
+MAX_LIKELY_SIZE = 2 * MAX_SIZE  # of its log probabilities
+# What counts besides text, because it costs time: a part, and each further piece of a call.
 PART_SIZE, PIECE_SIZE = 4096, 256
 
 
@@ -43,7 +43,7 @@ REFUSAL = Kind("refusal", "refusal", "response.refusal", {})
 
 
 class Part:
-    """A part of a message. `place` says where it is, as its events have it."""
+    """A part of a message. `place` says where it is, in the form of its events."""
 
     def __init__(self, kind: Kind, place: JsonObject) -> None:
         self.kind, self._place = kind, place
@@ -51,7 +51,7 @@ class Part:
         self._likely: list[bytes] = []
 
     def value(self) -> JsonObject:
-        """The part as it is by now."""
+        """The part as it is so far."""
         return {
             "type": self.kind.type,
             self.kind.field: "".join(self._pieces),
@@ -60,18 +60,18 @@ class Part:
         }
 
     def begin(self) -> JsonObject:
-        """The event that it begins."""
+        """The event for its beginning."""
         return {"type": "response.content_part.added", **self._place, "part": self.value()}
 
     def add(self, text: str, likely: bytes) -> JsonObject:
-        """The event that it goes on."""
+        """The event for more of it."""
         self._pieces.append(text)
         found = [likely] if likely else []
         self._likely += found
         return {"type": f"{self.kind.event}.delta", **self._place, "delta": text, **self._logprobs(found)}
 
     def end(self) -> Iterator[JsonObject]:
-        """The events that it is complete."""
+        """The events for its end."""
         value = self.value()
         text = value[self.kind.field]
         yield {"type": f"{self.kind.event}.done", **self._place, self.kind.field: text, **self._logprobs(self._likely)}
@@ -88,15 +88,15 @@ class Item:
         self.id, self.index, self.status = id, index, IN_PROGRESS
 
     def value(self) -> JsonObject:
-        """The item as it is by now."""
+        """The item as it is so far."""
         raise NotImplementedError
 
     def begin(self) -> JsonObject:
-        """The event that it begins."""
+        """The event for its beginning."""
         return {"type": "response.output_item.added", "output_index": self.index, "item": self.value()}
 
     def end(self, status: str) -> Iterator[JsonObject]:
-        """The events that it is over."""
+        """The events for its end."""
         yield from self._end_content()
         self.status = status
         yield {"type": "response.output_item.done", "output_index": self.index, "item": self.value()}
@@ -116,7 +116,7 @@ class Message(Item):
         self._parts: list[Part] = []
 
     def value(self) -> JsonObject:
-        """As its base class says."""
+        """See Item."""
         content = [part.value() for part in self._parts]
         return {"id": self.id, "type": "message", "status": self.status, "role": "assistant", "content": content}
 
@@ -125,7 +125,7 @@ class Message(Item):
         return not self._parts or self._parts[-1].kind is not kind
 
     def add(self, kind: Kind, text: str, likely: bytes) -> Iterator[JsonObject]:
-        """The events that it goes on."""
+        """The events for more of it."""
         if self.begins_part(kind):
             yield from self._end_content()
             self._parts.append(Part(kind, self._place() | {"content_index": len(self._parts)}))
@@ -146,12 +146,12 @@ class FunctionCall(Item):
         self._arguments: list[str] = []
 
     def value(self) -> JsonObject:
-        """As its base class says."""
+        """See Item."""
         same = {"id": self.id, "type": "function_call", "status": self.status}
         return {**same, "call_id": self._call_id, "name": self.name, "arguments": "".join(self._arguments)}
 
     def add(self, arguments: str) -> Iterator[JsonObject]:
-        """The event that its arguments go on, if they do."""
+        """The event for more arguments, if there are any."""
         if arguments:
             self._arguments.append(arguments)
             yield {"type": "response.function_call_arguments.delta", **self._place(), "delta": arguments}
@@ -162,7 +162,7 @@ class FunctionCall(Item):
 
 
 class Output:
-    """All items, in the order in which they began. `key` makes their ids: the same answer always has the same.
+    """All items, in the order in which they began. Ids derive from `key`: the same answer always has the same.
 
     A message is over when a call begins; calls are over when the answer is, for the pieces of several may be mixed.
     """
@@ -170,17 +170,17 @@ class Output:
     def __init__(self, key: str) -> None:
         self.key = key
         self._items: list[Item] = []
-        self._calls: dict[int, FunctionCall] = {}  # by the identity of what the merger has of it
+        self._calls: dict[int, FunctionCall] = {}  # by the identity of the merger's call
         self._early: dict[int, list[str]] = {}  # likewise, the arguments that came before the name
         self._merger = Merger()
         self._size = self._likely_size = 0
 
     def value(self) -> list[JsonObject]:
-        """The items as they are by now."""
+        """The items as they are so far."""
         return [item.value() for item in self._items]
 
     def add(self, delta: Delta, likely: bytes = b"") -> Iterator[JsonObject]:
-        """The events that the answer goes on. `likely` are the items of `logprobs` as JSON. Raises UNREADABLE."""
+        """The events for more of the answer. `likely` are the items of `logprobs` as JSON. Raises UNREADABLE."""
         for kind, text in ((TEXT, delta.content), (REFUSAL, delta.refusal)):
             if text:
                 yield from self._say(kind, text, likely if kind is TEXT else b"")
@@ -194,7 +194,7 @@ class Output:
             raise TooLarge(f"more than {MAX_SIZE} bytes in all, or too many parts")
 
     def end(self, status: str) -> Iterator[JsonObject]:
-        """The events that it is over. What is still going on is completed, or not, as the answer is."""
+        """The events for its end. Items still in progress get the answer's `status`."""
         for merged in self._merger.calls:
             if id(merged) in self._early:
                 yield from self._begin_call(merged, "")

@@ -1,7 +1,7 @@
 """Items of answers that belong to no conversation: for a day in Redis, so that their caller may refer to them by id.
 
-Beside them `responses:{owner}` is a sorted set of their keys, each with the sum of all bytes until its end: when a
-user's newest take more than their share, it names the oldest, which go. Expired ones count until they are the oldest.
+Beside them `responses:{owner}` is a sorted set of their keys, scored by the running total of bytes: when a user's items
+exceed their share, it names the oldest, which are deleted. Expired ones count until they are the oldest.
 
 Errors of Redis are counted as `conversations.redis_list` says, and never raised: what cannot be read is not found. All
 of this blocks.
@@ -21,7 +21,7 @@ from conversations.redis_list import execute
 
 TTL_SECONDS = 24 * 3600
 MAX_REFERENCES = 1000  # of a request, which would have room for many more
-OVERHEAD = 512  # bytes that Redis takes for an item besides what it says
+OVERHEAD = 512  # bytes that Redis takes for an item besides its value
 
 # Stores items, and deletes the oldest of the same owner beyond a number of bytes.
 STORE = """
@@ -49,7 +49,7 @@ def store(owner: int, items: Sequence[JsonObject]) -> None:
 
 
 def resolved(owner: int, items: Sequence[Item], param: str = "input") -> Sequence[Item]:
-    """The items, with those that are stored instead of references to them. Raises ApiError if they are too many."""
+    """The items, with stored ones in place of references to them. Raises ApiError if there are too many."""
     keys = [key(owner, item.id) for item in items if isinstance(item, ResponsesItemReference)]
     if not keys:
         return items
@@ -58,7 +58,7 @@ def resolved(owner: int, items: Sequence[Item], param: str = "input") -> Sequenc
 
 
 def key(owner: int, id: str) -> str:
-    """What is stored for this user under this id."""
+    """The Redis key for this user's item or response."""
     return f"{settings.REDIS_KEY_PREFIX}response:{owner}:{id}"
 
 
@@ -71,7 +71,7 @@ def read(keys: Sequence[str], param: str) -> Sequence[bytes | None]:
 
 
 def write(owner: int, encoded: Mapping[str, bytes], still_needed: Sequence[str] = ()) -> None:
-    """Stores what is not too long, and keeps the keys that are still needed for as long as that."""
+    """Stores what is not too long, and keeps the keys that are still needed just as long."""
     short = {name: value for name, value in encoded.items() if len(value) <= MAX_BYTES}
     execute(lambda client: _write(client.pipeline(transaction=False), owner, short, still_needed))
 
@@ -86,7 +86,7 @@ def _write(pipeline: Any, owner: int, short: Mapping[str, bytes], still_needed: 
 
 
 def _bytes(keys: Sequence[str]) -> int:
-    """How long they are together, each as often as it is named."""
+    """The total length of the values, counting repeated keys."""
     return sum(execute(lambda client: _lengths(client.pipeline(transaction=False), keys)) or ())
 
 
@@ -100,5 +100,5 @@ def _lengths(pipeline: Any, keys: Sequence[str]) -> list[int]:
 def _item(reference: ResponsesItemReference, value: bytes | None) -> Item:
     try:
         return reference if value is None else _decode(value)
-    except msgspec.DecodeError:  # foreign, or a call that no request could make
+    except msgspec.DecodeError:  # unreadable, or a call that no request could make
         return reference

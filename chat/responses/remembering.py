@@ -1,4 +1,4 @@
-"""Remembers an answer that belongs to no conversation, before the caller is told that this was all."""
+"""Remembers an answer that belongs to no conversation, before the caller is sent its end."""
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 
@@ -11,7 +11,7 @@ from chat.threads import in_thread
 
 
 class RememberingBackend:
-    """Answers, and has the output items stored. `output` is where the form puts the chunks of a stream together."""
+    """Answers, and has the output items stored. The form puts the chunks of a stream together in `output`."""
 
     def __init__(self, backend: Backend, store: Callable[[Sequence[JsonObject]], None], output: Output) -> None:
         self._backend, self._store, self._output = backend, store, output
@@ -30,7 +30,7 @@ class RememberingBackend:
 
 
 def _items(answer: Completion, key: str) -> list[JsonObject]:
-    """What the form will make of it: nothing, if it is broken, of which the form tells the caller."""
+    """What the form will make of it: nothing if it is broken, which the form tells the caller."""
     output = Output(key)
     try:
         for choice in answer["choices"][:1]:

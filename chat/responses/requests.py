@@ -12,14 +12,14 @@ from chat.parameters import has_effect, with_effect
 from chat.requests import Label, Text, Tokens, Value
 from chat.responses.items import ITEM_TYPES, Item, with_type
 
-# Values that mean what leaving the parameter out means, of what the chat API does not have: see `chat.parameters`.
+# Values that mean the same as leaving the parameter out, for those that the chat API lacks: see `chat.parameters`.
 NEUTRAL: dict[str, list[object]] = {
     "background": [False],
     "include": [[]],
     "text": [{}],
     "truncation": ["auto", "disabled"],  # nothing is left out silently: what is too long is refused by the model
 }
-# No answer depends on them: they are about caches, about tools of the server's own, or about what a stream looks like.
+# No answer depends on them: they are about caches, the server's own tools, or what a stream looks like.
 IGNORED = {
     "max_tool_calls",
     "prompt_cache_key",
@@ -104,7 +104,7 @@ class ResponsesConversation(msgspec.Struct):
 class ResponsesRequest(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     """All supported parameters."""
 
-    called_here: ClassVar[dict[str, str]] = {  # what the chat API calls otherwise
+    called_here: ClassVar[dict[str, str]] = {  # by their names in the chat API
         "max_completion_tokens": "max_output_tokens",
         "max_tokens": "max_output_tokens",
         "messages": "input",
@@ -143,7 +143,7 @@ class ResponsesRequest(msgspec.Struct, omit_defaults=True, forbid_unknown_fields
 
     @property
     def wants_logprobs(self) -> bool:
-        """Whether the answer is to say how likely its tokens were."""
+        """Whether the answer is to have log probabilities."""
         return self.top_logprobs is not None or LOGPROBS in self.include
 
 
@@ -162,7 +162,7 @@ def fields_of(body: JsonObject) -> JsonObject:
 
 
 def _without_neutral_options(given: JsonObject) -> JsonObject:
-    """Without those that say nothing where the chat API, too, takes them to say nothing: under its names."""
+    """Without options whose values have no effect in the chat API, which has other names for them."""
     for in_chat, here in ResponsesRequest.called_here.items():
         name, _, option = here.partition(".")
         if option and isinstance(options := given.get(name), dict) and not has_effect(in_chat, options.get(option), ()):

@@ -122,7 +122,7 @@ STRUCTS = (ResponsesRequest, ResponsesAnswer, ResponsesDeletion)
 
 
 def relax(components: dict[str, Any]) -> None:
-    """Says of the components, as msgspec makes them, what it does not know: some of them need no type."""
+    """Relaxes what msgspec makes of the components: in some of them the type may be left out."""
     for name in ("ResponsesMessage", "ResponsesItemReference", "ResponsesFunction"):
         components[name]["required"].remove("type")
     del components["ResponsesRequest"]["properties"]["input"]["anyOf"][1]["items"]["discriminator"]

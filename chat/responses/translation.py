@@ -1,4 +1,4 @@
-"""The request to the chat API that asks for the same as one to the Responses API."""
+"""Turns a request to the Responses API into the equivalent one to the chat API."""
 
 from collections.abc import Sequence
 
@@ -20,9 +20,9 @@ SAME = ("model", "stream", "temperature", "top_p", "top_logprobs", "service_tier
 
 
 def for_chat(request: ResponsesRequest, items: Sequence[Item], conversation: str | None) -> JsonObject:
-    """The request to the chat API that asks for the same, with these items as its input. Raises ApiError.
+    """The equivalent request to the chat API, with these items as its input. Raises ApiError.
 
-    Not with the instructions: in a conversation they come before messages that only it knows.
+    Without the instructions: in a conversation they come before messages that are stored there.
     """
     metadata = (request.metadata or {}) | ({"conversation": conversation} if conversation else {})
     same = {name: getattr(request, name) for name in (*SAME, *settings.LLM_EXTRA_PARAMETERS)}
@@ -44,9 +44,9 @@ def for_chat(request: ResponsesRequest, items: Sequence[Item], conversation: str
 
 
 def _tools(request: ResponsesRequest) -> JsonObject:
-    """Without tools, nothing that is said about them has an effect."""
+    """Without tools, parameters about them have no effect."""
     choice, tools = request.tool_choice, request.tools
-    if isinstance(choice, ResponsesAllowedTools):  # few servers know this choice, and to offer no others says the same
+    if isinstance(choice, ResponsesAllowedTools):  # few servers know this choice; offering no others does the same
         allowed = {tool.name for tool in choice.tools}
         choice, tools = choice.mode, [tool for tool in tools if tool.name in allowed]
     if not tools:
