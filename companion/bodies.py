@@ -1,5 +1,5 @@
-"""What a body may cost until it has arrived: pieces that the event loop takes one by one, memory, and a connection that
-others wait for. So it is bounded here for all of them, before anybody asks who has sent it.
+"""Until a body has arrived, it costs the event loop time for each piece, memory, and a connection that others wait for.
+So it is bounded here in all of these, before anybody asks who has sent it.
 """
 
 import time
@@ -26,7 +26,7 @@ from rest.asgi import HttpMiddleware, combined, drop_unread_body
 from rest.client_address import address_block, client_address
 from rest.parsers import MAX_BYTES
 
-MAX_PIECES = 2_000  # chunks, or what the network brings at a time: each takes some 20 µs of the event loop
+MAX_PIECES = 2_000  # chunks, or reads from the network: each takes some 20 µs of the event loop
 SECONDS_WHEN_FULL = 1.5  # for a body, while others wait to be accepted
 MIB = 1024**2
 
@@ -45,7 +45,7 @@ class Room:
         self._total, self._held = 0, Counter[str]()
 
     def take(self, sender: str, size: int) -> bool:
-        """Whether there was room for so many more."""
+        """Take room for `size` more bytes, if there is."""
         if self._total + size > self._in_all or self._held[sender] + size > self._of_one:
             return False
         self._total += size
@@ -53,22 +53,22 @@ class Room:
         return True
 
     def give_back(self, sender: str, size: int) -> None:
-        """Have room again for what `take` was told of."""
+        """Give back room that `take` has taken."""
         self._total -= size
         self._held[sender] -= size
         if not self._held[sender]:
             del self._held[sender]
 
 
-KEY_HOLDERS = Room(of_one=32 * MIB, in_all=64 * MIB)  # as far as memory tells who they are
+KEY_HOLDERS = Room(of_one=32 * MIB, in_all=64 * MIB)  # as far as memory knows their keys
 STRANGERS = Room(of_one=8 * MIB, in_all=32 * MIB)  # by address
 
 
 class Bodies(HttpMiddleware):
     """Wraps an ASGI application, which does not answer callers who disconnect before their body has arrived.
 
-    It is told the same of a body beyond the bounds. One that is malformed looks like that as well, but its caller is
-    still there: without an answer the server would send 500.
+    A body beyond the bounds looks the same to it, and so does a malformed one. But then the caller is still there:
+    without an answer the server would send 500.
     """
 
     async def handle(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
@@ -93,7 +93,7 @@ class Bodies(HttpMiddleware):
 async def _refuse(
     refusal: Refusal | None, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable
 ) -> None:
-    if refusal is NO_ROOM and not slow_peers.is_full:  # of too many pieces enough were read
+    if refusal is NO_ROOM and not slow_peers.is_full:  # after too many pieces, enough was read
         await drop_unread_body(dict(scope["headers"]), receive)
     await refuse(scope, send, refusal or BROKEN)
 
@@ -118,7 +118,7 @@ class _Body:
         return GONE if self.refusal else event
 
     def end(self) -> None:
-        """Count it no longer: whoever reads it has it now."""
+        """Stop counting it: whoever reads it has it now."""
         self._has_ended = True
         if self._held:
             self._room.give_back(self._sender, self._held)

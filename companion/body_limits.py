@@ -1,4 +1,4 @@
-"""Refuses bodies that are too large: by their headers, and what comes in chunks once too much has come of it."""
+"""Refuses bodies that are too large: by their headers or, if they are chunked, once too much has arrived."""
 
 import re
 from functools import lru_cache
@@ -60,7 +60,7 @@ class _CountedBody:
 
 
 def body_limit(path: str) -> int:
-    """How many bytes the view at `path` reads: a REST view its `max_bytes`, a page of the admin Django's for forms.
+    """How many bytes the view at `path` reads: for a REST view its `max_bytes`, for the admin Django's for forms.
 
     Anywhere else, and where `path` is longer than any route, it is the limit of the JSON parser.
     """

@@ -25,7 +25,7 @@ PREFLIGHT: Headers = (
     (b"access-control-max-age", b"7200"),  # seconds; Chromium remembers nothing for longer
     VARY,
 )
-# Asks whether a page of the internet may reach into the network that the service is in: so says who named its origin.
+# Asks whether a page on the internet may reach into the service's network: whoever named its origin has said so.
 PRIVATE_NETWORK = (b"access-control-request-private-network", b"true")
 INTO_PRIVATE_NETWORK = (b"access-control-allow-private-network", b"true")
 
@@ -42,24 +42,24 @@ class Cors(HttpMiddleware):
         headers = combined(scope["headers"])
         sharing = sharing_headers(headers)
         is_preflight = scope["method"] == "OPTIONS" and REQUESTED_METHOD in headers and ORIGIN in headers
-        if is_preflight and not headers.keys() >= FRAMING:  # what says its length twice is refused further in
+        if is_preflight and not headers.keys() >= FRAMING:  # a length given twice is refused further in
             if not sharing:
                 log_refusal(HTTPStatus.FORBIDDEN, path)
             await _answer_preflight(headers, sharing, send)
             return
-        if sharing:  # in place, for metrics find the route in this scope
+        if sharing:  # in place: metrics find the route in this scope
             scope["headers"] = [pair for pair in scope["headers"] if pair[0] != COOKIE]
         await self.application(scope, receive, with_headers([*sharing, VARY], send))
 
 
 def is_shared(path: str) -> bool:
-    """Whether it is an API's, or one that a client takes for OpenAI's and is told the right one at."""
+    """Whether it is an API's path, or one mistaken for OpenAI's, where the right one is told."""
     return path.startswith(SHARED_BELOW) or is_openais(path)
 
 
 def sharing_headers(headers: Mapping[bytes, bytes]) -> Headers:
-    """What tells a browser to show the answer to the page that asked for it; nothing if that is no page elsewhere
-    whose origin is named.
+    """What tells a browser to show the answer to the page that asked for it; nothing unless its origin is another and
+    is named.
     """
     origin = headers.get(ORIGIN, b"")
     is_own = origin.partition(b"://")[2] == headers.get(b"host")

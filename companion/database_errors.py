@@ -82,6 +82,6 @@ def _why_no_connection() -> psycopg.Error | None:
 
 def _lacks_migrations() -> bool:
     """Whether it was not migrated to this release. In `migrate` itself what is missing is a mistake in a migration."""
-    from companion.database_schema import schema  # here, for it needs the applications to be loaded
+    from companion.database_schema import schema  # here, since it needs loaded applications
 
     return "migrate" not in sys.argv and not schema.is_migrated()

@@ -1,4 +1,4 @@
-"""Whether the database is the one that this release rests upon: migrated, and nothing of it lost since."""
+"""Whether the database is as this release needs it: migrated, and with nothing lost since."""
 
 import logging
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ INCOMPLETE = (
 
 
 class Needed(NamedTuple):
-    """An object of the schema: of which `kind`, its `name`, and the table that it is part of."""
+    """An object of the schema: its `kind`, its `name`, and the table that it is part of."""
 
     kind: str
     name: str | None
@@ -47,10 +47,10 @@ class Needed(NamedTuple):
 
 
 class Schema:
-    """What /readyz says of the schema. Migrations are asked for until all are there, and then remembered.
+    """What /readyz says of the schema. Migrations are checked until all are applied, and then remembered.
 
-    All else is asked for each time, which takes a millisecond: a restore that is cut off or under way, and DISABLE
-    TRIGGER, take it away and leave the entries in `django_migrations`.
+    Everything else is checked each time, which takes a millisecond: a restore that is unfinished, and DISABLE TRIGGER,
+    remove it but leave the entries in `django_migrations`.
     """
 
     was_migrated = False
@@ -99,7 +99,7 @@ def _triggers() -> Iterator[Needed]:
 
 
 def _keys() -> Iterator[Needed]:
-    """Without foreign keys: what is wrong without them is wrong for the rows that are written meanwhile only."""
+    """Not foreign keys: without one, only rows that are written meanwhile can be wrong."""
     for model in apps.get_models(include_auto_created=True):
         if model._meta.managed and not model._meta.proxy:
             yield Needed("primary key", None, model._meta.db_table)

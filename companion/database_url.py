@@ -1,4 +1,4 @@
-"""DATABASE_URL: what it has to be, with everything that libpq and Django read after `?`.
+"""DATABASE_URL: what it has to be, including all that libpq and Django read after `?`.
 
 Raises ImproperlyConfigured, which names the variable and never quotes the URL: it contains a password.
 """
@@ -14,7 +14,7 @@ from psycopg.conninfo import make_conninfo, timeout_from_conninfo
 
 RULE = "not postgresql://USER:PASSWORD@HOST:PORT/NAME. In a password # / ? @ [ and ] are written %23 and so on."
 MAX_NAME = 63  # characters; PostgreSQL's
-# What is Django's after `?`, as its setting would hold it. The pool and the isolation level are ours all the same.
+# Django's options after `?`, as its setting would hold them. The pool and the isolation level are ours regardless.
 SWITCH = {"True", "False"}
 DJANGO_OPTIONS: dict[str, set[str] | None] = {
     "assume_role": None,  # any
@@ -28,7 +28,7 @@ PLACE = re.compile(r"connection to server at \S+ port \d+ failed: ")
 
 
 def checked_database_url(url: str) -> dj_database_url.DBConfig:
-    """DATABASE_URL as Django's setting of a database. Refuses what libpq would refuse at every connection."""
+    """DATABASE_URL as Django's database setting. Refuses what libpq would refuse at every connection."""
     database = _parsed(url)
     options = database.get("OPTIONS", {})
     if database["ENGINE"] != "django.db.backends.postgresql":
@@ -49,7 +49,7 @@ def _wrong(reason: str) -> ImproperlyConfigured:
 
 def _parsed(url: str) -> dj_database_url.DBConfig:
     try:
-        url.encode()  # no lone surrogates, of bytes that are no text
+        url.encode()  # no lone surrogates, from bytes that are not text
         if re.search(r"\0|%00|^\w+://[^/?#]*:0+([/?#]|$)", url):  # neither NUL nor port 0, which Django takes for none
             raise ValueError
         return dj_database_url.parse(_hosts_as_parameters(url), conn_health_checks=True)
@@ -85,7 +85,7 @@ def _check_parameters(options: Mapping[str, str]) -> None:
 
 
 def _error_of_libpq(options: Mapping[str, str]) -> str:
-    """What libpq says when it begins to connect with these. That Kerberos has no ticket yet is no error of theirs."""
+    """What libpq says when it begins to connect with these. A missing Kerberos ticket is not their fault."""
     if "conninfo" in options:
         raise ProgrammingError('invalid connection option "conninfo"')
     kerberos = {"gssencmode": "prefer"} if options.get("gssencmode") == "require" else {}

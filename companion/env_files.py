@@ -1,7 +1,7 @@
-"""Environment variables that stand in files: `.env`, and NAME_FILE instead of NAME for a secret.
+"""Environment variables from files: `.env`, and NAME_FILE instead of NAME for a secret.
 
 Standard library only: dev.py reads them before any package is installed. In `.env` quotes, and backslashes within them,
-are a shell's. Nothing is expanded, and a list may have blanks without quotes.
+work as in a shell. Nothing is expanded, and a list may have spaces without quotes.
 """
 
 import os
@@ -9,7 +9,7 @@ import re
 from collections.abc import MutableMapping
 from pathlib import Path
 
-# NAME_FILE may name a file that holds each.
+# Each may come from a file named by NAME_FILE.
 SECRETS = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "LLM_API_KEY", "LLM_HEADERS")
 ENV_FILE = "COMPANION_ENV_FILE"
 
@@ -26,7 +26,7 @@ _ASSIGNMENT = re.compile(
 )
 _COMMENT = re.compile(r"\s+#.*")  # a `#` inside a word belongs to it
 _ANOTHER = re.compile(r"\s[A-Za-z_][A-Za-z0-9_]*=(?!=)")
-_ESCAPE = re.compile(r"""\\(?:([\\"$`])|\n)""")  # a line end that is escaped is none
+_ESCAPE = re.compile(r"""\\(?:([\\"$`])|\n)""")  # an escaped line end vanishes
 
 
 class EnvFileError(ValueError):
@@ -36,7 +36,7 @@ class EnvFileError(ValueError):
 def load_env_file(default: Path, environ: Environment = os.environ) -> None:
     """Add the variables of the file `default`, if it exists, or of the one that COMPANION_ENV_FILE names.
 
-    What `environ` has already wins, also under NAME_FILE for NAME. Raises EnvFileError.
+    What `environ` has already wins, even as NAME_FILE for NAME. Raises EnvFileError.
     """
     named = environ.get(ENV_FILE)
     found = read_env_file(Path(named), ENV_FILE) if named else read_env_file(default) if default.exists() else {}
@@ -77,7 +77,7 @@ def resolve_secret_files(environ: Environment) -> None:
 def secret(name: str, environ: Environment = os.environ) -> str | None:
     """Return the variable `name`, or what is in the file that NAME_FILE names, without the line end after it.
 
-    Around an address blanks do not count. None if neither is set; an empty NAME_FILE counts as not set. Raises
+    Spaces around a URL do not count. None if neither is set; an empty NAME_FILE counts as not set. Raises
     EnvFileError as `resolve_secret_files` does.
     """
     value = _secret(name, environ)
@@ -105,7 +105,7 @@ def _read(file: Path, variable: str) -> str:
 
 
 def shown(value: object) -> str:
-    """A value as a sentence shows it: the beginning, on one line."""
+    """A value as an error shows it: the beginning, on one line."""
     text = str(value)[:200]
     return text if text.isprintable() else ascii(text)
 
@@ -121,7 +121,7 @@ def _value(assignment: "re.Match[str]") -> str | None:
 
 
 def _other_name(name: str) -> str:
-    """NAME for NAME_FILE and the reverse, where there are both."""
+    """NAME for NAME_FILE and the reverse, where both exist."""
     plain = name.removesuffix("_FILE")
     if plain not in SECRETS:
         return name

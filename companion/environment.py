@@ -19,7 +19,7 @@ from environs import Env, EnvError, validate
 from companion.env_files import EnvFileError, load_env_file, shown
 from companion.env_files import secret as read_secret
 
-# Of a page, or of an app or extension, in which they have schemes of their own; without the scheme's usual port.
+# Of a page, or of an app or extension, which have schemes of their own; without the scheme's default port.
 ORIGIN = re.compile(
     r"(?!http://.*[^:]:80$|https://.*[^:]:443$)[a-z][a-z0-9+.-]*://([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?"
 )
@@ -47,13 +47,13 @@ def load_dotenv(file: Path) -> None:
 
 
 class Variables:
-    """Environment variables by type. Blanks around a value and the case of words say nothing; empty is as not set."""
+    """Environment variables by type. Spaces around a value and the case of words do not matter; empty means not set."""
 
     def __init__(self) -> None:
         self._env = Env()
 
     def text(self, name: str, default: str = "") -> str:
-        """A text as it is, which may be empty, without the blanks around it."""
+        """A text as it is, which may be empty, without surrounding spaces."""
         return self._env.str(name, default).strip()
 
     def filled(self, name: str, default: str) -> str:
@@ -61,7 +61,7 @@ class Variables:
         return self.text(name) or default
 
     def names(self, name: str, default: str) -> list[str]:
-        """A list of words of ours, which may be empty."""
+        """A list of our own keywords, which may be empty."""
         return names_by_commas(self.text(name, default).lower())
 
     def choice(self, name: str, *choices: str) -> str:
@@ -106,13 +106,13 @@ def secret(name: str, default: str | None = None) -> str:
 
 
 def require_secrets(*names: str) -> None:
-    """Refuse the absence of some of these, all that are missing at once."""
+    """Refuse to start without these, naming all that are missing."""
     if missing := [name for name in names if not secret(name, "")]:
         raise ImproperlyConfigured(f"{', '.join(missing)}: required, but not set")
 
 
 def checked_secret_key(key: str, *, https_only: bool) -> str:
-    """SECRET_KEY, by the rules of Django's check. A short one is good enough for a try without HTTPS."""
+    """SECRET_KEY, by the rules of Django's check. A short one is good enough to try it without HTTPS."""
     is_weak = len(key) < 50 or len({*key}) < 5 or key.startswith("django-insecure-")
     if https_only and is_weak:
         raise ImproperlyConfigured(f"SECRET_KEY: {KEY_RULE}")
@@ -122,14 +122,14 @@ def checked_secret_key(key: str, *, https_only: bool) -> str:
 
 
 def checked_key_prefix(prefix: str) -> str:
-    """REDIS_KEY_PREFIX. Refuses what nobody could type again in redis-cli."""
+    """REDIS_KEY_PREFIX. Refuses what nobody could type in redis-cli."""
     if len(prefix) > 200 or not prefix.isprintable():
         raise ImproperlyConfigured("REDIS_KEY_PREFIX: longer than 200 characters, or with a character to control")
     return prefix
 
 
 def names_by_commas(value: str) -> list[str]:
-    """The names in a list that is separated by commas, without the blanks around them and without empty ones."""
+    """The names in a comma-separated list, without surrounding spaces and without empty ones."""
     return [name.strip() for name in value.split(",") if name.strip()]
 
 
@@ -151,7 +151,7 @@ def checked_origins(value: str) -> list[str]:
 
 
 def _is_trusted_origin(text: str) -> bool:
-    with suppress(ValueError):  # a port or an address that is none
+    with suppress(ValueError):  # an invalid port or address
         return bool(re.fullmatch(r"""https?://[^/\s"'?#@]+""", text)) and urlsplit(text).port != 0
     return False
 
@@ -192,7 +192,7 @@ def checked_key(name: str, key: str) -> str:
 
 
 def checked_apps(names: Collection[str]) -> list[str]:
-    """COMPANION_APPS, each app once and below what needs it. Refuses unknown names and apps without what they need."""
+    """COMPANION_APPS, each once, before those that need it. Refuses unknown names and apps without what they need."""
     apps = {*names}
     if unknown := apps - OPTIONAL_APPS.keys():
         known = ", ".join(OPTIONAL_APPS)
@@ -213,7 +213,7 @@ def checked_content_parts(kinds: list[str]) -> list[str]:
 
 
 def checked_parameters(names: list[str]) -> list[str]:
-    """LLM_EXTRA_PARAMETERS. Refuses what is no name of a parameter."""
+    """LLM_EXTRA_PARAMETERS. Refuses what cannot be a parameter's name."""
     if wrong := [name for name in names if not re.fullmatch("[a-z][a-z0-9_]{0,63}", name, re.IGNORECASE)]:
         raise ImproperlyConfigured(
             f"LLM_EXTRA_PARAMETERS: not the name of a parameter, such as top_k: {wrong[0][:100]!a}"

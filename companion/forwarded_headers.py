@@ -1,4 +1,4 @@
-"""Says so when a proxy seems to stand in front that TRUSTED_PROXIES does not name."""
+"""Warns when there seems to be a proxy that TRUSTED_PROXIES does not name."""
 
 import logging
 
@@ -13,7 +13,7 @@ FORWARDED = {b"x-forwarded-for", b"x-real-ip", b"forwarded"}
 
 
 class ForwardedHeaders(HttpMiddleware):
-    """Wraps chat too, which may be all that a proxy is asked for. Warns once, changes nothing."""
+    """Wraps chat too, which may be all that a proxy forwards. Warns once, changes nothing."""
 
     def __init__(self, application: ASGI3Application) -> None:
         super().__init__(application)

@@ -1,4 +1,4 @@
-"""All that stands in front of Django, one ASGI application around the other."""
+"""Everything in front of Django, one ASGI application around the next."""
 
 from companion.bodies import Bodies
 from companion.body_limits import BodyLimits

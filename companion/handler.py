@@ -34,14 +34,14 @@ from rest.streaming import Interrupted
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
-Event = Mapping[str, object]  # of ASGI; Django's types and asgiref's both are such
+Event = Mapping[str, object]  # of ASGI, in Django's types and in asgiref's
 Receive = Callable[[], Awaitable[Event]]
 Send = Callable[[Event], Awaitable[None]]
 
 BODY_SECONDS = 30.0  # servers do not end a body that arrives one byte at a time
 THREADS = 200  # more than can wait for a silent PostgreSQL at once, each for a few seconds
-# After which a thread that computes lets another go on. Among 200 of them the event loop would wait a second for each
-# turn with Python's own; without a crowd a shorter one costs the hot read some 3 %.
+# How long a thread computes before it lets another run. With Python's default, the event loop would wait a second for
+# each turn among 200 of them; without a crowd, a shorter time costs the hot read some 3 %.
 CROWD = 16  # requests in threads
 SWITCH_SECONDS, SWITCH_SECONDS_IN_A_CROWD = sys.getswitchinterval(), 0.0005
 
@@ -65,7 +65,7 @@ class BodyDeadline:
 
 
 def _tell_length(scope: HTTPScope, body: IO[bytes]) -> None:
-    """How long a body that came in chunks turned out to be: DRF takes one of unknown length for none."""
+    """Add the length of a body that came in chunks: DRF takes one of unknown length for empty."""
     if is_chunked(scope):
         headers = [(name, value) for name, value in scope["headers"] if name not in FRAMING]
         scope["headers"] = [*headers, (b"content-length", b"%d" % body.seek(0, SEEK_END))]
@@ -73,7 +73,7 @@ def _tell_length(scope: HTTPScope, body: IO[bytes]) -> None:
 
 
 class Handler(ASGIHandler):
-    """The ASGI application. Views and middleware are synchronous and run in a thread that is theirs meanwhile."""
+    """The ASGI application. Views and middleware are synchronous, and each request has a thread to itself."""
 
     def __init__(self) -> None:
         """Load the middleware once; threads start when they are needed."""

@@ -40,7 +40,7 @@ DECIDING_HEADERS = frozenset(
     {b"cookie", b"if-match", b"if-modified-since", b"if-unmodified-since", b"content-length", b"transfer-encoding"}
 )
 
-ECHOED = frozenset({REQUEST_ID, TRACE, ORIGIN})  # of these something is given back
+ECHOED = frozenset({REQUEST_ID, TRACE, ORIGIN})  # these are reflected in the response
 
 
 class Response(NamedTuple):
@@ -108,7 +108,7 @@ def plain_headers(scope: HTTPScope) -> dict[bytes, bytes] | None:
         return None
     pairs = [*scope["headers"]]
     headers = dict(pairs)
-    if len(headers) < len(pairs) or not DECIDING_HEADERS.isdisjoint(headers):  # some header stands there twice
+    if len(headers) < len(pairs) or not DECIDING_HEADERS.isdisjoint(headers):  # a header is given twice
         return None
     if headers.get(b"accept", b"*/*") not in ACCEPTED or len(b"".join(headers.values())) > MAX_HEADERS:
         return None
@@ -141,7 +141,7 @@ def _echo(headers: Mapping[bytes, bytes]) -> Headers:
 
 
 def _make_responses(config: PersonalityConfig, form: Form) -> Responses:
-    """Of both methods, which share what they answer."""
+    """For both methods, which share their answers."""
     view, _, is_secure = form
     found = view.represent(config)
     headers = found.headers | _view_headers(view) | security_headers(is_secure)  # type: ignore[arg-type]  # hashable
@@ -160,7 +160,7 @@ def _make_responses(config: PersonalityConfig, form: Form) -> Responses:
 
 
 def _row(view: View, method: str, status: int) -> Row:
-    """Under the route as Django names it, which answers the same when it is not in memory."""
+    """Under the route as Django names it, which gives the same answer if it is not in memory."""
     (rest,) = (rest for rest, each in VIEWS.items() if each is view)
     return counts.row(f"/{resolve(reverse('personalities') + 'x/' + rest).route}", method, status)
 

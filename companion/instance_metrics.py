@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-PUBLISH_SECONDS = 1.0  # what a killed worker may have counted in vain
+PUBLISH_SECONDS = 1.0  # a killed worker loses what it counted since
 ANSWER_SECONDS = 0.5  # how long to wait for another worker; then its last samples count
 MEMORY = Path("/dev/shm")  # noqa: S108  a directory of our own is made there, for nobody else
 LARGEST = {"companion_change_feed_age_seconds", "companion_redis_breaker_open", "process_max_fds"}
 EARLIEST = {"process_start_time_seconds"}
-KEPT_TYPES = {"counter", "histogram"}  # when their worker ends
+KEPT_TYPES = {"counter", "histogram"}  # beyond their worker's end
 
 Sample = tuple[str, dict[str, str], float]
 Family = tuple[str, str, str, list[Sample]]  # name, documentation, type, samples
@@ -67,10 +67,10 @@ sharing = Sharing()
 
 
 class Workers:
-    """The workers of one server, by what lies in their directory.
+    """The workers of one server, by the files in their directory.
 
     NAME.lock is locked as long as its worker lives, NAME.json has its samples, NAME.sock is where to ask for new ones.
-    `ended.json` has the sum of what those counted that have ended.
+    `ended.json` has the sum of what ended workers counted.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -109,7 +109,7 @@ class Workers:
         return own
 
     def metrics(self) -> "list[Metric]":
-        """Those of all workers, of this moment; of this one alone if the directory is unusable."""
+        """The metrics of all workers, as of now; of this one alone if the directory is unusable."""
         own = self.publish()
         for other in self.directory.glob("*.sock"):
             if other.stem != self.name:
@@ -127,9 +127,9 @@ class Workers:
         return [lock.stem for lock in self.directory.glob("*.lock")]
 
     def _has_ended(self, name: str) -> bool:
-        """Then what it counted is added to that of all who have ended, and its files are deleted.
+        """If it has, its counts are added to those of all that have ended, and its files deleted.
 
-        Until there is room for the sum, it counts as if it lived.
+        Until there is room for the sum, it counts as alive.
         """
         with (self.directory / f"{name}.lock").open() as life:
             try:
@@ -155,7 +155,7 @@ workers: Workers | None = None  # of this process, if a server has started it as
 def start() -> None:
     """Share metrics with the other workers of the server that started this process, if one did.
 
-    Without a directory that can be written, or alone, a process speaks for itself.
+    Without a writable directory, or alone, a process has only its own.
     """
     global workers  # noqa: PLW0603
     parent = parent_process()
@@ -169,7 +169,7 @@ def start() -> None:
 
 
 class Instance:
-    """All of them, as a collector for prometheus-client."""
+    """All workers, as a collector for prometheus-client."""
 
     def collect(self) -> "Iterable[Metric]":
         """The metrics of all workers, or of this process alone."""
@@ -177,7 +177,7 @@ class Instance:
 
 
 def own_metrics() -> "list[Metric]":
-    """Of this process."""
+    """This process's metrics."""
     # Imported here: prometheus-client makes every start 50 ms slower, and most processes are never scraped.
     from prometheus_client import Info
 
@@ -211,7 +211,7 @@ def _summed(published: Iterable[list[Family]]) -> "list[Metric]":
 
 
 def _combined(name: str, kind: str, one: float, other: float) -> float:
-    """Counters and most gauges add up; some say how bad it is anywhere."""
+    """Counters and most gauges add up; of some the worst one counts."""
     if name in LARGEST or kind == "info" or name.endswith("_info"):
         return max(one, other)
     return min(one, other) if name in EARLIEST else one + other
@@ -223,7 +223,7 @@ def _plain(metric: "Metric") -> Family:
 
 
 def _write(file: Path, families: Iterable[Family]) -> None:
-    """In one step, for those who read it meanwhile. Raises OSError, and then leaves nothing behind."""
+    """Atomically, for those who read it meanwhile. Raises OSError, and then leaves nothing behind."""
     new = file.with_name(f"{file.name}.{threading.get_ident()}")
     try:
         new.write_text(json.dumps([*families]))
@@ -257,7 +257,7 @@ def _locked(file: Path) -> "Iterator[IO[str]]":
 
 
 def _make_private(directory: Path) -> None:
-    """Raises OSError, also if it is somebody else's or open to others: in such a place anybody may make directories."""
+    """Raises OSError, also if it is somebody else's or open to others: anybody may make directories in such a place."""
     directory.mkdir(mode=0o700, exist_ok=True)
     found = directory.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
@@ -269,7 +269,7 @@ def _prefix() -> str:
 
 
 def _started(pid: int) -> str:
-    """When a process started, in ticks of the machine; 0 if it is gone, or on a system that does not say."""
+    """When a process started, in ticks since boot; 0 if it is gone, or on a system that does not say."""
     with suppress(OSError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     return "0"

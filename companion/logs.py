@@ -1,4 +1,4 @@
-"""How we log: each record is one line, of bounded length and without control characters, whatever it repeats."""
+"""How we log: each record is one line, of bounded length and without control characters, whatever it quotes."""
 
 import codecs
 import json
@@ -11,16 +11,16 @@ from rest.request_id import current
 
 PACKAGES = ("resilience", "coherence", "rest", "rate_limits", "accounts", "personalities", "companion")
 SELDOM_SECONDS = 10.0
-MAX_KINDS = 1_000  # of lines that are told apart; a server's text has a traceback in it
+MAX_KINDS = 1_000  # of lines that are told apart; a server's messages contain tracebacks
 ESCAPES = "unicode_escape"
-codecs.lookup(ESCAPES)  # now: Python reads it from a file, and later there may be no descriptor left to log it with
+codecs.lookup(ESCAPES)  # now: Python loads it from a file, and later there may be no descriptor left for that
 MAX_MESSAGE, MAX_LINE = 1_000, 8_000  # characters, of a message and of a line with its traceback
 
 
 def logging_config(format: str, level: int, apps: Iterable[str]) -> dict[str, object]:
     """For Django's LOGGING: everything goes to standard error, as "text" or "json".
 
-    `level` counts for our packages and the optional `apps`; of others' it is INFO and above.
+    `level` is for our packages and the optional `apps`; for all others it is INFO.
     """
     return {
         "version": 1,
@@ -90,7 +90,7 @@ class JsonFormatter(logging.Formatter):
 
 
 class CallersFault(logging.Filter):
-    """Makes a warning without traceback of what Django logs about a request that it refuses with 4xx."""
+    """Turns what Django logs about a request that it refuses with 4xx into a warning without traceback."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Every record passes."""
@@ -103,8 +103,8 @@ class CallersFault(logging.Filter):
 class Seldom(logging.Filter):
     """Lets one line of a kind pass in SELDOM_SECONDS, with how many were left out before it.
 
-    A kind is a text as it stands in the code, without what it is filled with. Lines by loggers that are not below
-    `name` pass.
+    A kind is a message as it stands in the code, without its arguments. Lines of loggers that are not below `name`
+    pass.
     """
 
     def __init__(self, name: str = "") -> None:

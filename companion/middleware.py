@@ -14,7 +14,7 @@ from resilience.database import answer_within
 from rest.parsers import MAX_BYTES
 
 FORM, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
-# name*=charset''value, by RFC 2231: Python remembers each name of a charset that it was ever asked for, known or not.
+# name*=charset''value, by RFC 2231: Python remembers every charset that it is ever asked for, known or not.
 ENCODED_PARAMETER = re.compile(rb"\*[\s\x1c-\x1f]*+=")
 
 
@@ -28,7 +28,7 @@ class CacheControlMiddleware(MiddlewareMixin):
 
 
 class DatabaseDeadlineMiddleware:
-    """Bounds how long a request waits for PostgreSQL, be it frozen or a row locked: then it is 503, nothing is written.
+    """Bounds how long a request waits for a frozen PostgreSQL or a locked row: then it is 503, and nothing is written.
 
     Waiting for the caller does not count: the body was read before, and the response is sent after.
     """
@@ -48,10 +48,10 @@ PROBES = {"/livez", "/readyz", "/metrics"}  # asked by IP address; their answers
 
 
 class SlashMiddleware(CommonMiddleware):
-    """Redirects reads alone to the address with a slash: a redirected POST would arrive as a GET."""
+    """Redirects only reads to the path with a slash: a redirected POST would arrive as a GET."""
 
     def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
-        """As Django, which checks the Host header here, but for probes."""
+        """As Django, which checks the Host header here, except for probes."""
         return None if request.path_info in PROBES else super().process_request(request)
 
     def should_redirect_with_slash(self, request: HttpRequest) -> bool:
@@ -60,7 +60,7 @@ class SlashMiddleware(CommonMiddleware):
 
 
 class FormLimitsMiddleware(MiddlewareMixin):
-    """Refuses costly forms before Django takes them apart, which it does to find the CSRF token, whoever sent them."""
+    """Refuses costly forms before Django parses them, which it does to find the CSRF token, whoever sent them."""
 
     def process_request(self, request: HttpRequest) -> HttpResponse | None:
         """413 for a large form from anybody but staff, 400 for a multipart one that names charsets.

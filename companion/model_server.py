@@ -64,7 +64,7 @@ def checked_url(url: str, http_hosts: Iterable[str | Network] = ()) -> str:
     try:
         parts = urlsplit(url)
         is_valid = not url or (_is_plain(url, parts) and _is_safe(parts, [*http_hosts]))
-    except ValueError:  # a port or an address that is none
+    except ValueError:  # an invalid port or address
         is_valid = False
     if not is_valid:
         raise ImproperlyConfigured(f"LLM_BASE_URL: {URL_RULE}")
@@ -72,9 +72,9 @@ def checked_url(url: str, http_hosts: Iterable[str | Network] = ()) -> str:
 
 
 def networks_to_check(url: str, http_hosts: Iterable[str | Network]) -> list[Network]:
-    """The networks of which one has to hold the address that the name in `url` leads to, at each connection.
+    """The networks, one of which must contain what the host in `url` resolves to, at each connection.
 
-    None over https, where a certificate tells who answers, and for a host that is named itself.
+    None over https, where a certificate proves who answers, and for a host that is itself named.
     """
     parts = urlsplit(url)
     if parts.scheme != "http" or _is_named(parts.hostname or "", http_hosts):
@@ -83,7 +83,7 @@ def networks_to_check(url: str, http_hosts: Iterable[str | Network]) -> list[Net
 
 
 def _is_plain(url: str, parts: SplitResult) -> bool:
-    if parts.port == 0:  # raises ValueError for other numbers that are no port
+    if parts.port == 0:  # raises ValueError for other invalid ports
         return False
     is_text = len(url) <= MAX_URL and url.isascii() and url.isprintable()
     return is_text and not any(mark in url for mark in " @?#\\")
@@ -94,7 +94,7 @@ def _is_host(parts: SplitResult) -> bool:
     host = parts.hostname or ""
     if "[" in parts.netloc or IPV4.fullmatch(host):
         return _address(host) is not None
-    with suppress(UnicodeError):  # of a label that is too long, or begins with xn-- and is none
+    with suppress(UnicodeError):  # a label is too long, or begins with xn-- and is invalid
         return bool(HOST.fullmatch(host.encode().decode("idna").encode("idna").decode()))
     return False
 
@@ -155,7 +155,7 @@ def checked_ca_file(path: str) -> str:
 def checked_headers(text: str, *, with_key: bool) -> dict[str, str]:
     """LLM_HEADERS: a JSON object, or a line for each header. Refuses what is no header, or ours, and shows no value.
 
-    `with_key` tells that LLM_API_KEY is set, which is sent as Authorization.
+    `with_key` says that LLM_API_KEY is set, which is sent as Authorization.
     """
     lines = _lines(text)
     pairs = [HEADER.fullmatch(line) for line in lines]

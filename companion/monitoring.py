@@ -1,4 +1,4 @@
-"""What orchestrators and Prometheus ask: /livez, /readyz and /metrics."""
+"""What orchestrators and Prometheus poll: /livez, /readyz and /metrics."""
 
 from typing import Any, NamedTuple, TypedDict
 
@@ -22,7 +22,7 @@ from personalities.cache import redis_copies
 from resilience.database import answer_within
 
 PROBE_SECONDS = 2  # how long /readyz waits for PostgreSQL
-CHECKED = "companion.checked"  # where the scope of a request has what was found out for it, see probes.py
+CHECKED = "companion.checked"  # where a request's scope has what was found out for it, see probes.py
 
 
 class Status(TypedDict):
@@ -56,7 +56,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
     """
     now = status(getattr(request, "scope", {}).get(CHECKED))
     response = JsonResponse(now, status=200 if now["status"] in {"ready", "degraded"} else 503)
-    if now["status"] == "stopping":  # no error, as which Django would log it at every probe
+    if now["status"] == "stopping":  # else Django would log an error at every probe
         log_response("Stopping: %s", request.path, response=response, request=request, level="info")
     return response
 
@@ -69,7 +69,7 @@ def check() -> Checked:
 
 
 def status(checked: Checked | None = None) -> Status:
-    """How this process is doing. Asks nobody once that has been checked."""
+    """How this process is doing. Asks nobody if the servers were `checked`."""
     postgresql, redis = checked or check()
     word = "ready" if postgresql == "ok" and _was_in_touch() else "not ready"
     if postgresql == "unreachable" and _serves_copies():
@@ -114,8 +114,8 @@ def _postgresql() -> str:
 
 
 def _was_in_touch() -> bool:
-    """Whether the change log could ever be followed here. If not, a new release or role is wrong, and traffic is better
-    left to the workers of before. Later PostgreSQL answers what copies cannot.
+    """Whether the change log was ever followed here. If not, a new release or role is wrong, and traffic is better left
+    to the old workers. Later on, PostgreSQL answers what copies cannot.
     """
     return feed.age < float("inf")
 

@@ -19,13 +19,13 @@ Headers = tuple[tuple[bytes, bytes], ...]
 class Mount:
     """Routes to `application` what is for it, by the path.
 
-    A request that Django would refuse or redirect to HTTPS goes to `otherwise`, which is Django and says so.
+    A request that Django would refuse or redirect to HTTPS goes to `otherwise`, which is Django and does so.
     """
 
     def __init__(
         self, contains: Callable[[str], bool], application: ASGI3Application, otherwise: ASGI3Application
     ) -> None:
-        """`contains` is asked with paths as below the root under which a proxy serves the service."""
+        """`contains` is given paths without the root under which a proxy serves the service."""
         self.contains, self.application, self.otherwise = contains, application, otherwise
 
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
@@ -53,8 +53,8 @@ def path_below_root(path: str, root_path: str | None) -> str:
 def is_secure_request(scheme: str, host: bytes | None, forwarded_proto: bytes | None) -> bool | None:
     """Whether Django considers such a request to have come by HTTPS; None if it would refuse or redirect it.
 
-    `forwarded_proto` is the X-Forwarded-Proto header, which counts only if the settings trust the proxy. All that
-    stands before Django asks this, with headers that are `combined` as Django does it.
+    `forwarded_proto` is the X-Forwarded-Proto header, which counts only if the settings trust the proxy. All
+    that is in front of Django asks this, with headers `combined` as Django does it.
     """
     given = {b"host": host, b"x-forwarded-proto": forwarded_proto}
     headers = [(name, value) for name, value in given.items() if value is not None]

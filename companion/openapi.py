@@ -1,4 +1,4 @@
-"""The OpenAPI document as a whole: what drf-spectacular has found out of the views is completed and described."""
+"""The OpenAPI document as a whole: what drf-spectacular finds out from the views is completed and described."""
 
 from typing import Any
 

@@ -232,7 +232,7 @@ OF_RESPONSES = PARAMETERS | {"id": f"resp_{KEY}"}
 
 
 def add_examples(operation: Json) -> None:
-    """Show what is sent and what is answered, as far as there are examples of it."""
+    """Show what is sent and what is answered, where there are examples."""
     parameters = OF_RESPONSES if "response" in operation["operationId"] else PARAMETERS
     for parameter in operation.get("parameters", []):
         if parameter["name"] in parameters:

@@ -33,7 +33,7 @@ def routes() -> Iterator[URLPattern | URLResolver]:
 
 def mount_chat(otherwise: ASGI3Application) -> ASGI3Application:
     """OpenAI's API below /v1/, its twin for the playground, and the addresses that clients mistake for either, before
-    `otherwise`; just that without chat.
+    `otherwise`; without chat, only that.
     """
     if not is_installed("chat"):
         return otherwise
@@ -46,7 +46,7 @@ def mount_chat(otherwise: ASGI3Application) -> ASGI3Application:
 
 
 def is_openais(path: str) -> bool:
-    """Whether chat answers there, be it that another address is right."""
+    """Whether chat answers this path, if only to name the right one."""
     if not is_installed("chat"):
         return False
     from chat import addresses

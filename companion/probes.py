@@ -1,7 +1,7 @@
-"""/livez, /readyz and /metrics wait for no thread that strangers may keep busy: an orchestrator would restart a process
-because many ask for its pages.
+"""/livez, /readyz and /metrics wait for no thread that strangers may keep busy: else an orchestrator would restart a
+process because many ask for its pages.
 
-The views say what is answered. Here is decided where: in the event loop what asks nobody, the rest in threads of its
+The views say what is answered. This decides where: in the event loop if nobody has to be asked, else in threads of its
 own.
 """
 
@@ -19,14 +19,14 @@ READS = {"GET", "HEAD"}
 
 
 class Probes:
-    """Answers probes. Whoever asks /readyz while it is being checked shares that, so one thread is enough for all."""
+    """Answers probes. All who ask /readyz during a check share it, so one thread is enough for all."""
 
     def __init__(self) -> None:
         self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix="probe")
         self._checking: asyncio.Future[Checked] | None = None
 
     async def prepare(self, request: ASGIRequest) -> bool:
-        """Whether the request can be answered in the event loop, now that all is known that it asks for."""
+        """Find out what a probe asks for; return whether it can now be answered in the event loop."""
         if request.method not in READS:
             return False
         if request.path_info == "/readyz":
@@ -40,7 +40,7 @@ class Probes:
 
 
 def is_scrape(request: ASGIRequest) -> bool:
-    """Whether somebody asks for metrics who has been let in before: others wait like all strangers."""
+    """Whether it asks for metrics, with a key that was let in before: others wait like all strangers."""
     return request.path_info == "/metrics" and is_known(request.headers.get("Authorization", ""))
 
 

@@ -31,8 +31,8 @@ def _matches(pattern: str) -> Callable[[str], bool]:
 
 SECONDS, SWITCH, WORD = _number(0.001, 3600), _matches("0|1|f|t|n|y|no|yes|false|true"), _matches("[!-~]{1,100}")
 OURS = ("decode_responses", "encoding")  # addresses of other services have them; here answers are read in one way only
-# By name, whether a value makes sense. redis-py takes more: objects that no text is, and what it looks at only once it
-# is connected.
+# By name, whether a value makes sense. redis-py takes more: objects that no text can be, and what it looks at only once
+# it is connected.
 PARAMETERS: dict[str, Callable[[str], bool]] = {
     "db": _whole(0, 2**31 - 1),
     "socket_timeout": SECONDS,
@@ -73,11 +73,11 @@ def split_redis_url(url: str) -> tuple[str, str | None, str | None]:
 
 def _parsed(url: str) -> SplitResult:
     try:
-        url.encode()  # no lone surrogates, of bytes that are no text
+        url.encode()  # no lone surrogates, from bytes that are not text
         parts = urlsplit(url)
         is_valid = parts.scheme in SCHEMES and not parts.fragment and (parts.port is None or parts.port > 0)
         is_valid = is_valid and _leads_somewhere(parts)
-    except ValueError:  # a port, a text or an address that is none
+    except ValueError:  # an invalid port, text or address
         is_valid = False
     if not is_valid:
         raise ImproperlyConfigured(f"REDIS_URL: {RULE}")
@@ -85,7 +85,7 @@ def _parsed(url: str) -> SplitResult:
 
 
 def _leads_somewhere(parts: SplitResult) -> bool:
-    """Whether there is a host or a path, which redis-py would take to be this machine and no path at all."""
+    """Whether there is a host or a path: without them redis-py would take this machine, or no path."""
     if parts.scheme == "unix":
         return bool(parts.path)
     host = unquote(parts.hostname or "")

@@ -37,8 +37,8 @@ class RequestCounts:
     def collect(self) -> "Iterable[Metric]":
         """For prometheus-client's registry.
 
-        How long requests took is not told by method as well: whoever tries every method at every address would make
-        of 18 samples many thousands, and each scrape take longer than the event loop may be kept.
+        Durations are not counted by method as well: whoever tries every method at every address would turn 18 samples
+        into many thousands, and make each scrape block the event loop for too long.
         """
         # Imported here because prometheus-client adds 50 ms to the start.
         from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
@@ -63,7 +63,7 @@ counts = RequestCounts()
 
 
 def count(row: Row, seconds: float) -> None:
-    """Count one request that took so long."""
+    """Count one request that took `seconds`."""
     row[bisect_left(BOUNDS, seconds)] += 1
     row[-1] += seconds
 

@@ -1,8 +1,8 @@
 """granian, with all of its options: `python -m companion.server`. Its workers neither miss SIGTERM nor hoard memory.
 They may open as many files as they need, and be killed while they are replaced.
 
-Python forgets what signals a process got in the moment in which it was forked. So a new worker begins with SIGTERM held
-back, and never handles it in the way of the main process; see shutdown.py.
+Python forgets the signals that a process gets at the moment when it is forked. So a new worker begins with SIGTERM held
+back, and never handles it as the main process does; see shutdown.py.
 """
 
 import ctypes
@@ -27,8 +27,8 @@ ENOUGH_FILES = 65_536  # to which the limit is raised, if it may be
 
 
 class Server(Granian):  # type: ignore[valid-type, misc]  # which class it is depends on Python
-    """granian's, which takes the end of a worker that it is about to stop for the end of the one that follows it: it
-    would replace that as well, at once, or give up if that is young.
+    """granian's, which mistakes the end of a worker that it is about to stop for the end of its replacement: it would
+    replace that too, at once, or give up if it is young.
     """
 
     def startup(self, *arguments: Any) -> None:
@@ -48,7 +48,7 @@ class Server(Granian):  # type: ignore[valid-type, misc]  # which class it is de
             super()._respawn_workers([number], *arguments, **options)
 
     def _expect_end(self, number: int) -> None:
-        """Whether the worker ends by itself or has ended just now, it is being replaced."""
+        """The worker is being replaced, whether it ends by itself or has just ended."""
         self.wrks[number].interrupt_by_parent = True
         self.interrupt_children[:] = [ended for ended in self.interrupt_children if ended != number]
 
@@ -62,7 +62,7 @@ def main() -> None:
 
 
 def raise_open_files(wanted: int) -> int:
-    """Let this process and its workers open so many files, or as many as it may; return how many that are."""
+    """Let this process and its workers open `wanted` files, or as many as they may; return how many."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     if soft != resource.RLIM_INFINITY and soft < allowed:

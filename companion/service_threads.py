@@ -1,6 +1,6 @@
-"""Threads that serve a process as long as it lives: an error of the operating system ends a turn of theirs, no more.
+"""Threads that serve a process as long as it lives: an error of the operating system ends only one of their turns.
 
-Without a free descriptor anything may fail with OSError, and a thread that has ended would be missed long after.
+Without a free descriptor anything may raise OSError, and a thread that had ended would be missed long after.
 """
 
 import logging
@@ -39,7 +39,7 @@ failures = Failures()
 
 
 def start_service(name: str, turn: Callable[[], object]) -> None:
-    """Take one turn after the other in a daemon thread of this name."""
+    """Call `turn` again and again in a daemon thread of this name."""
     threading.Thread(target=_run, args=(name, turn), name=name, daemon=True).start()
 
 
@@ -50,7 +50,7 @@ def _run(name: str, turn: Callable[[], object]) -> None:
             turn()
         except OSError as error:
             failures.by_thread[name] += 1
-            if not fails:  # else it is known
+            if not fails:  # else it was logged
                 logger.error("The thread %r goes on after an error: %s", name, error)
             fails = True
             time.sleep(PAUSE_SECONDS)

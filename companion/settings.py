@@ -1,6 +1,6 @@
 """Every setting and every default. Only this module reads the environment; `.env.example` explains each variable.
 
-A value of the wrong type stops the start with its name. The defaults are those of production: no DEBUG, HTTPS only, and
+A value of the wrong type stops the start with an error. The defaults are those of production: no DEBUG, HTTPS only, and
 no host is served until it is named.
 """
 
@@ -135,7 +135,7 @@ DATABASES["default"]["OPTIONS"] = (
             "connection_class": PooledConnection,
         },
         "connect_timeout": 2,
-        # Said with each BEGIN, for a pooler may hand a transaction to a session that we have not set up.
+        # Said with each BEGIN: a pooler may hand a transaction to a session that we have not set up.
         "isolation_level": IsolationLevel.READ_COMMITTED,
     }
 )
@@ -272,7 +272,7 @@ SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^metrics$"]  # probes use p
 SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", 3600, check=validate.Range(0, 10**9)) if HTTPS_ONLY else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("HSTS_INCLUDE_SUBDOMAINS", False)
 SECURE_HSTS_PRELOAD = env.bool("HSTS_PRELOAD", False)
-SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]  # advise the two above to everybody
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]  # recommend the two above
 if env.bool("BEHIND_HTTPS_PROXY", False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 X_FRAME_OPTIONS = "DENY"

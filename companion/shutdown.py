@@ -29,12 +29,12 @@ class Shutdown:
 
     def __init__(self) -> None:
         self.begun = False
-        self.under_way = 0  # hot reads aside, which end in the moment in which they begin
+        self.under_way = 0  # except hot reads, which end as soon as they begin
 
     def hold(self) -> None:
         """Let SIGTERM wait in the kernel, where it is not lost, until `start`. SIGINT still stops the server at once.
 
-        Of the calling thread, which should be the main one, and of those that it starts from now on.
+        In the calling thread, which should be the main one, and in those that it starts from now on.
         """
         if hasattr(signal, "pthread_sigmask"):  # not on Windows
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
@@ -108,8 +108,8 @@ def _release() -> None:
 
 
 def _came_before() -> bool:
-    """Whether granian has had the signal. A new worker of its own handles it as the main process does: it notes that
-    somebody wants to stop, and in a worker nobody reads the note.
+    """Whether granian has had the signal. Its new worker handles it as the main process does: it notes that somebody
+    wants to stop, but nobody in a worker reads the note.
     """
     server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
     return bool(getattr(server, "interrupt_signal", False))

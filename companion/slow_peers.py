@@ -1,9 +1,9 @@
-"""Timeouts and a least rate for callers who hardly read or write. ASGI servers have none for either, so such callers
+"""Timeouts and a minimum rate for callers who hardly read or write. ASGI servers have none for either, so such callers
 could hold every connection for ever.
 
 The application cannot notice them, because it hands its answer to the server and is done. The kernel knows, of each
 connection, what waits to be sent and how much the caller has acknowledged and sent; and whether others wait to be
-accepted. Only then slowness does harm: as long as others wait, every caller has to read and write at the least rate.
+accepted. Only then does slowness do harm: while others wait, every caller has to read and write at the minimum rate.
 """
 
 import asyncio
@@ -38,23 +38,23 @@ Key = tuple[int, tuple[str, int]]  # descriptor and peer
 
 
 class Progress(NamedTuple):
-    """What came of a connection on which the server waits for the caller."""
+    """The progress of a connection on which the server waits for the caller."""
 
-    pending: int  # bytes to be taken; without any, the caller owes a request or what is missing of one
+    pending: int  # bytes to be taken; without any, the caller owes a request or the rest of one
     acknowledged: int  # bytes of answers
     received: int  # bytes of requests
     since: float
 
     def after(self, before: "Progress", least: int) -> "Progress":
-        """From when on to count: still from `before`, unless the caller has done enough since then."""
+        """What to count from: still `before`, unless the caller has done enough since then."""
         taken, sent = self.acknowledged - before.acknowledged, self.received - before.received
         if self.pending:
             return self if taken >= min(least, before.pending) else before
-        return self if taken or sent >= least else before  # who has taken all of an answer may ask again
+        return self if taken or sent >= least else before  # whoever has taken all of an answer may ask again
 
 
 class SlowPeers:
-    """The connections on which the server waits for the caller, and what came of it."""
+    """The connections on which the server waits for the caller, and their progress."""
 
     def __init__(self) -> None:
         self.cut_off = 0  # how many, for metrics
@@ -85,7 +85,7 @@ class SlowPeers:
         self.look(time.monotonic())
 
     def _let_requests_begin(self) -> None:
-        """A busy event loop must not make those look slow whose requests wait for it."""
+        """Callers whose requests wait for a busy event loop must not look slow."""
         if self.loop:
             begun = threading.Event()
             with suppress(RuntimeError):  # it is closed, as the server stops
@@ -131,7 +131,7 @@ class SlowPeers:
         return Progress(pending, acknowledged, received, now)
 
     def _end_slow(self, now: float, waiting: int) -> None:
-        """While the server is full, of as many as others wait: those first who have been slow for longest."""
+        """While the server is full, only as many as others wait: the longest slow first."""
         seconds = SECONDS_WHEN_FULL if self.is_full else WRITE_SECONDS
         slow = [key for key, progress in self._progress.items() if now - progress.since >= seconds]
         slow.sort(key=lambda key: self._progress[key].since)

@@ -1,5 +1,5 @@
-"""The TCP sockets of this process, and what Linux's kernel knows of them. Nothing is opened for that once `prepare` has
-been called: whoever looks for callers to close must be able to when they have taken every descriptor.
+"""The TCP sockets of this process, and what Linux's kernel knows of them. No descriptor is opened once `prepare`
+has been called: callers must be found and closed even when they have taken every descriptor.
 """
 
 import errno
@@ -14,20 +14,20 @@ from contextlib import contextmanager, suppress
 from functools import cache
 
 MAX_DESCRIPTORS = 65_536  # that are looked through one by one, when they cannot be listed
-# Offsets in Linux's struct tcp_info: tcpi_unacked, which of a listener is how many wait, and tcpi_bytes_acked, which
+# Offsets in Linux's struct tcp_info: tcpi_unacked, for a listener how many wait, and tcpi_bytes_acked, which
 # tcpi_bytes_received follows.
 WAITING, BYTES = 24, 120
 
 
 @cache
 def prepare() -> tuple[int, int]:
-    """Two descriptors for good: of nothing, and the place for a duplicate of what is looked at."""
+    """Two descriptors for good: of /dev/null, and the place for a duplicate of what is looked at."""
     nothing = os.open(os.devnull, os.O_RDONLY)
     return nothing, os.dup(nothing)
 
 
 def sockets(*, with_something_to_send: bool = False) -> Iterator[tuple[int, socket.socket]]:
-    """TCP sockets of this process by descriptor; each until the next is asked for. For one thread at a time."""
+    """TCP sockets of this process by descriptor; each valid until the next. For one thread at a time."""
     for descriptor in _descriptors():
         with suppress(OSError):  # no socket, or closed meanwhile
             if with_something_to_send and not count_bytes(descriptor, termios.TIOCOUTQ):
@@ -53,7 +53,7 @@ def duplicate(descriptor: int) -> Iterator[socket.socket]:
 
 
 def count_bytes(descriptor: int, which: int) -> int:
-    """Those that wait: to be acknowledged (TIOCOUTQ) or to be read (FIONREAD). Raises OSError if it is no socket."""
+    """How many wait: to be acknowledged (TIOCOUTQ) or to be read (FIONREAD). Raises OSError if it is no socket."""
     count: int = struct.unpack("i", fcntl.ioctl(descriptor, which, bytes(4)))[0]
     return count
 
@@ -67,12 +67,12 @@ def count_waiting(listener: int) -> int:
 
 
 def tcp_info(found: socket.socket, kind: str, offset: int) -> tuple[int, ...]:
-    """Numbers of Linux's struct tcp_info, as `struct` names their kinds."""
+    """Fields of Linux's struct tcp_info; `kind` is a format of `struct`."""
     return struct.unpack_from(kind, found.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256), offset)
 
 
 def _descriptors() -> Iterable[int]:
-    """Those of this process; all numbers that there may be if there is none left to list them with."""
+    """This process's descriptors; all possible ones if none is left to list them with."""
     try:
         return [int(name) for name in os.listdir("/proc/self/fd")]
     except OSError as error:

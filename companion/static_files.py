@@ -5,7 +5,7 @@ from django.urls import get_script_prefix
 
 
 class BelowRoot(StaticFilesStorage):
-    """Django's storage. The root is that of the request being answered, where Django takes that of its start."""
+    """Django's storage. The root is that of the request being answered, where Django uses that at its start."""
 
     def url(self, name: str | None) -> str:
         """The address of a file by its name."""

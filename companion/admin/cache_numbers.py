@@ -26,7 +26,7 @@ SHOWN = 100  # copies in Redis that are listed
 
 
 def numbers() -> Json:
-    """All numbers of this moment. `at` is in seconds: the difference of counts over that of times is a rate."""
+    """All numbers at this moment. `at` is in seconds: the difference in counts over that in times is a rate."""
     if not feed.in_touch:
         listener.ensure()  # this process may not follow the change log yet
     return {
@@ -150,7 +150,7 @@ def counted(count: int) -> str:
 
 
 def share(part: int, whole: int) -> str:
-    """`66.7%`; a dash if there is nothing to have a share of."""
+    """`66.7%`; a dash if the whole is nothing."""
     return f"{part / whole:.1%}" if whole else "–"
 
 
