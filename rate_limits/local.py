@@ -55,7 +55,7 @@ class LocalLimiter:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything, as a process that starts now."""
+        """Forget everything, as if the process had just started."""
         self._lock = threading.Lock()
         self._backlogs: OrderedDict[str, Backlog] = OrderedDict()
         self._lost_at: int | None = None  # when Redis was found to be away; None while it answers

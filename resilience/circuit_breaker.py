@@ -31,7 +31,7 @@ class Breaker:
     ) -> None:
         self.retry_after = (2.0, 5.0)  # seconds, the range of the jitter
         self.opened = 0  # how often it opened, for metrics; a failed probe does not count again
-        self.answer: str | None = None  # with which error code the server let nobody in when it opened, if it answered
+        self.answer: str | None = None  # the error code with which the server refused when it opened, if it answered
         self._clock = clock
         self._jitter = jitter
         self._state = "closed"

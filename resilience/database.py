@@ -1,4 +1,4 @@
-"""Sessions of PostgreSQL with the defaults that we rely on, deadlines, and what to tell callers during an outage.
+"""PostgreSQL sessions with the defaults that we rely on, deadlines, and what to tell callers during an outage.
 
 PostgreSQL's own timeouts are no help when the server itself hangs.
 """
@@ -77,7 +77,7 @@ def answer_within(seconds: float) -> Iterator[None]:
 
 
 def seconds_left() -> float | None:
-    """Of `answer_within`, how long this thread may still wait: 0 once its time is over, None if nothing limits it."""
+    """How long `answer_within` still lets this thread wait, in seconds: 0 once it is over, None without a limit."""
     deadline = _deadline.get()
     return None if deadline is None else max(0.0, deadline - time.monotonic())
 
@@ -99,12 +99,12 @@ def outage(error: BaseException | None) -> str | None:
 
 
 def own_parameters(database: BaseDatabaseWrapper) -> dict[str, Any]:
-    """What DeadlineConnection.connect takes to be as Django's connections to `database`, but outside its pool."""
+    """Arguments to DeadlineConnection.connect for connections to `database` like Django's, but outside its pool."""
     return database.get_connection_params() | {"role": database.settings_dict["OPTIONS"].get("assume_role")}
 
 
 class UnusableDatabase(psycopg.OperationalError):
-    """Its encoding is another than UTF8: some texts would be errors, which no session can set otherwise."""
+    """Its encoding is not UTF8: some texts would be errors, and no session can change that."""
 
 
 class DeadlineConnection(psycopg.Connection[TupleRow]):
@@ -138,7 +138,7 @@ class DeadlineConnection(psycopg.Connection[TupleRow]):
             self.execute(NOTICE_VANISHED_CLIENTS)
 
     def _check_encoding(self) -> None:
-        """The server has said it unasked; a pooler may not pass it on."""
+        """The server reports it unasked; a pooler may not pass it on."""
         encoding = self.info.parameter_status("server_encoding")
         if encoding not in {ENCODING, None}:
             raise UnusableDatabase(f"its encoding is {encoding}; {ENCODING_ADVICE}")

@@ -67,7 +67,7 @@ def error_code(error: RedisError) -> str | None:
 
 
 def describe(error: RedisError) -> str:
-    """The text for the log. Of a server's answer, which may quote a command, even AUTH, only what cannot."""
+    """The text for the log. A server's answer may quote a command, even AUTH: only safe words of it are kept."""
     said = str(error)
     if code := error_code(error):
         said = " ".join([code, *(text for text in TELLING if text in said)])

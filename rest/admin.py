@@ -23,7 +23,7 @@ Admin = TypeVar("Admin")
 def costly_page(
     page: Callable[Concatenate[Admin, HttpRequest, P], HttpResponse],
 ) -> Callable[Concatenate[Admin, HttpRequest, P], HttpResponse]:
-    """A page of the admin, of which few are made at a time for each user: 429 for others."""
+    """A page of the admin, of which few are made at a time for each user: 429 for more."""
 
     @wraps(page)
     def bounded(admin: Admin, request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
@@ -39,10 +39,10 @@ def costly_page(
 
 
 class ListAdmin(ModelAdmin):
-    """The theme's, for forms and addresses from strangers too."""
+    """The theme's, safe against forms and addresses from strangers."""
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """As Django, but of many equal parameters the last counts, and of many columns to order by the first."""
+        """As Django, but of repeated parameters the last counts, and of too many columns to order by the first."""
         request.GET = self._bounded(request)  # type: ignore[assignment]  # the stubs take it for immutable
         if not can_be_searched(request.GET.get(SEARCH_VAR, "")):
             self.message_user(request, SEARCH_BOUND, messages.ERROR)

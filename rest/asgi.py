@@ -1,5 +1,5 @@
-"""What all that stands before Django shares: headers as Django reads them, bodies that nobody will read, middleware,
-and a line of the log for each refusal.
+"""What everything in front of Django shares: headers as Django reads them, bodies that nobody will read, middleware,
+and a log line for each refusal.
 """
 
 import asyncio
@@ -23,11 +23,11 @@ FRAMING = {b"content-length", b"transfer-encoding"}  # who sends both may hide a
 MAX_LOGGED = 500  # characters of a path
 MAX_DROPPED = 4 * 1024**2  # bytes
 DROPPING_SECONDS = 5.0
-LEAST_DROPPED = 2 * 1024  # bytes that each piece counts as at least, for it takes time
+LEAST_DROPPED = 2 * 1024  # bytes that each piece counts as at least: it takes time
 
 
 class HttpMiddleware:
-    """Wraps an ASGI application. Subclasses handle its requests; anything else, lifespan events say, passes them by."""
+    """Wraps an ASGI application. Subclasses handle its requests; anything else, such as lifespan, passes them by."""
 
     def __init__(self, application: ASGI3Application) -> None:
         self.application = application
@@ -57,12 +57,12 @@ def with_headers(headers: Iterable[tuple[bytes, bytes]], send: ASGISendCallable)
 
 
 def log_refusal(status: HTTPStatus, path: str) -> None:
-    """Say of a request that never reached Django what Django says of those that it refuses."""
+    """Log a request that never reached Django as Django logs those that it refuses."""
     logger.warning("%s: %s", status.phrase, path[:MAX_LOGGED], extra={"status_code": status})
 
 
 def combined(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    """By name, in lower case; the values of a header that is sent several times are joined by commas, as in Django."""
+    """Headers by name, in lower case; the values of one that is sent repeatedly are joined by commas, as in Django."""
     found: dict[bytes, bytes] = {}
     for name, value in headers:
         found[name] = b",".join((found[name], value)) if name in found else value
@@ -91,7 +91,7 @@ async def drop_unread_body(headers: Mapping[bytes, bytes], receive: ASGIReceiveC
 
 
 async def _drop_piece(receive: ASGIReceiveCallable) -> int:
-    """As how many bytes the next piece counts, which is not kept while the one after it is awaited; 0 at the end."""
+    """How many bytes the next piece counts as; 0 at the end. It is not kept while the one after it is awaited."""
     event = await receive()
     if event["type"] != "http.request" or not event["more_body"]:
         return 0

@@ -14,7 +14,7 @@ WITH_PORT = re.compile(r"\[(.*)\](?::\d+)?|([\d.]+):\d+")  # as some proxies wri
 
 def client_address(request: HttpRequest) -> Address:
     """The nearest address that is not one of TRUSTED_PROXIES: X-Forwarded-For is read from its end, as far as those who
-    wrote it are trusted. What is no address ends that; an empty element is none, by RFC 9110. `Forwarded` and X-Real-IP
+    wrote it are trusted. Anything else ends that, except an empty element, by RFC 9110. `Forwarded` and X-Real-IP
     are never read: two headers could disagree.
     """
     address = _parse(request.META.get("REMOTE_ADDR", "")) or UNIX_SOCKET
@@ -29,12 +29,12 @@ def client_address(request: HttpRequest) -> Address:
 
 
 def address_block(address: Address) -> str:
-    """What limits count as one address: of IPv6 the /64, which is what one customer gets."""
+    """What limits count as one address: for IPv6 the /64, which is what one customer gets."""
     return str(address if address.version == 4 else ip_network((address, 64), strict=False).network_address)
 
 
 def _parse(text: str) -> Address | None:
-    """An IPv4 address is the same within IPv6."""
+    """IPv4 within IPv6 is the same address."""
     text = text.strip()
     found = WITH_PORT.fullmatch(text)
     try:

@@ -1,5 +1,5 @@
-"""Costly requests, such as long lists: few of one user's at a time in each process, lest all others wait for them; and
-not many of all users, lest their answers take its memory.
+"""Costly requests, such as long lists: few of one user's at a time in each process, lest everybody else wait for them;
+and not many of all users', lest their answers use up its memory.
 """
 
 from collections import Counter

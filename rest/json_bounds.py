@@ -1,4 +1,4 @@
-"""How much structure a JSON text may have, and where one has too much: told before any value of it is made."""
+"""How much structure a JSON text may have, and where one has too much, found before any value is made."""
 
 import re
 from collections import Counter
@@ -9,15 +9,15 @@ from rest_framework.exceptions import ValidationError
 
 Place = list[bytes | int]  # the names and indexes that lead there
 
-# Possessive, and content with a missing end, so that no input makes it try twice.
+# Possessive, and tolerant of a missing end, so that no input makes it backtrack.
 STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 TOKEN = re.compile(rb'("(?:[^"\\]++|\\.)*+"?)|[\[\]{},:]', re.DOTALL)
 BRACKET = re.compile(rb"[\[{\]}]")
-MAX_NAME, MAX_NAMES = 64, 4  # of a place that is told
+MAX_NAME, MAX_NAMES = 64, 4  # of a place that is named
 
 
 class Bounds(NamedTuple):
-    """What is read of one text. A thread that parses more values in one go would keep the event loop waiting."""
+    """How much of a text is read. A thread that parses more values in one go would keep the event loop waiting."""
 
     bytes: int = 64 * 1024
     depth: int = 20
@@ -44,7 +44,7 @@ def check_structure(body: bytes, bounds: Bounds) -> None:
 
 
 def place_of_excess(body: bytes, bounds: Bounds) -> str:
-    """What of an object is too deep, as in tools[3].function.parameters, or has most of the first values.
+    """The part of an object that is too deep, as in tools[3].function.parameters, or has most of the values.
 
     Empty if the text is no object. Looks at no more of it than could be read.
     """
@@ -60,7 +60,7 @@ def place_of_excess(body: bytes, bounds: Bounds) -> str:
 
 
 def _move(place: Place, token: bytes, last: bytes) -> None:
-    """Where one is after the token, of which `last` is the last string."""
+    """Move `place` past the token; `last` is the last string so far."""
     if token in (b"{", b"["):
         place.append(b"" if token == b"{" else 0)
     elif token in (b"}", b"]"):

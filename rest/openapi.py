@@ -44,7 +44,7 @@ class Operation(AutoSchema):
 
 
 def describe_bodies(schemas: dict[str, Any]) -> None:
-    """Say of every body what holds for all of them.
+    """Document what holds for every body.
 
     Requests: `rest.fields.StrictSerializer` refuses unknown fields, and a field with a default may be left out, which
     generators that take a default for a value deny. Answers: they have all their fields.

@@ -1,4 +1,4 @@
-"""Lists in pages that are bounded in bytes too: a page of long rows ends early, and `next` goes on behind its last."""
+"""Lists in pages that are bounded in bytes too: a page of long rows ends early, and `next` goes on after its last."""
 
 from collections.abc import Sequence
 from typing import Any, TypeVar
@@ -42,7 +42,7 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # it is generic in
     after: int
 
     def read(self, begin: int, limit: int) -> Sequence[object]:
-        """Up to `limit` rows behind the first `begin`, as they are shown: fewer if they are long, but at least one."""
+        """Up to `limit` rows after the first `begin`, as they are shown: fewer if they are long, but at least one."""
         raise NotImplementedError
 
     def page(self, number: int | str) -> BoundedPage:

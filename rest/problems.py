@@ -85,9 +85,9 @@ def _detail(error: Exception, errors: Mapping[str, list[str]]) -> str:
 
 
 def _errors(error: Exception) -> dict[str, list[str]]:
-    """Messages by dotted path, of which one more than is shown tells that there are more.
+    """Messages by dotted path, with one more than is shown if there are more.
 
-    An error that is no ValidationError may name its fields in `errors`.
+    An error other than ValidationError may name its fields in `errors`.
     """
     if isinstance(error, ValidationError):
         return dict(islice(_flatten(error.detail, ""), MAX_ERRORS + 1))

@@ -1,4 +1,4 @@
-"""The id of the request that is being answered: it stands in log lines, and is given back to the caller."""
+"""The id of the request that is being answered: it is in log lines, and is given back to the caller."""
 
 import re
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ def given_id(headers: Mapping[bytes, bytes]) -> bytes | None:
 
 
 class RequestIds(HttpMiddleware):
-    """Wraps an ASGI application: each request has an id, which its response says as X-Request-ID.
+    """Wraps an ASGI application: each request has an id, which its response has as X-Request-ID.
 
     The application finds the id in `current`, as do the tasks and threads that inherit its context.
     """
