@@ -45,6 +45,7 @@ class Chat:
         except ClientDisconnected:
             counts.count_cut("caller_gone")
         finally:
+            await exchange.close()
             if exchange.status:
                 counts.answers[endpoint, exchange.status] += 1
 
@@ -76,6 +77,7 @@ class Chat:
             await exchange.answer(200, catalogue.to_model(config))
 
     async def _complete(self, exchange: Exchange, endpoint: str, caller: Caller) -> None:
+        exchange.begin_body()
         admission = await self.admit(caller.user_id, caller.key)
         exchange.extra_headers |= admission.headers
         if not admission.allowed:

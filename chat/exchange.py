@@ -8,7 +8,7 @@ from http import HTTPStatus
 from time import perf_counter
 
 import msgspec
-from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, HTTPScope
+from asgiref.typing import ASGIReceiveCallable, ASGIReceiveEvent, ASGISendCallable, ASGISendEvent, HTTPScope
 
 from chat.errors import ApiError
 from conversations.models import MAX_JSON_BYTES
@@ -38,6 +38,28 @@ class Exchange:
         self.extra_headers: dict[str, str] = {}
         self.status: int | None = None
         self._receive, self._send, self._awaits_body = receive, send, True
+        self._first_event: asyncio.Task[ASGIReceiveEvent] | None = None
+
+    def begin_body(self) -> None:
+        """Start to receive the body while something else is awaited. A caller that waits for leave to send gets none.
+
+        To be ended by `close`.
+        """
+        if b"expect" not in self.headers:
+            self._first_event = asyncio.create_task(self._received())
+
+    async def _received(self) -> ASGIReceiveEvent:
+        return await self._receive()
+
+    async def _next_event(self) -> ASGIReceiveEvent:
+        first, self._first_event = self._first_event, None
+        return await (first or self._receive())
+
+    async def close(self) -> None:
+        """Stop receiving."""
+        if self._first_event:
+            self._first_event.cancel()
+            await asyncio.gather(self._first_event, return_exceptions=True)
 
     async def body(self) -> bytes:
         """The whole body. Raises ApiError if it is too long or slow, ClientDisconnected if it ends early."""
@@ -51,7 +73,7 @@ class Exchange:
     async def _whole_body(self) -> bytes:
         body = bytearray()
         while True:
-            event = await self._receive()
+            event = await self._next_event()
             if event["type"] != "http.request":
                 raise ClientDisconnected
             body += event.get("body", b"")
@@ -88,7 +110,7 @@ class Exchange:
             await asyncio.gather(watcher, return_exceptions=True)
 
     async def _wait_for_disconnect(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
+        while (await self._next_event())["type"] != "http.disconnect":
             pass
 
     async def start(self, status: int, content_type: str, headers: Mapping[str, str] | None = None) -> None:
@@ -119,7 +141,7 @@ class Exchange:
     async def refuse(self, error: ApiError) -> None:
         """Sends the error as the whole response. Raises ClientDisconnected."""
         if self._awaits_body:
-            await drop_unread_body(self.headers, self._receive)
+            await drop_unread_body(self.headers, self._next_event)
         await self.answer(error.status, error.body(), error.headers)
 
 

@@ -12,7 +12,6 @@ from chat import exchange
 from chat.application import Chat
 from chat.backends import ENDING, Chunk, Completion, Payload
 from chat.backends.upstream import Deadlines
-from chat.errors import ApiError
 from chat.exchange import ClientDisconnected, Exchange
 from chat.forms import ChatForm
 from chat.metrics import counts
@@ -20,7 +19,6 @@ from chat.streaming import READ_AHEAD, stream
 from chat.tests import model_server, raw_client
 from chat.tests.conftest import served, upstream
 from chat.tests.model_server import ModelServer
-from conversations.models import MAX_JSON_BYTES
 from tests.waiting import wait_until
 
 PATIENT = Deadlines(connect=60, first_byte=60, idle=60, total=60)  # on a busy machine, 500 connections take a while
@@ -222,24 +220,3 @@ async def disconnect_after(disconnect_step: int, steps: int) -> list[Any]:
 @pytest.mark.parametrize("disconnect_step", range(STEPS))
 def test_client__hangs_up_at_any_step__no_error_in_the_event_loop(disconnect_step: int, steps: int) -> None:
     assert not asyncio.run(disconnect_after(disconnect_step, steps))
-
-
-def test_body__too_long_with_its_last_piece__refused_without_waiting_for_another() -> None:
-    pieces: list[Any] = [{"type": "http.request", "body": b"x" * (MAX_JSON_BYTES + 1), "more_body": False}]
-    told: list[Any] = []
-    scope: Any = {**SCOPE, "headers": [(b"content-length", str(MAX_JSON_BYTES + 1).encode())]}
-
-    async def receive() -> Any:
-        return pieces.pop()  # IndexError if it is asked again: nothing else will come
-
-    async def send(event: Any) -> None:
-        told.append(event)
-
-    async def refuse() -> None:
-        refused = Exchange(scope, receive, send)
-        with pytest.raises(ApiError) as error:
-            await refused.body()
-        await refused.refuse(error.value)
-
-    asyncio.run(refuse())
-    assert told[0]["status"] == 413
