@@ -13,7 +13,7 @@ from django.db import DEFAULT_DB_ALIAS
 
 from accounts.keys import PREFIX, digest
 from coherence.cache import CoherentCache
-from coherence.log import NumberedQuery, Position
+from coherence.change_log import NumberedQuery, Position
 
 USER_COLUMNS = ("id", "is_superuser", "username", "is_staff", "is_active")  # in the order of the model, for from_db
 

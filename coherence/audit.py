@@ -6,8 +6,8 @@ from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
 from coherence.cache import CoherentCache
+from coherence.change_log import Position
 from coherence.feed import feed
-from coherence.log import Position
 from coherence.redis_copies import RedisCopies
 
 K = TypeVar("K")

@@ -10,11 +10,11 @@ from typing import Any, ClassVar, Generic, Literal, NamedTuple, TypeVar, get_arg
 from django.db import DEFAULT_DB_ALIAS, Error, connection, models
 from django.db.models.signals import post_delete, post_save
 
-from coherence import log
+from coherence import change_log
+from coherence.change_log import Line, Position
 from coherence.feed import IN_TOUCH_SECONDS, catch_up_on_commit, feed
 from coherence.listener import listener
 from coherence.local_cache import NO_EDITION, Copy, LocalCache, weightless
-from coherence.log import Line, Position
 from coherence.shared import NoSharedCache, SharedCache
 from coherence.single_flight import SingleFlight
 from coherence.transactions import IDLE, after_commit, in_transaction, this_thread
@@ -85,8 +85,8 @@ class CoherentCache(Generic[K, V]):
         max_weight: int = 0,
     ) -> None:
         """`kind` names the cache in metrics. `load` reads rows and the position of the change log in one statement, as
-        `log.NumberedQuery` does. `log_key` is what the model's triggers note. Up to `capacity` values, and as many
-        absences, are kept in memory; while PostgreSQL is out of reach they are served for `stale_seconds`. With
+        `change_log.NumberedQuery` does. `log_key` is what the model's triggers note. Up to `capacity` values, and as
+        many absences, are kept in memory; while PostgreSQL is out of reach they are served for `stale_seconds`. With
         `weigh`, give `max_weight` as well: it bounds what all values weigh together. At 0 only the latest is kept.
         """
         self.kind, self.load, self.log_key, self.stale_seconds = kind, load, log_key, stale_seconds
@@ -262,7 +262,7 @@ class CoherentCache(Generic[K, V]):
         Works without Redis, because it notes a change in the change log. Call it outside long transactions: other
         writers' commits wait for the log until this one commits.
         """
-        log.note() if keys is None else log.note(map(self.log_key, keys))
+        change_log.note() if keys is None else change_log.note(map(self.log_key, keys))
         catch_up_on_commit()
 
     def drop_on_commit(self, keys: Collection[K], *, using: str = DEFAULT_DB_ALIAS) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from django_redis.serializers.json import JSONSerializer
 
-from coherence.log import Position
+from coherence.change_log import Position
 
 K = TypeVar("K")
 V = TypeVar("V")

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from django.db import DEFAULT_DB_ALIAS, connection
 
-from coherence import log
+from coherence import change_log
+from coherence.change_log import Cursor, Line, News, Position
 from coherence.commits import Commits
-from coherence.log import Cursor, Line, News, Position
 from coherence.models import EVERYTHING
 from coherence.transactions import after_commit, in_transaction
 from resilience.clock import clock
@@ -40,7 +40,7 @@ class Known(NamedTuple):
     @classmethod
     def starting(cls, history: str, outdated_below: int, unsure_below: int) -> "Known":
         """What is known before the first line is taken in: nothing about any key."""
-        commits = Commits(unsure_below, log.MAX_REMEMBERED_COMMITS)
+        commits = Commits(unsure_below, change_log.MAX_REMEMBERED_COMMITS)
         return cls(history, outdated_below, unsure_below, {}, 0, _first_line_after(unsure_below), commits)
 
     def after(self, lines: Sequence[Line]) -> "Known":
@@ -87,7 +87,7 @@ class Known(NamedTuple):
 
     def has_room_for(self, count: int) -> bool:
         """Whether so many keys more can be remembered."""
-        return len(self.latest) + count <= log.MAX_REMEMBERED_KEYS
+        return len(self.latest) + count <= change_log.MAX_REMEMBERED_KEYS
 
     def _bounded(self, room: int = 0) -> "Known":
         """Drop the earlier half of the changes if there is no room for `room` more. The log can be asked about them."""
@@ -115,7 +115,7 @@ class ChangeFeed:
         self.edition = 0
         self.heard = float("-inf")
         self._known = Known.starting("", 0, 0)
-        self._limit = log.FIRST_MAX_LINES
+        self._limit = change_log.FIRST_MAX_LINES
         self._lock = threading.Lock()
         os.register_at_fork(after_in_child=self._renew_lock)
 
@@ -199,7 +199,7 @@ class ChangeFeed:
         """Ask the log, over the caller's connection, about `copies` of which this process is unsure: key and number."""
         history = self.position.history
         with connection.cursor() as cursor:
-            found, commits = log.latest(cursor, copies)
+            found, commits = change_log.latest(cursor, copies)
         with self._lock:
             if self._known.history == history:
                 self._known = self._known.with_answer(found, commits)
@@ -207,17 +207,17 @@ class ChangeFeed:
     def knows_groups_from(self, number: int) -> bool:
         """Whether all changes of groups are known from `number` of the log on, or no more of them can be remembered."""
         known = self._known
-        return known.groups_known_from.number <= number or not known.has_room_for(log.MAX_LINES_PER_POLL)
+        return known.groups_known_from.number <= number or not known.has_room_for(change_log.MAX_LINES_PER_POLL)
 
     def look_back(self) -> None:
         """Find out from the log, over the caller's connection, about earlier changes of groups than are known yet.
 
         It reads lines of all groups: the log cannot be searched by group, and after a large commit there would be a
-        question about each. At most log.MAX_LINES_PER_POLL lines are read; the next call goes on from there.
+        question about each. At most change_log.MAX_LINES_PER_POLL lines are read; the next call goes on from there.
         """
-        known = self._known
+        known, limit = self._known, change_log.MAX_LINES_PER_POLL
         with connection.cursor() as cursor:
-            first, found, commits = log.groups_before(cursor, known.groups_known_from, log.MAX_LINES_PER_POLL)
+            first, found, commits = change_log.groups_before(cursor, known.groups_known_from, limit)
         with self._lock:
             now = self._known
             if (now.history, now.groups_known_from) == (known.history, known.groups_known_from):
@@ -238,9 +238,9 @@ class ChangeFeed:
 
     def _poll(self, cursor: Cursor) -> bool:
         asked, known = self.clock(), self.position
-        limit, self._limit = self._limit, log.FIRST_MAX_LINES
+        limit, self._limit = self._limit, change_log.FIRST_MAX_LINES
         news = _news(cursor, known, limit)
-        self._limit = log.MAX_LINES_PER_POLL  # not reached if no answer comes in time: the next poll asks for less
+        self._limit = change_log.MAX_LINES_PER_POLL  # not reached if no answer comes in time: the next asks for less
         with self._lock:
             applied = self._apply(news, known)
             if applied:
@@ -276,18 +276,18 @@ def _new_outdated_below(news: News, outdated_below: int, oldest: int) -> int:
         return outdated_below
     if news.is_whole:  # these lines are the whole log, which can be asked about nothing older
         return oldest
-    return 0  # there is more of the log, and the answers of `log.latest` allow for how far back it reaches
+    return 0  # there is more of the log, and the answers of `change_log.latest` allow for how far back it reaches
 
 
 def _news(cursor: Cursor, known: Position, limit: int) -> News:
     """The changes after `known`; if its history is over or unknown, the latest changes of all."""
-    news = log.since(cursor, known.number, limit)
+    news = change_log.since(cursor, known.number, limit)
     is_lost = known.number and not news.is_anchored  # commits are lost or pruned: copies may have numbers it never had
     if news.history is None or is_lost:
-        log.begin_history(cursor, known)
+        change_log.begin_history(cursor, known)
     elif not known.number or news.history == known.history:
         return news
-    return log.since(cursor, 0, log.FIRST_MAX_LINES)
+    return change_log.since(cursor, 0, change_log.FIRST_MAX_LINES)
 
 
 feed = ChangeFeed()

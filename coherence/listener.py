@@ -11,7 +11,7 @@ import psycopg
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 from psycopg_pool import ConnectionPool
 
-from coherence import log
+from coherence import change_log
 from coherence.feed import ChangeFeed, feed
 from resilience.database import DeadlineConnection, answer_within, is_deadline_over, own_parameters
 
@@ -99,7 +99,7 @@ class Listener:
 
     def _follow(self, connection: "psycopg.Connection[Any]") -> None:
         with answer_within(ANSWER_SECONDS):
-            connection.execute(f"LISTEN {log.CHANNEL}")
+            connection.execute(f"LISTEN {change_log.CHANNEL}")
         with connection.cursor() as cursor:
             self._poll_feed(cursor)
             _check_pool()
@@ -121,14 +121,14 @@ class Listener:
                 if cursor.connection.closed:
                     raise
 
-    def _prune(self, cursor: log.Cursor) -> None:
-        if log.prune(cursor):
+    def _prune(self, cursor: change_log.Cursor) -> None:
+        if change_log.prune(cursor):
             self._prune_at = time.monotonic() + PRUNE_AGAIN_SECONDS
         if self._prune_failure_reported:
             logger.info("The change log is pruned again.")
         self._prune_failure_reported = False
 
-    def _poll_feed(self, cursor: log.Cursor) -> None:
+    def _poll_feed(self, cursor: change_log.Cursor) -> None:
         with answer_within(ANSWER_SECONDS):
             self.feed.poll(cursor)
         if self._loss_reported:

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from coherence.log import Position
+from coherence.change_log import Position
 
 K = TypeVar("K")
 V = TypeVar("V")

@@ -1,4 +1,4 @@
-"""The tables of the change log. Triggers and `log.note` write its lines; `log` reads and prunes them."""
+"""The tables of the change log. Triggers and `change_log.note` write its lines; `change_log` reads and prunes them."""
 
 from django.db import models
 
@@ -37,8 +37,8 @@ class Milestone(models.Model):
 class History(models.Model):
     """The `name` of the database's history, in which its numbers count, and the `place` where the row was written.
 
-    A history is an unbroken run of the database's commits, not the past of a row. The table has one row. `log` gives it
-    a new name when the place has changed.
+    A history is an unbroken run of the database's commits, not the past of a row. The table has one row. `change_log`
+    gives it a new name when the place has changed.
     """
 
     id = models.SmallIntegerField(primary_key=True)

@@ -19,8 +19,8 @@ from django_redis import get_redis_connection
 from django_redis.exceptions import ConnectionInterrupted
 from redis.exceptions import RedisError
 
+from coherence.change_log import Position
 from coherence.codec import Codec
-from coherence.log import Position
 from coherence.shared import SharedCache
 from resilience.redis_errors import error_code
 from resilience.redis_pool import is_away, is_redis

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Protocol, TypeVar
 
-from coherence.log import Position
+from coherence.change_log import Position
 
 K = TypeVar("K")
 V = TypeVar("V")

@@ -10,10 +10,10 @@ from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS
 
 from coherence.cache import SOURCES, Answer, CoherentCache, memory_may_answer
+from coherence.change_log import NumberedQuery, Position
 from coherence.codec import Codec
 from coherence.feed import feed
 from coherence.local_cache import Copy
-from coherence.log import NumberedQuery, Position
 from coherence.redis_copies import RedisCopies
 from coherence.transactions import after_commit
 from personalities.config import PersonalityConfig

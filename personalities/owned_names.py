@@ -9,9 +9,9 @@ import msgspec
 from django.conf import settings
 
 from coherence.cache import CoherentCache
+from coherence.change_log import Line, NumberedQuery, Position
 from coherence.codec import Codec
 from coherence.feed import feed
-from coherence.log import Line, NumberedQuery, Position
 from coherence.redis_copies import RedisCopies
 from personalities.config import Frozen, Name
 

@@ -6,8 +6,8 @@ from typing import Protocol
 from django.conf import settings
 
 from coherence.cache import CoherentCache
+from coherence.change_log import NumberedQuery, Position
 from coherence.codec import Codec
-from coherence.log import NumberedQuery, Position
 from coherence.redis_copies import RedisCopies
 from personalities.prompt import Wishes
 

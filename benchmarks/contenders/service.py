@@ -98,12 +98,15 @@ def reader() -> Commands:
 
 def read(names: Sequence[str], rate: int, seconds: int) -> Asked:
     """Look up `rate` names a second, all known before; return what PostgreSQL was asked."""
-    from coherence import log
+    from coherence import change_log
     from personalities.models import Personality
 
     queries: Counter[str] = Counter()
     Personality.objects.get_configs(names)
-    with mock.patch.object(log, "since", side_effect=log.since) as polls, connection.execute_wrapper(_tally(queries)):
+    with (
+        mock.patch.object(change_log, "since", side_effect=change_log.since) as polls,
+        connection.execute_wrapper(_tally(queries)),
+    ):
         _steadily(Personality.objects.get_config, names, rate, seconds)
     return {"queries": queries, "polls": polls.call_count}
 

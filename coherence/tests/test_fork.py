@@ -20,7 +20,7 @@ import django
 django.setup()
 from django.contrib.auth.models import User
 from django.db import connection
-from coherence import log
+from coherence import change_log
 from coherence.cache import CoherentCache
 from coherence.feed import feed
 from coherence.listener import listener
@@ -29,7 +29,7 @@ held, reached, never = threading.Event(), threading.Event(), threading.Event()
 parent = os.getpid()
 
 def load(ids):
-    found = log.NumberedQuery("auth.User", "id = ANY(%(ids)s)")(ids=list(ids))
+    found = change_log.NumberedQuery("auth.User", "id = ANY(%(ids)s)")(ids=list(ids))
     if os.getpid() == parent and STUCK in ids:
         reached.set()
         never.wait()

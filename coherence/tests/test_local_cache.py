@@ -6,8 +6,8 @@ from time import monotonic, sleep
 
 import pytest
 
+from coherence.change_log import Position
 from coherence.local_cache import Copy, LocalCache
-from coherence.log import Position
 
 THREADS = 8
 SECONDS = 1.0

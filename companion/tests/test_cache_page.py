@@ -9,7 +9,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from coherence import redis_copies as module
-from coherence.log import Position
+from coherence.change_log import Position
 from companion.admin import cache_numbers
 from personalities.cache import Key, codec, redis_copies
 from personalities.models import Personality

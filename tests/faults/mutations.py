@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import connection
 
-from coherence import log
+from coherence import change_log
 from coherence.feed import ChangeFeed
 from coherence.listener import Listener
 from coherence.local_cache import LocalCache
@@ -32,21 +32,23 @@ def without_feed() -> None:
 def without_one_statement() -> None:
     """Read the position of the log after the rows, so that copies of old rows may carry it."""
 
-    read = log.NumberedQuery.__call__
+    read = change_log.NumberedQuery.__call__
 
-    def read_rows_first(self: log.NumberedQuery[Any], **parameters: object) -> tuple[log.Position, list[Any]]:
+    def read_rows_first(
+        self: change_log.NumberedQuery[Any], **parameters: object
+    ) -> tuple[change_log.Position, list[Any]]:
         _, found = read(self, **parameters)
         stop_here()
         with connection.cursor() as cursor:
-            cursor.execute(f"SELECT {log.POSITION}")
-            return log.Position(*cursor.fetchone()), found
+            cursor.execute(f"SELECT {change_log.POSITION}")
+            return change_log.Position(*cursor.fetchone()), found
 
-    log.NumberedQuery.__call__ = read_rows_first  # type: ignore[method-assign]
+    change_log.NumberedQuery.__call__ = read_rows_first  # type: ignore[method-assign]
 
 
 def without_notifications() -> None:
     """Lose all notifications. They are only hints: without them the log is polled every 0.75 s."""
-    log.CHANNEL = "nobody_speaks_here"
+    change_log.CHANNEL = "nobody_speaks_here"
 
 
 def without_tail() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from coherence.log import RETENTION_DAYS
+from coherence.change_log import RETENTION_DAYS
 from tests.faults.conftest import LONG
 from tests.faults.environment import Environment
 from tests.faults.failover import Copied

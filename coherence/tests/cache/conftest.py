@@ -9,9 +9,9 @@ from django.contrib.auth.models import User
 from coherence import cache as module
 from coherence import single_flight
 from coherence.cache import Answer, CoherentCache
+from coherence.change_log import NumberedQuery, Position
 from coherence.feed import ChangeFeed
 from coherence.listener import listener
-from coherence.log import NumberedQuery, Position
 from coherence.tests.cache.rows import ID, insert
 from coherence.tests.cache.stand_ins import Clock, Deaf, Gate, InRedis
 from tests.waiting import MAX_SECONDS

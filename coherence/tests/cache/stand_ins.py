@@ -7,7 +7,7 @@ from threading import Event
 from time import monotonic
 from typing import Any
 
-from coherence.log import Position
+from coherence.change_log import Position
 from coherence.shared import SharedCache
 from coherence.tests.cache.rows import ID, NOBODY, OTHER
 from tests.waiting import MAX_SECONDS

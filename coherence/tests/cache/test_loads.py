@@ -10,7 +10,7 @@ from django.db import OperationalError, connection
 
 from coherence import cache as module
 from coherence.cache import Answer, CoherentCache
-from coherence.log import Position
+from coherence.change_log import Position
 from coherence.tests.cache.rows import ID, OTHER, clear_memory, insert, rename, users_locked
 from coherence.tests.cache.stand_ins import Gate, InRedis
 from resilience.database import answer_within

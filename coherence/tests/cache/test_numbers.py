@@ -6,14 +6,14 @@ import pytest
 from django.db import transaction
 
 from coherence import cache as module
-from coherence import log
+from coherence import change_log
 from coherence.cache import Answer, CoherentCache
+from coherence.change_log import Position
 from coherence.feed import ChangeFeed
 from coherence.local_cache import Copy
-from coherence.log import Position
 from coherence.tests.cache.rows import ID, NOBODY, OTHER, clear_memory, insert, rename
 from coherence.tests.cache.stand_ins import Clock, InRedis
-from coherence.tests.change_log import note
+from coherence.tests.log_access import note
 from tests.database import Count, sql
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -140,7 +140,7 @@ def restart(
     """Turns this into a process that has just started, and has read only the latest change of the log."""
 
     def restart() -> None:
-        monkeypatch.setattr(log, "FIRST_MAX_LINES", 1)
+        monkeypatch.setattr(change_log, "FIRST_MAX_LINES", 1)
         started = ChangeFeed(clock)
         started.catch_up()
         monkeypatch.setattr(module, "feed", started)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from coherence import log
+from coherence import change_log
 from coherence.cache import Answer, CoherentCache
 from coherence.tests.cache.rows import ID, NOBODY, OTHER, clear_memory, insert, rename
 from tests.database import Count
@@ -94,6 +94,6 @@ def test_get__everything_noted__no_copy_counts(
     names: CoherentCache[int, str], known: None, tell: Callable[[], None]
 ) -> None:
     assert names.get(NOBODY).source == "database"
-    log.note()
+    change_log.note()
     tell()
     assert {answer.source for answer in names.get_many([ID, NOBODY]).values()} == {"database"}

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.db import connection
 
+from coherence.change_log import Position
 from coherence.feed import ChangeFeed
-from coherence.log import Position
 
 
 class Late:

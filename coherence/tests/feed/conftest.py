@@ -1,13 +1,13 @@
-"""A feed whose clock is the test's. `log.MAX_LINES_PER_POLL` is lowered where its reach is tested."""
+"""A feed whose clock is the test's. `change_log.MAX_LINES_PER_POLL` is lowered where its reach is tested."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from coherence import log
+from coherence import change_log
 from coherence.feed import ChangeFeed
 from coherence.listener import listener
-from coherence.tests.change_log import forget_numbers
+from coherence.tests.log_access import forget_numbers
 from tests.waiting import Clock
 
 LIMIT = 4
@@ -32,9 +32,9 @@ def feed(clock: Clock) -> ChangeFeed:
 
 @pytest.fixture
 def _low_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log, "FIRST_MAX_LINES", LIMIT)
-    monkeypatch.setattr(log, "MAX_LINES_PER_POLL", LIMIT)
-    monkeypatch.setattr(log, "MAX_REMEMBERED_KEYS", LIMIT)
+    monkeypatch.setattr(change_log, "FIRST_MAX_LINES", LIMIT)
+    monkeypatch.setattr(change_log, "MAX_LINES_PER_POLL", LIMIT)
+    monkeypatch.setattr(change_log, "MAX_REMEMBERED_KEYS", LIMIT)
 
 
 @pytest.fixture

@@ -7,13 +7,13 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from coherence import log
+from coherence import change_log
+from coherence.change_log import Line, Position
 from coherence.feed import ChangeFeed
-from coherence.log import Line, Position
 from coherence.models import EVERYTHING
-from coherence.tests.change_log import empty_and_run_ahead, history, note, restore
 from coherence.tests.feed.answers import Late
 from coherence.tests.feed.conftest import KEYS, LIMIT
+from coherence.tests.log_access import empty_and_run_ahead, history, note, restore
 
 pytestmark = pytest.mark.django_db(transaction=True)
 IN_GROUPS = ("a:1:x", "a:1:y", "a:2:x", "a:2:y", "b:1", "b:1:x")
@@ -92,8 +92,8 @@ class HistoryOfGroups(History):
                     self.feed.settle([group])
                 is_true = position.number >= changed and position not in self.lost
                 counts = self.feed.is_current(group, position)
-                assert counts is is_true or (is_true and log.MAX_REMEMBERED_KEYS < ROOM)
-                assert len(self.feed.latest) <= log.MAX_REMEMBERED_KEYS
+                assert counts is is_true or (is_true and change_log.MAX_REMEMBERED_KEYS < ROOM)
+                assert len(self.feed.latest) <= change_log.MAX_REMEMBERED_KEYS
 
 
 STEPS = st.sampled_from([History.note, History.note, History.poll, History.late, History.restore])
@@ -120,7 +120,7 @@ def test_current__any_history__of_every_copy_that_was_not_outlived(steps: list[A
 @given(st.lists(st.tuples(STEPS, CHANGES_IN_GROUPS), max_size=15))
 def test_current__any_history__of_every_group_that_was_not_outlived(room: int, steps: list[Any]) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(log, "MAX_REMEMBERED_KEYS", room)
+        patch.setattr(change_log, "MAX_REMEMBERED_KEYS", room)
         history = HistoryOfGroups()
         for step, keys in steps:
             step(history, keys)

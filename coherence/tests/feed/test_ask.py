@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from psycopg import OperationalError
 
-from coherence import log
+from coherence import change_log
+from coherence.change_log import Cursor, Line, Position
 from coherence.feed import ChangeFeed
-from coherence.log import Cursor, Line, Position
-from coherence.tests.change_log import note
 from coherence.tests.feed.answers import is_current
 from coherence.tests.feed.conftest import KEYS, LIMIT
+from coherence.tests.log_access import note
 from tests.database import sql
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("_low_limit")]
@@ -144,7 +144,7 @@ def test_ask__something_outdates_all_meanwhile__the_answer_does_no_harm(
     for key in KEYS:
         note(key)
     feed.catch_up()
-    copy, ask = Position(feed.position.history, start), log.latest
+    copy, ask = Position(feed.position.history, start), change_log.latest
 
     def ask_slowly(cursor: Cursor, copies: Collection[Line]) -> Any:
         found = ask(cursor, copies)
@@ -152,7 +152,7 @@ def test_ask__something_outdates_all_meanwhile__the_answer_does_no_harm(
         feed.catch_up()
         return found
 
-    monkeypatch.setattr(log, "latest", ask_slowly)
+    monkeypatch.setattr(change_log, "latest", ask_slowly)
     feed.ask([Line(start, "other")])
     assert not feed.is_current("other", copy)
     assert not is_current(feed, "other", start)
@@ -184,8 +184,8 @@ def test_poll__an_attempt_was_not_answered_in_time__the_next_reads_fewer_and_ask
     feed: ChangeFeed, start: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else a process could never come past a commit that takes too long to read."""
-    monkeypatch.setattr(log, "MAX_LINES_PER_POLL", 100)
-    monkeypatch.setattr(log, "MAX_REMEMBERED_KEYS", 100)
+    monkeypatch.setattr(change_log, "MAX_LINES_PER_POLL", 100)
+    monkeypatch.setattr(change_log, "MAX_REMEMBERED_KEYS", 100)
     feed.catch_up()
     note(*KEYS)
     with pytest.raises(OperationalError):

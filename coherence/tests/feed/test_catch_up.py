@@ -3,9 +3,9 @@
 import pytest
 
 from coherence.feed import ChangeFeed
-from coherence.tests.change_log import empty_and_run_ahead, note, restore
 from coherence.tests.feed.answers import is_current
 from coherence.tests.feed.conftest import KEYS, LIMIT
+from coherence.tests.log_access import empty_and_run_ahead, note, restore
 from tests.database import sql
 
 pytestmark = pytest.mark.django_db(transaction=True)

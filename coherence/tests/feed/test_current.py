@@ -6,11 +6,11 @@ import sys
 import pytest
 from django.db import transaction
 
+from coherence import change_log
 from coherence import feed as module
-from coherence import log
 from coherence.feed import ChangeFeed, catch_up_on_commit
-from coherence.tests.change_log import note
 from coherence.tests.feed.answers import is_current, is_outdated
+from coherence.tests.log_access import note
 
 pytestmark = pytest.mark.django_db(transaction=True)
 FORK = """
@@ -66,7 +66,7 @@ def test_current__a_number_above_ours__neither_believed_nor_outdated(feed: Chang
 def test_current__everything_changed__nothing_from_before(feed: ChangeFeed) -> None:
     before = note("a")
     feed.catch_up()
-    log.note()
+    change_log.note()
     feed.catch_up()
     assert not is_current(feed, "a", before)
     assert not is_current(feed, "of which no line tells", before)
@@ -81,7 +81,7 @@ def test_catch_up_on_commit__nobody_listens__our_own_commit_is_known_once_it_is_
     before = note("b")
     feed.catch_up()
     with transaction.atomic():
-        log.note(["a"])
+        change_log.note(["a"])
         catch_up_on_commit()
         assert is_current(feed, "a", before)
     assert not is_current(feed, "a", before)

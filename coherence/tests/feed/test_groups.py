@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from coherence import log
+from coherence import change_log
+from coherence.change_log import Cursor, Line, Position
 from coherence.feed import ChangeFeed
-from coherence.log import Cursor, Line, Position
 from coherence.models import EVERYTHING
-from coherence.tests.change_log import note
 from coherence.tests.feed.answers import is_current
+from coherence.tests.log_access import note
 from tests.database import sql
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("_low_limit")]
@@ -20,7 +20,7 @@ ROOM = 12
 
 @pytest.fixture(autouse=True)
 def _room(_low_limit: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log, "MAX_REMEMBERED_KEYS", ROOM)
+    monkeypatch.setattr(change_log, "MAX_REMEMBERED_KEYS", ROOM)
 
 
 @pytest.fixture
@@ -133,7 +133,7 @@ def test_look_back__something_outdates_it_meanwhile__the_answer_does_no_harm(
 ) -> None:
     note(*IMPORTED)
     feed.catch_up()
-    copy, ask = Position(feed.position.history, start), log.groups_before
+    copy, ask = Position(feed.position.history, start), change_log.groups_before
 
     def ask_slowly(cursor: Cursor, line: Line, limit: int) -> Any:
         found = ask(cursor, line, limit)
@@ -141,7 +141,7 @@ def test_look_back__something_outdates_it_meanwhile__the_answer_does_no_harm(
         feed.catch_up()
         return found
 
-    monkeypatch.setattr(log, "groups_before", ask_slowly)
+    monkeypatch.setattr(change_log, "groups_before", ask_slowly)
     settle(feed, "a:2", start, questions=4)
     assert not feed.is_current("a:2", copy)
     assert not is_current(feed, "a:2", start)

@@ -3,8 +3,8 @@
 import pytest
 
 from coherence.feed import IN_TOUCH_SECONDS, ChangeFeed
-from coherence.tests.change_log import note
 from coherence.tests.feed.answers import Late, is_current
+from coherence.tests.log_access import note
 from tests.waiting import Clock
 
 pytestmark = pytest.mark.django_db(transaction=True)

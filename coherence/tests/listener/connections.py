@@ -5,7 +5,7 @@ from typing import Any
 import psycopg
 from django.db import connection
 
-from coherence import log
+from coherence import change_log
 from coherence.listener import Listener
 from tests.database import sql
 
@@ -20,7 +20,7 @@ def pids() -> list[int]:
 def stop(listener: Listener) -> None:
     """Stop `listener` at once, however long it would wait for a notification."""
     listener._stopping.set()
-    sql("SELECT pg_notify(%s, '')", log.CHANNEL)
+    sql("SELECT pg_notify(%s, '')", change_log.CHANNEL)
     listener.stop()
 
 

@@ -11,8 +11,8 @@ from django.db import connection
 from coherence import listener as module
 from coherence.feed import IN_TOUCH_SECONDS, ChangeFeed
 from coherence.listener import Listener
-from coherence.tests.change_log import note
 from coherence.tests.listener.connections import NAME, cut, no_pool
+from coherence.tests.log_access import note
 from tests.database import sql
 from tests.faults.queueing import queueing
 from tests.waiting import MAX_SECONDS, wait_until

@@ -12,9 +12,9 @@ from django.db import connection
 from coherence import listener as module
 from coherence.feed import IN_TOUCH_SECONDS, ChangeFeed
 from coherence.listener import POLL_SECONDS, Listener
-from coherence.tests.change_log import note
 from coherence.tests.feed.answers import is_current
 from coherence.tests.listener.connections import cut, no_pool, parameters, pids
+from coherence.tests.log_access import note
 from tests.database import sql
 from tests.waiting import MAX_SECONDS, wait_until
 

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from coherence import change_log
 from coherence import listener as module
-from coherence import log
 from coherence.feed import ChangeFeed
 from coherence.listener import Listener
 from coherence.metrics import registry
-from coherence.tests.change_log import note
 from coherence.tests.listener.connections import parameters, pids
+from coherence.tests.log_access import note
 from tests.database import sql
 from tests.waiting import wait_until
 
@@ -99,7 +99,7 @@ def test_prune__cut_off_meanwhile__no_failure_of_pruning(
         raise AssertionError("it was not cut")
 
     before = pids()
-    monkeypatch.setattr(log, "prune", end)
+    monkeypatch.setattr(change_log, "prune", end)
     wait_until(lambda: pids() not in ([], before) and feed.in_touch)
     assert (running.prune_failures, caplog.records) == (0, [])
 

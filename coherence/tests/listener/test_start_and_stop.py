@@ -10,13 +10,13 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 
-from coherence import cache, log
+from coherence import cache, change_log
 from coherence import listener as module
 from coherence.cache import CoherentCache
 from coherence.feed import ChangeFeed
 from coherence.listener import POLL_SECONDS, Listener
-from coherence.tests.change_log import note
 from coherence.tests.listener.connections import cut, no_pool, pids
+from coherence.tests.log_access import note
 from tests.database import sql
 from tests.waiting import MAX_SECONDS, wait_until
 
@@ -186,7 +186,7 @@ def test_start__many_looks_at_the_log__pruned_once(
         pruned.append(cursor)
         return left_over
 
-    monkeypatch.setattr(log, "prune", prune)
+    monkeypatch.setattr(change_log, "prune", prune)
     monkeypatch.setattr(module, "PRUNE_AGAIN_SECONDS", 60.0)
     listener.ensure()
     for _ in range(5):

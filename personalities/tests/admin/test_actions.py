@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from coherence.log import Position
+from coherence.change_log import Position
 from personalities.cache import redis_copies
 from personalities.models import Personality
 from personalities.tests.admin.browser import LIST, act, allowed, committing, made

@@ -10,7 +10,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
-from coherence.tests.change_log import number
+from coherence.tests.log_access import number
 from personalities.archetypes import ARCHETYPES
 from personalities.models import Personality
 from personalities.tests.files.commands import edit, imported, put, run

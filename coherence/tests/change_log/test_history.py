@@ -4,10 +4,10 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 
-from coherence import log
-from coherence.log import NumberedQuery, Position
-from coherence.tests.change_log import history, note
-from coherence.tests.log.lines import Session
+from coherence import change_log
+from coherence.change_log import NumberedQuery, Position
+from coherence.tests.change_log.lines import Session
+from coherence.tests.log_access import history, note
 from tests.database import sql
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -21,18 +21,18 @@ def name() -> str:
 
 def told() -> str | None:
     with connection.cursor() as cursor:
-        return log.since(cursor, 0, log.MAX_LINES_PER_POLL).history
+        return change_log.since(cursor, 0, change_log.MAX_LINES_PER_POLL).history
 
 
 def begin(lost: str, number: int = 0) -> None:
     with connection.cursor() as cursor:
-        log.begin_history(cursor, Position(lost, number))
+        change_log.begin_history(cursor, Position(lost, number))
 
 
 def test_history__commits_and_other_sessions__the_same(name: str, session: Session) -> None:
     note("a")
     assert told() == name
-    assert log.since(session().cursor(), 0, log.MAX_LINES_PER_POLL).history == name
+    assert change_log.since(session().cursor(), 0, change_log.MAX_LINES_PER_POLL).history == name
     begin("")
     assert told() == name
 
@@ -100,8 +100,8 @@ def test_history__a_role_that_may_do_nothing_else__names_and_reads_it(name: str,
     try:
         by_a_promotion()
         ordinary.execute("SET ROLE unit_reader")
-        log.begin_history(ordinary.cursor(), Position("", 0))
-        assert log.since(ordinary.cursor(), 0, log.MAX_LINES_PER_POLL).history == told() != name
+        change_log.begin_history(ordinary.cursor(), Position("", 0))
+        assert change_log.since(ordinary.cursor(), 0, change_log.MAX_LINES_PER_POLL).history == told() != name
     finally:
         ordinary.close()
         sql("DROP OWNED BY unit_reader; DROP ROLE unit_reader")
@@ -111,7 +111,7 @@ def test_history__elsewhere_and_nobody_may_write__empty(session: Session) -> Non
     by_a_restored_row()
     reader = session()
     reader.execute("SET default_transaction_read_only = on")
-    assert log.since(reader.cursor(), 0, log.MAX_LINES_PER_POLL).history == ""
+    assert change_log.since(reader.cursor(), 0, change_log.MAX_LINES_PER_POLL).history == ""
 
 
 def test_numbered_query__rows__with_the_history(name: str) -> None:

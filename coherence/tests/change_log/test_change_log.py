@@ -7,9 +7,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 
-from coherence import log
-from coherence.log import Line, NumberedQuery
-from coherence.tests.change_log import note, number
+from coherence import change_log
+from coherence.change_log import Line, NumberedQuery
+from coherence.tests.log_access import note, number
 from tests.database import sql
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -23,10 +23,10 @@ def two() -> list[User]:
     return [User.objects.create(username=name) for name in ("ada", "ben")]
 
 
-def since(known: int, limit: int = log.MAX_LINES_PER_POLL) -> list[Line]:
+def since(known: int, limit: int = change_log.MAX_LINES_PER_POLL) -> list[Line]:
     """The anchor comes last, with an empty key."""
     with connection.cursor() as cursor:
-        news = log.since(cursor, known, limit)
+        news = change_log.since(cursor, known, limit)
     return [*news.lines, *[Line(known, "")] * news.is_anchored]
 
 
@@ -93,12 +93,12 @@ def test_since__more_than_are_read__the_newest_and_the_anchor() -> None:
 def test_since__a_limit__says_whether_there_may_be_more(limit: int, is_whole: bool) -> None:
     known, _, _, _ = (note(key) for key in "abcd")
     with connection.cursor() as cursor:
-        assert log.since(cursor, known, limit).is_whole is is_whole
+        assert change_log.since(cursor, known, limit).is_whole is is_whole
 
 
 def latest(*keys: str) -> dict[str, int]:
     with connection.cursor() as cursor:
-        return log.latest(cursor, [Line(0, key) for key in keys])[0]
+        return change_log.latest(cursor, [Line(0, key) for key in keys])[0]
 
 
 def test_latest__keys__their_last_change_or_else_where_the_log_begins() -> None:
@@ -112,7 +112,7 @@ def test_latest__numbers__those_at_which_there_was_a_commit() -> None:
     one, two = note("a", "b"), note("a")
     with connection.cursor() as cursor:
         copies = [Line(one, "b"), Line(two, "c"), Line(one - 1, "a"), Line(two + 1, "a"), Line(one, "a")]
-        assert log.latest(cursor, copies)[1] == {one, two}
+        assert change_log.latest(cursor, copies)[1] == {one, two}
 
 
 def test_latest__everything_changed__not_before_that() -> None:
@@ -126,9 +126,9 @@ def test_latest__log_without_a_line__nought() -> None:
     assert latest("a") == {"a": 0}
 
 
-def groups_before(line: Line, limit: int = log.MAX_LINES_PER_POLL) -> tuple[Line, dict[str, int], set[int]]:
+def groups_before(line: Line, limit: int = change_log.MAX_LINES_PER_POLL) -> tuple[Line, dict[str, int], set[int]]:
     with connection.cursor() as cursor:
-        return log.groups_before(cursor, line, limit)
+        return change_log.groups_before(cursor, line, limit)
 
 
 def test_groups_before__a_line__the_last_change_of_each_group_and_the_first_line() -> None:
@@ -167,7 +167,7 @@ def test_note__keys__one_number_for_all_and_each_once() -> None:
 
 def test_note__no_keys_named__everything() -> None:
     known = note("a")
-    log.note()
+    change_log.note()
     assert [line.key for line in since(known)] == ["*", ""]
 
 
@@ -179,6 +179,6 @@ def test_note__empty__no_line() -> None:
 def test_note__rolled_back__no_line() -> None:
     known = note("a")
     with transaction.atomic():
-        log.note(["b"])
+        change_log.note(["b"])
         transaction.set_rollback(True)
     assert number() == known

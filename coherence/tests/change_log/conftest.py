@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 
 from coherence.listener import listener
-from coherence.tests.log.lines import Session
+from coherence.tests.change_log.lines import Session
 
 WRITERS = 8
 

@@ -5,8 +5,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from coherence.tests.change_log import number
-from coherence.tests.log.lines import IMMEDIATE, TOUCH, Session, key_of, keys, lines, one_commit
+from coherence.tests.change_log.lines import IMMEDIATE, TOUCH, Session, key_of, keys, lines, one_commit
+from coherence.tests.log_access import number
 from tests.database import sql
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -7,8 +7,8 @@ import psycopg
 import pytest
 from django.apps import apps
 
-from coherence.tests.change_log import NUMBER, number
-from coherence.tests.log.lines import TOUCH, Session, key_of, keys
+from coherence.tests.change_log.lines import TOUCH, Session, key_of, keys
+from coherence.tests.log_access import NUMBER, number
 from tests.database import sql
 
 pytestmark = pytest.mark.django_db(transaction=True)

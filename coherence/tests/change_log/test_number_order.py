@@ -6,9 +6,9 @@ from time import monotonic
 
 import pytest
 
-from coherence.tests.change_log import CLOCK, empty_and_run_ahead, forget_numbers, number
-from coherence.tests.log.conftest import WRITERS
-from coherence.tests.log.lines import IMMEDIATE, TOUCH, Session, key_of, keys
+from coherence.tests.change_log.conftest import WRITERS
+from coherence.tests.change_log.lines import IMMEDIATE, TOUCH, Session, key_of, keys
+from coherence.tests.log_access import CLOCK, empty_and_run_ahead, forget_numbers, number
 from tests.database import sql
 from tests.waiting import wait_until
 

@@ -7,9 +7,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 
-from coherence import log
-from coherence.tests.change_log import CLOCK
-from coherence.tests.log.lines import TOUCH, Session, lines
+from coherence import change_log
+from coherence.tests.change_log.lines import TOUCH, Session, lines
+from coherence.tests.log_access import CLOCK
 from tests.database import sql
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -30,7 +30,7 @@ def age_of_lines(*days: float) -> list[int]:
 def prune() -> list[int]:
     """Prune the log; return the numbers that are left."""
     with connection.cursor() as cursor:
-        log.prune(cursor)
+        change_log.prune(cursor)
     return [line for (line,) in sql("SELECT number FROM coherence_change ORDER BY number")]
 
 
@@ -44,7 +44,7 @@ def milestones() -> list[int]:
 
 
 def test_prune__lines_of_all_ages__those_within_the_retention_stay() -> None:
-    old, _, young, newest = age_of_lines(30, log.RETENTION_DAYS + 0.1, log.RETENTION_DAYS - 0.1, 0)
+    old, _, young, newest = age_of_lines(30, change_log.RETENTION_DAYS + 0.1, change_log.RETENTION_DAYS - 0.1, 0)
     assert old < young
     assert prune() == [young, newest]
 
@@ -61,12 +61,12 @@ def test_prune__log_without_a_line__nothing_happens() -> None:
 def test_prune__a_clock_was_a_year_ahead__its_lines_go_by_their_age() -> None:
     first, second = age_of_lines(-364.99, -365)
     assert prune() == [first, second]
-    days_go_by(log.RETENTION_DAYS - 0.5)
+    days_go_by(change_log.RETENTION_DAYS - 0.5)
     sql("INSERT INTO coherence_change (number, key) VALUES (%s, 'new')", second + 1)
     assert prune() == [first, second, second + 1]
     days_go_by(0.75)
     assert prune() == [second, second + 1]
-    days_go_by(log.RETENTION_DAYS)
+    days_go_by(change_log.RETENTION_DAYS)
     assert prune() == [second + 1]
 
 
@@ -93,18 +93,18 @@ def test_prune__a_milestone_of_a_clock_that_was_ahead__noted_again() -> None:
 
 
 def test_prune__more_than_are_deleted_at_once__the_oldest_go_and_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log, "PRUNE", log.PRUNE.replace(f"LIMIT {log.PRUNED_AT_ONCE}", "LIMIT 2"))
-    monkeypatch.setattr(log, "PRUNED_AT_ONCE", 2)
+    monkeypatch.setattr(change_log, "PRUNE", change_log.PRUNE.replace(f"LIMIT {change_log.PRUNED_AT_ONCE}", "LIMIT 2"))
+    monkeypatch.setattr(change_log, "PRUNED_AT_ONCE", 2)
     *_, third, newest = age_of_lines(30, 29, 28, 0)
     with connection.cursor() as cursor:
-        assert log.prune(cursor) is True
+        assert change_log.prune(cursor) is True
         assert prune() == [newest]
-        assert log.prune(cursor) is False
+        assert change_log.prune(cursor) is False
     assert third < newest
 
 
 def while_another_prunes(other: "psycopg.Connection[object]") -> None:
-    other.execute(log.PRUNE.encode())
+    other.execute(change_log.PRUNE.encode())
 
 
 def while_another_writes(other: "psycopg.Connection[object]") -> None:

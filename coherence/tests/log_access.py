@@ -2,7 +2,7 @@
 
 from django.db import transaction
 
-from coherence import log
+from coherence import change_log
 from tests.database import sql
 
 NUMBER = "SELECT coalesce(max(number), 0) FROM public.coherence_change"
@@ -17,7 +17,7 @@ def number() -> int:
 def note(*keys: str) -> int:
     """Commit a change of `keys`; return its number."""
     with transaction.atomic():
-        log.note(keys)
+        change_log.note(keys)
         return number()
 
 
