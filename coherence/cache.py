@@ -11,10 +11,10 @@ from django.db import DEFAULT_DB_ALIAS, Error, connection, models
 from django.db.models.signals import post_delete, post_save
 
 from coherence import change_log
-from coherence.change_log import Line, Position
+from coherence.change_log import CopyRef, Position
 from coherence.feed import IN_TOUCH_SECONDS, catch_up_on_commit, feed
 from coherence.listener import listener
-from coherence.local_cache import NO_EDITION, Copy, LocalCache, weightless
+from coherence.local_cache import NO_VIEW, Copy, LocalCache, weightless
 from coherence.shared import NoSharedCache, SharedCache
 from coherence.single_flight import SingleFlight
 from coherence.transactions import IDLE, after_commit, in_transaction, this_thread
@@ -54,7 +54,7 @@ def memory_may_answer() -> bool:
     Nearly every lookup starts here, so it is written flat, with `in_transaction` inlined: no lock, no I/O, no log line,
     no new object.
     """
-    if feed.clock() - feed.heard > IN_TOUCH_SECONDS:
+    if feed.clock() - feed.last_synced > IN_TOUCH_SECONDS:
         return False
     django = this_thread.connection
     if django is None:
@@ -122,17 +122,17 @@ class CoherentCache(Generic[K, V]):
         """The copy of `key` in memory if it is current. For a caller that has checked `memory_may_answer`."""
         copy = self.found.get(key) or self.absent.get(key)
         # As `is_current`, without its call: it is asked on every lookup.
-        return copy if copy is not None and (copy.edition == feed.edition or self._compare(copy)) else None
+        return copy if copy is not None and (copy.view_number == feed.view_number or self._compare(copy)) else None
 
     def is_current(self, copy: Copy[K, V]) -> bool:
         """Whether `copy` is known to be current."""
-        return copy.edition == feed.edition or self._compare(copy)
+        return copy.view_number == feed.view_number or self._compare(copy)
 
     def _compare(self, copy: Copy[K, V]) -> bool:
-        """Compare with the feed, and remember the result for this edition of it."""
-        edition = feed.edition  # read first: whatever becomes known meanwhile forces another comparison
+        """Compare with the feed, and remember the result for this view."""
+        view_number = feed.view_number  # read first: whatever becomes known meanwhile forces another comparison
         is_current = feed.is_current(self.log_key(copy.key), copy.position)
-        copy.edition = edition if is_current else NO_EDITION
+        copy.view_number = view_number if is_current else NO_VIEW
         return is_current
 
     # ── Lookups ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -238,14 +238,14 @@ class CoherentCache(Generic[K, V]):
         Raises OperationalError when PostgreSQL is out of reach. Callers that ask about the same copy share one query.
         """
         known = {self.log_key(key): position for key, (position, _) in copies.items()}
-        if unsure := [Line(position.number, key) for key, position in known.items() if feed.is_unsure(key, position)]:
+        if unsure := [CopyRef(at.number, key) for key, at in known.items() if feed.is_unsure(key, at)]:
             self.questions.get_many(unsure)
 
-    def _ask_log(self, questions: Collection[Line]) -> dict[Line, None]:
+    def _ask_log(self, questions: Collection[CopyRef]) -> dict[CopyRef, None]:
         self.put_questions(questions)
         return dict.fromkeys(questions)
 
-    def put_questions(self, questions: Collection[Line]) -> None:
+    def put_questions(self, questions: Collection[CopyRef]) -> None:
         """Have the feed ask the log about copies, by key and number."""
         feed.ask(questions)
 
@@ -262,7 +262,7 @@ class CoherentCache(Generic[K, V]):
         Works without Redis, because it notes a change in the change log. Call it outside long transactions: other
         writers' commits wait for the log until this one commits.
         """
-        change_log.note() if keys is None else change_log.note(map(self.log_key, keys))
+        change_log.record() if keys is None else change_log.record(map(self.log_key, keys))
         catch_up_on_commit()
 
     def drop_on_commit(self, keys: Collection[K], *, using: str = DEFAULT_DB_ALIAS) -> None:

@@ -14,18 +14,18 @@ M = TypeVar("M")
 CHANNEL = "coherence"
 MAX_REMEMBERED_KEYS = 150_000  # changed keys and groups that a process remembers: some 23 MiB
 MAX_REMEMBERED_COMMITS = 150_000  # numbers of commits that it remembers: 1.2 MiB
-MAX_LINES_PER_POLL = 100_000  # read at once; about the rest the log is asked later, copy by copy (`latest`)
-FIRST_MAX_LINES = 10_000  # in the first poll, and in the one after a poll that was not answered in time
+MAX_ENTRIES_PER_POLL = 100_000  # read at once; about the rest the log is asked later, copy by copy
+FIRST_MAX_ENTRIES = 10_000  # in the first poll, and in the one after a poll that was not answered in time
 RETENTION_DAYS = 7
 PRUNED_AT_ONCE = 5_000
 
-# The place of a history: a timeline of PostgreSQL, a database, and the transaction in it (`xmin`) that wrote the row. A
-# promoted standby has another timeline; a restored row was written by another transaction.
+# Identifies the physical database that a history belongs to: timeline, database OID, and the xmin of the row. A
+# promoted standby has another timeline; a restored row has another xmin.
 PLACE = """
 concat_ws('/', public.coherence_timeline(), (SELECT oid FROM pg_database WHERE datname = current_database()), {xmin})
 """
 HERE = PLACE.format(xmin="history.xmin")
-# NULL: another history has begun and has no name yet. Empty: the same, but its name cannot be written now.
+# NULL: this database needs a new history. Empty: it does too, but is read-only.
 HISTORY = f"""
 SELECT CASE WHEN pg_is_in_recovery() THEN name WHEN place = {HERE} THEN name
             WHEN current_setting('transaction_read_only')::bool THEN '' END
@@ -39,7 +39,7 @@ WHERE history.place <> {HERE}
 OR (history.name = %s AND %s >= coalesce((SELECT min(number) FROM coherence_change), 0))
 """  # noqa: S608
 
-# The newest lines after commit `known`; then one with the number of that commit and an empty key; the history comes
+# The newest entries after commit `known`; then one with the number of that commit and an empty key; the history comes
 # last. If `known` is missing, this is not the log that the reader knew: it was pruned further, or commits were lost.
 SINCE = f"""
 (SELECT number, key FROM coherence_change WHERE number > %(known)s ORDER BY number DESC LIMIT %(limit)s)
@@ -49,9 +49,9 @@ UNION ALL
 (SELECT -1, ({HISTORY}))
 ORDER BY 1 DESC, 2 DESC
 """  # noqa: S608
-# The latest change of each key, and whether the log has each number. If it has no change of a key, the key may have
-# changed at any time before the oldest line.
-LATEST = f"""
+# The last change of each key, and whether the log has each number. If it has no change of a key, the key may have
+# changed at any time before the oldest entry.
+LAST_CHANGES = f"""
 SELECT asked.key, coalesce(greatest(
     (SELECT max(number) FROM coherence_change WHERE key = asked.key),
     (SELECT max(number) FROM coherence_change WHERE key = '{EVERYTHING}'),
@@ -59,8 +59,8 @@ SELECT asked.key, coalesce(greatest(
     EXISTS (SELECT FROM coherence_change WHERE number = asked.number)
 FROM unnest(%s::text[], %s::bigint[]) AS asked(key, number)
 """  # noqa: S608
-# Of the `limit` lines before a given one: the first, the latest change of each group (`Line.group`), and all numbers.
-# Lines are compared by number and key, because one commit, which has one number, may have more lines than that.
+# Of the `limit` entries before a given one: the first, the last change of each group (`LogEntry.group`), and all
+# numbers. Entries are compared by number and key: one commit, which has one number, may have more entries than that.
 GROUPS_BEFORE = """
 WITH first AS (
     (SELECT number, key FROM coherence_change WHERE (number, key) < (%(number)s, %(key)s)
@@ -80,12 +80,13 @@ FROM lines GROUP BY 3
 UNION ALL
 SELECT DISTINCT 'commit', number, '' FROM lines
 """
-# Does not check the place of the history: the feed does so, in every process that decides whether copies count.
+# Does not check which database the history belongs to: the feed does, wherever it is decided whether copies count.
 POSITION = """
 coalesce((SELECT name FROM coherence_history WHERE id = 1), ''), coalesce((SELECT max(number) FROM coherence_change), 0)
 """
-NOTE = "SELECT public.coherence_note(key) FROM unnest(%s::text[]) AS key"
-# Notes once an hour how far the log has come: numbers do not tell their age, because a clock may have been ahead.
+RECORD = "SELECT public.coherence_note(key) FROM unnest(%s::text[]) AS key"
+# Record hourly which number the log had reached; numbers alone are no reliable timestamps, since a clock may have run
+# ahead.
 ADD_MILESTONE = """
 INSERT INTO coherence_milestone AS milestone (number, reached_at)
 SELECT max(number), now() FROM coherence_change HAVING max(number) IS NOT NULL AND NOT EXISTS
@@ -95,9 +96,8 @@ ON CONFLICT (number) DO UPDATE SET reached_at = excluded.reached_at WHERE milest
 NEWEST_EXPIRED = (
     f"SELECT max(number) FROM coherence_milestone WHERE reached_at < now() - interval '{RETENTION_DAYS} days'"  # noqa: S608
 )
-# The newest change stays, because it is the log's number. A few are deleted at a time, because the pruner also follows
-# the log; the oldest first, so that none is missing above the oldest that is left; and none while another process
-# prunes.
+# Keep the newest entry (it holds the current number). Delete in small batches, because the pruning thread also follows
+# the log; oldest first, to leave no gaps; skip if another process is pruning.
 PRUNE = f"""
 WITH gone AS (DELETE FROM coherence_change WHERE ctid = ANY(ARRAY(
     SELECT ctid FROM coherence_change
@@ -131,7 +131,7 @@ class Position(NamedTuple):
     number: int
 
 
-class Line(NamedTuple):
+class LogEntry(NamedTuple):
     """A change: the number of its commit and the key of its row."""
 
     number: int
@@ -147,49 +147,56 @@ class Line(NamedTuple):
         return ":".join(self.key.split(":", 2)[:2])
 
 
+class CopyRef(NamedTuple):
+    """A copy that the log is asked about: the number at which it was read, and its key."""
+
+    number: int
+    key: str
+
+
 class News(NamedTuple):
     """What the log tells a reader who knew it up to some number: the changes above that, newest first.
 
     `history` is the one in which the numbers count. None: another one has begun, and `begin_history` has to name it;
-    empty: it has no name, because nobody may write now. `is_anchored` says whether the number is still in the log,
-    `is_whole` whether these are all of the changes.
+    empty: it has no name, because nobody may write now. `is_contiguous` says whether the number is still in
+    the log, `is_complete` whether these are all of the changes.
     """
 
     history: str | None
-    lines: list[Line]
-    is_anchored: bool
-    is_whole: bool
+    entries: list[LogEntry]
+    is_contiguous: bool
+    is_complete: bool
 
 
 def since(cursor: Cursor, known: int, limit: int) -> News:
     """The changes after `known`, at most the newest `limit` of them; with 0, the newest of all."""
     cursor.execute(SINCE, {"known": known, "limit": limit})
     *rows, (_, history) = cursor.fetchall()
-    lines = [Line(*row) for row in rows]
-    is_anchored = bool(lines) and lines[-1] == Line(known, "")
-    lines = lines[:-1] if is_anchored else lines
-    return News(history, lines, is_anchored, len(lines) < limit)
+    entries = [LogEntry(*row) for row in rows]
+    is_contiguous = bool(entries) and entries[-1] == LogEntry(known, "")
+    entries = entries[:-1] if is_contiguous else entries
+    return News(history, entries, is_contiguous, len(entries) < limit)
 
 
-def latest(cursor: Cursor, copies: Collection[Line]) -> tuple[dict[str, int], set[int]]:
-    """What the log knows about `copies`, each given by its key and the number at which it was read.
+def last_changes_of(cursor: Cursor, copies: Collection[CopyRef]) -> tuple[dict[str, int], set[int]]:
+    """What the log knows about `copies`.
 
-    First, for each key a number after which it did not change: that of its latest change or, if the log has none, of
-    the oldest line, because changes before that are pruned. Second, those of the numbers that the log has.
+    First, for each key a number after which it did not change: that of its last change or, if the log has none, of the
+    oldest entry, because changes before that are pruned. Second, those of the numbers that the log has.
     """
-    cursor.execute(LATEST, [[copy.key for copy in copies], [copy.number for copy in copies]])
+    cursor.execute(LAST_CHANGES, [[copy.key for copy in copies], [copy.number for copy in copies]])
     rows = cursor.fetchall()
     return {key: change for key, change, *_ in rows}, {number for _, _, number, is_commit in rows if is_commit}
 
 
-def groups_before(cursor: Cursor, line: Line, limit: int) -> tuple[Line, dict[str, int], set[int]]:
-    """Look at the `limit` lines before `line`, or at as many as there are. Return the first of them (`line` itself if
-    there are none), the latest change of each group among them, and the numbers of their commits.
+def groups_before(cursor: Cursor, entry: LogEntry, limit: int) -> tuple[LogEntry, dict[str, int], set[int]]:
+    """Look at the `limit` entries before `entry`, or at as many as there are. Return the first of them (`entry` itself
+    if there are none), the last change of each group among them, and the numbers of their commits.
     """
-    cursor.execute(GROUPS_BEFORE, {"number": line.number, "key": line.key, "limit": limit})
+    cursor.execute(GROUPS_BEFORE, {"number": entry.number, "key": entry.key, "limit": limit})
     rows = cursor.fetchall()
-    first = next((Line(number, key) for what, number, key in rows if what == "first"), line)
-    first = first if first.number <= line.number else line  # the log may be pruned beyond `line`
+    first = next((LogEntry(number, key) for what, number, key in rows if what == "first"), entry)
+    first = first if first.number <= entry.number else entry  # the log may be pruned beyond `entry`
     groups = {key: number for what, number, key in rows if what == "group"}
     return first, groups, {number for what, number, _ in rows if what == "commit"}
 
@@ -243,10 +250,10 @@ class NumberedQuery(Generic[M]):
         return f'SELECT {POSITION}, {found} FROM "{table}" WHERE {self.condition}'  # noqa: S608  from constants
 
 
-def note(keys: Iterable[str] = (EVERYTHING,)) -> None:
-    """Note a change of `keys`, by default of everything, though no row changed: earlier copies no longer count."""
+def record(keys: Iterable[str] = (EVERYTHING,)) -> None:
+    """Record a change of `keys`, by default of everything, though no row changed: earlier copies no longer count."""
     with connection.cursor() as cursor:
-        cursor.execute(NOTE, [list(keys)])
+        cursor.execute(RECORD, [list(keys)])
 
 
 def prune(cursor: Cursor) -> bool:

@@ -9,20 +9,20 @@ from coherence.change_log import Position
 K = TypeVar("K")
 V = TypeVar("V")
 
-NO_EDITION = -1  # never an edition of the feed
+NO_VIEW = -1  # never a view number of the feed
 NOWHERE = Position("", -1)  # never a position of the change log
 
 
 class Copy(Generic[K, V]):
     """An immutable value, None when there is no such row, and the position of the change log at which it was read."""
 
-    __slots__ = ("edition", "key", "position", "reads", "used", "value")
+    __slots__ = ("key", "position", "reads", "used", "value", "view_number")
 
     def __init__(self, key: K, value: V | None, position: Position) -> None:
         self.key = key
         self.value = value
         self.position = position
-        self.edition = NO_EDITION  # of the feed: the last one in which it was found current
+        self.view_number = NO_VIEW  # the feed's, when it was last found current
         self.reads = 0  # answers given, counted without a lock: losing one does no harm
         self.used = False  # since it was last considered for eviction
 
@@ -34,7 +34,7 @@ class Copy(Generic[K, V]):
 
     def retire(self) -> None:
         """Mark as dropped, so that code that still holds it looks for another."""
-        self.position, self.edition = NOWHERE, NO_EDITION
+        self.position, self.view_number = NOWHERE, NO_VIEW
 
     def is_later(self, position: Position) -> bool:
         """Whether it was read after `position`, in the same history."""
@@ -54,7 +54,7 @@ class LocalCache(Generic[K, V]):
 
     def __init__(self, capacity: int, weigh: Callable[[V], int] = weightless, max_weight: int = 0) -> None:
         self.capacity = capacity
-        self.retired_weight = 0  # of all copies ever dropped: tells those who hold copies when to let go of such ones
+        self.evicted_weight_total = 0  # of all copies ever dropped: tells who holds copies when to let go of them
         self._weigh, self._max_weight, self._weight = weigh, max_weight, 0
         self._copies: dict[K, Copy[K, V]] = {}
         self._lock = threading.Lock()
@@ -120,7 +120,7 @@ class LocalCache(Generic[K, V]):
     def _retire(self, copy: Copy[K, V] | None) -> None:
         if copy is not None:
             weight = self._weight_of(copy)
-            self._weight, self.retired_weight = self._weight - weight, self.retired_weight + weight
+            self._weight, self.evicted_weight_total = self._weight - weight, self.evicted_weight_total + weight
             self._past_reads += copy.reads
             copy.retire()
 

@@ -1,4 +1,4 @@
-"""The tables of the change log. Triggers and `change_log.note` write its lines; `change_log` reads and prunes them."""
+"""The tables of the change log. Triggers and `change_log.record` write it; `change_log` reads and prunes it."""
 
 from django.db import models
 
@@ -6,7 +6,7 @@ EVERYTHING = "*"
 
 
 class Change(models.Model):
-    """One line of the change log, written by triggers: the row known as `key` changed in commit `number`.
+    """One entry of the change log, written by triggers: the row known as `key` changed in commit `number`.
 
     Numbers become visible in the order of commits, and a commit has one number however many rows it changes. A key
     begins with its kind: `personality:global:elara`. A change of `personality:7:mira` counts as one of its group,

@@ -154,7 +154,7 @@ class Resolutions(dict[tuple[str, int | None], Resolution]):
         """Keep `resolution`. If there are too many, or memory has dropped copies of too much weight since, forget all
         others first: they may keep dropped copies alive.
         """
-        retired = configs.found.retired_weight
+        retired = configs.found.evicted_weight_total
         if len(self) >= configs.capacity or abs(retired - self.retired_weight) > configs.max_weight // 8:
             self.clear()
             self.retired_weight = retired
@@ -178,8 +178,8 @@ def current_config(name: str, owner: int | None) -> PersonalityConfig | None:
     resolution = _resolutions.get((name, owner))
     if resolution is not None:
         deciding_cache, deciding_copy, answering_copy = resolution
-        # Nearly always both were found current in this very edition of the feed: compared here, without a call.
-        if deciding_copy.edition == answering_copy.edition == feed.edition or (
+        # Nearly always both were found current in this very view of the feed: compared here, without a call.
+        if deciding_copy.view_number == answering_copy.view_number == feed.view_number or (
             deciding_cache.is_current(deciding_copy) and configs.is_current(answering_copy)
         ):
             deciding_copy.used = True

@@ -9,14 +9,14 @@ import msgspec
 from django.conf import settings
 
 from coherence.cache import CoherentCache
-from coherence.change_log import Line, NumberedQuery, Position
+from coherence.change_log import CopyRef, NumberedQuery, Position
 from coherence.codec import Codec
 from coherence.feed import feed
 from coherence.redis_copies import RedisCopies
 from personalities.config import Frozen, Name
 
 OWNER = "[1-9][0-9]{0,17}"  # an owner's id in a Redis key; a longer number might not fit a bigint
-EVERY_OWNER = Line(0, "personality")  # no copy of any owner: stands for all of them in a question to the change log
+EVERY_OWNER = CopyRef(0, "personality")  # no copy of any owner: stands for all of them in a question to the change log
 MAX_NAMES = 100  # in an entry; if an owner has more, each name is looked up by itself
 
 
@@ -89,10 +89,10 @@ class OwnedNamesCache(CoherentCache[int, OwnedNames]):
         if unsure := {group: position.number for group, position in known.items() if feed.is_unsure(group, position)}:
             if not feed.knows_groups_from(min(unsure.values())):
                 self.questions.get_many([EVERY_OWNER])
-            feed.settle(unsure)
+            feed.assume_unchanged_before(unsure)
             super().ask_about(copies)  # about those whose numbers are still unknown
 
-    def put_questions(self, questions: Collection[Line]) -> None:
+    def put_questions(self, questions: Collection[CopyRef]) -> None:
         """Have the feed ask the log about all groups, if that is the question."""
         feed.look_back() if EVERY_OWNER in questions else super().put_questions(questions)
 

@@ -115,7 +115,7 @@ def _nobody_tells(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     listener.stop()
     monkeypatch.setattr(listener, "ensure", lambda: None)
     feed.catch_up()
-    monkeypatch.setattr(feed, "clock", lambda: feed.heard)
+    monkeypatch.setattr(feed, "clock", lambda: feed.last_synced)
 
 
 @committing

@@ -14,10 +14,10 @@ def number() -> int:
     return int(sql(NUMBER)[0][0])
 
 
-def note(*keys: str) -> int:
+def record(*keys: str) -> int:
     """Commit a change of `keys`; return its number."""
     with transaction.atomic():
-        change_log.note(keys)
+        change_log.record(keys)
         return number()
 
 

@@ -83,11 +83,11 @@ def test_readyz__change_log_never_followed__503(db: None, monkeypatch: pytest.Mo
     """By a role that may not, for example. Once it was followed, PostgreSQL answers lookups in any case."""
     listener.stop()
     monkeypatch.setattr(listener, "ensure", lambda: None)
-    monkeypatch.setattr(feed, "heard", float("-inf"))
+    monkeypatch.setattr(feed, "last_synced", float("-inf"))
     response = Client().get("/readyz")
     assert (response.status_code, response.json()["status"]) == (503, "not ready")
     assert (response.json()["postgresql"], response.json()["changes"]) == ("ok", "not followed")
-    monkeypatch.setattr(feed, "heard", clock() - 3600)
+    monkeypatch.setattr(feed, "last_synced", clock() - 3600)
     assert Client().get("/readyz").json()["status"] == "ready"
 
 

@@ -96,7 +96,7 @@ def test_readyz__postgresql_away__200_while_copies_are_served(
 ) -> None:
     listener.stop()
     monkeypatch.setattr(listener, "ensure", lambda: None)
-    monkeypatch.setattr(feed, "heard", clock() - IN_TOUCH_SECONDS - seconds)
+    monkeypatch.setattr(feed, "last_synced", clock() - IN_TOUCH_SECONDS - seconds)
     response = Client().get("/readyz")
     assert response.status_code == code
     said = {"status": word, "postgresql": "unreachable", "redis": "ok", "changes": "not followed"}

@@ -17,7 +17,7 @@ from coherence import change_log
 from coherence.cache import CoherentCache
 from coherence.feed import feed
 from coherence.listener import listener
-from coherence.tests.log_access import note
+from coherence.tests.log_access import record
 from personalities.cache import config_from_memory, configs
 from personalities.management import cache_command
 from personalities.models import Personality
@@ -267,7 +267,7 @@ def test_entry__older_than_what_the_process_remembers__read_anew(
     sql(f"UPDATE {TABLE} SET personality_name = 'elara' WHERE owner_id IS NOT NULL")
     monkeypatch.setattr(change_log, "MAX_REMEMBERED_KEYS", 2)
     for name in "abcdef":
-        note(name)
+        record(name)
         feed.catch_up()
     assert f"personality:{user.pk}" not in feed.latest
     clear_memory()
@@ -283,12 +283,12 @@ def test_entries__older_than_what_the_process_remembers__one_question_to_the_log
     changed, *others = [User.objects.create_user(name) for name in "abcde"]
     for each in (changed, *others):
         assert whose(each) is None
-    monkeypatch.setattr(change_log, "MAX_LINES_PER_POLL", 5)
-    monkeypatch.setattr(change_log, "FIRST_MAX_LINES", 5)  # applies when the listener's thread polls at the same moment
+    monkeypatch.setattr(change_log, "MAX_ENTRIES_PER_POLL", 5)
+    monkeypatch.setattr(change_log, "FIRST_MAX_ENTRIES", 5)  # applies when the listener polls at the same moment
     feed.catch_up()
-    note(*(f"personality:{changed.pk}:{number}" for number in range(20)))
+    record(*(f"personality:{changed.pk}:{number}" for number in range(20)))
     feed.catch_up()
-    monkeypatch.setattr(change_log, "MAX_LINES_PER_POLL", 100)
+    monkeypatch.setattr(change_log, "MAX_ENTRIES_PER_POLL", 100)
     clear_memory()
     Personality.objects.lookup("elara")  # about whose copy the log is asked too
     before = owned_names.lookups

@@ -13,7 +13,7 @@ from coherence.feed import ChangeFeed
 from coherence.local_cache import Copy
 from coherence.tests.cache.rows import ID, NOBODY, OTHER, clear_memory, insert, rename
 from coherence.tests.cache.stand_ins import Clock, InRedis
-from coherence.tests.log_access import note
+from coherence.tests.log_access import record
 from tests.database import Count, sql
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -106,10 +106,10 @@ def test_database_read__is_ahead_of_the_feed__the_feed_catches_up(
 def test_new_copy__whatever_has_become_known_before__compared(
     names: CoherentCache[int, str], feed: ChangeFeed, tell: Callable[[], None]
 ) -> None:
-    """It was found to be true in no edition of the feed, and so in none that the feed can have."""
+    """It was found to be true in no view of the feed, and so in none that the feed can have."""
     for _ in range(5):
         assert not names.is_current(Copy(ID, "of a future that was lost", ahead(feed)))
-        note("a")
+        record("a")
         tell()
 
 
@@ -123,14 +123,14 @@ def test_new_copy__nothing_is_known_yet__compared(
 def test_edition__whenever_something_has_become_known_and_only_then__another_one(
     feed: ChangeFeed, tell: Callable[[], None]
 ) -> None:
-    editions = [feed.edition]
+    view_numbers = [feed.view_number]
     for _ in range(3):
-        note("a")
+        record("a")
         tell()
-        editions.append(feed.edition)
+        view_numbers.append(feed.view_number)
         tell()
-        assert feed.edition == editions[-1]  # else every copy would be compared anew at every look
-    assert len(set(editions)) == 4
+        assert feed.view_number == view_numbers[-1]  # else every copy would be compared anew at every look
+    assert len(set(view_numbers)) == 4
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ def restart(
     """Turns this into a process that has just started, and has read only the latest change of the log."""
 
     def restart() -> None:
-        monkeypatch.setattr(change_log, "FIRST_MAX_LINES", 1)
+        monkeypatch.setattr(change_log, "FIRST_MAX_ENTRIES", 1)
         started = ChangeFeed(clock)
         started.catch_up()
         monkeypatch.setattr(module, "feed", started)
@@ -152,8 +152,8 @@ def restart(
 def test_copy_in_redis__older_than_what_is_remembered__the_log_is_asked_and_it_counts(
     names: CoherentCache[int, str], restart: Callable[[], None], django_assert_num_queries: Count
 ) -> None:
-    note("a")
-    note("b")
+    record("a")
+    record("b")
     restart()
     with django_assert_num_queries(1) as asked:
         assert names.get(ID) == Answer("old", "redis")
@@ -173,11 +173,11 @@ def test_copy_in_redis__of_a_commit_that_the_log_never_had__not_believed_and_rep
     is_remembered: bool,
 ) -> None:
     """A snapshot of the disk was restored: the same history, without the latest commits."""
-    lost = feed.position._replace(number=note("a"))
+    lost = feed.position._replace(number=record("a"))
     shared.store(lost, {ID: "of a future that was lost"})
     sql("DELETE FROM coherence_change WHERE number = %s", lost.number)
-    note("b")
-    note("b")
+    record("b")
+    record("b")
     clear_memory(names)
     feed.catch_up() if is_remembered else restart()
     assert names.get(ID) == Answer("old", "database")
@@ -189,7 +189,7 @@ def test_copy_in_redis__older_than_what_is_remembered_and_than_its_row__not_beli
     names: CoherentCache[int, str], restart: Callable[[], None]
 ) -> None:
     rename("new")
-    note("b")
+    record("b")
     restart()
     assert names.get(ID) == Answer("new", "database")
 
@@ -197,8 +197,8 @@ def test_copy_in_redis__older_than_what_is_remembered_and_than_its_row__not_beli
 def test_copy_in_redis__older_than_what_is_remembered_and_out_of_touch__nobody_is_asked_about_it(
     names: CoherentCache[int, str], restart: Callable[[], None], clock: Clock, django_assert_num_queries: Count
 ) -> None:
-    note("a")
-    note("b")
+    record("a")
+    record("b")
     restart()
     clock.ahead = 100
     with django_assert_num_queries(1):

@@ -94,6 +94,6 @@ def test_get__everything_noted__no_copy_counts(
     names: CoherentCache[int, str], known: None, tell: Callable[[], None]
 ) -> None:
     assert names.get(NOBODY).source == "database"
-    change_log.note()
+    change_log.record()
     tell()
     assert {answer.source for answer in names.get_many([ID, NOBODY]).values()} == {"database"}

@@ -8,8 +8,8 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 
 from coherence import change_log
-from coherence.change_log import Line, NumberedQuery
-from coherence.tests.log_access import note, number
+from coherence.change_log import CopyRef, LogEntry, NumberedQuery
+from coherence.tests.log_access import number, record
 from tests.database import sql
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -23,11 +23,11 @@ def two() -> list[User]:
     return [User.objects.create(username=name) for name in ("ada", "ben")]
 
 
-def since(known: int, limit: int = change_log.MAX_LINES_PER_POLL) -> list[Line]:
+def since(known: int, limit: int = change_log.MAX_ENTRIES_PER_POLL) -> list[LogEntry]:
     """The anchor comes last, with an empty key."""
     with connection.cursor() as cursor:
         news = change_log.since(cursor, known, limit)
-    return [*news.lines, *[Line(known, "")] * news.is_anchored]
+    return [*news.entries, *[LogEntry(known, "")] * news.is_contiguous]
 
 
 def test_numbered_query__rows__with_the_number_in_one_statement(
@@ -67,57 +67,57 @@ def test_numbered_query__log_without_a_line__nought(two: list[User]) -> None:
 
 
 def test_since__changes__newest_first_and_the_known_one_last() -> None:
-    known, middle, newest = note("a"), note("b", "c"), note("d")
-    assert since(known) == [Line(newest, "d"), Line(middle, "c"), Line(middle, "b"), Line(known, "")]
+    known, middle, newest = record("a"), record("b", "c"), record("d")
+    assert since(known) == [LogEntry(newest, "d"), LogEntry(middle, "c"), LogEntry(middle, "b"), LogEntry(known, "")]
 
 
 def test_since__nothing_new__the_known_one_once_however_many_keys_it_has() -> None:
-    known = note("a", "b")
-    assert since(known) == [Line(known, "")]
+    known = record("a", "b")
+    assert since(known) == [LogEntry(known, "")]
 
 
 def test_since__the_known_one_is_not_there__no_anchor() -> None:
-    pruned, newest = note("a"), note("b")
+    pruned, newest = record("a"), record("b")
     sql("DELETE FROM coherence_change WHERE number <= %s", pruned)
-    assert since(pruned) == [Line(newest, "b")]
+    assert since(pruned) == [LogEntry(newest, "b")]
     assert since(newest + DAY) == []
 
 
 def test_since__more_than_are_read__the_newest_and_the_anchor() -> None:
-    known, _, _, newest = (note(key) for key in "abcd")
-    assert [line.key for line in since(known, 2)] == ["d", "c", ""]
+    known, _, _, newest = (record(key) for key in "abcd")
+    assert [entry.key for entry in since(known, 2)] == ["d", "c", ""]
     assert since(known, 2)[0].number == newest
 
 
-@pytest.mark.parametrize(("limit", "is_whole"), [(2, False), (3, False), (4, True)])
-def test_since__a_limit__says_whether_there_may_be_more(limit: int, is_whole: bool) -> None:
-    known, _, _, _ = (note(key) for key in "abcd")
+@pytest.mark.parametrize(("limit", "is_complete"), [(2, False), (3, False), (4, True)])
+def test_since__a_limit__says_whether_there_may_be_more(limit: int, is_complete: bool) -> None:
+    known, _, _, _ = (record(key) for key in "abcd")
     with connection.cursor() as cursor:
-        assert change_log.since(cursor, known, limit).is_whole is is_whole
+        assert change_log.since(cursor, known, limit).is_complete is is_complete
 
 
 def latest(*keys: str) -> dict[str, int]:
     with connection.cursor() as cursor:
-        return change_log.latest(cursor, [Line(0, key) for key in keys])[0]
+        return change_log.last_changes_of(cursor, [CopyRef(0, key) for key in keys])[0]
 
 
 def test_latest__keys__their_last_change_or_else_where_the_log_begins() -> None:
     sql("DELETE FROM coherence_change")
-    first, _, both, a = note("c"), note("a"), note("a", "b"), note("a")
+    first, _, both, a = record("c"), record("a"), record("a", "b"), record("a")
     assert latest("a", "b", "d") == {"a": a, "b": both, "d": first}
 
 
 def test_latest__numbers__those_at_which_there_was_a_commit() -> None:
     sql("DELETE FROM coherence_change")
-    one, two = note("a", "b"), note("a")
+    one, two = record("a", "b"), record("a")
     with connection.cursor() as cursor:
-        copies = [Line(one, "b"), Line(two, "c"), Line(one - 1, "a"), Line(two + 1, "a"), Line(one, "a")]
-        assert change_log.latest(cursor, copies)[1] == {one, two}
+        copies = [CopyRef(one, "b"), CopyRef(two, "c"), CopyRef(one - 1, "a"), CopyRef(two + 1, "a"), CopyRef(one, "a")]
+        assert change_log.last_changes_of(cursor, copies)[1] == {one, two}
 
 
 def test_latest__everything_changed__not_before_that() -> None:
-    note("a")
-    everything, a = note("*"), note("a")
+    record("a")
+    everything, a = record("*"), record("a")
     assert latest("a", "b") == {"a": a, "b": everything}
 
 
@@ -126,59 +126,61 @@ def test_latest__log_without_a_line__nought() -> None:
     assert latest("a") == {"a": 0}
 
 
-def groups_before(line: Line, limit: int = change_log.MAX_LINES_PER_POLL) -> tuple[Line, dict[str, int], set[int]]:
+def groups_before(
+    entry: LogEntry, limit: int = change_log.MAX_ENTRIES_PER_POLL
+) -> tuple[LogEntry, dict[str, int], set[int]]:
     with connection.cursor() as cursor:
-        return change_log.groups_before(cursor, line, limit)
+        return change_log.groups_before(cursor, entry, limit)
 
 
 def test_groups_before__a_line__the_last_change_of_each_group_and_the_first_line() -> None:
     sql("DELETE FROM coherence_change")
-    one, two, three = note("a:1:x", "a:2"), note("a:1:y:z", "b", "c:"), note("a:2:x", "a:3")
-    known = Line(three, "a:3")
+    one, two, three = record("a:1:x", "a:2"), record("a:1:y:z", "b", "c:"), record("a:2:x", "a:3")
+    known = LogEntry(three, "a:3")
     assert groups_before(known) == (
-        Line(one, "a:1:x"),
+        LogEntry(one, "a:1:x"),
         {"a:1": two, "a:2": three, "b": two, "c:": two},
         {one, two, three},
     )
-    assert all(Line(0, group).group == group for group in groups_before(known)[1])
+    assert all(LogEntry(0, group).group == group for group in groups_before(known)[1])
 
 
 def test_groups_before__a_limit__so_many_lines_though_one_commit_has_more() -> None:
     sql("DELETE FROM coherence_change")
-    number = note("a:1:x", "a:2:x", "a:3:x")
-    first, *found = groups_before(Line(number + 1, ""), 2)
-    assert (first, found) == (Line(number, "a:2:x"), [{"a:2": number, "a:3": number}, {number}])
-    assert groups_before(first, 2) == (Line(number, "a:1:x"), {"a:1": number}, {number})
+    number = record("a:1:x", "a:2:x", "a:3:x")
+    first, *found = groups_before(LogEntry(number + 1, ""), 2)
+    assert (first, found) == (LogEntry(number, "a:2:x"), [{"a:2": number, "a:3": number}, {number}])
+    assert groups_before(first, 2) == (LogEntry(number, "a:1:x"), {"a:1": number}, {number})
 
 
 def test_groups_before__no_line_before__none() -> None:
     sql("DELETE FROM coherence_change")
-    assert groups_before(Line(5, "a")) == (Line(5, "a"), {}, set())
-    number = note("a")
-    for line in (Line(number, "a"), Line(number - 1, "b")):
-        assert groups_before(line) == (line, {}, set())
+    assert groups_before(LogEntry(5, "a")) == (LogEntry(5, "a"), {}, set())
+    number = record("a")
+    for entry in (LogEntry(number, "a"), LogEntry(number - 1, "b")):
+        assert groups_before(entry) == (entry, {}, set())
 
 
 def test_note__keys__one_number_for_all_and_each_once() -> None:
-    known = note("a")
-    number = note("b", "c", "b")
-    assert since(known) == [Line(number, "c"), Line(number, "b"), Line(known, "")]
+    known = record("a")
+    number = record("b", "c", "b")
+    assert since(known) == [LogEntry(number, "c"), LogEntry(number, "b"), LogEntry(known, "")]
 
 
 def test_note__no_keys_named__everything() -> None:
-    known = note("a")
-    change_log.note()
-    assert [line.key for line in since(known)] == ["*", ""]
+    known = record("a")
+    change_log.record()
+    assert [entry.key for entry in since(known)] == ["*", ""]
 
 
 def test_note__empty__no_line() -> None:
-    known = note("a")
-    assert note() == known
+    known = record("a")
+    assert record() == known
 
 
 def test_note__rolled_back__no_line() -> None:
-    known = note("a")
+    known = record("a")
     with transaction.atomic():
-        change_log.note(["b"])
+        change_log.record(["b"])
         transaction.set_rollback(True)
     assert number() == known

@@ -7,7 +7,7 @@ from django.db import connection
 from coherence import change_log
 from coherence.change_log import NumberedQuery, Position
 from coherence.tests.change_log.lines import Session
-from coherence.tests.log_access import history, note
+from coherence.tests.log_access import history, record
 from tests.database import sql
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -21,7 +21,7 @@ def name() -> str:
 
 def told() -> str | None:
     with connection.cursor() as cursor:
-        return change_log.since(cursor, 0, change_log.MAX_LINES_PER_POLL).history
+        return change_log.since(cursor, 0, change_log.MAX_ENTRIES_PER_POLL).history
 
 
 def begin(lost: str, number: int = 0) -> None:
@@ -30,9 +30,9 @@ def begin(lost: str, number: int = 0) -> None:
 
 
 def test_history__commits_and_other_sessions__the_same(name: str, session: Session) -> None:
-    note("a")
+    record("a")
     assert told() == name
-    assert change_log.since(session().cursor(), 0, change_log.MAX_LINES_PER_POLL).history == name
+    assert change_log.since(session().cursor(), 0, change_log.MAX_ENTRIES_PER_POLL).history == name
     begin("")
     assert told() == name
 
@@ -69,7 +69,7 @@ def test_history__the_database_is_elsewhere__another_from_the_next_beginning_on(
 
 
 def test_begin__commits_are_lost__once_however_many_say_so(name: str) -> None:
-    number = note("a") + 1
+    number = record("a") + 1
     begin(name, number)
     another = told()
     assert another not in (None, "", name)
@@ -86,7 +86,7 @@ def test_begin__the_log_is_empty__commits_are_lost(name: str) -> None:
 def test_begin__the_number_is_older_than_the_log__the_same(name: str) -> None:
     """It was pruned."""
     sql("DELETE FROM coherence_change")
-    oldest = note("a")
+    oldest = record("a")
     begin(name, oldest - 1)
     assert told() == name
     begin(name, oldest)
@@ -101,7 +101,7 @@ def test_history__a_role_that_may_do_nothing_else__names_and_reads_it(name: str,
         by_a_promotion()
         ordinary.execute("SET ROLE unit_reader")
         change_log.begin_history(ordinary.cursor(), Position("", 0))
-        assert change_log.since(ordinary.cursor(), 0, change_log.MAX_LINES_PER_POLL).history == told() != name
+        assert change_log.since(ordinary.cursor(), 0, change_log.MAX_ENTRIES_PER_POLL).history == told() != name
     finally:
         ordinary.close()
         sql("DROP OWNED BY unit_reader; DROP ROLE unit_reader")
@@ -111,7 +111,7 @@ def test_history__elsewhere_and_nobody_may_write__empty(session: Session) -> Non
     by_a_restored_row()
     reader = session()
     reader.execute("SET default_transaction_read_only = on")
-    assert change_log.since(reader.cursor(), 0, change_log.MAX_LINES_PER_POLL).history == ""
+    assert change_log.since(reader.cursor(), 0, change_log.MAX_ENTRIES_PER_POLL).history == ""
 
 
 def test_numbered_query__rows__with_the_history(name: str) -> None:

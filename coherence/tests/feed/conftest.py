@@ -1,4 +1,4 @@
-"""A feed whose clock is the test's. `change_log.MAX_LINES_PER_POLL` is lowered where its reach is tested."""
+"""A feed whose clock is the test's. `change_log.MAX_ENTRIES_PER_POLL` is lowered where its reach is tested."""
 
 from collections.abc import Iterator
 
@@ -32,8 +32,8 @@ def feed(clock: Clock) -> ChangeFeed:
 
 @pytest.fixture
 def _low_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(change_log, "FIRST_MAX_LINES", LIMIT)
-    monkeypatch.setattr(change_log, "MAX_LINES_PER_POLL", LIMIT)
+    monkeypatch.setattr(change_log, "FIRST_MAX_ENTRIES", LIMIT)
+    monkeypatch.setattr(change_log, "MAX_ENTRIES_PER_POLL", LIMIT)
     monkeypatch.setattr(change_log, "MAX_REMEMBERED_KEYS", LIMIT)
 
 

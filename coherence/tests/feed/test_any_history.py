@@ -8,12 +8,12 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from coherence import change_log
-from coherence.change_log import Line, Position
+from coherence.change_log import CopyRef, LogEntry, Position
 from coherence.feed import ChangeFeed
 from coherence.models import EVERYTHING
 from coherence.tests.feed.answers import Late
 from coherence.tests.feed.conftest import KEYS, LIMIT
-from coherence.tests.log_access import empty_and_run_ahead, history, note, restore
+from coherence.tests.log_access import empty_and_run_ahead, history, record, restore
 
 pytestmark = pytest.mark.django_db(transaction=True)
 IN_GROUPS = ("a:1:x", "a:1:y", "a:2:x", "a:2:y", "b:1", "b:1:x")
@@ -21,7 +21,7 @@ ROOM = 2 * len(IN_GROUPS) + LIMIT  # for all of these, their groups and the line
 
 
 def group_of(key: str) -> str:
-    return Line(0, key).group
+    return LogEntry(0, key).group
 
 
 class History:
@@ -30,12 +30,12 @@ class History:
     def __init__(self) -> None:
         empty_and_run_ahead(5000)  # so that a number which was lost comes again
         self.feed = ChangeFeed()
-        self.commits: list[tuple[int, set[str]]] = [(note("*"), {"*"})]
+        self.commits: list[tuple[int, set[str]]] = [(record("*"), {"*"})]
         self.lost: set[Position] = set()  # once the feed can know
         self.feed.catch_up()
 
-    def note(self, keys: set[str]) -> None:
-        self.commits.append((note(*keys), keys))
+    def record(self, keys: set[str]) -> None:
+        self.commits.append((record(*keys), keys))
 
     def poll(self, _: object = None) -> None:
         self.feed.catch_up()
@@ -45,7 +45,7 @@ class History:
         """A poll whose answer is overtaken by a commit and another poll."""
 
         def meanwhile() -> None:
-            self.note(keys)
+            self.record(keys)
             self.poll()
 
         self.feed.poll(Late(meanwhile))
@@ -71,7 +71,7 @@ class History:
             changed = max(number for number, keys in self.commits if keys & {key, "*"})
             for position in self.lost | positions:
                 if self.feed.is_unsure(key, position):
-                    self.feed.ask([Line(position.number, key)])
+                    self.feed.ask([CopyRef(position.number, key)])
                 is_true = position.number >= changed and position not in self.lost
                 assert self.feed.is_current(key, position) is is_true
                 assert self.feed.has_commit(position.number) or not is_true
@@ -89,14 +89,14 @@ class HistoryOfGroups(History):
                 if self.feed.is_unsure(group, position):
                     while not self.feed.knows_groups_from(position.number):
                         self.feed.look_back()
-                    self.feed.settle([group])
+                    self.feed.assume_unchanged_before([group])
                 is_true = position.number >= changed and position not in self.lost
                 counts = self.feed.is_current(group, position)
                 assert counts is is_true or (is_true and change_log.MAX_REMEMBERED_KEYS < ROOM)
                 assert len(self.feed.latest) <= change_log.MAX_REMEMBERED_KEYS
 
 
-STEPS = st.sampled_from([History.note, History.note, History.poll, History.late, History.restore])
+STEPS = st.sampled_from([History.record, History.record, History.poll, History.late, History.restore])
 CHANGES = st.sets(st.sampled_from([*KEYS, EVERYTHING]), min_size=1)
 CHANGES_IN_GROUPS = st.sets(st.sampled_from([*IN_GROUPS, EVERYTHING]), min_size=1)
 ANY = hypothesis_settings(

@@ -7,11 +7,11 @@ import pytest
 from psycopg import OperationalError
 
 from coherence import change_log
-from coherence.change_log import Cursor, Line, Position
+from coherence.change_log import CopyRef, Cursor, Position
 from coherence.feed import ChangeFeed
 from coherence.tests.feed.answers import is_current
 from coherence.tests.feed.conftest import KEYS, LIMIT
-from coherence.tests.log_access import note
+from coherence.tests.log_access import record
 from tests.database import sql
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("_low_limit")]
@@ -40,26 +40,26 @@ def a_forgotten_key(feed: ChangeFeed) -> str:
 def start() -> int:
     """The log begins here."""
     sql("DELETE FROM coherence_change")
-    return note("*")
+    return record("*")
 
 
 def test_ask__after_one_commit_of_very_many_keys__only_those_are_outdated(feed: ChangeFeed, start: int) -> None:
     feed.catch_up()
-    after = note(*KEYS)
+    after = record(*KEYS)
     feed.catch_up()
     for key, is_true in [(a_forgotten_key(feed), False), ("other", True)]:
         assert is_unsure(feed, key, start)
         assert not is_current(feed, key, start)
-        feed.ask([Line(start, key)])
+        feed.ask([CopyRef(start, key)])
         assert not is_unsure(feed, key, start)
         assert is_current(feed, key, start) is is_true
         assert is_current(feed, key, after)
 
 
 def test_ask__a_process_that_starts_late__every_copy_from_before_is_judged(feed: ChangeFeed, start: int) -> None:
-    numbers = {key: note(key) for key in KEYS}
+    numbers = {key: record(key) for key in KEYS}
     feed.catch_up()
-    feed.ask([Line(start, "a"), Line(numbers["a"], "b"), Line(start, "other")])
+    feed.ask([CopyRef(start, "a"), CopyRef(numbers["a"], "b"), CopyRef(start, "other")])
     assert [is_current(feed, "a", number) for number in (start, numbers["a"], numbers["b"])] == [False, True, True]
     assert [is_current(feed, "b", number) for number in (numbers["a"], numbers["b"])] == [False, True]
     assert is_current(feed, "other", start)
@@ -67,14 +67,14 @@ def test_ask__a_process_that_starts_late__every_copy_from_before_is_judged(feed:
 
 
 def test_unsure__what_is_remembered_or_outdated__not(feed: ChangeFeed, start: int) -> None:
-    numbers = {key: note(key) for key in KEYS}
+    numbers = {key: record(key) for key in KEYS}
     feed.catch_up()
     assert is_unsure(feed, "a", numbers["a"])
     assert not is_unsure(feed, "f", numbers["a"])  # its change is remembered
     for number in (feed.unsure_below, numbers["f"]):  # nothing older than what is remembered
         assert not is_unsure(feed, "a", number)
     assert not feed.is_unsure("a", Position("another", numbers["a"]))
-    note("*")
+    record("*")
     feed.catch_up()
     assert not is_unsure(feed, "a", numbers["a"])
 
@@ -86,12 +86,12 @@ def test_unsure__the_log_was_read_whole__never(feed: ChangeFeed, start: int) -> 
 
 
 def test_ask__about_a_number_that_the_log_never_had__of_a_lost_commit(feed: ChangeFeed, start: int) -> None:
-    numbers = {key: note(key) for key in KEYS}
+    numbers = {key: record(key) for key in KEYS}
     lost = numbers["b"]
     sql("DELETE FROM coherence_change WHERE number = %s", lost)
     feed.catch_up()
     assert is_unsure(feed, "other", lost)
-    feed.ask([Line(lost, "other"), Line(numbers["a"], "other")])
+    feed.ask([CopyRef(lost, "other"), CopyRef(numbers["a"], "other")])
     assert is_current(feed, "other", lost)
     assert not feed.has_commit(lost)
     assert feed.has_commit(numbers["a"])
@@ -100,13 +100,13 @@ def test_ask__about_a_number_that_the_log_never_had__of_a_lost_commit(feed: Chan
 
 
 def test_unsure__its_change_is_known_and_its_number_is_not__until_asked(feed: ChangeFeed, start: int) -> None:
-    note(*KEYS)
+    record(*KEYS)
     feed.catch_up()
-    between = note("b")
+    between = record("b")
     feed.catch_up()
-    feed.ask([Line(between, "other")])
+    feed.ask([CopyRef(between, "other")])
     assert is_unsure(feed, "other", start)
-    feed.ask([Line(start, "other")])
+    feed.ask([CopyRef(start, "other")])
     assert not is_unsure(feed, "other", start)
     assert is_current(feed, "other", start)
     assert feed.has_commit(start)
@@ -114,7 +114,7 @@ def test_unsure__its_change_is_known_and_its_number_is_not__until_asked(feed: Ch
 
 def test_has_commit__what_is_remembered__without_asking(feed: ChangeFeed, start: int) -> None:
     feed.catch_up()
-    first, second = note("a"), note("a")
+    first, second = record("a"), record("a")
     feed.catch_up()
     assert [feed.has_commit(number) for number in (start - 1, start, first, second, second + 1)] == [
         False, True, True, True, False,
@@ -129,11 +129,11 @@ def test_has_commit__the_log_is_empty__its_number(feed: ChangeFeed) -> None:
 
 
 def with_everything() -> None:
-    note("*")
+    record("*")
 
 
 def with_another_history() -> None:
-    note("a")
+    record("a")
     sql("UPDATE coherence_history SET place = 'elsewhere'")
 
 
@@ -142,39 +142,39 @@ def test_ask__something_outdates_all_meanwhile__the_answer_does_no_harm(
     feed: ChangeFeed, start: int, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], None]
 ) -> None:
     for key in KEYS:
-        note(key)
+        record(key)
     feed.catch_up()
-    copy, ask = Position(feed.position.history, start), change_log.latest
+    copy, ask = Position(feed.position.history, start), change_log.last_changes_of
 
-    def ask_slowly(cursor: Cursor, copies: Collection[Line]) -> Any:
+    def ask_slowly(cursor: Cursor, copies: Collection[CopyRef]) -> Any:
         found = ask(cursor, copies)
         meanwhile()
         feed.catch_up()
         return found
 
-    monkeypatch.setattr(change_log, "latest", ask_slowly)
-    feed.ask([Line(start, "other")])
+    monkeypatch.setattr(change_log, "last_changes_of", ask_slowly)
+    feed.ask([CopyRef(start, "other")])
     assert not feed.is_current("other", copy)
     assert not is_current(feed, "other", start)
 
 
 def test_ask__a_later_change_is_known_meanwhile__that_counts(feed: ChangeFeed, start: int) -> None:
-    note(*KEYS)
+    record(*KEYS)
     feed.catch_up()
-    feed.ask([Line(start, "other")])
-    later = note("other")
+    feed.ask([CopyRef(start, "other")])
+    later = record("other")
     feed.catch_up()
-    feed.ask([Line(start, "a")])
+    feed.ask([CopyRef(start, "a")])
     assert not is_current(feed, "other", start)
     assert is_current(feed, "other", later)
 
 
 def test_ask__about_more_than_is_remembered__bounded_and_asked_again(feed: ChangeFeed, start: int) -> None:
-    note(*KEYS)
+    record(*KEYS)
     feed.catch_up()
     before = feed.unsure_below
     for number in range(10):
-        feed.ask([Line(start, f"other-{number}")])
+        feed.ask([CopyRef(start, f"other-{number}")])
         assert len(feed.latest) <= LIMIT
         assert is_current(feed, f"other-{number}", start) or is_unsure(feed, f"other-{number}", start)
     assert feed.unsure_below >= before
@@ -184,15 +184,15 @@ def test_poll__an_attempt_was_not_answered_in_time__the_next_reads_fewer_and_ask
     feed: ChangeFeed, start: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else a process could never come past a commit that takes too long to read."""
-    monkeypatch.setattr(change_log, "MAX_LINES_PER_POLL", 100)
+    monkeypatch.setattr(change_log, "MAX_ENTRIES_PER_POLL", 100)
     monkeypatch.setattr(change_log, "MAX_REMEMBERED_KEYS", 100)
     feed.catch_up()
-    note(*KEYS)
+    record(*KEYS)
     with pytest.raises(OperationalError):
         feed.poll(Unanswered())
     feed.catch_up()
     assert len(feed.latest) == LIMIT
     assert is_unsure(feed, a_forgotten_key(feed), start)
-    note(*KEYS)
+    record(*KEYS)
     feed.catch_up()
     assert len(feed.latest) == len(KEYS)

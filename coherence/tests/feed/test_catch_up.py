@@ -5,14 +5,14 @@ import pytest
 from coherence.feed import ChangeFeed
 from coherence.tests.feed.answers import is_current
 from coherence.tests.feed.conftest import KEYS, LIMIT
-from coherence.tests.log_access import empty_and_run_ahead, note, restore
+from coherence.tests.log_access import empty_and_run_ahead, record, restore
 from tests.database import sql
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_catch_up__fresh_process_and_pruned_log__only_what_the_log_covers(feed: ChangeFeed) -> None:
-    pruned, kept, newest = note("a"), note("b"), note("c")
+    pruned, kept, newest = record("a"), record("b"), record("c")
     sql("DELETE FROM coherence_change WHERE number < %s", kept)
     feed.catch_up()
     assert not is_current(feed, "a", pruned - 1)
@@ -26,7 +26,7 @@ def test_catch_up__log_without_a_line__copies_from_it_count(feed: ChangeFeed) ->
     feed.catch_up()
     assert feed.in_touch
     assert is_current(feed, "a", 0)
-    note("a")
+    record("a")
     feed.catch_up()
     assert not is_current(feed, "a", 0)
 
@@ -41,16 +41,16 @@ def test_catch_up__log_without_a_line__no_number_is_believed(feed: ChangeFeed) -
 
 def test_catch_up__first_of_all__writes_nothing(feed: ChangeFeed) -> None:
     """Otherwise each process that starts would outdate the copies of all others."""
-    number = note("a")
+    number = record("a")
     feed.catch_up()
     assert sql("SELECT max(number) FROM coherence_change") == [(number,)]
 
 
 @pytest.mark.usefixtures("_low_limit")
 def test_catch_up__just_as_many_keys_as_are_remembered__each_is(feed: ChangeFeed) -> None:
-    start = note("*")
+    start = record("*")
     for key in KEYS[:LIMIT]:
-        note(key)
+        record(key)
         feed.catch_up()
     assert (len(feed.latest), feed.unsure_below) == (LIMIT, start)
 
@@ -60,9 +60,9 @@ def test_catch_up__just_as_many_keys_as_are_remembered__each_is(feed: ChangeFeed
 def test_catch_up__more_keys_in_one_commit_than_are_read__none_is_overlooked(
     feed: ChangeFeed, after_everything: bool
 ) -> None:
-    before = note("*" if after_everything else "a")
+    before = record("*" if after_everything else "a")
     feed.catch_up()
-    after = note(*KEYS)
+    after = record(*KEYS)
     feed.catch_up()
     assert not [key for key in KEYS if is_current(feed, key, before)]
     assert all(is_current(feed, key, after) for key in KEYS)
@@ -71,11 +71,11 @@ def test_catch_up__more_keys_in_one_commit_than_are_read__none_is_overlooked(
 
 @pytest.mark.usefixtures("_low_limit")
 def test_catch_up__out_of_touch_for_more_changes_than_are_read__none_is_overlooked(feed: ChangeFeed) -> None:
-    before = note("*")
+    before = record("*")
     feed.catch_up()
-    note("a")
+    record("a")
     for _ in range(LIMIT):  # so few keys that all of them can be remembered
-        after = note("b")
+        after = record("b")
     feed.catch_up()
     assert not is_current(feed, "a", before)
     assert not is_current(feed, "b", before)
@@ -85,9 +85,9 @@ def test_catch_up__out_of_touch_for_more_changes_than_are_read__none_is_overlook
 @pytest.mark.usefixtures("_low_limit")
 def test_catch_up__more_keys_than_are_remembered__the_dropped_are_unsure(feed: ChangeFeed) -> None:
     numbers = {}
-    note("*")
+    record("*")
     for key in KEYS:
-        numbers[key] = note(key)
+        numbers[key] = record(key)
         feed.catch_up()
         assert len(feed.latest) <= LIMIT
     assert not [key for key in KEYS if is_current(feed, key, numbers[key] - 1)]
@@ -98,7 +98,7 @@ def test_catch_up__more_keys_than_are_remembered__the_dropped_are_unsure(feed: C
 @pytest.mark.usefixtures("_numbers_of_its_own")
 def test_catch_up__older_backup_restored__copies_from_the_lost_future_never_count_again(feed: ChangeFeed) -> None:
     empty_and_run_ahead(5000)
-    kept, lost = note("a"), note("a")
+    kept, lost = record("a"), record("a")
     feed.catch_up()
     copy = feed.position
     assert feed.is_current("a", copy)
@@ -106,20 +106,20 @@ def test_catch_up__older_backup_restored__copies_from_the_lost_future_never_coun
     for _ in range(2):
         feed.catch_up()
         assert not feed.is_current("a", copy)
-    assert note("b") == lost  # from now on the log's numbers are those of the lost ones, and then above them
+    assert record("b") == lost  # from now on the log's numbers are those of the lost ones, and then above them
     for _ in range(2):
         feed.catch_up()
         assert not feed.is_current("a", copy)
         assert is_current(feed, "a", lost)
-        note("b")
+        record("b")
 
 
 def test_catch_up__a_process_slept_until_its_number_was_pruned__others_copies_still_count(feed: ChangeFeed) -> None:
-    note("a")
+    record("a")
     feed.catch_up()
     slept, others = feed.position, ChangeFeed()
-    note("a")
-    newest = note("b")
+    record("a")
+    newest = record("b")
     others.catch_up()
     sql("DELETE FROM coherence_change WHERE number < %s", newest)
     feed.catch_up()
@@ -132,7 +132,7 @@ def test_catch_up__a_process_slept_until_its_number_was_pruned__others_copies_st
 
 def test_catch_up__another_begins_the_history__nothing_from_before_counts(feed: ChangeFeed) -> None:
     """This holds even if nothing is missing in the log, because the promoted standby had all of it."""
-    number = note("a")
+    number = record("a")
     feed.catch_up()
     copy = feed.position
     sql("UPDATE coherence_history SET place = 'elsewhere'")
@@ -147,7 +147,7 @@ def test_catch_up__another_begins_the_history__nothing_from_before_counts(feed: 
 def test_catch_up__the_history_has_no_name_and_none_can_be_written__nothing_counts_until_it_has(
     feed: ChangeFeed,
 ) -> None:
-    note("a")
+    record("a")
     feed.catch_up()
     copy = feed.position
     sql("UPDATE coherence_history SET place = 'elsewhere'")

@@ -10,7 +10,7 @@ from coherence import change_log
 from coherence import feed as module
 from coherence.feed import ChangeFeed, catch_up_on_commit
 from coherence.tests.feed.answers import is_current, is_outdated
-from coherence.tests.log_access import note
+from coherence.tests.log_access import record
 
 pytestmark = pytest.mark.django_db(transaction=True)
 FORK = """
@@ -29,15 +29,15 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 
 def test_current__before_the_first_answer__nothing_is(feed: ChangeFeed) -> None:
-    assert not is_current(feed, "a", note("a"))
+    assert not is_current(feed, "a", record("a"))
     assert not feed.in_touch
     assert feed.age == float("inf")
 
 
 def test_current__changed_since__not(feed: ChangeFeed) -> None:
-    before = note("b")
+    before = record("b")
     feed.catch_up()
-    after = note("a")
+    after = record("a")
     feed.catch_up()
     assert [is_current(feed, "a", number) for number in (before, after - 1, after)] == [False, False, True]
     assert [is_outdated(feed, "a", number) for number in (before, after - 1, after)] == [True, True, False]
@@ -46,9 +46,9 @@ def test_current__changed_since__not(feed: ChangeFeed) -> None:
 
 
 def test_current__a_key_of_three_parts_changed__that_of_its_group_too_and_no_other(feed: ChangeFeed) -> None:
-    before = note("x")
+    before = record("x")
     feed.catch_up()
-    note("kind:7:mira:more", "kind:8")
+    record("kind:7:mira:more", "kind:8")
     feed.catch_up()
     changed = ["kind:7:mira:more", "kind:7", "kind:8"]
     others = ["kind", "kind:", "kind:77", "kind:7:mira", "kind:7:nova", "kind:8:mira", ""]
@@ -56,17 +56,17 @@ def test_current__a_key_of_three_parts_changed__that_of_its_group_too_and_no_oth
 
 
 def test_current__a_number_above_ours__neither_believed_nor_outdated(feed: ChangeFeed) -> None:
-    note("b")
+    record("b")
     feed.catch_up()
-    number = note("a")
+    number = record("a")
     assert not is_current(feed, "a", number)
     assert not is_outdated(feed, "a", number)
 
 
 def test_current__everything_changed__nothing_from_before(feed: ChangeFeed) -> None:
-    before = note("a")
+    before = record("a")
     feed.catch_up()
-    change_log.note()
+    change_log.record()
     feed.catch_up()
     assert not is_current(feed, "a", before)
     assert not is_current(feed, "of which no line tells", before)
@@ -78,10 +78,10 @@ def test_catch_up_on_commit__nobody_listens__our_own_commit_is_known_once_it_is_
     feed: ChangeFeed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "feed", feed)
-    before = note("b")
+    before = record("b")
     feed.catch_up()
     with transaction.atomic():
-        change_log.note(["a"])
+        change_log.record(["a"])
         catch_up_on_commit()
         assert is_current(feed, "a", before)
     assert not is_current(feed, "a", before)

@@ -4,7 +4,7 @@ import pytest
 
 from coherence.feed import IN_TOUCH_SECONDS, ChangeFeed
 from coherence.tests.feed.answers import Late, is_current
-from coherence.tests.log_access import note
+from coherence.tests.log_access import record
 from tests.waiting import Clock
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -12,12 +12,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.mark.parametrize(("older", "newer"), [("a", "a"), ("a", "*"), ("*", "a"), ("*", "*")])
 def test_poll__an_older_answer_taken_last__what_is_known_stays(feed: ChangeFeed, older: str, newer: str) -> None:
-    note("b")
+    record("b")
     feed.catch_up()
-    number = note(older)
+    number = record(older)
 
     def meanwhile() -> None:
-        note(newer)
+        record(newer)
         feed.catch_up()
 
     feed.poll(Late(meanwhile))

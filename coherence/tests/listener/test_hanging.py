@@ -12,7 +12,7 @@ from coherence import listener as module
 from coherence.feed import IN_TOUCH_SECONDS, ChangeFeed
 from coherence.listener import Listener
 from coherence.tests.listener.connections import NAME, cut, no_pool
-from coherence.tests.log_access import note
+from coherence.tests.log_access import record
 from tests.database import sql
 from tests.faults.queueing import queueing
 from tests.waiting import MAX_SECONDS, wait_until
@@ -57,7 +57,7 @@ def test_connecting__hangs__in_touch_over_the_pool(
     assert monotonic() - started < BOUND  # told by the pool's answer, and not by the end of the attempt
     over = monotonic() + LONG + 0.5  # into the second attempt
     while monotonic() < over:
-        number = note("while it hangs")
+        number = record("while it hangs")
         assert wait_until(lambda number=number: feed.number >= number) < BOUND  # type: ignore[misc]
         assert feed.age < BOUND
         sleep(0.05)
@@ -90,7 +90,7 @@ def test_connecting__hangs_after_a_cut__heals_when_it_no_longer_does(
         monkeypatch.setattr(module, "CONNECT_OPTIONS", module.CONNECT_OPTIONS | place)
         cut()
         wait_until(lambda: between.forgotten)
-        number = note("a")
+        number = record("a")
         assert wait_until(lambda: feed.number >= number) < BOUND
         assert not sql(ASKING, NAME)
         between.queues = False

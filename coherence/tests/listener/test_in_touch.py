@@ -14,7 +14,7 @@ from coherence.feed import IN_TOUCH_SECONDS, ChangeFeed
 from coherence.listener import POLL_SECONDS, Listener
 from coherence.tests.feed.answers import is_current
 from coherence.tests.listener.connections import cut, no_pool, parameters, pids
-from coherence.tests.log_access import note
+from coherence.tests.log_access import record
 from tests.database import sql
 from tests.waiting import MAX_SECONDS, wait_until
 
@@ -45,7 +45,7 @@ def test_running__a_commit__told_at_once(listener: Listener, feed: ChangeFeed, m
     monkeypatch.setattr(module, "POLL_SECONDS", 10 * MAX_SECONDS)  # not by looking, then
     listener.ensure()
     for key in "abc":
-        number = note(key)
+        number = record(key)
         wait_until(lambda number=number: feed.number >= number)  # type: ignore[misc]
         assert not is_current(feed, key, number - 1)
 
@@ -53,7 +53,7 @@ def test_running__a_commit__told_at_once(listener: Listener, feed: ChangeFeed, m
 def test_running__without_notifications__known_within_the_bound(running: Listener, feed: ChangeFeed) -> None:
     with without_notify():
         wait_until(lambda: feed.age < POLL_SECONDS / 4)  # it looks when that time is over, and not just now
-        number = note("a")
+        number = record("a")
         took = wait_until(lambda: feed.number >= number)
         assert took < IN_TOUCH_SECONDS + 1  # the second is for a busy machine
     assert not is_current(feed, "a", number - 1)
@@ -66,7 +66,7 @@ def test_connection_cut__connected_anew_at_once_and_nothing_missed(
         for _ in range(3):
             before, known = pids(), feed.number
             cut()
-            number = note("while it is away")
+            number = record("while it is away")
             assert wait_until(lambda number=number: feed.number >= number) < IN_TOUCH_SECONDS + 1  # type: ignore[misc]
             assert not is_current(feed, "while it is away", known)
             wait_until(lambda before=before: len(pids()) == 1 and pids() != before)  # type: ignore[misc]
@@ -81,7 +81,7 @@ def test_connection_cut__no_other_to_be_had__one_of_the_pool_will_do(
         cut()
         wait_until(lambda: not pids())
         for _ in range(3):
-            number = note("while it is away")
+            number = record("while it is away")
             assert wait_until(lambda number=number: feed.number >= number) < IN_TOUCH_SECONDS + 1  # type: ignore[misc]
     assert not caplog.records
 
@@ -93,8 +93,8 @@ def test_pool__cut_as_well__mended_before_anybody_waits_for_it(running: Listener
         other.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
                       "AND pid <> pg_backend_pid()")  # fmt: skip
     for _ in range(3):  # the last answer of the connection that was cut, the first of another, and one after the check
-        heard = feed.heard
-        wait_until(lambda heard=heard: feed.heard > heard)  # type: ignore[misc]
+        synced = feed.last_synced
+        wait_until(lambda synced=synced: feed.last_synced > synced)  # type: ignore[misc]
     started = monotonic()
     sql("SELECT 1")
     assert monotonic() - started < 1  # the pool's own pause after a connection that was dead

@@ -12,7 +12,7 @@ from coherence.feed import ChangeFeed
 from coherence.listener import Listener
 from coherence.metrics import registry
 from coherence.tests.listener.connections import parameters, pids
-from coherence.tests.log_access import note
+from coherence.tests.log_access import record
 from tests.database import sql
 from tests.waiting import wait_until
 
@@ -53,7 +53,7 @@ def test_prune__without_the_right__reported_once_and_the_connection_stays(
     wait_until(lambda: len(pids()) == 1)
     followed = pids()
     wait_until(lambda: listener.prune_failures > 3)
-    number = note("a")
+    number = record("a")
     wait_until(lambda: feed.number >= number)
     assert pids() == followed
     assert [record.levelname for record in caplog.records] == ["ERROR"]
@@ -63,7 +63,7 @@ def test_prune__without_the_right__reported_once_and_the_connection_stays(
 @pytest.mark.usefixtures("_without_the_right")
 def test_prune__granted_the_right__deletes_and_says_so(listener: Listener, caplog: pytest.LogCaptureFixture) -> None:
     sql("INSERT INTO coherence_change (number, key) VALUES (1, 'old')")
-    note("a")
+    record("a")
     listener.ensure()
     wait_until(lambda: listener.prune_failures)
     assert sql("SELECT 1 FROM coherence_change WHERE number = 1")
@@ -82,7 +82,7 @@ def test_prune__never_done_in_time__reported_once_and_connected_anew(
         other.execute("LOCK TABLE coherence_milestone IN EXCLUSIVE MODE")
         listener.ensure()
         wait_until(lambda: listener.prune_failures > 1)
-        number = note("a")
+        number = record("a")
         wait_until(lambda: feed.number >= number)
         assert [record.getMessage() for record in caplog.records] == [
             "Old lines of the change log cannot be deleted, so it grows: PostgreSQL did not answer in time"

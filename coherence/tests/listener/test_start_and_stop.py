@@ -16,7 +16,7 @@ from coherence.cache import CoherentCache
 from coherence.feed import ChangeFeed
 from coherence.listener import POLL_SECONDS, Listener
 from coherence.tests.listener.connections import cut, no_pool, pids
-from coherence.tests.log_access import note
+from coherence.tests.log_access import record
 from tests.database import sql
 from tests.waiting import MAX_SECONDS, wait_until
 
@@ -74,7 +74,7 @@ def test_ensure__first_of_all__waits_for_the_first_answer(
     monkeypatch.setattr(module, "POLL_SECONDS", MAX_SECONDS)
     started = monotonic()
     listener.ensure()
-    assert feed.heard > 0
+    assert feed.last_synced > 0
     assert monotonic() - started < MAX_SECONDS / 2  # it asks first, and then waits for notifications
 
 
@@ -135,9 +135,9 @@ def test_ensure__out_of_touch_after_a_pause__waits_until_the_log_is_read_again(
     running: Listener, feed: ChangeFeed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "WAIT_SECONDS", MAX_SECONDS)
-    heard = feed.heard
-    wait_until(lambda: feed.heard > heard)
-    feed.heard = float("-inf")
+    synced = feed.last_synced
+    wait_until(lambda: feed.last_synced > synced)
+    feed.last_synced = float("-inf")
     started = monotonic()
     running.ensure()
     assert feed.in_touch
@@ -148,7 +148,7 @@ def test_ensure__in_touch__does_not_wait(listener: Listener, feed: ChangeFeed, m
     monkeypatch.setattr(module, "WAIT_SECONDS", MAX_SECONDS)
     monkeypatch.setattr(module, "POLL_SECONDS", MAX_SECONDS)
     listener.ensure()
-    feed.heard = float("inf")  # in touch however busy the machine is
+    feed.last_synced = float("inf")  # in touch however busy the machine is
     started = monotonic()
     listener.ensure()
     assert monotonic() - started < MAX_SECONDS / 2
@@ -163,7 +163,7 @@ def test_ensure__the_database_is_away__does_not_wait(
     monkeypatch.setattr(module, "WAIT_SECONDS", MAX_SECONDS)
     cut()
     wait_until(lambda: "cannot be followed" in caplog.text)
-    feed.heard = float("-inf")
+    feed.last_synced = float("-inf")
     started = monotonic()
     running.ensure()
     assert monotonic() - started < MAX_SECONDS / 2
@@ -171,7 +171,7 @@ def test_ensure__the_database_is_away__does_not_wait(
 
 def test_start__the_log_is_old__pruned(listener: Listener) -> None:
     sql("INSERT INTO coherence_change (number, key) VALUES (1, 'old')")
-    note("a")
+    record("a")
     listener.ensure()
     wait_until(lambda: not sql("SELECT 1 FROM coherence_change WHERE number = 1"))
 
@@ -190,7 +190,7 @@ def test_start__many_looks_at_the_log__pruned_once(
     monkeypatch.setattr(module, "PRUNE_AGAIN_SECONDS", 60.0)
     listener.ensure()
     for _ in range(5):
-        number = note("a")
+        number = record("a")
         wait_until(lambda number=number: feed.number >= number)  # type: ignore[misc]
     assert len(pruned) == 1
 
@@ -225,7 +225,7 @@ def test_stop__cut_off_and_waiting_to_try_again__ends(
 
 def test_ensure__after_stop__starts_again(running: Listener, feed: ChangeFeed) -> None:
     running.stop()
-    number = note("a")
+    number = record("a")
     running.ensure()
     wait_until(lambda: feed.number >= number)
     wait_until(lambda: len(pids()) == 1)
