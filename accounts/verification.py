@@ -79,7 +79,7 @@ def verified_from_memory(text: bytes) -> int | None:
 def is_known(authorization: str) -> bool:
     """Whether that header has a key which memory has, current or not; nobody is let in by that alone."""
     text = authorization.removeprefix("Bearer ").encode("latin-1", "replace")
-    key = keys.found.get(text[PREFIX].decode("latin-1"))
+    key = keys.positive.get(text[PREFIX].decode("latin-1"))
     return key is not None and key.value is not None and key.value.fits(text)
 
 

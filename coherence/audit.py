@@ -20,7 +20,7 @@ class Verdict(StrEnum):
     SOUND = "sound"
     OUTDATED = "outdated"
     INCOMPATIBLE = "incompatible"
-    FOREIGN = "foreign"
+    CORRUPT = "foreign"  # printed so
     WRONG = "wrong"
 
 
@@ -29,7 +29,7 @@ MEANING: Mapping[Verdict, str] = MappingProxyType(
         Verdict.SOUND: "what the row says",
         Verdict.OUTDATED: "older than its row, or of a history that is over; not served",
         Verdict.INCOMPATIBLE: "of another release; not served",
-        Verdict.FOREIGN: "damaged, incomplete, from the future or of another row",
+        Verdict.CORRUPT: "damaged, incomplete, from the future or of another row",
         Verdict.WRONG: "not what the row says, and served",
     }
 )
@@ -46,7 +46,7 @@ def audit(cache: CoherentCache[K, V], copies: RedisCopies[K, V], batches: Iterab
     """A verdict on each copy of the keys in `batches`. Raises RedisUnavailable."""
     seen: set[K] = set()
     for keys in batches:
-        found = copies.read(set(keys) - seen)  # SCAN may return a key twice
+        found = copies.read_or_raise(set(keys) - seen)  # SCAN may return a key twice
         seen |= found.keys()
         _, rows = cache.load(found.keys())
         feed.catch_up()  # after the rows were read: a row that changed since makes its copy outdated, not wrong
@@ -59,14 +59,14 @@ def audit(cache: CoherentCache[K, V], copies: RedisCopies[K, V], batches: Iterab
 
 def _verdict(cache: CoherentCache[K, V], key: K, copy: tuple[Position, V | None] | None, row: V | None) -> Verdict:
     if copy is None:
-        return Verdict.FOREIGN
+        return Verdict.CORRUPT
     position, value = copy
     if position.number > feed.number and position.history in ("", feed.position.history):
-        return Verdict.FOREIGN
+        return Verdict.CORRUPT
     if value is None:
         return Verdict.INCOMPATIBLE
     if feed.is_outdated(cache.log_key(key), position):
         return Verdict.OUTDATED
     if not feed.has_commit(position.number):
-        return Verdict.FOREIGN
+        return Verdict.CORRUPT
     return Verdict.SOUND if value == row else Verdict.WRONG

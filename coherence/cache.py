@@ -17,7 +17,7 @@ from coherence.listener import listener
 from coherence.local_cache import NO_VIEW, Copy, LocalCache, weightless
 from coherence.shared import NoSharedCache, SharedCache
 from coherence.single_flight import SingleFlight
-from coherence.transactions import IDLE, after_commit, in_transaction, this_thread
+from coherence.transactions import NOT_IN_TRANSACTION, after_commit, in_transaction, this_thread
 from resilience.database import answer_within
 
 K = TypeVar("K")
@@ -51,17 +51,16 @@ class Answer(NamedTuple, Generic[V]):
 def memory_may_answer() -> bool:
     """Whether a current copy in memory may answer without asking anybody: in touch, and outside a transaction.
 
-    Nearly every lookup starts here, so it is written flat, with `in_transaction` inlined: no lock, no I/O, no log line,
-    no new object.
+    Hot path: `in_transaction` is inlined by hand. No lock, no I/O, no log line, no new object.
     """
     if feed.clock() - feed.last_synced > IN_TOUCH_SECONDS:
         return False
-    django = this_thread.connection
-    if django is None:
+    wrapper = this_thread.connection
+    if wrapper is None:
         return True
-    if django.in_atomic_block:
+    if wrapper.in_atomic_block:
         return False
-    return django.connection is None or django.connection.pgconn.transaction_status in IDLE
+    return wrapper.connection is None or wrapper.connection.pgconn.transaction_status in NOT_IN_TRANSACTION
 
 
 class CoherentCache(Generic[K, V]):
@@ -99,15 +98,17 @@ class CoherentCache(Generic[K, V]):
         os.register_at_fork(after_in_child=self.clear_memory)
 
     def clear_memory(self) -> None:
-        """Forget all copies, but not the counts. A forked child must: threads that it lacks may hold locks, or load."""
-        self.found.retire_all()
-        self.absent.retire_all()
+        """Forget all copies, but not the counts. Must run in a forked child: threads that did not survive the fork may
+        hold locks or be mid-load.
+        """
+        self.positive.retire_all()
+        self.negative.retire_all()
         self._counted = self.lookups
         self._new_memory()
 
     def _new_memory(self) -> None:
-        self.found: LocalCache[K, V] = LocalCache(self.capacity, self.weigh, self.max_weight)
-        self.absent: LocalCache[K, V] = LocalCache(self.capacity)  # apart: invented keys must not evict real ones
+        self.positive: LocalCache[K, V] = LocalCache(self.capacity, self.weigh, self.max_weight)
+        self.negative: LocalCache[K, V] = LocalCache(self.capacity)  # apart: invented keys must not evict real ones
         self.loads = SingleFlight(self._load, _lookup_deadline)
         self.questions = SingleFlight(self._ask_log, _lookup_deadline)
         self._counting = threading.Lock()
@@ -120,7 +121,7 @@ class CoherentCache(Generic[K, V]):
 
     def current_copy(self, key: K) -> Copy[K, V] | None:
         """The copy of `key` in memory if it is current. For a caller that has checked `memory_may_answer`."""
-        copy = self.found.get(key) or self.absent.get(key)
+        copy = self.positive.get(key) or self.negative.get(key)
         # As `is_current`, without its call: it is asked on every lookup.
         return copy if copy is not None and (copy.view_number == feed.view_number or self._compare(copy)) else None
 
@@ -160,7 +161,8 @@ class CoherentCache(Generic[K, V]):
     @property
     def lookups(self) -> "Counter[tuple[Source, bool]]":
         """Answers given, by source and by whether there was a row."""
-        reads: dict[tuple[Source, bool], int] = {("near", True): self.found.reads, ("near", False): self.absent.reads}
+        reads: dict[tuple[Source, bool], int] = {("near", True): self.positive.reads}
+        reads["near", False] = self.negative.reads
         return self._counted.copy() + Counter(reads)  # copied in one step: other threads count on
 
     def _read_own_rows(self, keys: Collection[K]) -> dict[K, Answer[V]]:
@@ -169,7 +171,7 @@ class CoherentCache(Generic[K, V]):
 
     def _read_copies_or_rows(self, keys: Collection[K]) -> dict[K, Answer[V]]:
         answers: dict[K, Answer[V]] = {}
-        if (age := self._age_after_waiting()) is not None:
+        if (age := self._ensure_synced()) is not None:
             answers = {key: Answer(copy.value, "near", age) for key in keys if (copy := self.current_copy(key))}
             if missing := _missing(keys, answers):
                 answers |= self._from_shared(missing, age)
@@ -177,10 +179,10 @@ class CoherentCache(Generic[K, V]):
             answers |= self._from_database(missing)
         return answers
 
-    def _age_after_waiting(self) -> float | None:
-        """Seconds since this process knew every change: 0 while in touch, None if longer than `stale_seconds`.
+    def _ensure_synced(self) -> float | None:
+        """If this process is out of touch, start the listener if need be, and wait for its next answer.
 
-        May start the listener, and wait for its next answer.
+        Returns the age: the seconds since it knew every change, 0 while in touch, None if more than `stale_seconds`.
         """
         if not feed.in_touch:
             listener.ensure()
@@ -242,15 +244,15 @@ class CoherentCache(Generic[K, V]):
             self.questions.get_many(unsure)
 
     def _ask_log(self, questions: Collection[CopyRef]) -> dict[CopyRef, None]:
-        self.put_questions(questions)
+        self.query_log(questions)
         return dict.fromkeys(questions)
 
-    def put_questions(self, questions: Collection[CopyRef]) -> None:
-        """Have the feed ask the log about copies, by key and number."""
+    def query_log(self, questions: Collection[CopyRef]) -> None:
+        """Have the feed ask the log about copies."""
         feed.ask(questions)
 
     def _keep(self, key: K, position: Position, value: V | None) -> None:
-        keeper, other = (self.absent, self.found) if value is None else (self.found, self.absent)
+        keeper, other = (self.negative, self.positive) if value is None else (self.positive, self.negative)
         keeper.keep(Copy(key, value, position))
         other.drop(key, position)
 
@@ -259,7 +261,7 @@ class CoherentCache(Generic[K, V]):
     def invalidate(self, keys: Collection[K] | None = None) -> None:
         """Make every process read `keys` again; None invalidates every cache, of other kinds too.
 
-        Works without Redis, because it notes a change in the change log. Call it outside long transactions: other
+        Works without Redis, because it records a change in the change log. Call it outside long transactions: other
         writers' commits wait for the log until this one commits.
         """
         change_log.record() if keys is None else change_log.record(map(self.log_key, keys))

@@ -27,7 +27,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 WARM_BATCH = 100  # copies per round trip, some 300 KB: well within Redis's 0.1 s even on a busy machine
-BAD = {Verdict.WRONG, Verdict.FOREIGN}
+BAD = {Verdict.WRONG, Verdict.CORRUPT}
 
 
 class Stream(Protocol):
@@ -74,7 +74,7 @@ class CacheCommand(BaseCommand, Generic[K, V]):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the command; it fails if Redis does."""
-        with loud_about_redis():
+        with redis_errors_as_command_errors():
             self.run(options["wanted"], as_json=options["json"], quiet=not options["verbosity"])
 
     def run(self, wanted: Sequence[str], *, as_json: bool, quiet: bool) -> None:
@@ -100,7 +100,7 @@ class ClearCommand(CacheCommand[K, V]):
         """Invalidate, then delete, and print how many Redis keys were deleted."""
         self.cache.invalidate(self.keys(wanted) if wanted else None)
         try:
-            deleted = sum(copies.purge(batches) for _, copies, batches in self.selections(wanted))
+            deleted = sum(copies.delete_or_raise(batches) for _, copies, batches in self.selections(wanted))
             problem = ""
         except RedisUnavailable as error:
             deleted, problem = 0, str(error)
@@ -157,7 +157,7 @@ def warm(
     known = feed.position  # a safe lower bound for values made from no row at all, which come without a position
     for start in range(0, len(keys), batch):
         position, values = cache.load(keys[start : start + batch])
-        yield copies.put(position or known, values)
+        yield copies.put_or_raise(position or known, values)
 
 
 # ── Printing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -187,7 +187,7 @@ def console(stdout: Any) -> Console:
 
 
 @contextmanager
-def loud_about_redis() -> Iterator[None]:
+def redis_errors_as_command_errors() -> Iterator[None]:
     """Turn RedisUnavailable into the failure of a command."""
     try:
         yield

@@ -17,14 +17,13 @@ from resilience.database import DeadlineConnection, answer_within, is_deadline_o
 
 logger = logging.getLogger(__name__)
 
-# How often the log is polled when no notification comes. This interval and ANSWER_SECONDS together are shorter than
-# feed.IN_TOUCH_SECONDS, so that the feed stays in touch. If a pruning times out in between, it does not: then readers
-# find it out of touch, and wait for it.
+# How often the log is polled when no notification comes. POLL_SECONDS + ANSWER_SECONDS < feed.IN_TOUCH_SECONDS, so that
+# the feed stays in touch. Only a pruning that times out in between breaks that; readers then wait for the next answer.
 POLL_SECONDS = 0.75
 ANSWER_SECONDS = 0.35  # how long PostgreSQL may take to answer
-# How long connecting may take before the log is polled over the pool meanwhile. The sum of all three is still shorter
-# than feed.IN_TOUCH_SECONDS.
-HEAD_START_SECONDS = 0.05
+# How long to wait for our own connection before polling over the pool. The sum of all three is still shorter than
+# feed.IN_TOUCH_SECONDS.
+FALLBACK_DELAY_SECONDS = 0.05
 RETRY_SECONDS = 0.2  # the pause before another connection is tried, and between two polls over the pool meanwhile
 PRUNE_SECONDS = 10.0  # between two prunings of the log
 PRUNE_AGAIN_SECONDS = 1.0  # the same after a pruning that left something over
@@ -78,14 +77,14 @@ class Listener:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            self._is_followed = False  # over a connection of our own
+            self._connection_worked = False  # over a connection of our own
             try:
                 with closing(self._connect()) as connection:
                     self._follow(connection)
             except (Error, psycopg.Error, OSError) as error:  # OSError: no descriptor is left
                 self._is_well = False
                 self._attempt_ended.set()
-                if not self._is_followed:  # else it worked for a while: reconnect at once
+                if not self._connection_worked:  # else it worked for a while: reconnect at once
                     self._fall_back(error)
 
     def _connect(self) -> "psycopg.Connection[Any]":
@@ -133,12 +132,12 @@ class Listener:
             self.feed.poll(cursor)
         if self._loss_reported:
             logger.info("The change log is followed again.")
-        self._is_well, self._is_followed, self._loss_reported = True, True, False
+        self._is_well, self._connection_worked, self._loss_reported = True, True, False
         self._attempt_ended.set()
 
     def _poll_until(self, connected: threading.Event) -> None:
         """Poll over the pool until `connected` is set, in a thread that ends at most ANSWER_SECONDS after that."""
-        pause = HEAD_START_SECONDS
+        pause = FALLBACK_DELAY_SECONDS
         while not connected.wait(pause):
             with suppress(psycopg.Error, OSError):  # reported, if connecting fails too
                 self._poll_over_pool()
@@ -188,8 +187,7 @@ def _check_pool() -> None:
 def _connect() -> "psycopg.Connection[Any]":
     """A connection outside Django's pool, which would otherwise be one connection short.
 
-    Its name is that of the service that coherence comes from, whatever the others are called: operators know it by this
-    name in `pg_stat_activity`.
+    The application_name keeps the original service's name, which operators look for in pg_stat_activity.
     """
     ours = CONNECT_OPTIONS | {"application_name": "companion: change feed", "autocommit": True}
     return DeadlineConnection.connect(**own_parameters(connections[DEFAULT_DB_ALIAS]) | ours)

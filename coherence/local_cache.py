@@ -54,7 +54,7 @@ class LocalCache(Generic[K, V]):
 
     def __init__(self, capacity: int, weigh: Callable[[V], int] = weightless, max_weight: int = 0) -> None:
         self.capacity = capacity
-        self.evicted_weight_total = 0  # of all copies ever dropped: tells who holds copies when to let go of them
+        self.evicted_weight_total = 0  # of all copies dropped so far; who else holds copies lets go as it grows
         self._weigh, self._max_weight, self._weight = weigh, max_weight, 0
         self._copies: dict[K, Copy[K, V]] = {}
         self._lock = threading.Lock()

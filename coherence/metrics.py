@@ -53,8 +53,8 @@ def _unverified() -> Metric:
 def _copies() -> Metric:
     family = GaugeMetricFamily("companion_near_copies", "Copies in this process.", labels=("kind", "what"))
     for kind, cache in CoherentCache.by_kind.items():
-        family.add_metric((kind, "found"), len(cache.found))
-        family.add_metric((kind, "absent"), len(cache.absent))
+        family.add_metric((kind, "found"), len(cache.positive))
+        family.add_metric((kind, "absent"), len(cache.negative))
     return family
 
 

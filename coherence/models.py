@@ -37,8 +37,8 @@ class Milestone(models.Model):
 class History(models.Model):
     """The `name` of the database's history, in which its numbers count, and the `place` where the row was written.
 
-    A history is an unbroken run of the database's commits, not the past of a row. The table has one row. `change_log`
-    gives it a new name when the place has changed.
+    A history is an epoch of the sequence of commits, not the past of a row; the place identifies the physical database.
+    The table has one row. `change_log` gives it a new name when the place has changed.
     """
 
     id = models.SmallIntegerField(primary_key=True)

@@ -1,7 +1,7 @@
 """Copies in Redis, which processes share: the one module that reads, writes, lists and deletes them.
 
-A lookup goes through Django's cache and never raises: with Redis away a read is a miss and a write does nothing. What
-people ask for (commands, the admin) goes to Redis directly and raises RedisUnavailable.
+A lookup goes through Django's cache and never raises: with Redis away a read is a miss and a write does nothing.
+Operator actions (commands, the admin) bypass Django's cache and raise RedisUnavailable.
 """
 
 import logging
@@ -60,7 +60,8 @@ class RedisCopies(SharedCache[K, V]):
     """The copies of one kind, in the Django cache `alias`, for `ttl` seconds each.
 
     Reading, writing and deleting come in pairs. `get_many`, `store` and `delete` are for lookups, which can do without
-    Redis, and never raise. `read`, `put` and `purge` are for people, who must learn of a failure: RedisUnavailable.
+    Redis, and never raise. `read_or_raise`, `put_or_raise` and `delete_or_raise` are for operators, who must learn of a
+    failure: RedisUnavailable.
     """
 
     def __init__(self, codec: Codec[K, V], *, ttl: int, alias: str = "default") -> None:
@@ -96,7 +97,7 @@ class RedisCopies(SharedCache[K, V]):
             caches[self.alias].delete_many(names)
             logger.debug("deleted %s", " ".join(names))
 
-    # ── For people: raises RedisUnavailable ───────────────────────────────────────────────────────────────────────────
+    # ── For operators: raises RedisUnavailable ────────────────────────────────────────────────────────────────────────
 
     def scan(self, pattern: str | None = None) -> Iterator[list[K]]:
         """The keys that have something in Redis, a batch at a time; a key may come twice.
@@ -108,7 +109,7 @@ class RedisCopies(SharedCache[K, V]):
                 if names:
                     yield [key for name in names if (key := self.key_of(name)) is not None]
 
-    def read(self, keys: Collection[K]) -> dict[K, tuple[Position, V | None] | None]:
+    def read_or_raise(self, keys: Collection[K]) -> dict[K, tuple[Position, V | None] | None]:
         """What lies under `keys`: each copy with its position, None for a damaged one. Absent keys are left out.
 
         A copy of another release has no value.
@@ -119,7 +120,7 @@ class RedisCopies(SharedCache[K, V]):
             )
             return {key: self.codec.inspect(key, values) for key in set(keys) if self._exists(client, key, values)}
 
-    def put(self, position: Position | None, values: Mapping[K, V]) -> int:
+    def put_or_raise(self, position: Position | None, values: Mapping[K, V]) -> int:
         """Store as a lookup does; return how many copies were stored. `position` is None only if `values` is empty."""
         with connected(self.alias) as client:
             if position:
@@ -127,7 +128,7 @@ class RedisCopies(SharedCache[K, V]):
                 self._client().set_many(self._encode(position, values), self.ttl, client=client)
         return len(values)
 
-    def purge(self, batches: Iterable[Collection[K]]) -> int:
+    def delete_or_raise(self, batches: Iterable[Collection[K]]) -> int:
         """Delete the copies of all keys in `batches`; return how many Redis keys were deleted."""
         with connected(self.alias) as client:
             return sum(client.unlink(*self._full_names(keys)) for keys in batches if keys)
@@ -146,7 +147,7 @@ class RedisCopies(SharedCache[K, V]):
             complete = next(rounds, None) is None
             return Survey(len(found), complete, sorted(_measure(client, sorted(found)[:limit])))
 
-    def stored(self, keys: Collection[K]) -> set[K]:
+    def existing(self, keys: Collection[K]) -> set[K]:
         """Those of `keys` of which Redis has a copy; none while it is away."""
         try:
             with connected(self.alias) as client:

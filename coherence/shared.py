@@ -10,9 +10,9 @@ V = TypeVar("V")
 
 
 class SharedCache(Protocol[K, V]):
-    """A cache that processes share. It may lose, keep and reorder copies at will, because each has a position.
+    """A cache that processes share. It must neither raise nor hang.
 
-    It must neither raise nor hang.
+    It may drop copies, keep stale ones, or apply writes out of order; positions make that safe.
     """
 
     def get_many(self, keys: Collection[K]) -> Mapping[K, tuple[Position, V]]:

@@ -20,9 +20,9 @@ JOIN_SECONDS = 1.0  # a load that began longer ago is not joined: it may have mi
 class InFlight(Future[V]):
     """A load under way, which other callers may join.
 
-    If it fails, those who joined it share a second load, and if that fails too, its error. An error that concerns only
-    the thread that loads, because that was interrupted or its own deadline has passed, is not shared: the next of them
-    loads instead. So every caller loads at most once, and nobody waits beyond their own deadline.
+    If it fails, those who joined it share a second load, and if that fails too, its error. Errors specific to the
+    loading thread (interrupt, its own deadline) are not propagated; the next waiter retries. So every caller loads at
+    most once, and nobody waits beyond their own deadline.
     """
 
     def __init__(self, *, is_second: bool = False) -> None:

@@ -10,7 +10,7 @@ from django.dispatch import receiver
 from psycopg.pq import TransactionStatus
 
 # UNKNOWN: the connection is broken, so nothing is read over it.
-IDLE = (int(TransactionStatus.IDLE), int(TransactionStatus.UNKNOWN))
+NOT_IN_TRANSACTION = (int(TransactionStatus.IDLE), int(TransactionStatus.UNKNOWN))
 
 
 class ThisThread(threading.local):
@@ -33,12 +33,12 @@ def in_transaction() -> bool:
 
     True after a plain BEGIN, too. No query is made.
     """
-    django = this_thread.connection
-    if django is None:
+    wrapper = this_thread.connection
+    if wrapper is None:
         return False
-    if django.in_atomic_block or django.connection is None:
-        return django.in_atomic_block
-    return django.connection.pgconn.transaction_status not in IDLE
+    if wrapper.in_atomic_block or wrapper.connection is None:
+        return wrapper.in_atomic_block
+    return wrapper.connection.pgconn.transaction_status not in NOT_IN_TRANSACTION
 
 
 def after_commit(function: Callable[..., object], *args: object, using: str = DEFAULT_DB_ALIAS) -> None:

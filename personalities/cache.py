@@ -154,7 +154,7 @@ class Resolutions(dict[tuple[str, int | None], Resolution]):
         """Keep `resolution`. If there are too many, or memory has dropped copies of too much weight since, forget all
         others first: they may keep dropped copies alive.
         """
-        retired = configs.found.evicted_weight_total
+        retired = configs.positive.evicted_weight_total
         if len(self) >= configs.capacity or abs(retired - self.retired_weight) > configs.max_weight // 8:
             self.clear()
             self.retired_weight = retired

@@ -92,9 +92,9 @@ class OwnedNamesCache(CoherentCache[int, OwnedNames]):
             feed.assume_unchanged_before(unsure)
             super().ask_about(copies)  # about those whose numbers are still unknown
 
-    def put_questions(self, questions: Collection[CopyRef]) -> None:
+    def query_log(self, questions: Collection[CopyRef]) -> None:
         """Have the feed ask the log about all groups, if that is the question."""
-        feed.look_back() if EVERY_OWNER in questions else super().put_questions(questions)
+        feed.look_back() if EVERY_OWNER in questions else super().query_log(questions)
 
 
 class Bounds(TypedDict):

@@ -41,7 +41,7 @@ def read():
         cache.get_many(range(WARM + 100, WARM + 120))
 
 def hold():
-    with cache.found._lock, cache.absent._lock, cache.loads._lock, cache._counting, feed._lock, listener._lock:
+    with cache.positive._lock, cache.negative._lock, cache.loads._lock, cache._counting, feed._lock, listener._lock:
         held.set()
         never.wait()
 

@@ -74,7 +74,7 @@ def _source(lookups: Counter[tuple[Source, bool]], source: Source) -> Json:
 
 
 def _kept(cache: CoherentCache[object, object]) -> Json:
-    kept = {"found": len(cache.found), "absent": len(cache.absent), "capacity": cache.capacity}
+    kept = {"found": len(cache.positive), "absent": len(cache.negative), "capacity": cache.capacity}
     return {**kept, "words": {name: counted(count) for name, count in kept.items()}}
 
 

@@ -68,7 +68,7 @@ def forget_one(request: HttpRequest) -> HttpResponse:
         messages.error(request, "key: this is no key of a personality. Nothing was forgotten.")
     else:
         configs.invalidate([key])
-        report_forgotten(request, lambda: redis_copies.purge([[key]]), codec.log_key(key))
+        report_forgotten(request, lambda: redis_copies.delete_or_raise([[key]]), codec.log_key(key))
     return redirect("admin:cache")
 
 
@@ -90,7 +90,8 @@ def warm_all(request: HttpRequest) -> HttpResponse:
 
 def purge_all() -> int:
     """Delete all copies from Redis; return how many keys that were. Raises RedisUnavailable."""
-    return redis_copies.purge(redis_copies.scan()) + owned_names_in_redis.purge(owned_names_in_redis.scan())
+    deleted = redis_copies.delete_or_raise(redis_copies.scan())
+    return deleted + owned_names_in_redis.delete_or_raise(owned_names_in_redis.scan())
 
 
 def copy_all() -> int:

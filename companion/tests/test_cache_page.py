@@ -50,8 +50,8 @@ def rows(db: None) -> dict[str, Personality]:
 
 def stored(rows: dict[str, Personality]) -> set[Key]:
     keys = {row.key for row in rows.values()}
-    redis_copies.put(Position("", 1), {row.key: row.to_config() for row in rows.values()})
-    assert redis_copies.stored(keys) == keys
+    redis_copies.put_or_raise(Position("", 1), {row.key: row.to_config() for row in rows.values()})
+    assert redis_copies.existing(keys) == keys
     return keys
 
 
@@ -286,7 +286,7 @@ def test_forget__one__its_copies_go_near_and_in_redis(admin_client: Client, rows
         Personality.objects.lookup_many(rows)
     (said,) = press(admin_client, "forget/", key=redis_key((None, "mira")))
     assert said == "2 keys forgotten (personality:global:mira)."
-    assert redis_copies.stored([row.key for row in rows.values()]) == {(None, "nova")}
+    assert redis_copies.existing([row.key for row in rows.values()]) == {(None, "nova")}
     assert (source_of("mira"), source_of("nova")) == ("database", "near")
 
 
@@ -299,7 +299,7 @@ def test_forget__what_is_no_key__is_said_and_nothing_goes(
     keys = stored(rows)
     (said,) = press(admin_client, "forget/", key=key)
     assert said.startswith("key: ")
-    assert redis_copies.stored(keys) == keys
+    assert redis_copies.existing(keys) == keys
 
 
 @committing
@@ -316,7 +316,7 @@ def test_forget_all__not_confirmed__is_said_and_nothing_goes(
     keys = stored(rows)
     (said,) = press(admin_client, "forget-all/")
     assert said.startswith("confirm: ")
-    assert redis_copies.stored(keys) == keys
+    assert redis_copies.existing(keys) == keys
 
 
 @committing
@@ -337,9 +337,9 @@ def test_buttons__what_a_user_has__warmed_and_forgotten_too(
     press(admin_client, "warm-all/")
     clear_memory()
     assert Personality.objects.lookup("mira", user).source == "redis"
-    assert owned_names_in_redis.stored([user.pk])
+    assert owned_names_in_redis.existing([user.pk])
     press(admin_client, "forget-all/", confirm="all")
-    assert not owned_names_in_redis.stored([user.pk])
+    assert not owned_names_in_redis.existing([user.pk])
     assert Personality.objects.lookup("mira", user).source == "database"
 
 

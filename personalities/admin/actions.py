@@ -18,7 +18,7 @@ def forget_copies(model_admin: ModelAdmin, request: HttpRequest, rows: QuerySet[
     """Forget the copies of the selected personalities only. Every process loads them anew."""
     keys = [row.key for row in rows]
     configs.invalidate(keys)
-    report_forgotten(request, lambda: redis_copies.purge([keys]), f"selected: {len(rows)} personalities")
+    report_forgotten(request, lambda: redis_copies.delete_or_raise([keys]), f"selected: {len(rows)} personalities")
 
 
 @admin.action(description="Warm: copy into the cache", permissions=["change"])

@@ -53,7 +53,7 @@ class PersonalityList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         """Read the page's rows, and mark each with `is_cached`."""
         super().get_results(request)
-        self.cached_keys = redis_copies.stored([row.key for row in self.result_list])
+        self.cached_keys = redis_copies.existing([row.key for row in self.result_list])
         for row in self.result_list:
             row.is_cached = row.key in self.cached_keys
 

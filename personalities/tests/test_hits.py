@@ -80,7 +80,7 @@ def test_hit__more_names_than_are_kept__all_answered_and_bounded(
     elara: Personality, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(configs, "capacity", 2)
-    monkeypatch.setattr(configs.found, "capacity", 2)
+    monkeypatch.setattr(configs.positive, "capacity", 2)
     for _ in range(2):
         assert greetings() == {"old"}
     Personality.objects.bulk_create([Personality(personality_name=f"n-{number}") for number in range(5)])
@@ -89,14 +89,14 @@ def test_hit__more_names_than_are_kept__all_answered_and_bounded(
             f"n-{number}" for number in range(5)
         }
     assert greetings() == {"old"}
-    assert len(configs.found) <= 2
+    assert len(configs.positive) <= 2
 
 
 def test_hit__more_names_than_are_kept__nothing_holds_on_to_the_copies_of_others(
     elara: Personality, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(configs, "capacity", 2)
-    monkeypatch.setattr(configs.found, "capacity", 2)
+    monkeypatch.setattr(configs.positive, "capacity", 2)
     keys: list[Key] = [(None, f"one-of-many-{number}") for number in range(20)]
     Personality.objects.bulk_create([Personality(personality_name=name) for _, name in keys])
     for _, name in keys:

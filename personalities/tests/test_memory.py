@@ -28,5 +28,5 @@ def test_lookups__of_long_texts__few_are_kept(monkeypatch: pytest.MonkeyPatch) -
     for name in names:
         Personality.objects.get_config(name)
         assert config_from_memory(name, None)
-    assert ROOM - 1 <= len(configs.found) <= ROOM
+    assert ROOM - 1 <= len(configs.positive) <= ROOM
     assert in_memory() - before <= 2 * ROOM

@@ -167,11 +167,11 @@ def test_lookup__many_names_some_of_them_own__one_query_each_for_entry_and_rows(
 
 
 def test_memory__more_owners_than_are_kept__bounded(warm: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(owned_names.found, "capacity", 5)
+    monkeypatch.setattr(owned_names.positive, "capacity", 5)
     for owner in range(1, 30):
         assert Personality.objects.get_config("elara", owner).meta.owner is None
-    assert len(owned_names.found) == 5
-    assert len(owned_names.absent) == len(configs.absent) == 0
+    assert len(owned_names.positive) == 5
+    assert len(owned_names.negative) == len(configs.negative) == 0
 
 
 # ── What it says ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -53,7 +53,7 @@ def test_lookups__redis_stopped__from_the_database(elara: Personality, stopped: 
 
 
 def test_stored__redis_stopped__no_copy_is_known_of(elara: Personality, stopped: None) -> None:
-    assert redis_copies.stored([elara.key]) == set()
+    assert redis_copies.existing([elara.key]) == set()
 
 
 def test_save__redis_stopped__kept_and_read(elara: Personality, stopped: None) -> None:

@@ -54,7 +54,7 @@ answer = flags.get(7)
 assert (answer.value.is_on, answer.source) == (True, "database"), answer
 Flag.objects.get(id=7).delete()
 assert flags.get(7).value is None
-copies.purge([[7]])
+copies.delete_or_raise([[7]])
 """
 
 

@@ -82,8 +82,8 @@ def invent(prefix: str, first: int, count: int, batch: int) -> int:
 def memory() -> dict[str, int]:
     """Answer what this process holds: bytes of resident memory, and numbers of copies."""
     gc.collect()
-    kept = {"found": len(configs.found), "absent": len(configs.absent)}
-    kept |= {"keys": len(verification.keys.absent), "owners": len(owned_names.found)}
+    kept = {"found": len(configs.positive), "absent": len(configs.negative)}
+    kept |= {"keys": len(verification.keys.negative), "owners": len(owned_names.positive)}
     return {"bytes": psutil.Process().memory_info().rss, **kept}
 
 

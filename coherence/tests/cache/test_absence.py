@@ -56,5 +56,5 @@ def test_value__deactivated_and_activated_again__each_in_its_turn(
 
 def test_absences__more_than_are_kept__push_out_no_value(names: CoherentCache[int, str], known: None) -> None:
     names.get_many(range(10 * names.capacity))
-    assert len(names.absent) == names.capacity
+    assert len(names.negative) == names.capacity
     assert names.get(ID) == Answer("old", "near")

@@ -26,7 +26,7 @@ def test_database__does_not_answer__the_error_in_time_and_nothing_is_kept(
     with users_locked(), pytest.raises(OperationalError, match="did not answer in time"):
         names.get_many([ID, NOBODY])
     assert monotonic() - started < MAX_SECONDS / 4
-    assert len(names.found) == len(names.absent) == len(shared.get_many([ID, NOBODY])) == 0
+    assert len(names.positive) == len(names.negative) == len(shared.get_many([ID, NOBODY])) == 0
     monkeypatch.setattr(module, "LOOKUP_SECONDS", MAX_SECONDS)
     assert names.get(ID) == Answer("old", "database")
 

@@ -107,10 +107,10 @@ def test_holds__made_room_for__not_any_more(names: Names, number: int) -> None:
     """Whoever holds a dropped copy under another name must not serve it for ever: nothing counts or bounds it."""
     copy = names.copy_from_memory(ID)
     assert copy
-    names.found.capacity = 1
+    names.positive.capacity = 1
     for id in (OTHER, OTHER + 1)[: number + 1]:
         copy.used = False
-        names.found.keep(Copy(id, "other", copy.position))
+        names.positive.keep(Copy(id, "other", copy.position))
     assert not names.is_current(copy)
     assert names.copy_from_memory(ID) is None
 

@@ -78,7 +78,7 @@ def test_transaction__nothing_is_kept_yet__nothing_is_kept(
         insert(OTHER, "mine too")
         answers = names.get_many([ID, OTHER, NOBODY])
     assert {key: answer.value for key, answer in answers.items()} == {ID: "mine", OTHER: "mine too", NOBODY: None}
-    assert len(names.found) == len(names.absent) == len(shared.get_many([ID, OTHER])) == 0
+    assert len(names.positive) == len(names.negative) == len(shared.get_many([ID, OTHER])) == 0
     assert names.get_many([ID, OTHER]) == {ID: Answer("old", "database"), OTHER: Answer(None, "database")}
 
 
@@ -106,5 +106,5 @@ def test_transaction__broken_by_an_error__no_copy_is_read_and_afterwards_they_ar
         connection.needs_rollback = connection.in_atomic_block  # as `save` does
         with pytest.raises(DatabaseError if begin is begin_by_hand else TransactionManagementError):
             names.get(ID)
-    assert len(names.absent) == 0
+    assert len(names.negative) == 0
     assert names.get(ID) == Answer("old", "near")

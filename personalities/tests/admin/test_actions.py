@@ -14,9 +14,9 @@ from tooling.processes import SupervisedServer
 @committing
 def test_forget__selected__only_their_copies_go(admin_client: Client, admin_user: User) -> None:
     everybodys, own, other = made("mira"), made("mira", owner=admin_user), made("other")
-    redis_copies.put(Position("", 1), {row.key: row.to_config() for row in (everybodys, own, other)})
+    redis_copies.put_or_raise(Position("", 1), {row.key: row.to_config() for row in (everybodys, own, other)})
     assert act(admin_client, "forget_copies", own) == ["2 keys forgotten (selected: 1 personalities)."]
-    assert redis_copies.stored([everybodys.key, own.key, other.key]) == {everybodys.key, other.key}
+    assert redis_copies.existing([everybodys.key, own.key, other.key]) == {everybodys.key, other.key}
 
 
 @committing
@@ -24,7 +24,7 @@ def test_warm__selected__active_ones_are_cached(admin_client: Client) -> None:
     active, inactive = made("active"), made("inactive", is_active=False)
     messages = act(admin_client, "warm", active, inactive)
     assert messages == ["Warmed: 1 (selected: 2). Inactive ones are not served and stay out."]
-    assert redis_copies.stored([active.key, inactive.key]) == {active.key}
+    assert redis_copies.existing([active.key, inactive.key]) == {active.key}
 
 
 @committing
@@ -64,4 +64,4 @@ def test_delete_selected__confirmed__rows_and_copies_go(admin_client: Client) ->
     data = {"action": "delete_selected", "_selected_action": [str(row.pk)], "post": "yes"}
     assert admin_client.post(LIST, data).status_code == 302
     assert not Personality.objects.exists()
-    assert not redis_copies.stored([row.key])
+    assert not redis_copies.existing([row.key])
