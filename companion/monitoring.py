@@ -18,7 +18,7 @@ from coherence.listener import listener
 from companion.database_schema import schema
 from companion.instance_metrics import Instance
 from companion.shutdown import shutdown
-from personalities.cache import redis_copies
+from personalities.cache import configs_in_redis
 from resilience.database import answer_within
 
 PROBE_SECONDS = 2  # how long /readyz waits for PostgreSQL
@@ -65,7 +65,7 @@ def check() -> Checked:
     """Ask PostgreSQL and Redis, each for at most a few seconds."""
     postgresql = _postgresql()
     listener.ensure()
-    return Checked(postgresql, redis_copies.state())
+    return Checked(postgresql, configs_in_redis.state())
 
 
 def status(checked: Checked | None = None) -> Status:

@@ -13,10 +13,10 @@ class PersonalitiesConfig(AppConfig):
 
     def ready(self) -> None:
         """Invalidate the keys of a personality after each save and deletion."""
-        from personalities.cache import configs, take_changed_keys
+        from personalities.cache import config_cache, pop_changed_keys
         from personalities.models import Personality
 
-        configs.watch(Personality, take_changed_keys)
+        config_cache.watch(Personality, pop_changed_keys)
         pre_save.connect(begin_restoring, sender=Personality, dispatch_uid="restoring")
         post_save.connect(end_restoring, sender=Personality, dispatch_uid="restoring")
 

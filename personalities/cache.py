@@ -21,7 +21,7 @@ from personalities.names import NAME_PATTERN, InvalidName, canonical
 from personalities.owned_names import BOUNDS, OWNER, OwnedNames, owned_names, owned_names_in_redis
 
 Key = tuple[int | None, str]  # the owner's id, None for a global personality; the canonical name
-TRIGGER_KEY = "'personality:' || coalesce({row}.owner_id::text, 'global') || ':' || {row}.personality_name"
+LOG_KEY_SQL = "'personality:' || coalesce({row}.owner_id::text, 'global') || ':' || {row}.personality_name"
 
 
 class PersonalityCodec(Codec[Key, PersonalityConfig]):
@@ -30,7 +30,7 @@ class PersonalityCodec(Codec[Key, PersonalityConfig]):
     _name = re.compile(rf"personality:(global|{OWNER}):({NAME_PATTERN.pattern}):(?:id|config)")
 
     def log_key(self, key: Key) -> str:
-        """As TRIGGER_KEY spells it in SQL."""
+        """As LOG_KEY_SQL spells it in SQL."""
         owner, name = key
         return f"personality:{'global' if owner is None else owner}:{name}"
 
@@ -125,12 +125,12 @@ def bytes_in_memory(config: PersonalityConfig) -> int:
 
 
 codec = PersonalityCodec("personality", PersonalityConfig)
-redis_copies = RedisCopies(codec, ttl=settings.COPY_TTL_SECONDS)
-configs = PersonalityCache(
+configs_in_redis = RedisCopies(codec, ttl=settings.COPY_TTL_SECONDS)
+config_cache = PersonalityCache(
     "personality",
     load,
     codec.log_key,
-    shared=redis_copies,
+    shared=configs_in_redis,
     weigh=bytes_in_memory,
     max_weight=EXPECTED_COPY_BYTES * settings.LOCAL_CACHE_ENTRIES,
     **BOUNDS,
@@ -154,8 +154,8 @@ class Resolutions(dict[tuple[str, int | None], Resolution]):
         """Keep `resolution`. If there are too many, or memory has dropped copies of too much weight since, forget all
         others first: they may keep dropped copies alive.
         """
-        retired = configs.positive.evicted_weight_total
-        if len(self) >= configs.capacity or abs(retired - self.retired_weight) > configs.max_weight // 8:
+        retired = config_cache.positive.evicted_weight_total
+        if len(self) >= config_cache.capacity or abs(retired - self.retired_weight) > config_cache.max_weight // 8:
             self.clear()
             self.retired_weight = retired
         self[name, owner] = resolution
@@ -180,7 +180,7 @@ def current_config(name: str, owner: int | None) -> PersonalityConfig | None:
         deciding_cache, deciding_copy, answering_copy = resolution
         # Nearly always both were found current in this very view of the feed: compared here, without a call.
         if deciding_copy.view_number == answering_copy.view_number == feed.view_number or (
-            deciding_cache.is_current(deciding_copy) and configs.is_current(answering_copy)
+            deciding_cache.is_current(deciding_copy) and config_cache.is_current(answering_copy)
         ):
             deciding_copy.used = True
             return answering_copy.read()
@@ -200,11 +200,11 @@ def _resolve(name: str, owner: int | None) -> Resolution | None:
         spelling = _canonical(name)
     except InvalidName:
         return None
-    own = configs.current_copy((owner, spelling))
+    own = config_cache.current_copy((owner, spelling))
     if own is not None and own.value is not None:
-        return _resolutions.remember(name, owner, (configs, own, own))
-    decision = (configs, own) if own is not None else _entry_ruling_out(spelling, owner)
-    answering_copy = configs.current_copy((None, spelling)) if decision else None
+        return _resolutions.remember(name, owner, (config_cache, own, own))
+    decision = (config_cache, own) if own is not None else _entry_ruling_out(spelling, owner)
+    answering_copy = config_cache.current_copy((None, spelling)) if decision else None
     if decision is None or answering_copy is None or answering_copy.value is None:
         return None
     return _resolutions.remember(name, owner, (*decision, answering_copy))
@@ -231,10 +231,10 @@ def look_up(names: Collection[str], owner: int | None) -> dict[str, Answer[Perso
     """
     entry = _entry(names, owner)
     keys: dict[str, Key] = {name: (owner if _may_own(entry, name) else None, name) for name in names}
-    found = configs.get_many(set(keys.values()))
+    found = config_cache.get_many(set(keys.values()))
     # Names are not listed for an owner who has very many, and a personality that is listed may have gone since.
     absent = {(None, name) for (_, name), answer in found.items() if answer.value is None}
-    found |= configs.get_many(absent - found.keys())
+    found |= config_cache.get_many(absent - found.keys())
     answers = {name: _with_provenance(entry, found[key]) for name, key in keys.items()}
     return {
         name: answer if answer.value else _with_provenance(answer, found[None, name])
@@ -247,11 +247,11 @@ def _entry(names: Collection[str], owner: int | None) -> Answer[OwnedNames]:
     looked up as theirs anyway.
 
     It only says where to look first. So it does no harm if those copies turn out to be outdated or, in a transaction,
-    must not be read: `configs.get_many` checks each, and where the owner has none, the global one is looked up next.
+    must not be read: `config_cache.get_many` checks each, and where the owner has none, the global one comes next.
     """
     if owner is None:
         return OWNS_NOTHING
-    own = [configs.current_copy((owner, name)) for name in names]
+    own = [config_cache.current_copy((owner, name)) for name in names]
     return MAY_OWN_ANYTHING if all(copy and copy.value for copy in own) else owned_names.get(owner)
 
 
@@ -267,7 +267,7 @@ def _with_provenance(
     return last._replace(source=farther.source, age=max(first.age, last.age))
 
 
-def take_changed_keys(row: Row) -> set[Key]:
+def pop_changed_keys(row: Row) -> set[Key]:
     """The keys that saving or deleting `row` outdates: its own and, after a rename, the one before.
 
     Sets `stored_key` to its own, for the next time.

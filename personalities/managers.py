@@ -11,7 +11,7 @@ from django.db.models import Q
 
 from coherence.cache import Answer
 from coherence.feed import catch_up_on_commit
-from personalities.cache import Key, config_from_memory, configs, look_up
+from personalities.cache import Key, config_cache, config_from_memory, look_up
 from personalities.config import PersonalityConfig
 from personalities.names import InvalidName, canonical
 
@@ -68,7 +68,7 @@ class PersonalityQuerySet(models.QuerySet["Personality"]):
         query = SearchQuery(" & ".join(f"'{word}':*" for word in words), config="simple", search_type="raw")
         return self.alias(words=NAME_WORDS).filter(words=query)
 
-    def served_first(self) -> Self:
+    def order_by_precedence(self) -> Self:
         """Order by what answers first to a name: active before inactive, then the user's own before the global one."""
         return self.order_by("-is_active", models.F("owner").asc(nulls_last=True))
 
@@ -82,7 +82,7 @@ class PersonalityQuerySet(models.QuerySet["Personality"]):
             before = self._keys_by_id()
             count = super().update(**values)
             after = self._stored_keys(before) if KEY_FIELDS & values.keys() else set()
-            configs.drop_on_commit(after.union(before.values()), using=self.db)
+            config_cache.drop_on_commit(after.union(before.values()), using=self.db)
         return count
 
     update.alters_data = True  # type: ignore[attr-defined]
@@ -91,7 +91,7 @@ class PersonalityQuerySet(models.QuerySet["Personality"]):
         """As Django's."""
         with transaction.atomic(using=self.db):
             created = super().bulk_create(objs, *args, **kwargs)
-            configs.drop_on_commit({row.key for row in created}, using=self.db)
+            config_cache.drop_on_commit({row.key for row in created}, using=self.db)
         return created
 
     def _raw_delete(self, using: str | None) -> int:
@@ -163,7 +163,7 @@ class PersonalityManager(_FromQuerySet["Personality"]):
         found = look_up(set(spellings.values()), _id_of(owner))
         answers = {given: found[name] for given, name in spellings.items()}
         for answer in answers.values():
-            configs.count(answer)
+            config_cache.count(answer)
         return answers
 
 

@@ -8,7 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
 from coherence.listener import listener
-from personalities.cache import redis_copies
+from personalities.cache import configs_in_redis
 from resilience.database import DeadlineConnection, UnusableDatabase, answer_within, own_parameters
 
 logger = logging.getLogger(__name__)
@@ -20,7 +20,7 @@ def start() -> None:
     """Start following the change log, and log whether lookups have Redis. Raises ImproperlyConfigured."""
     _refuse_unusable_database()
     listener.ensure()  # so that the copies in Redis count for the first request
-    match redis_copies.state():
+    match configs_in_redis.state():
         case "ok":
             seconds = settings.COPY_TTL_SECONDS
             logger.info("Personality lookups run with Redis at %s, copies live %d s.", settings.REDIS_LOCATION, seconds)

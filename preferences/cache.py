@@ -11,7 +11,7 @@ from coherence.codec import Codec
 from coherence.redis_copies import RedisCopies
 from personalities.prompt import Wishes
 
-TRIGGER_KEY = "'prefs:' || {row}.user_id"
+LOG_KEY_SQL = "'prefs:' || {row}.user_id"
 
 
 class Row(Protocol):
@@ -33,12 +33,12 @@ def load(users: Collection[int]) -> tuple[Position | None, dict[int, Wishes]]:
 
 
 codec = Codec[int, Wishes]("prefs", Wishes, key_field="user")
-redis_copies = RedisCopies(codec, ttl=settings.COPY_TTL_SECONDS)
+wishes_in_redis = RedisCopies(codec, ttl=settings.COPY_TTL_SECONDS)
 wishes = CoherentCache(
     "preferences",
     load,
     codec.log_key,
-    shared=redis_copies,
+    shared=wishes_in_redis,
     capacity=10_000,
     stale_seconds=settings.COPY_STALE_IF_ERROR_SECONDS,
 )

@@ -12,7 +12,7 @@ from coherence.triggers import note_changes
 from personalities.config import PREFERENCES
 from personalities.prompt import Wishes
 from personalities.prompt.wishes import CHOICES, MAX_NAME, MAX_TAG, TAG
-from preferences.cache import TRIGGER_KEY, wishes
+from preferences.cache import LOG_KEY_SQL, wishes
 
 # As PostgreSQL reads it. A name that goes on below would read as more of the prompt.
 ONE_LINE = r"^[^\x01-\x1f\x7f-\x9f\u2028\u2029]*$"
@@ -79,7 +79,7 @@ class Preferences(models.Model):
 
     class Meta:
         verbose_name_plural = "preferences"
-        triggers = note_changes(TRIGGER_KEY)
+        triggers = note_changes(LOG_KEY_SQL)
         constraints = [
             *map(_known, CHOICES),
             models.CheckConstraint(name="preferences_language_is_a_tag", condition=Q(language__regex=f"^({TAG})?$")),

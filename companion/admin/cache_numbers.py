@@ -18,7 +18,7 @@ from coherence.feed import feed
 from coherence.listener import listener
 from coherence.redis_copies import Entry, RedisUnavailable, Survey
 from coherence.shared import NoSharedCache
-from personalities.cache import Key, redis_copies
+from personalities.cache import Key, configs_in_redis
 from resilience.redis_pool import breaker_of
 
 Json = dict[str, object]
@@ -99,7 +99,7 @@ def _breaker() -> Json:
 def _redis() -> Json:
     """Copies of personalities in Redis; `problem` says why there are none to show."""
     try:
-        survey = redis_copies.survey(SHOWN)
+        survey = configs_in_redis.survey(SHOWN)
     except RedisUnavailable as error:
         state = "does not answer" if settings.REDIS_ENABLED else "switched off"
         return {"good": False, "problem": str(error), "count": None, "entries": [], "words": {"state": state}}
@@ -108,7 +108,7 @@ def _redis() -> Json:
 
 
 def _rows(entries: Iterable[Entry]) -> list[Json]:
-    keys = {entry: key for entry in entries if (key := redis_copies.key_of(entry.key))}
+    keys = {entry: key for entry in entries if (key := configs_in_redis.key_of(entry.key))}
     users = User.objects.in_bulk({owner for owner, _ in keys.values() if owner is not None})
     return [_row(entry, key, users) for entry, key in keys.items()]
 

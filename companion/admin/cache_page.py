@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from coherence.commands import warm
 from companion.admin.cache_numbers import numbers
 from personalities.admin.actions import report_forgotten, report_warmed
-from personalities.cache import codec, configs, redis_copies
+from personalities.cache import codec, config_cache, configs_in_redis
 from personalities.management.cache_command import expected_owners, warm_owned_names
 from personalities.models import Personality
 from personalities.owned_names import owned_names_in_redis
@@ -63,12 +63,12 @@ def live(request: HttpRequest) -> HttpResponse:
 
 def forget_one(request: HttpRequest) -> HttpResponse:
     """Drop the copies of the one personality under the Redis key `key`."""
-    key = redis_copies.key_of(request.POST.get("key", ""))
+    key = configs_in_redis.key_of(request.POST.get("key", ""))
     if key is None:
         messages.error(request, "key: this is no key of a personality. Nothing was forgotten.")
     else:
-        configs.invalidate([key])
-        report_forgotten(request, lambda: redis_copies.delete_or_raise([[key]]), codec.log_key(key))
+        config_cache.invalidate([key])
+        report_forgotten(request, lambda: configs_in_redis.delete_or_raise([[key]]), codec.log_key(key))
     return redirect("admin:cache")
 
 
@@ -77,7 +77,7 @@ def forget_all(request: HttpRequest) -> HttpResponse:
     if request.POST.get("confirm") != ALL:
         messages.error(request, f'confirm: must be "{ALL}". Nothing was forgotten.')
     else:
-        configs.invalidate()
+        config_cache.invalidate()
         report_forgotten(request, purge_all, "all personalities")
     return redirect("admin:cache")
 
@@ -90,14 +90,14 @@ def warm_all(request: HttpRequest) -> HttpResponse:
 
 def purge_all() -> int:
     """Delete all copies from Redis; return how many keys that were. Raises RedisUnavailable."""
-    deleted = redis_copies.delete_or_raise(redis_copies.scan())
+    deleted = configs_in_redis.delete_or_raise(configs_in_redis.scan())
     return deleted + owned_names_in_redis.delete_or_raise(owned_names_in_redis.scan())
 
 
 def copy_all() -> int:
     """Copy all active personalities into Redis; return how many that were. Raises RedisUnavailable."""
     warm_owned_names(expected_owners())
-    return sum(warm(configs, redis_copies, Personality.objects.active_keys()))
+    return sum(warm(config_cache, configs_in_redis, Personality.objects.active_keys()))
 
 
 def _personalities() -> "admin.ModelAdmin[Personality]":

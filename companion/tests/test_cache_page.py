@@ -11,7 +11,7 @@ from django.test import Client
 from coherence import redis_copies as module
 from coherence.change_log import Position
 from companion.admin import cache_numbers
-from personalities.cache import Key, codec, redis_copies
+from personalities.cache import Key, codec, configs_in_redis
 from personalities.models import Personality
 from personalities.owned_names import owned_names_in_redis
 from resilience.redis_pool import breaker_of
@@ -50,8 +50,8 @@ def rows(db: None) -> dict[str, Personality]:
 
 def stored(rows: dict[str, Personality]) -> set[Key]:
     keys = {row.key for row in rows.values()}
-    redis_copies.put_or_raise(Position("", 1), {row.key: row.to_config() for row in rows.values()})
-    assert redis_copies.existing(keys) == keys
+    configs_in_redis.put_or_raise(Position("", 1), {row.key: row.to_config() for row in rows.values()})
+    assert configs_in_redis.existing(keys) == keys
     return keys
 
 
@@ -213,17 +213,17 @@ def test_survey__more_keys_than_it_looks_at__says_that_there_may_be_more(
 ) -> None:
     for number in range(100):
         redis.set(redis_key((None, f"n-{number}")), "{}")
-    assert redis_copies.survey(1).complete
+    assert configs_in_redis.survey(1).complete
     monkeypatch.setattr("coherence.redis_copies.SCAN_COUNT", 10)
     monkeypatch.setattr(module, "SURVEY_ROUNDS", 2)
-    survey = redis_copies.survey(1)
+    survey = configs_in_redis.survey(1)
     assert not survey.complete
     assert survey.count < 100
 
 
 def test_survey__foreign_key_with_endless_digits__is_not_ours(redis: Any) -> None:
     redis.set(f"{django_settings.REDIS_KEY_PREFIX}personality:{'9' * 5000}:mira:config", "{}")
-    assert redis_copies.survey(10).count == 0
+    assert configs_in_redis.survey(10).count == 0
 
 
 def test_page__without_scripts__shows_the_numbers(admin_client: Client, rows: dict[str, Personality]) -> None:
@@ -286,7 +286,7 @@ def test_forget__one__its_copies_go_near_and_in_redis(admin_client: Client, rows
         Personality.objects.lookup_many(rows)
     (said,) = press(admin_client, "forget/", key=redis_key((None, "mira")))
     assert said == "2 keys forgotten (personality:global:mira)."
-    assert redis_copies.existing([row.key for row in rows.values()]) == {(None, "nova")}
+    assert configs_in_redis.existing([row.key for row in rows.values()]) == {(None, "nova")}
     assert (source_of("mira"), source_of("nova")) == ("database", "near")
 
 
@@ -299,14 +299,14 @@ def test_forget__what_is_no_key__is_said_and_nothing_goes(
     keys = stored(rows)
     (said,) = press(admin_client, "forget/", key=key)
     assert said.startswith("key: ")
-    assert redis_copies.existing(keys) == keys
+    assert configs_in_redis.existing(keys) == keys
 
 
 @committing
 def test_forget_all__confirmed__nothing_is_left(admin_client: Client, rows: dict[str, Personality]) -> None:
     Personality.objects.lookup_many(rows)
     assert press(admin_client, "forget-all/", confirm="all") == ["4 keys forgotten (all personalities)."]
-    assert redis_copies.survey(10).count == 0
+    assert configs_in_redis.survey(10).count == 0
     assert {source_of(name) for name in rows} == {"database"}
 
 
@@ -316,7 +316,7 @@ def test_forget_all__not_confirmed__is_said_and_nothing_goes(
     keys = stored(rows)
     (said,) = press(admin_client, "forget-all/")
     assert said.startswith("confirm: ")
-    assert redis_copies.existing(keys) == keys
+    assert configs_in_redis.existing(keys) == keys
 
 
 @committing

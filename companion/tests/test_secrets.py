@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 from accounts.models import ApiKey
 from coherence.redis_copies import RedisUnavailable
 from personalities import managers, startup
-from personalities.cache import redis_copies
+from personalities.cache import configs_in_redis
 from personalities.models import Personality
 from tooling.processes import SupervisedServer
 
@@ -78,7 +78,7 @@ def test_redis_password__redis_refuses__logged_without_it(
     assert Personality.objects.get_config("elara").personality_name == "elara"
     startup.start()
     with pytest.raises(RedisUnavailable) as error:
-        redis_copies.entries(redis_copies.scan())
+        configs_in_redis.entries(configs_in_redis.scan())
     assert "Circuit breaker open" in log()
     assert PLANTED not in log() + str(error.value) + APIClient().get("/readyz").content.decode()
 

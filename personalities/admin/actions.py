@@ -9,7 +9,7 @@ from unfold.admin import ModelAdmin
 
 from coherence import commands
 from coherence.redis_copies import RedisUnavailable
-from personalities.cache import configs, redis_copies
+from personalities.cache import config_cache, configs_in_redis
 from personalities.models import Personality
 
 
@@ -17,15 +17,15 @@ from personalities.models import Personality
 def forget_copies(model_admin: ModelAdmin, request: HttpRequest, rows: QuerySet[Personality]) -> None:
     """Forget the copies of the selected personalities only. Every process loads them anew."""
     keys = [row.key for row in rows]
-    configs.invalidate(keys)
-    report_forgotten(request, lambda: redis_copies.delete_or_raise([keys]), f"selected: {len(rows)} personalities")
+    config_cache.invalidate(keys)
+    report_forgotten(request, lambda: configs_in_redis.delete_or_raise([keys]), f"selected: {len(rows)} personalities")
 
 
 @admin.action(description="Warm: copy into the cache", permissions=["change"])
 def warm(model_admin: ModelAdmin, request: HttpRequest, rows: QuerySet[Personality]) -> None:
     """Copy the selected active personalities into Redis before anybody reads them."""
     keys = [row.key for row in rows]
-    report_warmed(request, lambda: sum(commands.warm(configs, redis_copies, keys)), f"selected: {len(rows)}")
+    report_warmed(request, lambda: sum(commands.warm(config_cache, configs_in_redis, keys)), f"selected: {len(rows)}")
 
 
 def report_forgotten(request: HttpRequest, delete: Callable[[], int], what: str) -> None:

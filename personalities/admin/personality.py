@@ -16,7 +16,7 @@ from personalities import edits
 from personalities.admin import history, preview
 from personalities.admin.actions import forget_copies, warm
 from personalities.admin.forms import TEXTS, AddForm, ChangeForm, LocksField
-from personalities.cache import redis_copies
+from personalities.cache import configs_in_redis
 from personalities.config import BEHAVIORS, GENERATION, TRAITS
 from personalities.models import Personality, authored
 from personalities.names import MAX_RAW_LENGTH
@@ -53,7 +53,7 @@ class PersonalityList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         """Read the page's rows, and mark each with `is_cached`."""
         super().get_results(request)
-        self.cached_keys = redis_copies.existing([row.key for row in self.result_list])
+        self.cached_keys = configs_in_redis.existing([row.key for row in self.result_list])
         for row in self.result_list:
             row.is_cached = row.key in self.cached_keys
 

@@ -53,7 +53,7 @@ def _named(request: Request, name: str) -> PersonalityQuerySet:
         rows = Personality.objects.visible_to(request.user).filter(personality_name=canonical(name))
     except InvalidName as error:
         raise PersonalityNotFound(str(error)) from None
-    return rows.filter(_scope(request)).served_first()
+    return rows.filter(_scope(request)).order_by_precedence()
 
 
 def _scope(request: Request) -> Q:

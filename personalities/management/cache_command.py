@@ -10,7 +10,7 @@ from django.core.management.base import CommandError
 from django.db.models import F
 
 from coherence.commands import CacheCommand, Selection, warm
-from personalities.cache import Key, configs, owners_of, redis_copies
+from personalities.cache import Key, config_cache, configs_in_redis, owners_of
 from personalities.config import PersonalityConfig
 from personalities.models import Personality
 from personalities.names import InvalidName, canonical
@@ -23,8 +23,8 @@ ENTRIES_PER_BATCH = 1000  # most take about a hundred bytes
 class PersonalityCacheCommand(CacheCommand[Key, PersonalityConfig]):
     """Selects all personalities, or those of the given names, whoever owns them; and their owners' lists of names."""
 
-    cache = configs
-    copies = redis_copies
+    cache = config_cache
+    copies = configs_in_redis
 
     def add_selection(self, parser: ArgumentParser) -> None:
         """Add the names."""

@@ -17,7 +17,7 @@ from django.db.models.sql import UpdateQuery
 
 from coherence.triggers import note_changes
 from personalities.archetypes import ARCHETYPES
-from personalities.cache import TRIGGER_KEY, Key
+from personalities.cache import LOG_KEY_SQL, Key
 from personalities.config import (
     LENGTHS,
     MAX_LEVEL,
@@ -169,7 +169,7 @@ class Personality(models.Model):
     class Meta:
         verbose_name_plural = "personalities"
         ordering = ("personality_name", "id")
-        triggers = [_count_versions(), *note_changes(TRIGGER_KEY)]
+        triggers = [_count_versions(), *note_changes(LOG_KEY_SQL)]
         indexes = [GinIndex(NAME_WORDS, name="personality_words")]
         constraints = [
             models.UniqueConstraint(

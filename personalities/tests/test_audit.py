@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from personalities.cache import codec, redis_copies
+from personalities.cache import codec, configs_in_redis
 from personalities.models import Personality
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -95,7 +95,7 @@ def test_copies__gone_since_their_names_were_read__no_damage(redis: Any) -> None
     """An edit meanwhile deletes them, and nobody must be called out of bed for that."""
     keys = {(None, "elara"), (None, "nova")}
     redis.delete(*[f"{settings.REDIS_KEY_PREFIX}personality:global:elara:{part}" for part in ("id", "config")])
-    assert redis_copies.read_or_raise(keys).keys() == {(None, "nova")}
+    assert configs_in_redis.read_or_raise(keys).keys() == {(None, "nova")}
 
 
 @pytest.mark.parametrize("part", ["id", "config"])

@@ -12,7 +12,7 @@ from coherence.cache import Answer
 from coherence.feed import feed
 from coherence.listener import listener
 from coherence.local_cache import Copy
-from personalities.cache import COPIES_PER_TEXT, LEAST_BYTES, Key, bytes_in_memory, config_from_memory, configs
+from personalities.cache import COPIES_PER_TEXT, LEAST_BYTES, Key, bytes_in_memory, config_cache, config_from_memory
 from personalities.models import Personality
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -79,8 +79,8 @@ def test_hit__an_owner_has_one_of_that_name__each_gets_theirs(elara: Personality
 def test_hit__more_names_than_are_kept__all_answered_and_bounded(
     elara: Personality, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(configs, "capacity", 2)
-    monkeypatch.setattr(configs.positive, "capacity", 2)
+    monkeypatch.setattr(config_cache, "capacity", 2)
+    monkeypatch.setattr(config_cache.positive, "capacity", 2)
     for _ in range(2):
         assert greetings() == {"old"}
     Personality.objects.bulk_create([Personality(personality_name=f"n-{number}") for number in range(5)])
@@ -89,14 +89,14 @@ def test_hit__more_names_than_are_kept__all_answered_and_bounded(
             f"n-{number}" for number in range(5)
         }
     assert greetings() == {"old"}
-    assert len(configs.positive) <= 2
+    assert len(config_cache.positive) <= 2
 
 
 def test_hit__more_names_than_are_kept__nothing_holds_on_to_the_copies_of_others(
     elara: Personality, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(configs, "capacity", 2)
-    monkeypatch.setattr(configs.positive, "capacity", 2)
+    monkeypatch.setattr(config_cache, "capacity", 2)
+    monkeypatch.setattr(config_cache.positive, "capacity", 2)
     keys: list[Key] = [(None, f"one-of-many-{number}") for number in range(20)]
     Personality.objects.bulk_create([Personality(personality_name=name) for _, name in keys])
     for _, name in keys:
@@ -110,8 +110,8 @@ def test_hit__heavier_than_memory_may_be__nothing_holds_on_to_the_copies_of_othe
 ) -> None:
     keys: list[Key] = [(None, f"one-of-many-{number}") for number in range(20)]
     Personality.objects.bulk_create([Personality(personality_name=name) for _, name in keys])
-    monkeypatch.setattr(configs, "max_weight", 4 * bytes_in_memory(elara.to_config()))
-    configs.clear_memory()
+    monkeypatch.setattr(config_cache, "max_weight", 4 * bytes_in_memory(elara.to_config()))
+    config_cache.clear_memory()
     for _, name in keys:
         for _ in range(2):
             Personality.objects.get_config(name)
@@ -129,7 +129,7 @@ def test_bytes_in_memory__longer_texts__as_many_times_more_as_each_is_kept(elara
 def test_hit__invalidated_while_nobody_listens__read_anew_at_once(elara: Personality, keys: list[Key] | None) -> None:
     listener.stop()
     before = feed.number
-    configs.invalidate(keys)
+    config_cache.invalidate(keys)
     assert feed.number > before
     assert Personality.objects.lookup("elara").source == "database"
 
@@ -150,19 +150,19 @@ def test_hit__in_a_coroutine__answered_though_the_database_may_not_be_asked(elar
 
 def test_lookups__hits__each_counted_once(elara: Personality, user: User) -> None:
     Personality.objects.get_id("elara", user)
-    before = configs.lookups
+    before = config_cache.lookups
     Personality.objects.get_id("elara")
     Personality.objects.get_config("Elara")
     Personality.objects.lookup("elara", user)
-    assert configs.lookups - before == {("near", True): 3}
+    assert config_cache.lookups - before == {("near", True): 3}
 
 
 def test_lookups__not_from_memory__each_answer_counted(elara: Personality, clear_memory: Callable[[], None]) -> None:
     clear_memory()
-    before = configs.lookups
+    before = config_cache.lookups
     answers = Personality.objects.lookup_many(["elara", "nobody", "no name"])
     assert {name: answer.source for name, answer in answers.items()} == {"elara": "redis", "nobody": "database"}
-    assert configs.lookups - before == {("redis", True): 1, ("database", False): 1}
+    assert config_cache.lookups - before == {("redis", True): 1, ("database", False): 1}
 
 
 def test_from_memory__known_unknown_and_not_asked_for_yet__the_object_itself_or_none(

@@ -340,9 +340,13 @@ def test_served_to__each_user__one_of_each_name_their_own_before_the_global(user
     assert [*served] == [("elara", user.pk), ("lyra", None), ("nova", None)]
 
 
-def test_served_first__several_of_a_name__active_ones_and_of_these_the_owners_before_the_global(user: User) -> None:
+def test_order_by_precedence__several_of_a_name__active_ones_and_of_these_the_owners_before_the_global(
+    user: User,
+) -> None:
     rows = [make(), make(owner=user), make("nova"), make("nova", owner=user, is_active=False)]
-    of_one_name = [Personality.objects.filter(personality_name=name).served_first() for name in ("elara", "nova")]
+    of_one_name = [
+        Personality.objects.filter(personality_name=name).order_by_precedence() for name in ("elara", "nova")
+    ]
     assert [list(found) for found in of_one_name] == [[rows[1], rows[0]], [rows[2], rows[3]]]
 
 

@@ -4,7 +4,7 @@ import gc
 
 import pytest
 
-from personalities.cache import bytes_in_memory, config_from_memory, configs
+from personalities.cache import bytes_in_memory, config_cache, config_from_memory
 from personalities.config import PersonalityConfig
 from personalities.models import Personality
 
@@ -22,11 +22,11 @@ def in_memory() -> int:
 def test_lookups__of_long_texts__few_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     names = [f"long-{number}" for number in range(NUMBER)]
     Personality.objects.bulk_create(Personality(personality_name=name, **LONGEST) for name in names)
-    monkeypatch.setattr(configs, "max_weight", ROOM * bytes_in_memory(Personality.objects.get_config(names[0])))
-    configs.clear_memory()
+    monkeypatch.setattr(config_cache, "max_weight", ROOM * bytes_in_memory(Personality.objects.get_config(names[0])))
+    config_cache.clear_memory()
     before = in_memory()
     for name in names:
         Personality.objects.get_config(name)
         assert config_from_memory(name, None)
-    assert ROOM - 1 <= len(configs.positive) <= ROOM
+    assert ROOM - 1 <= len(config_cache.positive) <= ROOM
     assert in_memory() - before <= 2 * ROOM

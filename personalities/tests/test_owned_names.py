@@ -18,7 +18,7 @@ from coherence.cache import CoherentCache
 from coherence.feed import feed
 from coherence.listener import listener
 from coherence.tests.log_access import record
-from personalities.cache import config_from_memory, configs
+from personalities.cache import config_cache, config_from_memory
 from personalities.management import cache_command
 from personalities.models import Personality
 from personalities.owned_names import MAX_NAMES, OwnedNames, codec, owned_names
@@ -171,7 +171,7 @@ def test_memory__more_owners_than_are_kept__bounded(warm: None, monkeypatch: pyt
     for owner in range(1, 30):
         assert Personality.objects.get_config("elara", owner).meta.owner is None
     assert len(owned_names.positive) == 5
-    assert len(owned_names.negative) == len(configs.negative) == 0
+    assert len(owned_names.negative) == len(config_cache.negative) == 0
 
 
 # ── What it says ──────────────────────────────────────────────────────────────────────────────────────────────────────

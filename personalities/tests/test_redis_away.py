@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 
 from coherence.redis_copies import hit_rate
 from personalities import startup
-from personalities.cache import redis_copies
+from personalities.cache import configs_in_redis
 from personalities.models import Personality
 from resilience.redis_errors import errors
 from resilience.redis_pool import breaker_of
@@ -53,7 +53,7 @@ def test_lookups__redis_stopped__from_the_database(elara: Personality, stopped: 
 
 
 def test_stored__redis_stopped__no_copy_is_known_of(elara: Personality, stopped: None) -> None:
-    assert redis_copies.existing([elara.key]) == set()
+    assert configs_in_redis.existing([elara.key]) == set()
 
 
 def test_save__redis_stopped__kept_and_read(elara: Personality, stopped: None) -> None:

@@ -8,14 +8,14 @@ from django.core.management.base import CommandError
 
 from coherence.commands import CacheCommand
 from personalities.prompt import Wishes
-from preferences.cache import redis_copies, wishes
+from preferences.cache import wishes, wishes_in_redis
 
 
 class PreferencesCacheCommand(CacheCommand[int, Wishes]):
     """Selects everybody's preferences, or those of the given users."""
 
     cache = wishes
-    copies = redis_copies
+    copies = wishes_in_redis
 
     def add_selection(self, parser: ArgumentParser) -> None:
         """Add the user names."""

@@ -11,7 +11,7 @@ import psutil
 
 from accounts import verification
 from coherence.feed import feed
-from personalities.cache import configs
+from personalities.cache import config_cache
 from personalities.models import Personality
 from personalities.owned_names import owned_names
 from resilience.clock import clock
@@ -82,7 +82,7 @@ def invent(prefix: str, first: int, count: int, batch: int) -> int:
 def memory() -> dict[str, int]:
     """Answer what this process holds: bytes of resident memory, and numbers of copies."""
     gc.collect()
-    kept = {"found": len(configs.positive), "absent": len(configs.negative)}
+    kept = {"found": len(config_cache.positive), "absent": len(config_cache.negative)}
     kept |= {"keys": len(verification.keys.negative), "owners": len(owned_names.positive)}
     return {"bytes": psutil.Process().memory_info().rss, **kept}
 

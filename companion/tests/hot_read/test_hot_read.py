@@ -13,7 +13,7 @@ from companion.shutdown import shutdown
 from companion.slow_peers import slow_peers
 from companion.tests.asgi_client import PREFIX, AsgiClient, request, with_key
 from companion.tests.hot_read.conftest import Cast
-from personalities.cache import configs
+from personalities.cache import config_cache
 from personalities.models import Personality
 
 pytestmark = pytest.mark.usefixtures("warm")
@@ -117,7 +117,7 @@ def test_reader__out_of_touch_with_postgresql__handed_on_to_be_marked(
 
 
 def test_reader__answers__are_counted(alone: HotReader, cast: Cast, ask: AsgiClient) -> None:
-    kinds = configs, verification.keys, verification.users
+    kinds = config_cache, verification.keys, verification.users
     before = [kind.lookups["near", True] for kind in kinds]
     for _ in range(3):
         ask(alone, request(ELARA, with_key(cast.otto)))

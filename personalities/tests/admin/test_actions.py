@@ -5,7 +5,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from coherence.change_log import Position
-from personalities.cache import redis_copies
+from personalities.cache import configs_in_redis
 from personalities.models import Personality
 from personalities.tests.admin.browser import LIST, act, allowed, committing, made
 from tooling.processes import SupervisedServer
@@ -14,9 +14,9 @@ from tooling.processes import SupervisedServer
 @committing
 def test_forget__selected__only_their_copies_go(admin_client: Client, admin_user: User) -> None:
     everybodys, own, other = made("mira"), made("mira", owner=admin_user), made("other")
-    redis_copies.put_or_raise(Position("", 1), {row.key: row.to_config() for row in (everybodys, own, other)})
+    configs_in_redis.put_or_raise(Position("", 1), {row.key: row.to_config() for row in (everybodys, own, other)})
     assert act(admin_client, "forget_copies", own) == ["2 keys forgotten (selected: 1 personalities)."]
-    assert redis_copies.existing([everybodys.key, own.key, other.key]) == {everybodys.key, other.key}
+    assert configs_in_redis.existing([everybodys.key, own.key, other.key]) == {everybodys.key, other.key}
 
 
 @committing
@@ -24,7 +24,7 @@ def test_warm__selected__active_ones_are_cached(admin_client: Client) -> None:
     active, inactive = made("active"), made("inactive", is_active=False)
     messages = act(admin_client, "warm", active, inactive)
     assert messages == ["Warmed: 1 (selected: 2). Inactive ones are not served and stay out."]
-    assert redis_copies.existing([active.key, inactive.key]) == {active.key}
+    assert configs_in_redis.existing([active.key, inactive.key]) == {active.key}
 
 
 @committing
@@ -64,4 +64,4 @@ def test_delete_selected__confirmed__rows_and_copies_go(admin_client: Client) ->
     data = {"action": "delete_selected", "_selected_action": [str(row.pk)], "post": "yes"}
     assert admin_client.post(LIST, data).status_code == 302
     assert not Personality.objects.exists()
-    assert not redis_copies.existing([row.key])
+    assert not configs_in_redis.existing([row.key])
