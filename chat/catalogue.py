@@ -6,8 +6,8 @@ from typing import TypedDict
 from chat.callers import Caller
 from chat.errors import no_such_model, too_many_at_once
 from chat.threads import in_thread
-from personalities.cache import config_from_memory
 from personalities.config import PersonalityConfig
+from personalities.lookup import config_from_memory
 from personalities.models import Personality
 from resilience.database import answer_within
 from rest.concurrency import TooManyAtOnce, one_of_few

@@ -23,8 +23,8 @@ from companion.request_metrics import Row, count, counts
 from companion.shutdown import CLOSE, shutdown
 from companion.slow_peers import slow_peers
 from personalities.api.views import PersonalityDetailView, PersonalityIdView
-from personalities.cache import current_config
 from personalities.config import PersonalityConfig
+from personalities.lookup import current_config
 from rest.conditional import provenance_headers
 from rest.request_id import HEADER as REQUEST_ID
 from rest.request_id import TRACE, given_id

@@ -11,8 +11,9 @@ from django.db.models import Q
 
 from coherence.cache import Answer
 from coherence.feed import catch_up_on_commit
-from personalities.cache import Key, config_cache, config_from_memory, look_up
+from personalities.cache import Key, config_cache
 from personalities.config import PersonalityConfig
+from personalities.lookup import config_from_memory, look_up
 from personalities.names import InvalidName, canonical
 
 if TYPE_CHECKING:

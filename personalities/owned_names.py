@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping
-from typing import Annotated, Protocol, TypedDict
+from typing import Annotated, Protocol
 
 import msgspec
 from django.conf import settings
@@ -97,15 +97,13 @@ class OwnedNamesCache(CoherentCache[int, OwnedNames]):
         feed.look_back() if EVERY_OWNER in questions else super().query_log(questions)
 
 
-class Bounds(TypedDict):
-    """How many copies memory keeps, and for how long they may answer while the change log is out of reach."""
-
-    capacity: int
-    stale_seconds: int
-
-
-# Configurations have the same bounds.
-BOUNDS: Bounds = {"capacity": settings.LOCAL_CACHE_ENTRIES, "stale_seconds": settings.COPY_STALE_IF_ERROR_SECONDS}
 codec = OwnedNamesCodec()
 owned_names_in_redis = RedisCopies(codec, ttl=settings.COPY_TTL_SECONDS)
-owned_names = OwnedNamesCache("owned_names", load, codec.log_key, shared=owned_names_in_redis, **BOUNDS)
+owned_names = OwnedNamesCache(
+    "owned_names",
+    load,
+    codec.log_key,
+    shared=owned_names_in_redis,
+    capacity=settings.LOCAL_CACHE_ENTRIES,
+    stale_seconds=settings.COPY_STALE_IF_ERROR_SECONDS,
+)

@@ -12,7 +12,8 @@ from coherence.cache import Answer
 from coherence.feed import feed
 from coherence.listener import listener
 from coherence.local_cache import Copy
-from personalities.cache import COPIES_PER_TEXT, LEAST_BYTES, Key, bytes_in_memory, config_cache, config_from_memory
+from personalities.cache import COPIES_PER_TEXT, LEAST_BYTES, Key, bytes_in_memory, config_cache
+from personalities.lookup import config_from_memory
 from personalities.models import Personality
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -4,8 +4,9 @@ import gc
 
 import pytest
 
-from personalities.cache import bytes_in_memory, config_cache, config_from_memory
+from personalities.cache import bytes_in_memory, config_cache
 from personalities.config import PersonalityConfig
+from personalities.lookup import config_from_memory
 from personalities.models import Personality
 
 pytestmark = pytest.mark.django_db(transaction=True)

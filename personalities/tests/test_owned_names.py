@@ -18,7 +18,8 @@ from coherence.cache import CoherentCache
 from coherence.feed import feed
 from coherence.listener import listener
 from coherence.tests.log_access import record
-from personalities.cache import config_cache, config_from_memory
+from personalities.cache import config_cache
+from personalities.lookup import config_from_memory
 from personalities.management import cache_command
 from personalities.models import Personality
 from personalities.owned_names import MAX_NAMES, OwnedNames, codec, owned_names
