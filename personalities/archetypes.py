@@ -1,6 +1,6 @@
 """Archetypes, the ready-made characters that fill what an author leaves out; and the personalities to start with.
 
-Both are data, in `data/archetypes.toml` and `data/globals.toml`. `Columns` are the values of model fields, by name.
+Both are data, in `data/archetypes.toml` and `data/globals.toml`. `FieldValues` are of model fields, by name.
 """
 
 import tomllib
@@ -14,7 +14,7 @@ import msgspec
 from personalities.config import CUSTOM, Behaviors, Frozen, Traits
 
 DATA = Path(__file__).parent / "data"
-Columns = dict[str, Any]
+FieldValues = dict[str, Any]
 
 
 class Archetype(Frozen, frozen=True):
@@ -29,8 +29,8 @@ class Archetype(Frozen, frozen=True):
     traits: Traits
     behaviors: Behaviors
 
-    def columns(self) -> Columns:
-        """The columns that it fills."""
+    def field_values(self) -> FieldValues:
+        """The fields that it fills, and with what."""
         return {
             "relationship_type": self.relationship_type,
             "speaking_style": self.speaking_style,
@@ -40,7 +40,7 @@ class Archetype(Frozen, frozen=True):
         }
 
 
-def _tables(file: str) -> dict[str, Columns]:
+def _tables(file: str) -> dict[str, FieldValues]:
     return tomllib.loads((DATA / file).read_text(encoding="utf-8"))
 
 
@@ -66,29 +66,29 @@ EMPTY: Mapping[str, object] = MappingProxyType(
 )
 
 
-def columns_of(archetype: str) -> Mapping[str, object]:
-    """What the archetype named `archetype`, "" for none, fills. Raises KeyError for an unknown one."""
-    return ARCHETYPES[archetype].columns() if archetype else NO_ARCHETYPE
+def values_of(archetype: str) -> Mapping[str, object]:
+    """What the archetype named `archetype`, "" for none, fills in. Raises KeyError for an unknown one."""
+    return ARCHETYPES[archetype].field_values() if archetype else NO_ARCHETYPE
 
 
-def complete(given: Columns) -> Columns:
-    """All columns of a personality: those that its author has `given`, and what the archetype fills in for the rest."""
+def complete(given: FieldValues) -> FieldValues:
+    """Values of all fields: those that the author has `given`, and what the archetype fills in for the rest."""
     empty = {**EMPTY, "locked_preferences": []}  # a list of its own for each
-    return {**empty, **columns_of(given.get("archetype", "")), **given}
+    return {**empty, **values_of(given.get("archetype", "")), **given}
 
 
-def refill(current: Columns, given: Columns) -> Columns:
-    """The columns that follow if `given` changes the archetype: those that still hold what the old one filled in, with
-    what the new one fills in.
+def refill(current: FieldValues, given: FieldValues) -> FieldValues:
+    """Values to overwrite if `given` changes the archetype: fields that still hold the old archetype's value get the
+    new one's.
     """
     archetype = given["archetype"] if "archetype" in given else current["archetype"]
     if archetype == current["archetype"]:
         return {}
-    old = columns_of(current["archetype"])
-    return {column: value for column, value in columns_of(archetype).items() if current[column] == old[column]}
+    old = values_of(current["archetype"])
+    return {name: value for name, value in values_of(archetype).items() if current[name] == old[name]}
 
 
-def global_personalities() -> Iterator[Columns]:
-    """All columns of each personality that an installation starts with."""
+def global_personalities() -> Iterator[FieldValues]:
+    """The values of all fields of each personality that an installation starts with."""
     for name, given in _tables("globals.toml").items():
         yield complete({"personality_name": name, **given})

@@ -133,7 +133,7 @@ class AddForm(PersonalityForm):
             self.fields[name].required, self.fields[name].initial = False, None
 
     def clean(self) -> dict[str, object]:
-        """All columns: the archetype fills what is empty."""
+        """Values of all fields: the archetype fills what is empty."""
         cleaned = super().clean() or {}
         given = {name: value for name, value in cleaned.items() if value not in ("", None)}
         return {**cleaned, **complete(given)}

@@ -7,7 +7,7 @@ from django.core.validators import RegexValidator
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from personalities.archetypes import ARCHETYPES, Columns
+from personalities.archetypes import ARCHETYPES, FieldValues
 from personalities.config import (
     BEHAVIORS,
     CUSTOM,
@@ -29,7 +29,7 @@ from rest.fields import AnswerSerializer, Flag, ShortList, StrictSerializer, Tex
 
 MAX_NAMES = 100
 GROUPS = ("traits", "behaviors", "custom", "generation")
-NOT_COLUMNS = frozenset({*GROUPS, "note"})
+NOT_MODEL_FIELDS = frozenset({*GROUPS, "note"})
 
 Fields = dict[str, serializers.Field[Any, Any, Any, Any]]
 
@@ -180,17 +180,17 @@ class PersonalitySerializer(StrictSerializer):
         return self.to_representation(self.instance) if self.instance else {}
 
 
-def columns(body: Mapping[str, Any]) -> Columns:
-    """The columns that a valid body gives: {"traits": {"humor_level": 3}, "archetype": None} becomes
+def field_values(body: Mapping[str, Any]) -> FieldValues:
+    """The values of model fields that a valid body gives: {"traits": {"humor_level": 3}, "archetype": None} becomes
     {"humor_level": 3, "archetype": ""}.
     """
-    flat = {name: value for name, value in body.items() if name not in NOT_COLUMNS}
+    flat = {name: value for name, value in body.items() if name not in NOT_MODEL_FIELDS}
     for group in GROUPS:
         flat |= body.get(group, {})
     return null_to_empty(flat)
 
 
-def null_to_empty(flat: Columns) -> Columns:
+def null_to_empty(flat: FieldValues) -> FieldValues:
     """`flat` with "" for absent texts, as the database stores them; only `temperature` may be None."""
     return {name: "" if value is None and name != "temperature" else value for name, value in flat.items()}
 

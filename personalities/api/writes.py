@@ -4,7 +4,8 @@ Each is one transaction and builds the configuration twice, before and after. Ea
 body, and what `check_if_match` raises.
 """
 
-from typing import cast
+from collections.abc import Mapping
+from typing import Any, cast
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -14,8 +15,8 @@ from rest_framework.request import Request
 from personalities import edits, history
 from personalities.api.errors import NameTaken
 from personalities.api.rows import locked, version_of
-from personalities.api.serializers import PersonalitySerializer, RollbackSerializer, columns, represent
-from personalities.archetypes import Columns, complete, refill
+from personalities.api.serializers import PersonalitySerializer, RollbackSerializer, field_values, represent
+from personalities.archetypes import complete, refill
 from personalities.config import PersonalityConfig
 from personalities.models import Personality, authored
 from rest.conditional import check_if_match
@@ -26,7 +27,7 @@ def create(request: Request) -> PersonalityConfig:
     """What the body describes: a global personality if staff create it, else the caller's own. Raises NameTaken."""
     user = cast(User, request.user)
     body = _valid(request, None)
-    row = Personality(owner=None if user.is_staff else user, **complete(columns(body)))
+    row = Personality(owner=None if user.is_staff else user, **complete(field_values(body)))
     return _save(request, row, None, body.get("note"))
 
 
@@ -67,7 +68,7 @@ def delete(request: Request, name: str) -> None:
 def draft(request: Request, row: Personality | None = None) -> PersonalityConfig:
     """What POST with this body would create or, given `row`, what PATCH would make of it. Nothing is saved."""
     if row is None:
-        return Personality(**complete(columns(_valid(request, None)))).to_config()
+        return Personality(**complete(field_values(_valid(request, None)))).to_config()
     return _changed(row, _valid(request, row.to_config(), partial=True), partial=True).to_config()
 
 
@@ -76,18 +77,18 @@ def _check_unchanged(request: Request, current: PersonalityConfig, *, required: 
     check_if_match(request, represent(current), reason, required=required)
 
 
-def _valid(request: Request, current: PersonalityConfig | None, *, partial: bool = False) -> Columns:
+def _valid(request: Request, current: PersonalityConfig | None, *, partial: bool = False) -> dict[str, Any]:
     serializer = PersonalitySerializer(current, data=request.data, partial=partial)
     serializer.is_valid(raise_exception=True)
-    return cast(Columns, serializer.validated_data)
+    return cast(dict[str, Any], serializer.validated_data)
 
 
-def _changed(row: Personality, body: Columns, *, partial: bool) -> Personality:
+def _changed(row: Personality, body: Mapping[str, Any], *, partial: bool) -> Personality:
     """`row` itself, not yet saved. What PATCH leaves out may still follow a change of archetype."""
-    given = columns(body)
+    given = field_values(body)
     changes = {**refill(vars(row), given), **given} if partial else complete(given)
-    for column, value in changes.items():
-        setattr(row, column, value)
+    for name, value in changes.items():
+        setattr(row, name, value)
     return row
 
 

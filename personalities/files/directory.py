@@ -8,7 +8,7 @@ from typing import NamedTuple, cast
 from rest_framework.serializers import ValidationError
 from rest_framework.settings import api_settings
 
-from personalities.archetypes import Columns
+from personalities.archetypes import FieldValues
 from personalities.config import PersonalityConfig
 from personalities.files.documents import Errors, dump, invalid_document, load
 from personalities.models import Personality
@@ -55,22 +55,22 @@ def unknown_files(directory: Path, names: Collection[str]) -> list[str]:
     return sorted(file.name for file in directory.glob(PATTERN) if file.stem not in names)
 
 
-def read(directory: Path, before: Mapping[str, PersonalityConfig]) -> dict[str, Columns]:
-    """The columns of each personality, by name. Raises BadFiles.
+def read(directory: Path, before: Mapping[str, PersonalityConfig]) -> dict[str, FieldValues]:
+    """The values of the fields of each personality, by name. Raises BadFiles.
 
     `before` is what they are now: the linter's errors do not count in fields that a document leaves as they are.
     """
-    documents: dict[str, Columns] = {}
+    documents: dict[str, FieldValues] = {}
     problems: list[Problem] = []
     for file in sorted(directory.glob(PATTERN)):
         try:
-            columns = load(_bytes(file), file.name, before.get(file.stem))
+            values = load(_bytes(file), file.name, before.get(file.stem))
         except OSError as error:
             problems.append(Problem(file.name, "", error.strerror or str(error)))
         except ValidationError as error:
             problems += _problems(file.name, cast(Errors, error.detail))
         else:
-            documents[columns["personality_name"]] = columns
+            documents[values["personality_name"]] = values
     if problems or not documents:
         raise BadFiles(problems or [Problem(f"{directory}", "", "It contains no *.json file.")])
     return documents

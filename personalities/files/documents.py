@@ -17,7 +17,7 @@ from personalities.api.serializers import (
     TraitsSerializer,
     null_to_empty,
 )
-from personalities.archetypes import Columns, complete
+from personalities.archetypes import FieldValues, complete
 from personalities.config import PersonalityConfig
 from personalities.lint import new_refusals
 from personalities.models import Personality
@@ -36,8 +36,8 @@ def dump(personality: Personality) -> bytes:
     return f"{json.dumps(plain, indent=2, ensure_ascii=False)}\n".encode()
 
 
-def load(body: bytes, file: str, before: PersonalityConfig | None = None) -> Columns:
-    """All columns of the personality in the file called `file`: as with POST, the archetype fills what is left out.
+def load(body: bytes, file: str, before: PersonalityConfig | None = None) -> FieldValues:
+    """The values of all fields, from the file called `file`: as with POST, the archetype fills what is left out.
 
     Raises ValidationError with everything that is wrong. The linter's errors count only in fields that differ from
     `before`.
@@ -47,10 +47,10 @@ def load(body: bytes, file: str, before: PersonalityConfig | None = None) -> Col
         serializer.is_valid(raise_exception=True)
     except RecursionError:
         raise invalid_document("This is nested too deeply.") from None
-    columns = complete(null_to_empty(serializer.validated_data))
-    if errors := new_refusals(before, Personality(**columns).to_config()):
+    values = complete(null_to_empty(serializer.validated_data))
+    if errors := new_refusals(before, Personality(**values).to_config()):
         raise ValidationError(errors)
-    return columns
+    return values
 
 
 def _parse(body: bytes) -> object:
@@ -110,7 +110,9 @@ class DocumentGeneration(AllErrorsSerializer, GenerationSerializer):
 
 
 class DocumentSerializer(AllErrorsSerializer, PersonalitySerializer):
-    """A whole document; its valid data are columns. The context has the name of the `file`, which must be NAME.json."""
+    """A whole document; its valid data are values of model fields. The context has the name of the `file`, which must
+    be NAME.json.
+    """
 
     id = None  # type: ignore[assignment]  # documents have neither this nor `meta`: see DATABASE_FIELDS
     meta = None  # type: ignore[assignment]

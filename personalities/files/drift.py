@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.contrib.auth.models import User
 
 from personalities import comparison, edits
-from personalities.archetypes import Columns
+from personalities.archetypes import FieldValues
 from personalities.comparison import FieldChange
 from personalities.files.directory import printable
 from personalities.models import Personality
@@ -15,7 +15,7 @@ from personalities.models import Personality
 NOTE = "Imported from a file."
 MAX_SHOWN = 10_000  # characters shown: more than any text of a personality has, escapes included
 
-Documents = Mapping[str, Columns]
+Documents = Mapping[str, FieldValues]
 Rows = Mapping[str, Personality]
 
 
@@ -56,14 +56,14 @@ def write(drift: Drift, documents: Documents, rows: Rows, owner: User | None) ->
         edits.save(Personality(owner=owner, **documents[name]), None, note=NOTE)
     for name in drift.changed:
         row, before = rows[name], rows[name].to_config()
-        for column, value in documents[name].items():
-            setattr(row, column, value)
+        for field, value in documents[name].items():
+            setattr(row, field, value)
         edits.save(row, before, note=NOTE)
 
 
-def _changes(row: Personality, columns: Columns) -> list[FieldChange]:
+def _changes(row: Personality, values: FieldValues) -> list[FieldChange]:
     """Compared as configurations, in which a display name that was left out is made from the name."""
-    return comparison.changes(row.to_config(), Personality(**columns).to_config())
+    return comparison.changes(row.to_config(), Personality(**values).to_config())
 
 
 def as_json(drift: Drift) -> dict[str, object]:

@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand
 from django.db import transaction
 
 from coherence.commands import add_json_option, print_json, print_table
-from personalities.archetypes import Columns, global_personalities
+from personalities.archetypes import FieldValues, global_personalities
 from personalities.models import Personality
 
 
@@ -22,7 +22,7 @@ class Command(BaseCommand):
     @transaction.atomic
     def handle(self, *args: object, json: bool, verbosity: int, **options: object) -> None:
         """Print which ones were created."""
-        created = {columns["personality_name"]: _create(columns) for columns in global_personalities()}
+        created = {values["personality_name"]: _create(values) for values in global_personalities()}
         if json:
             print_json(self.stdout, {"created": [name for name, new in created.items() if new], "total": len(created)})
         elif verbosity:
@@ -30,6 +30,6 @@ class Command(BaseCommand):
             print_table(self.stdout, "Global personalities", ("name", ""), rows)
 
 
-def _create(columns: Columns) -> bool:
-    name = columns["personality_name"]
-    return Personality.objects.get_or_create(personality_name=name, owner=None, defaults=columns)[1]
+def _create(values: FieldValues) -> bool:
+    name = values["personality_name"]
+    return Personality.objects.get_or_create(personality_name=name, owner=None, defaults=values)[1]
