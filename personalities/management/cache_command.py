@@ -6,14 +6,13 @@ from itertools import chain
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.core.management.base import CommandError
 from django.db.models import F
 
 from coherence.commands import CacheCommand, Selection, warm
 from personalities.cache import Key, config_cache, configs_in_redis, owners_of
 from personalities.config import PersonalityConfig
+from personalities.management.arguments import canonical_names
 from personalities.models import Personality
-from personalities.names import InvalidName, canonical
 from personalities.owned_names import owned_names, owned_names_in_redis
 
 EXPECTED_USERS = 100_000
@@ -46,14 +45,6 @@ class PersonalityCacheCommand(CacheCommand[Key, PersonalityConfig]):
         """The personalities, and their owners' lists of names."""
         owners = [owners_of(self.keys(wanted))] if wanted else owned_names_in_redis.scan()
         return [*super().selections(wanted), Selection(owned_names, owned_names_in_redis, owners)]
-
-
-def canonical_names(names: Sequence[str]) -> list[str]:
-    """The canonical spelling of each name. Raises CommandError for what cannot be a name."""
-    try:
-        return [canonical(name) for name in names]
-    except InvalidName as error:
-        raise CommandError(f"name: {error}") from None
 
 
 def expected_owners() -> set[int]:

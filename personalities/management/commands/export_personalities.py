@@ -6,7 +6,7 @@ from pathlib import Path
 from django.core.management.base import BaseCommand, CommandError
 
 from personalities.files import directory
-from personalities.management.owner import add_owner_option, user_named
+from personalities.management.arguments import add_owner_option, user_named
 from personalities.models import Personality
 
 

@@ -12,7 +12,7 @@ from personalities import edits
 from personalities.files import directory, drift
 from personalities.files.directory import BadFiles
 from personalities.files.drift import Documents, Drift
-from personalities.management.owner import add_owner_option, user_named
+from personalities.management.arguments import add_owner_option, user_named
 from personalities.models import Personality
 
 

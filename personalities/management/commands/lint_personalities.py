@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from coherence.commands import add_json_option, print_json, print_table
 from personalities.lint import Finding, lint
-from personalities.management.cache_command import canonical_names
+from personalities.management.arguments import canonical_names
 from personalities.models import Personality
 
 Found = tuple[Personality, Finding]

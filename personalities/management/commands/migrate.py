@@ -1,4 +1,7 @@
-"""Django's migrate, by one process at a time: pods and machines that start together all run it first."""
+"""Django's migrate, by one process at a time: pods and machines that start together all run it first.
+
+It migrates all apps. It is here because Django finds commands in installed apps only, and `companion/` is not one.
+"""
 
 from functools import partial
 

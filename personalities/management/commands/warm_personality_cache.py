@@ -7,9 +7,9 @@ from django.core.management.base import CommandError
 from coherence.commands import WarmCommand
 from personalities.cache import Key, owners_of
 from personalities.config import PersonalityConfig
+from personalities.management.arguments import canonical_names
 from personalities.management.cache_command import (
     PersonalityCacheCommand,
-    canonical_names,
     expected_owners,
     warm_owned_names,
 )
