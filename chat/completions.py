@@ -22,8 +22,9 @@ from chat.streaming import stream
 from chat.threads import in_thread
 from conversations.turns import IDEMPOTENCY_KEY, IDEMPOTENCY_KEY_RULE
 from personalities.config import PersonalityConfig
-from personalities.language_models import greets_in_prompt, offered
-from personalities.prompt import CommonPrefix, Wishes, stable, with_part_for_user
+from personalities.lint import models_on_offer
+from personalities.prompt import CommonPrefix, Wishes, common_prefix, with_part_for_user
+from personalities.prompt.opening import greets_in_prompt
 from preferences.cache import wishes as wishes_cache
 from preferences.models import NO_WISHES, Preferences
 
@@ -67,7 +68,7 @@ async def answer(
         )
         wishes = await _wishes(caller)
     with exchange.timing.part("prompt"):
-        prompt = turn.prompt if turn else config.memoized(stable)
+        prompt = turn.prompt if turn else config.memoized(common_prefix)
         payload = _payload(prompt.text, config, wishes, request, turn, instructions)
     exchange.extra_headers |= _prompt_header(prompt, turn)
     answering = RecordingBackend(backend, turn, lambda found: form_of(config, turn).whole(found)) if turn else backend
@@ -131,7 +132,7 @@ def _prompt_header(prompt: CommonPrefix, turn: Turn | None) -> dict[str, str]:
 def _generation(config: PersonalityConfig) -> dict[str, object]:
     """The parameters a personality sets. A model that the operator does not offer gives way to the default one."""
     given = {name: value for name, value in msgspec.structs.asdict(config.generation).items() if value is not None}
-    models = offered()
+    models = models_on_offer()
     if models and given.get("model", models[0]) not in models:
         counts.not_offered += 1
         _warn_once(given.pop("model"))

@@ -20,8 +20,8 @@ from conversations import pinning
 from conversations.api import rows
 from conversations.api.serializers import ConversationNotFound
 from conversations.models import Conversation, Prompt
-from personalities.language_models import greets_in_prompt
 from personalities.prompt import explained
+from personalities.prompt.opening import greets_in_prompt
 from preferences.models import Preferences
 from rest.concurrency import one_of_few
 

@@ -10,7 +10,7 @@ from conversations.models import Conversation, EarlierPrompt, Role
 from conversations.turns import Draft
 from personalities.config import PersonalityConfig
 from personalities.models import Event, Personality, Version
-from personalities.prompt import CommonPrefix, Wishes, greeting_for, stable
+from personalities.prompt import CommonPrefix, Wishes, common_prefix, greeting_for
 
 
 class PersonalityGone(Exception):
@@ -35,7 +35,7 @@ class Upgrade(NamedTuple):
 def start(owner: User, config: PersonalityConfig, title: str = "", *, greeting: bool = True) -> Conversation:
     """Creates a conversation pinned to the version that `config` is of. It begins with the personality's greeting."""
     conversation = Conversation(owner=owner, title=title)
-    _pin(conversation, config, stable(config))
+    _pin(conversation, config, common_prefix(config))
     conversation.save(force_insert=True)
     if greeting and (words := greeting_for(config, _wishes(owner))):
         (message,) = turns.append(conversation, [Draft(Role.ASSISTANT, words)]).messages
@@ -66,7 +66,7 @@ def shown_prompt(conversation: Conversation, config: PersonalityConfig) -> Commo
 
     Raises Prompt.DoesNotExist if the conversation was deleted meanwhile.
     """
-    return prompts.load(conversation.prompt_id) if conversation.prompt_id else stable(config)
+    return prompts.load(conversation.prompt_id) if conversation.prompt_id else common_prefix(config)
 
 
 def prompts_of(conversation: Conversation) -> list[str]:
@@ -80,7 +80,7 @@ def preview(conversation: Conversation) -> Upgrade:
     """What `upgrade` would do, without doing it. Raises PersonalityGone."""
     before, after = config_of(conversation), _current(conversation)
     pinned = Pin(conversation.personality_version, shown_prompt(conversation, before))
-    return Upgrade(pinned, Pin(after.meta.version, stable(after)))
+    return Upgrade(pinned, Pin(after.meta.version, common_prefix(after)))
 
 
 def upgrade(conversation: Conversation) -> None:
@@ -89,7 +89,7 @@ def upgrade(conversation: Conversation) -> None:
     Raises PersonalityGone.
     """
     config = _current(conversation)
-    prompt = stable(config)
+    prompt = common_prefix(config)
     if (config.meta.version, prompt.sha256) != (conversation.personality_version, conversation.prompt_id):
         _pin_anew(conversation, config, prompt)
 
@@ -127,7 +127,7 @@ def _pin_now(conversation: Conversation, config: PersonalityConfig) -> None:
     """
     found = Conversation.objects.select_for_update(no_key=True).get(pk=conversation.pk)
     if found.prompt_id is None:
-        prompt = stable(config if config.meta.version == found.personality_version else config_of(found))
+        prompt = common_prefix(config if config.meta.version == found.personality_version else config_of(found))
         prompts.keep(prompt)
         Conversation.objects.filter(pk=found.pk).update(prompt=prompt.sha256)
         found.prompt_id = prompt.sha256

@@ -12,7 +12,7 @@ from chat.tests.model_server import ModelServer
 from conversations import pinning
 from conversations.models import Conversation
 from personalities.models import Personality
-from personalities.prompt import CommonPrefix, Wishes, assemble, stable
+from personalities.prompt import CommonPrefix, Wishes, assemble, common_prefix
 from preferences.models import Preferences
 
 TONIGHT = CommonPrefix.of("What the next release says.")
@@ -42,7 +42,7 @@ def sent(model: ModelServer) -> str:
 
 
 def elara() -> CommonPrefix:
-    return stable(Personality.objects.get_config("elara"))
+    return common_prefix(Personality.objects.get_config("elara"))
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -73,7 +73,7 @@ def test_conversation__next_release__the_prompt_it_has_and_the_wishes_of_today(
     talk: openai.OpenAI, model: ModelServer, conversation: Conversation, monkeypatch: pytest.MonkeyPatch, stream: bool
 ) -> None:
     before = elara()
-    monkeypatch.setattr(pinning, "stable", lambda config: TONIGHT)
+    monkeypatch.setattr(pinning, "common_prefix", lambda config: TONIGHT)
     Personality.objects.filter(personality_name="elara").update(backstory="Other.")
     Preferences.objects.replace(User.objects.get(username="ursula"), Wishes(call_me="Sam"))
     assert answered(talk, conversation, stream=stream) == before.sha256

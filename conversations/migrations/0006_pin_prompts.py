@@ -44,11 +44,11 @@ def _pin(found):
 def _prompt(versions, personality, number):
     """None for a version that is not there. See `pinning.config_of`."""
     from personalities.models import Version
-    from personalities.prompt import stable
+    from personalities.prompt import common_prefix
 
     rows = versions.objects.filter(personality_id=personality, number=number).exclude(event='deleted').order_by('-id')
     state = rows.values_list('state', flat=True).first()
-    return None if state is None else stable(Version(state=state).to_config())
+    return None if state is None else common_prefix(Version(state=state).to_config())
 
 
 def _rows(statement, parameters):

@@ -12,7 +12,7 @@ from django.db import IntegrityError, connection, transaction
 from conversations import pinning, prompts
 from conversations.models import Conversation, EarlierPrompt, Prompt
 from personalities.models import Personality
-from personalities.prompt import CommonPrefix, stable
+from personalities.prompt import CommonPrefix, common_prefix
 from tests.database import somebody_waits, sql
 from tests.waiting import wait_until
 
@@ -24,7 +24,7 @@ TONIGHT = CommonPrefix.of("What the next release says.")
 @pytest.fixture
 def release(monkeypatch: pytest.MonkeyPatch) -> None:
     """From now on this process writes other prompts."""
-    monkeypatch.setattr(pinning, "stable", lambda config: TONIGHT)
+    monkeypatch.setattr(pinning, "common_prefix", lambda config: TONIGHT)
 
 
 def prompt_of(conversation: Conversation) -> CommonPrefix:
@@ -43,13 +43,13 @@ def as_older_release_left_it(conversation: Conversation) -> Conversation:
 
 def test_start__same_personality__one_prompt_for_all(start: Callable[[], Conversation], elara: Personality) -> None:
     made = [start() for _ in range(3)]
-    assert [(row.sha256, row.text) for row in Prompt.objects.all()] == [stable(elara.to_config())]
-    assert {prompt_of(conversation) for conversation in made} == {stable(elara.to_config())}
+    assert [(row.sha256, row.text) for row in Prompt.objects.all()] == [common_prefix(elara.to_config())]
+    assert {prompt_of(conversation) for conversation in made} == {common_prefix(elara.to_config())}
 
 
 def test_prompt_of__next_release__as_it_was(conversation: Conversation, elara: Personality, release: None) -> None:
     Personality.objects.update(backstory="Other.", greeting="Changed.")
-    assert prompt_of(conversation) == stable(elara.to_config())
+    assert prompt_of(conversation) == common_prefix(elara.to_config())
 
 
 def test_prompt_of__known_to_this_process__no_query(
@@ -58,7 +58,7 @@ def test_prompt_of__known_to_this_process__no_query(
     config = elara.to_config()
     pinning.prompt_of(conversation, config)
     with django_assert_num_queries(0):
-        assert pinning.prompt_of(conversation, config) == stable(config)
+        assert pinning.prompt_of(conversation, config) == common_prefix(config)
 
 
 def test_prompt_of__made_by_an_older_release__pinned_at_first_use(
@@ -66,8 +66,8 @@ def test_prompt_of__made_by_an_older_release__pinned_at_first_use(
 ) -> None:
     as_older_release_left_it(conversation)
     first = prompt_of(conversation)
-    monkeypatch.setattr(pinning, "stable", lambda config: TONIGHT)
-    assert prompt_of(conversation) == first == stable(elara.to_config())
+    monkeypatch.setattr(pinning, "common_prefix", lambda config: TONIGHT)
+    assert prompt_of(conversation) == first == common_prefix(elara.to_config())
 
 
 def test_prompt_of__two_releases_use_it_first_at_once__one_prompt(
@@ -75,7 +75,7 @@ def test_prompt_of__two_releases_use_it_first_at_once__one_prompt(
 ) -> None:
     older, newer = as_older_release_left_it(conversation), Conversation.objects.get()
     first = pinning.prompt_of(older, elara.to_config())
-    monkeypatch.setattr(pinning, "stable", lambda config: TONIGHT)
+    monkeypatch.setattr(pinning, "common_prefix", lambda config: TONIGHT)
     assert pinning.prompt_of(newer, elara.to_config()) == first
     assert [row.sha256 for row in Prompt.objects.all()] == [first.sha256]
 
@@ -86,7 +86,7 @@ def test_prompt_of__upgraded_by_an_older_release_meanwhile__of_its_version(
     as_older_release_left_it(conversation)
     Personality.objects.update(backstory="Other.")
     sql(UPGRADE_OF_BEFORE)
-    upgraded = stable(Personality.objects.get().to_config())
+    upgraded = common_prefix(Personality.objects.get().to_config())
     assert pinning.prompt_of(conversation, elara.to_config()) == prompt_of(conversation) == upgraded
 
 
@@ -128,8 +128,8 @@ def test_upgrade__no_prompt_yet_or_the_same_again__no_earlier_one(conversation: 
 def test_preview__edited__both_prompts_and_nothing_written(conversation: Conversation, elara: Personality) -> None:
     Personality.objects.update(backstory="Other.")
     before, after = pinning.preview(conversation)
-    assert before == (1, stable(elara.to_config()))
-    assert after == (2, stable(Personality.objects.get().to_config()))
+    assert before == (1, common_prefix(elara.to_config()))
+    assert after == (2, common_prefix(Personality.objects.get().to_config()))
     assert [row.sha256 for row in Prompt.objects.all()] == [before.prompt.sha256]
     assert Conversation.objects.get().personality_version == 1
 
@@ -203,7 +203,7 @@ def test_start__while_the_last_one_is_deleted__waits_and_has_a_prompt(
             beginning = pool.submit(_in_thread, lambda: pinning.start(user, elara.to_config()))
             wait_until(somebody_waits)
         made = beginning.result(10)
-    assert prompt_of(made) == stable(elara.to_config())
+    assert prompt_of(made) == common_prefix(elara.to_config())
 
 
 def _in_thread(work: Callable[[], Any]) -> Any:
@@ -229,7 +229,8 @@ def test_migrate__conversations_of_before__pinned_to_what_this_release_says(
     sql(MORE, conversation.owner_id, elara.pk)
     sql("DELETE FROM personalities_personality")
     call_command("migrate", verbosity=0)
-    first, second = stable(elara.to_config()), Prompt.objects.exclude(pk=stable(elara.to_config()).sha256).get()
+    first = common_prefix(elara.to_config())
+    second = Prompt.objects.exclude(pk=first.sha256).get()
     assert "Other." in second.text
     found = Conversation.objects.values_list("personality_version", "prompt")
     assert sorted(found) == sorted([(1, first.sha256), *[(2, second.sha256)] * 50, (3, None)])
@@ -245,7 +246,7 @@ def test_migrate__upgraded_by_the_release_before_meanwhile__prompt_of_its_versio
             migrating = pool.submit(_in_thread, lambda: call_command("migrate", verbosity=0))
             wait_until(somebody_waits)
         migrating.result(20)
-    assert prompt_of(conversation) == stable(Personality.objects.get().to_config())
+    assert prompt_of(conversation) == common_prefix(Personality.objects.get().to_config())
 
 
 # The last one's version is not in the history.

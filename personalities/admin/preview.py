@@ -18,10 +18,10 @@ from unfold.admin import ModelAdmin
 from personalities.admin.forms import PersonalityForm
 from personalities.admin.radar import radar
 from personalities.config import TRAITS
-from personalities.language_models import prompt_at_first
 from personalities.lint import lint
 from personalities.models import Personality
 from personalities.names import RESERVED
+from personalities.prompt.opening import prompt_at_first
 from rest.admin import costly_page
 
 TEMPLATE = "admin/personalities/personality/preview.html"

@@ -11,9 +11,9 @@ from rest_framework.views import APIView
 from personalities.api import rows, writes
 from personalities.api.serializers import PersonalitySerializer
 from personalities.config import PersonalityConfig
-from personalities.language_models import prompt_at_first
 from personalities.lint import lint
 from personalities.models import Personality
+from personalities.prompt.opening import prompt_at_first
 from rest.concurrency import costly, one_of_few
 from rest.conditional import IF_NONE_MATCH, Representation, provenance_headers, respond
 from rest.fields import AnswerSerializer

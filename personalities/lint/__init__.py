@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 from personalities.comparison import changes
 from personalities.config import PersonalityConfig
 from personalities.lint.patterns import Finding
-from personalities.lint.rules import RULES, patterns_in
+from personalities.lint.rules import RULES, models_on_offer, patterns_in
 
-__all__ = ["Finding", "lint", "new_refusals", "refusals", "refusals_in"]
+__all__ = ["Finding", "lint", "models_on_offer", "new_refusals", "refusals", "refusals_in"]
 
 
 def lint(config: PersonalityConfig) -> list[Finding]:

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from operator import attrgetter
 from typing import NamedTuple
 
+from django.conf import settings
+
 from personalities.config import CUSTOM, MAX_LEVEL, PersonalityConfig
-from personalities.language_models import offered
 from personalities.lint.patterns import PATTERNS, Finding, Pattern
 from personalities.prompt import assemble, estimate_tokens
 from personalities.prompt.greeting import PLACEHOLDER
@@ -51,9 +52,18 @@ def over_budget(config: PersonalityConfig) -> Iterator[Finding]:
         yield Finding(severity="warning", rule="over-budget", field=f"custom.{longest}", message=message)
 
 
+def models_on_offer() -> tuple[str, ...]:
+    """The names of the language models that the operator offers, the service's own first.
+
+    Empty where no language model is configured. Any name may then be written, because files and rows may come from, or
+    go to, a service that has one.
+    """
+    return tuple(dict.fromkeys([settings.LLM_MODEL, *settings.LLM_MODELS])) if settings.LLM_MODEL else ()
+
+
 def not_offered(config: PersonalityConfig) -> Iterator[Finding]:
     """The language model is not on offer here: chat would ask another one in its place."""
-    model, models = config.generation.model, offered()
+    model, models = config.generation.model, models_on_offer()
     if model and models and model not in models:
         message = f"This language model is not on offer. On offer: {', '.join(models)}."
         yield Finding(severity="error", rule="model-not-offered", field="generation.model", message=message)

@@ -10,7 +10,7 @@ from personalities.prompt.wishes import Wishes
 
 __all__ = [
     "CommonPrefix", "Line", "Omission", "Prompt", "Section", "Wishes", "assemble", "estimate_tokens", "explained",
-    "greeting_for", "stable", "with_part_for_user",
+    "greeting_for", "common_prefix", "with_part_for_user",
 ]  # fmt: skip
 
 Parts = dict[str, list[Part]]  # the parts of each section, by its name
@@ -24,8 +24,8 @@ def assemble(config: PersonalityConfig, wishes: Wishes | None = None, greeting: 
     sentence of its own. What authors wrote is used verbatim, as data: no placeholder in it is filled, no mark-up
     read, no space trimmed. No disk, database or network is touched.
 
-    What is the same for every user comes first, as `stable` writes it, so that language models' servers find it in
-    their caches. The user's wishes follow, as the section `user`; they overrule the personality's own ways, and
+    What is the same for every user comes first, as `common_prefix` writes it, so that language models' servers find it
+    in their caches. The user's wishes follow, as the section `user`; they overrule the personality's own ways, and
     where a trait asks for the opposite, the line says so. A preference that the author has locked is an omission. Last
     comes `greeting`, for a language model that is not sent it as a message.
     """
@@ -45,7 +45,7 @@ def explained(pinned: CommonPrefix, config: PersonalityConfig, wishes: Wishes, g
     return _prompt(parts | _parts_for_user(config, wishes, greeting), pinned.sha256)
 
 
-def stable(config: PersonalityConfig) -> CommonPrefix:
+def common_prefix(config: PersonalityConfig) -> CommonPrefix:
     """The beginning of the prompt, which is the same for every user."""
     return CommonPrefix.of(_text(_parts_for_all(config)))
 

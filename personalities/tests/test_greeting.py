@@ -5,7 +5,7 @@ from hypothesis import given
 
 from personalities.config import PersonalityConfig
 from personalities.lint import lint
-from personalities.prompt import Omission, Wishes, assemble, greeting_for, stable, with_part_for_user
+from personalities.prompt import Omission, Wishes, assemble, common_prefix, greeting_for, with_part_for_user
 from personalities.prompt.sentences import SENTENCES
 from personalities.tests.configs import CONFIGS, config
 from personalities.tests.test_wishes import WISHES
@@ -83,7 +83,7 @@ def test_assemble__greeting_that_is_not_told__says_why() -> None:
 
 @given(CONFIGS, WISHES)
 def test_stable__any_wishes__the_beginning_of_every_prompt(config: PersonalityConfig, wishes: Wishes) -> None:
-    beginning = stable(config)
+    beginning = common_prefix(config)
     for greeting in ("", "Hello."):
         whole = assemble(config, wishes, greeting)
         assert whole.sha256 == assemble(config).sha256 == beginning.sha256

@@ -13,9 +13,9 @@ from rest_framework.views import APIView
 from accounts.authentication import lock_caller
 from personalities.api.errors import PersonalityNotFound
 from personalities.api.prompts import PromptSerializer
-from personalities.language_models import prompt_at_first
 from personalities.models import Personality
 from personalities.prompt import Wishes
+from personalities.prompt.opening import prompt_at_first
 from preferences.api.serializers import PreferencesSerializer
 from preferences.models import NO_WISHES, Preferences
 from rest.concurrency import costly

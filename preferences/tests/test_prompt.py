@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
 from personalities.models import Personality
-from personalities.prompt import assemble, stable
+from personalities.prompt import assemble, common_prefix
 from preferences.models import Preferences
 from preferences.tests.conftest import URL
 
@@ -87,7 +87,7 @@ def test_prompt__greeting_told_in_it__last_and_explained(reader: APIClient, elar
 
 def test_prompt__sha256__of_the_part_that_all_users_share(reader: APIClient, elara: Personality) -> None:
     reader.patch(URL, {"call_me": "Sam"})
-    assert reader.get(PROMPT).json()["sha256"] == stable(elara.to_config()).sha256
+    assert reader.get(PROMPT).json()["sha256"] == common_prefix(elara.to_config()).sha256
 
 
 def test_prompt__warm__no_query(reader: APIClient, django_assert_num_queries: Any) -> None:

@@ -88,7 +88,7 @@ def told(owner: str) -> dict[str, tuple[str, str]]:
     """By conversation: the SHA-256 of what a language model is told, and of what this release would make of it."""
     from conversations import pinning
     from conversations.models import Conversation
-    from personalities.prompt import stable
+    from personalities.prompt import common_prefix
 
     found = {}
     rows = Conversation.objects.filter(owner__username=owner).order_by("personality_id")
@@ -97,7 +97,7 @@ def told(owner: str) -> dict[str, tuple[str, str]]:
         for conversation in group:
             config = config or pinning.config_of(conversation)  # the same for all of them
             text = pinning.prompt_of(conversation, config).text
-            found[str(conversation.pk)] = hashlib.sha256(text.encode()).hexdigest(), stable(config).sha256
+            found[str(conversation.pk)] = hashlib.sha256(text.encode()).hexdigest(), common_prefix(config).sha256
     return found
 
 

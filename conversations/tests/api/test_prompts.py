@@ -13,7 +13,7 @@ from conversations.models import Conversation, Prompt, Role
 from conversations.tests.api.conftest import LIST
 from conversations.turns import Draft
 from personalities.models import Personality
-from personalities.prompt import Wishes, stable
+from personalities.prompt import Wishes, common_prefix
 from preferences.models import Preferences
 from rest.streaming import Interrupted
 
@@ -116,7 +116,7 @@ def test_upgrade__dry_run__both_prompts_and_their_difference_and_nothing_changed
     owner: APIClient, address: str, conversation: Conversation
 ) -> None:
     Personality.objects.update(backstory="Other.")
-    before, new = owner.get(address), stable(Personality.objects.get().to_config()).sha256
+    before, new = owner.get(address), common_prefix(Personality.objects.get().to_config()).sha256
     shown = owner.post(f"{address}upgrade/?dry_run=true").json()
     assert shown["before"] == {"personality_version": 1, "prompt_sha256": before.json()["prompt_sha256"]}
     assert shown["after"] == {"personality_version": 2, "prompt_sha256": new}

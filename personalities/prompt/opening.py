@@ -1,4 +1,4 @@
-"""Which language models an author may choose, and how one is told the greeting: the operator, who pays, decides."""
+"""The prompt of a conversation that begins now, with the greeting if the operator has language models told it there."""
 
 from django.conf import settings
 
@@ -6,15 +6,6 @@ from personalities.config import PersonalityConfig
 from personalities.prompt import Prompt, Wishes, assemble, greeting_for
 
 IN_PROMPT = "prompt"  # a value of LLM_GREETING
-
-
-def offered() -> tuple[str, ...]:
-    """The names of the models on offer, the service's own first.
-
-    Empty where no language model is configured. Any name may then be written, because files and rows may come from, or
-    go to, a service that has one.
-    """
-    return tuple(dict.fromkeys([settings.LLM_MODEL, *settings.LLM_MODELS])) if settings.LLM_MODEL else ()
 
 
 def greets_in_prompt() -> bool:
