@@ -9,7 +9,7 @@ from rest_framework.exceptions import APIException, NotFound
 
 from conversations.models import MAX_TITLE, NULL_IF_EMPTY, Conversation, Message, Role
 from conversations.turns import InvalidContent, check
-from personalities.api.serializers import Name
+from personalities.api.fields import Name
 from rest.fields import AnswerSerializer, Flag, StrictSerializer, Text
 
 WRITABLE = (Role.USER.value, Role.ASSISTANT.value)  # clients do not write messages of the system
