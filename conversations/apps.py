@@ -13,6 +13,7 @@ class ConversationsConfig(AppConfig):
 
     name = "conversations"
     default_auto_field = "django.db.models.BigAutoField"
+    # Triggers that migrations create in SQL, and their tables: companion/database_schema.py checks that they are there.
     triggers_in_sql = {"pinned_stay": "personalities_version"}
 
     def ready(self) -> None:

@@ -9,6 +9,7 @@ class PersonalitiesConfig(AppConfig):
     """Connects the cache to saves and deletions, and the history to loaddata."""
 
     name = "personalities"
+    # Triggers that migrations create in SQL, and their tables: companion/database_schema.py checks that they are there.
     triggers_in_sql = dict.fromkeys(("keep_new", "keep_change", "keep_restored"), "personalities_personality")
 
     def ready(self) -> None:
@@ -22,13 +23,16 @@ class PersonalitiesConfig(AppConfig):
 
 
 def begin_restoring(sender: type[models.Model], raw: bool, using: str, **_: object) -> None:
-    """Tell the triggers that the row comes from a file that has its history too: else they would write that twice."""
+    """Tell the triggers that this row's history is in the fixture too, so that they do not record it again.
+
+    A row whose version is not there at COMMIT gets one all the same (migrations/0009).
+    """
     if raw:
         _set_restoring(using, "on")
 
 
 def end_restoring(sender: type[models.Model], raw: bool, using: str, **_: object) -> None:
-    """Whatever else the same transaction writes is a change like any other."""
+    """Later writes in this transaction are recorded normally."""
     if raw:
         _set_restoring(using, "off")
 

@@ -1,4 +1,4 @@
-"""Archetypes, the ready-made characters that fill what an author leaves out; and the personalities to start with.
+"""Archetypes, ready-made characters that fill in what an author leaves out; and the personalities to start with.
 
 Both are data, in `data/archetypes.toml` and `data/globals.toml`. `FieldValues` are of model fields, by name.
 """
@@ -51,7 +51,7 @@ ARCHETYPES: Mapping[str, Archetype] = MappingProxyType(
     }
 )  # fmt: skip
 
-# What fills the gaps of a personality that has no archetype.
+# What is filled in for a personality without an archetype.
 NO_ARCHETYPE: Mapping[str, object] = MappingProxyType(
     dict.fromkeys(Traits.__struct_fields__, 5)
     | {"empathy_level": 7, "supportiveness_level": 7}
@@ -59,7 +59,7 @@ NO_ARCHETYPE: Mapping[str, object] = MappingProxyType(
     | {"challenges_user": False, "relationship_type": "assistant", "speaking_style": "", "greeting": ""}
 )
 
-# What fills the gaps that no archetype fills.
+# Defaults of the fields that no archetype fills in.
 EMPTY: Mapping[str, object] = MappingProxyType(
     {"display_name": "", "archetype": "", "is_active": True, "model": "", "temperature": None}
     | dict.fromkeys(CUSTOM, "")
@@ -73,7 +73,7 @@ def values_of(archetype: str) -> Mapping[str, object]:
 
 def complete(given: FieldValues) -> FieldValues:
     """Values of all fields: those that the author has `given`, and what the archetype fills in for the rest."""
-    empty = {**EMPTY, "locked_preferences": []}  # a list of its own for each
+    empty = {**EMPTY, "locked_preferences": []}  # a new list for each
     return {**empty, **values_of(given.get("archetype", "")), **given}
 
 

@@ -40,7 +40,7 @@ class PersonalityCodec(Codec[Key, PersonalityConfig]):
         return f"{self.log_key(key)}:id", self.redis_key(key)
 
     def key_from_redis(self, redis_key: str) -> Key | None:
-        """The key that is stored as `redis_key` in Redis, or None if it is no personality's."""
+        """The key that is stored as `redis_key` in Redis, or None if it does not belong to a personality."""
         match = self._name.fullmatch(redis_key)
         return (None if match[1] == "global" else int(match[1]), match[2]) if match else None
 
@@ -49,16 +49,16 @@ class PersonalityCodec(Codec[Key, PersonalityConfig]):
         return {f"{self.log_key(key)}:id": str(value.id), self.redis_key(key): self._plain(position, value, {})}
 
     def decode(self, key: Key, stored: object) -> tuple[Position, PersonalityConfig] | None:
-        """The position and the configuration, if it is of this release, active, and the one of `key`; else None."""
+        """The position and the configuration, if the copy is of this release, active, and of `key`; else None."""
         copy = self._typed(stored, {})
         if copy is None or not copy[1].is_active:
             return None
         return copy if (copy[1].meta.owner, copy[1].personality_name) == key else None
 
     def inspect(self, key: Key, values: Mapping[str, object]) -> tuple[Position, PersonalityConfig | None] | None:
-        """As `decode`; None as well when `…:id` is not the id of the configuration.
+        """As `decode`; also None when `…:id` is not the id of the configuration.
 
-        A copy of another release has no value.
+        For a copy that another release has written, it is the position without a value.
         """
         (owner, name), stored = key, values.get(self.redis_key(key))
         told = {"id": values.get(f"{self.log_key(key)}:id"), "personality_name": name}
@@ -104,14 +104,14 @@ class PersonalityCache(CoherentCache[Key, PersonalityConfig]):
     """
 
     def drop_on_commit(self, keys: Collection[Key], *, using: str = DEFAULT_DB_ALIAS) -> None:
-        """As for any copies; also drops from Redis the lists of names of the owners in `keys`."""
+        """As for other caches; also drops from Redis the lists of names of the owners in `keys`."""
         super().drop_on_commit(keys, using=using)
         after_commit(owned_names_in_redis.delete, owners_of(keys), using=using)
 
 
-EXPECTED_COPY_BYTES = 16 * 1024  # of a copy in memory: where texts are longer, fewer copies are kept
-LEAST_BYTES = 4 * 1024  # of a copy without texts, including what is computed from it: prompts, responses with headers
-COPIES_PER_TEXT = 9  # in the configuration, in its JSON, in prompts, whole and in parts, and in responses
+EXPECTED_COPY_BYTES = 16 * 1024  # the expected size of a copy in memory; of larger ones, fewer are kept
+LEAST_BYTES = 4 * 1024  # the size of a copy without texts, with what is computed from it: prompts, responses
+COPIES_PER_TEXT = 9  # of each: in the configuration, its JSON, prompts (whole and in parts) and responses
 
 
 def bytes_in_memory(config: PersonalityConfig) -> int:
@@ -136,9 +136,9 @@ config_cache = PersonalityCache(
 
 
 def pop_changed_keys(row: Row) -> set[Key]:
-    """The keys that saving or deleting `row` outdates: its own and, after a rename, the one before.
+    """The keys that saving or deleting `row` outdates: its own and, after a rename, the previous one.
 
-    Sets `stored_key` to its own, for the next time.
+    Sets `stored_key` to its own, so that the next rename is noticed.
     """
     keys = {row.key, row.stored_key or row.key}
     row.stored_key = row.key

@@ -7,8 +7,8 @@ from itertools import zip_longest
 
 from personalities.config import Frozen, PersonalityConfig
 
-MAX_NANOSECONDS = 50_000_000  # of the processor that difflib may need at worst: see `_takes_too_long`
-LINE, PAIR = 90, 12  # of them, for a look at a line, and at a pair of equal ones
+MAX_NANOSECONDS = 50_000_000  # CPU budget for difflib's worst case (see `_takes_too_long`)
+LINE, PAIR = 90, 12  # nanoseconds per line visited; per matching pair visited
 NOT_COMPARED = frozenset({"id", "meta"})  # whose personality it is and when it was written, not what it is like
 
 
@@ -37,7 +37,7 @@ def _flat(config: PersonalityConfig) -> dict[str, object]:
 
 
 class Pair(Frozen, frozen=True):
-    """A line before and after; None where there was or is none."""
+    """A line before and after; None on the side that lacks it."""
 
     before: str | None
     after: str | None
@@ -58,7 +58,7 @@ def side_by_side(before: str, after: str) -> list[Pair]:
 
 
 def unified(before: str, after: str, names: tuple[str, str]) -> str:
-    """A unified diff of texts called `names`, "" if they are equal. Where it would take too long, it replaces all."""
+    """A unified diff of texts called `names`; "" for equal ones. Replaces every line if comparing takes too long."""
     old, new = before.split("\n"), after.split("\n")
     if before == after or not _takes_too_long(old, new):
         return "\n".join(unified_diff(old, new, *names, lineterm=""))

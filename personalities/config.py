@@ -120,7 +120,7 @@ class PersonalityConfig(Frozen, frozen=True, dict=True):
 
     @cached_property
     def memo(self) -> dict[Hashable, Any]:
-        """Values computed from this configuration, which live as long as it. Whoever computes one chooses its key."""
+        """Values computed from this configuration, kept as long as it is. Each caller chooses a key of its own."""
         return {}
 
     def memoized(self, make: Callable[["PersonalityConfig"], Made]) -> Made:
@@ -150,7 +150,7 @@ def _lengths(*structs: type[Frozen]) -> Iterator[tuple[str, int]]:
                 yield field.name, option.max_length
 
 
-# Characters that a text may have at most, by its name in the model and the API: {"backstory": 1000, …}.
+# The maximum number of characters of each text, by its name in the model and the API: {"backstory": 1000, …}.
 LENGTHS: Mapping[str, int] = MappingProxyType(dict(_lengths(PersonalityConfig, Custom, Generation)))
 
 

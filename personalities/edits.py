@@ -32,7 +32,7 @@ def save(row: Personality, before: PersonalityConfig | None, *, author: str = ""
     try:
         with authored(author, note):
             row.save()
-    except InvalidName as error:  # of a version from before the name was reserved
+    except InvalidName as error:  # a rollback to a version whose name has since been reserved
         raise Refused({"personality_name": [str(error)]}) from None
     except IntegrityError as error:
         if NAME_CONSTRAINT in str(error):

@@ -1,4 +1,4 @@
-"""The model field for names. It has a module of its own because `personalities.names` does without Django."""
+"""The model field for names. It has a module of its own because `personalities.names` does not import Django."""
 
 from typing import Any
 

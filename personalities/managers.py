@@ -70,7 +70,7 @@ class PersonalityQuerySet(models.QuerySet["Personality"]):
         return self.alias(words=NAME_WORDS).filter(words=query)
 
     def order_by_precedence(self) -> Self:
-        """Order by what answers first to a name: active before inactive, then the user's own before the global one."""
+        """Order by which one answers to a name: active before inactive, then the user's own before the global one."""
         return self.order_by("-is_active", models.F("owner").asc(nulls_last=True))
 
     def active_keys(self) -> list[Key]:
@@ -141,7 +141,7 @@ class PersonalityManager(_FromQuerySet["Personality"]):
 
         However many names there are, this takes a few round trips: one to Redis for all that memory lacks, and one to
         PostgreSQL for all that Redis lacks. With an `owner`, up to two more come before these, to find out which names
-        the owner has, and up to two after them, for global personalities in place of those that the owner has no more.
+        the owner has, and up to two after them, to fall back to global personalities for names the owner no longer has.
         """
         answers = self.lookup_many(names, owner)
         return {name: answer.value for name, answer in answers.items() if answer.value}

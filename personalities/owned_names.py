@@ -16,7 +16,7 @@ from coherence.redis_copies import RedisCopies
 from personalities.config import Frozen, Name
 
 OWNER = "[1-9][0-9]{0,17}"  # an owner's id in a Redis key; a longer number might not fit a bigint
-EVERY_OWNER = CopyRef(0, "personality")  # no copy of any owner: stands for all of them in a question to the change log
+EVERY_OWNER = CopyRef(0, "personality")  # sentinel question meaning "all owners"; not a real copy
 MAX_NAMES = 100  # in an entry; if an owner has more, each name is looked up by itself
 
 
@@ -79,11 +79,11 @@ def _listed(names: Collection[str]) -> OwnedNames:
 
 
 class OwnedNamesCache(CoherentCache[int, OwnedNames]):
-    """Its keys are groups of rows. The change log has lines of rows only, so it is asked about all groups at once."""
+    """Keys are groups, but the change log stores rows, so one scan covers all owners."""
 
     def ask_about(self, copies: Mapping[int, tuple[Position, OwnedNames | None]]) -> None:
-        """As for other caches, but one question covers all owners. A copy that is older than the lines looked at so far
-        does not count, so it is loaded anew; the next question looks further back.
+        """As for other caches, but one question covers all owners. Copies older than the scanned range are reloaded;
+        the next question scans further back.
         """
         known = {self.log_key(owner): position for owner, (position, _) in copies.items()}
         if unsure := {group: position.number for group, position in known.items() if feed.is_unsure(group, position)}:

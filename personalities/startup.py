@@ -34,7 +34,7 @@ def start() -> None:
 
 def _refuse_unusable_database() -> None:
     """Raise ImproperlyConfigured, with the reason, if the database cannot work as it is. This comes first, because what
-    follows would fail with less telling errors. A database that is merely out of reach does not prevent the start.
+    follows would fail with less helpful errors. A database that is merely out of reach does not prevent the start.
     """
     try:
         with answer_within(ANSWER_SECONDS):

@@ -66,7 +66,8 @@ class PromptView(APIView):
         """
         answer = Personality.objects.lookup(name, request.user) if "owner" not in request.query_params else None
         if answer is None or answer.value is None:
-            with one_of_few(request.user.pk):  # the others are kept, so that each is made once
+            # Throttled, because it is made for each request. Prompts of lookups are kept with the configuration.
+            with one_of_few(request.user.pk):
                 return respond(request._request, _prompt(rows.visible(request, name).to_config()))
         return respond(request._request, answer.value.memoized(_prompt), provenance_headers([answer]))
 

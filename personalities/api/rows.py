@@ -57,7 +57,7 @@ def _named(request: Request, name: str) -> PersonalityQuerySet:
 
 
 def _scope(request: Request) -> Q:
-    """Raises ValidationError. A write that misspells `owner` would hit the wrong one of two."""
+    """Raises ValidationError. A write that misspells `owner` would change the wrong one of two."""
     if request.method not in SAFE_METHODS:
         check_parameters(request, {"owner"})
     scopes = {None: Q(), "me": Q(owner=request.user.pk), "global": Q(owner=None)}
