@@ -24,7 +24,7 @@ class Caller:
 
     def __init__(self, key: str, *headers: tuple[bytes, bytes], silent: bool = False) -> None:
         usual = [(b"authorization", f"Bearer {key}".encode()), (b"content-type", b"application/json")]
-        self.scope = {**SCOPE, "headers": [*usual, (b"content-length", b"%d" % len(BODY)), *headers]}
+        self.scope: Any = {**SCOPE, "headers": [*usual, (b"content-length", b"%d" % len(BODY)), *headers]}
         self.was_asked, self._silent, self._has_sent = False, silent, False
         self.status = 0
 
