@@ -1,4 +1,4 @@
-"""Requests that nobody in his right mind would send, drawn at random from a seed: the same seed, the same requests."""
+"""Malformed and unusual requests, drawn at random from a seed: the same seed, the same requests."""
 
 import json
 import tomllib
