@@ -1,4 +1,4 @@
-"""How every edit is saved, by API, admin or import: under the same rules, with its author, in one transaction."""
+"""How every edit is made, by API, admin or import: under the same rules, with its author, in one transaction."""
 
 import msgspec
 from django.db import IntegrityError
@@ -21,7 +21,9 @@ class NameInUse(Exception):
     """The owner has another personality of this name, the argument. The transaction is broken: roll it back."""
 
 
-def save(row: Personality, before: PersonalityConfig | None, *, author: str = "", note: str = "") -> PersonalityConfig:
+def apply_edit(
+    row: Personality, before: PersonalityConfig | None, *, author: str = "", note: str = ""
+) -> PersonalityConfig:
     """Save `row`, which was `before` (None if it is new) and is locked; return what it is now.
 
     `author` and `note` go to the history. Raises Refused or NameInUse.

@@ -81,7 +81,7 @@ def _roll_back(request: HttpRequest, row: Personality) -> None:
     version = get_object_or_404(history.versions(row).filter(number=number)[:1])
     before, author = row.to_config(), request.user.get_username()
     try:
-        edits.save(history.restore(row, version), before, author=author, note=f"Back to version {number}.")
+        edits.apply_edit(history.restore(row, version), before, author=author, note=f"Back to version {number}.")
     except edits.Refused as refused:
         messages.error(request, f"Version {number} would be refused today. {refused}")
     else:

@@ -167,7 +167,7 @@ class PersonalityAdmin(ListAdmin):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Save what the form has checked, under the user's name and with the form's note."""
-        edits.save(obj, form.before, author=request.user.get_username(), note=form.cleaned_data.get("note", ""))
+        edits.apply_edit(obj, form.before, author=request.user.get_username(), note=form.cleaned_data.get("note", ""))
 
     def delete_model(self, request: HttpRequest, obj: Personality) -> None:
         """Delete under the user's name."""

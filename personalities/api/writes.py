@@ -28,7 +28,7 @@ def create(request: Request) -> PersonalityConfig:
     user = cast(User, request.user)
     body = _valid(request, None)
     row = Personality(owner=None if user.is_staff else user, **complete(field_values(body)))
-    return _save(request, row, None, body.get("note"))
+    return _apply_or_refuse(request, row, None, body.get("note"))
 
 
 @transaction.atomic
@@ -39,7 +39,7 @@ def edit(request: Request, name: str, *, partial: bool) -> PersonalityConfig:
     before = row.to_config()
     _check_unchanged(request, before, required=not partial)
     body = _valid(request, before, partial=partial)
-    return _save(request, _changed(row, body, partial=partial), before, body.get("note"))
+    return _apply_or_refuse(request, _changed(row, body, partial=partial), before, body.get("note"))
 
 
 @transaction.atomic
@@ -53,7 +53,7 @@ def roll_back(request: Request, name: str) -> PersonalityConfig:
     body.is_valid(raise_exception=True)
     version = version_of(request, row, body.validated_data["version"])
     note = body.validated_data.get("note") or f"Back to version {version.number}."
-    return _save(request, history.restore(row, version), before, note)
+    return _apply_or_refuse(request, history.restore(row, version), before, note)
 
 
 @transaction.atomic
@@ -92,9 +92,12 @@ def _changed(row: Personality, body: Mapping[str, Any], *, partial: bool) -> Per
     return row
 
 
-def _save(request: Request, row: Personality, before: PersonalityConfig | None, note: str | None) -> PersonalityConfig:
+def _apply_or_refuse(
+    request: Request, row: Personality, before: PersonalityConfig | None, note: str | None
+) -> PersonalityConfig:
+    """Apply the edit under the caller's name. What refuses it becomes an error of the API."""
     try:
-        return edits.save(row, before, author=request.user.get_username(), note=note or "")
+        return edits.apply_edit(row, before, author=request.user.get_username(), note=note or "")
     except edits.Refused as refused:
         raise ValidationError(refused.errors) from None
     except edits.NameInUse:

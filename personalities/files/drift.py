@@ -50,15 +50,15 @@ def compare(documents: Documents, rows: Rows) -> Drift:
 def write(drift: Drift, documents: Documents, rows: Rows, owner: User | None) -> None:
     """Write what `drift` found, in the transaction that has locked `rows`. Unchanged rows are not written.
 
-    Raises what `personalities.edits.save` raises.
+    Raises what `personalities.edits.apply_edit` raises.
     """
     for name in drift.created:
-        edits.save(Personality(owner=owner, **documents[name]), None, note=NOTE)
+        edits.apply_edit(Personality(owner=owner, **documents[name]), None, note=NOTE)
     for name in drift.changed:
         row, before = rows[name], rows[name].to_config()
         for field, value in documents[name].items():
             setattr(row, field, value)
-        edits.save(row, before, note=NOTE)
+        edits.apply_edit(row, before, note=NOTE)
 
 
 def _changes(row: Personality, values: FieldValues) -> list[FieldChange]:
