@@ -67,6 +67,7 @@ class PreferencesView(APIView):
 
     @transaction.atomic
     def _write(self, request: Request, *, partial: bool) -> HttpResponseBase:
+        _ = request.data  # parsed, or refused, before the caller is locked
         current = _locked(request)
         _check(request, current, required=not partial and current != NO_WISHES)
         serializer = PreferencesSerializer(data=request.data, partial=partial)

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from personalities.prompt.wishes import CHOICES
@@ -141,6 +143,14 @@ def test_write__bad_json__400(reader: APIClient, body: bytes) -> None:
     status = reader.put(URL, body, content_type="application/json").status_code
     assert status == (200 if body == b"" else 400)  # no body at all is an empty one, as everywhere
     assert not Preferences.objects.exists()
+
+
+@pytest.mark.parametrize("verb", ["put", "patch"])
+def test_write__malformed_json__400_before_its_user_is_locked(reader: APIClient, verb: str) -> None:
+    with CaptureQueriesContext(connection) as asked:
+        answer = getattr(reader, verb)(URL, b"{", content_type="application/json")
+    assert answer.status_code == 400
+    assert [query["sql"] for query in asked.captured_queries if " FOR " in query["sql"]] == []
 
 
 def test_schema__read__every_verb_with_what_it_takes_and_gives(db: None) -> None:
