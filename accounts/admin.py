@@ -16,7 +16,7 @@ admin.site.unregister([User, Group])
 
 @admin.register(User)
 class UserAdmin(StockUserAdmin, ListAdmin):  # type: ignore[misc, type-arg]
-    """Django's, with the forms of the admin's theme."""
+    """Users, as Django's admin has them, with the forms of our theme."""
 
     form = UserChangeForm
     add_form = UserCreationForm
@@ -25,7 +25,7 @@ class UserAdmin(StockUserAdmin, ListAdmin):  # type: ignore[misc, type-arg]
 
 @admin.register(Group)
 class GroupAdmin(StockGroupAdmin, ListAdmin):  # type: ignore[misc]
-    """Django's, in the admin's theme."""
+    """Groups, as Django's admin has them, in our theme."""
 
 
 @admin.register(ApiKey)
@@ -40,12 +40,12 @@ class ApiKeyAdmin(ListAdmin):
     actions = ("revoke",)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nobody: see the class."""
+        """Nobody may: `create_api_key` makes keys, for a web page is no place to show a secret."""
         return False
 
     @admin.action(description="Revoke the selected keys", permissions=["change"])
     def revoke(self, request: HttpRequest, keys: QuerySet[ApiKey]) -> None:
-        """The action "Revoke the selected keys"."""
+        """Revoke the selected keys."""
         for key in keys:
             key.revoke()
         messages.success(request, f"{len(keys)} keys revoked.")

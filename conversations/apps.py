@@ -9,7 +9,7 @@ from conversations import redis_list
 
 
 class ConversationsConfig(AppConfig):
-    """Connects the signal."""
+    """Has the messages of a conversation deleted from Redis when it is deleted."""
 
     name = "conversations"
     default_auto_field = "django.db.models.BigAutoField"
@@ -17,7 +17,7 @@ class ConversationsConfig(AppConfig):
     triggers_in_sql = {"pinned_stay": "personalities_version"}
 
     def ready(self) -> None:
-        """Called by Django once all models are loaded."""
+        """Connect the signal; models are loaded by now."""
         post_delete.connect(delete_list, sender="conversations.Conversation", dispatch_uid="conversations")
 
 

@@ -62,7 +62,7 @@ def prompt_of(conversation: Conversation, config: PersonalityConfig) -> CommonPr
 
 
 def shown_prompt(conversation: Conversation, config: PersonalityConfig) -> CommonPrefix:
-    """As `prompt_of`, without pinning a conversation that is not: it would be pinned to this if it were answered now.
+    """The prompt the conversation is pinned to, or to which it would be pinned if it were answered now. Pins nothing.
 
     Raises Prompt.DoesNotExist if the conversation was deleted meanwhile.
     """

@@ -43,7 +43,10 @@ class PreferencesManager(models.Manager["Preferences"]):
         return self.lookup(user).value or NO_WISHES
 
     def lookup(self, user: Any) -> Answer[Wishes]:
-        """As `wishes_of`, with the source. Raises django.db.OperationalError when PostgreSQL is needed and away."""
+        """The wishes of `user`, with where they were read and how old they may be.
+
+        Raises django.db.OperationalError when PostgreSQL is needed and away.
+        """
         answer = wishes.get(_id_of(user))
         return answer._replace(value=answer.value or NO_WISHES)
 

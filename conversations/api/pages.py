@@ -14,11 +14,11 @@ class MessagePaginator(BoundedPaginator):
     object_list: MessageQuerySet
 
     def read(self, begin: int, limit: int) -> Sequence[MessageRow]:
-        """See BoundedPaginator."""
+        """Up to `limit` messages behind the first `begin`: fewer if they are long, but at least one."""
         return self.object_list.read_from(begin + 1, limit, MAX_PAGE_BYTES)
 
 
 class MessagePages(BoundedPages):
-    """See BoundedPages."""
+    """Pages of messages, which end early where messages are long. `next` goes on behind the last one."""
 
     paginator_class = MessagePaginator

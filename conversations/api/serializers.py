@@ -34,7 +34,7 @@ class ConversationSerializer(StrictSerializer):
     updated_at = serializers.DateTimeField(read_only=True, help_text="Also when a message is added.")
 
     def to_representation(self, instance: Conversation) -> dict[str, object]:
-        """DRF's, with null in place of an empty title."""
+        """The conversation as the API shows it: null in place of an empty title."""
         return {**super().to_representation(instance), "title": instance.title or None}
 
     def validate_title(self, title: str | None) -> str:
@@ -107,7 +107,7 @@ class MessageSerializer(StrictSerializer):
     created_at = serializers.DateTimeField(read_only=True)
 
     def to_representation(self, instance: Message) -> dict[str, object]:
-        """DRF's, with null in place of an empty text."""
+        """The message as the API shows it: null in place of what is empty."""
         empty = {name: None for name in NULL_IF_EMPTY if not getattr(instance, name)}
         return {**super().to_representation(instance), **empty}
 

@@ -25,7 +25,7 @@ class LanguageTag(Text):
     """A BCP 47 tag, in any case."""
 
     def to_internal_value(self, data: object) -> str:
-        """Raises ValidationError."""
+        """The tag in its one spelling. Raises ValidationError for what is no tag."""
         try:
             return language_tag(super().to_internal_value(data))
         except ValueError as error:
@@ -37,7 +37,7 @@ class CalledName(Text):
     """A name of one line, kept to the letter; one in which nothing is visible is none."""
 
     def to_internal_value(self, data: object) -> str:
-        """Raises ValidationError."""
+        """The name as it was typed. Raises ValidationError for several lines, and for a text with a secret in it."""
         text = super().to_internal_value(data)
         if LINE_BREAKS.search(text):
             raise serializers.ValidationError("One line, without control characters.")
@@ -65,5 +65,5 @@ class PreferencesSerializer(StrictSerializer):
     call_me = CalledName(max_length=MAX_NAME, help_text="What the user wants to be called.")
 
     def validate(self, attrs: dict[str, str | None]) -> dict[str, str | None]:
-        """Empty texts are no wishes."""
+        """The wishes, with None in place of an empty text."""
         return {name: value or None for name, value in attrs.items()}

@@ -16,7 +16,7 @@ class Command(BaseCommand):
     help = "Make an API key for USER, who is created if missing, and print it. It cannot be shown again."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """USER and --name."""
+        """Take USER and --name."""
         parser.add_argument("user", help="user name")
         parser.add_argument("--name", default="", help="what the key is for")
 

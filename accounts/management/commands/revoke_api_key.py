@@ -14,7 +14,7 @@ class Command(BaseCommand):
     help = "Refuse an API key from now on. PREFIX is the part after cpk_; the whole key is accepted too."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """PREFIX."""
+        """Take PREFIX."""
         parser.add_argument("prefix", help="eight characters, or the whole key")
 
     def handle(self, *args: object, prefix: str, **options: object) -> str:

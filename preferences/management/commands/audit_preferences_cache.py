@@ -6,7 +6,7 @@ from preferences.management.cache_command import PreferencesCacheCommand
 
 
 class Command(PreferencesCacheCommand, AuditCommand[int, Wishes]):
-    """See `help`."""
+    """Compares the copies of preferences in Redis with their rows, of all users or of those named."""
 
     help = (
         "Compare the copies of preferences in Redis with their rows, of all users or of those named. Fails when one is "

@@ -6,7 +6,7 @@ from preferences.management.cache_command import PreferencesCacheCommand
 
 
 class Command(PreferencesCacheCommand, ClearCommand[int, Wishes]):
-    """See `help`."""
+    """Makes every process read preferences anew, and deletes their copies from Redis."""
 
     help = (
         "Make every process read preferences anew, of all users or of those named, and delete their copies from Redis. "
