@@ -14,7 +14,7 @@ from psycopg_pool import ConnectionPool
 
 from resilience.database import DeadlineConnection, answer_within
 from tests.database import sql
-from tests.faults.queueing import queueing
+from tests.proxies import queueing
 
 pytestmark = pytest.mark.django_db(transaction=True)
 HANG = "SELECT pg_sleep(5)"

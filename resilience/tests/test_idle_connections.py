@@ -12,7 +12,7 @@ from psycopg_pool import ConnectionPool
 from resilience.database import answer_within
 from resilience.database_pool import PooledConnection
 from tests.database import sql
-from tests.faults.forgetful import ForgetfulProxy, forgetful
+from tests.proxies import ForgetfulProxy, forgetful
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -14,9 +14,9 @@ import pytest
 from chat.tests import model_server
 from tests.faults.conftest import LONG
 from tests.faults.environment import Answer, Environment, Service, production_service
-from tests.faults.forgetful import ForgetfulProxy, forgetful
 from tests.faults.history import pretty
 from tests.promises import Figure
+from tests.proxies import ForgetfulProxy, forgetful
 
 FORGETS = (30.0, 8.0) if LONG else (4.5,)  # seconds of silence
 PAUSE, PAUSES = (35.0, 2) if LONG else (5.5, 1)

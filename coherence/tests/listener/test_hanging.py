@@ -14,7 +14,7 @@ from coherence.listener import Listener
 from coherence.tests.listener.connections import NAME, cut, no_pool
 from coherence.tests.log_access import record
 from tests.database import sql
-from tests.faults.queueing import queueing
+from tests.proxies import queueing
 from tests.waiting import MAX_SECONDS, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -1,10 +1,16 @@
-"""A firewall that forgets silent connections: a proxy that then swallows what either side sends, FIN included."""
+"""Proxies that swallow what they should pass on, in front of a server of the tests.
+
+A firewall that forgets silent connections then swallows what either side sends, FIN included. A pooler without a free
+server for our sessions lets clients in, and their queries wait for ever.
+"""
 
 import asyncio
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+
+QUERY, PARSE = b"Q", b"P"  # how PostgreSQL's messages with a statement begin
 
 
 class ForgetfulProxy:
@@ -100,3 +106,21 @@ async def _end(server: asyncio.Server) -> None:
     for task in others:
         task.cancel()
     await asyncio.gather(*others, return_exceptions=True)
+
+
+class QueueingPooler(ForgetfulProxy):
+    """Passes on all that belongs to the login, and swallows what comes from the first statement on."""
+
+    queues = True  # until set otherwise, for connections that are made afterwards
+
+    def forgets_at(self, data: bytes) -> bool:
+        """The first statement of a session."""
+        return self.queues and data[:1] in {QUERY, PARSE}
+
+
+@contextmanager
+def queueing(target: int) -> Iterator[QueueingPooler]:
+    """Run a pooler before the port `target` while the context lasts."""
+    pooler = QueueingPooler(target, float("inf"))
+    with running(pooler):
+        yield pooler
