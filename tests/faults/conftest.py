@@ -29,7 +29,7 @@ class Workers(Protocol):
 
 @pytest.fixture(scope="session")
 def environment() -> Iterator[Environment]:
-    """PostgreSQL and Redis for all tests of the session. A test that harms them heals them: see redis_faults.py."""
+    """PostgreSQL and Redis for all tests of the session. A test that harms them heals them: see servers.py."""
     with tempfile.TemporaryDirectory(prefix="faults-") as folder:
         running = Environment(Path(folder))
         try:

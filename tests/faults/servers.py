@@ -1,20 +1,25 @@
-"""Servers that tests break. A signal goes to the server itself, never to its supervisor."""
+"""Servers that tests break, and what can befall Redis.
+
+A signal goes to the server itself, never to its supervisor. Each fault of Redis is a context manager: its block begins
+when the fault is real, and its end heals it.
+"""
 
 import os
 import signal
 import time
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import psutil
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import AuthenticationError, NoPermissionError, OutOfMemoryError, ReadOnlyError, RedisError
 
 from tests.waiting import wait_until
 from tooling import postgres, redis
-from tooling.processes import SupervisedServer
+from tooling.processes import SupervisedServer, free_port
 
 
 class Server:
@@ -130,3 +135,92 @@ def pause(seconds: float, since: int) -> None:
 def kill(pid: int) -> None:
     """End a process by SIGKILL, and wait until it is gone."""
     os.kill(pid, signal.SIGKILL)
+
+
+Fault = Callable[[RedisServer], AbstractContextManager[None]]
+
+
+@contextmanager
+def frozen(server: RedisServer) -> Iterator[None]:
+    """It accepts connections and answers nothing; afterwards it executes what it was sent meanwhile."""
+    server.freeze()
+    try:
+        yield
+    finally:
+        server.thaw()
+
+
+@contextmanager
+def killed(server: RedisServer) -> Iterator[None]:
+    """Its port is closed; afterwards it is back with its old data."""
+    server.kill()
+    try:
+        yield
+    finally:
+        server.restart()
+
+
+@contextmanager
+def read_only(server: RedisServer) -> Iterator[None]:
+    """It is the replica of a primary that does not exist: it answers with what it has."""
+    server.client.replicaof("127.0.0.1", free_port())
+    try:
+        _refuses(server.client, ReadOnlyError)
+        yield
+    finally:
+        server.client.replicaof("NO", "ONE")
+
+
+@contextmanager
+def full(server: RedisServer) -> Iterator[None]:
+    """Its memory is used up, and it evicts nothing."""
+    server.client.config_set("maxmemory-policy", "noeviction")
+    server.client.config_set("maxmemory", "1")
+    try:
+        _refuses(server.client, OutOfMemoryError)
+        yield
+    finally:
+        server.client.config_set("maxmemory", "0")
+
+
+@contextmanager
+def wrong_password(server: RedisServer) -> Iterator[None]:
+    """All connections but this one are closed, and the password is another."""
+    server.client.config_set("requirepass", "changed")
+    try:
+        server.client.client_kill_filter(_type="normal", skipme=True)
+        with Redis.from_url(server.url) as stranger:
+            _refuses(stranger, AuthenticationError)
+        yield
+    finally:
+        server.client.config_set("requirepass", "")
+
+
+@contextmanager
+def no_writing(server: RedisServer) -> Iterator[None]:
+    """The user may no longer write."""
+    server.client.execute_command("ACL", "SETUSER", "default", "-@write")
+    try:
+        _refuses(server.client, NoPermissionError)
+        yield
+    finally:
+        server.client.execute_command("ACL", "SETUSER", "default", "+@write")
+
+
+REDIS_FAULTS: dict[str, Fault] = {
+    "frozen": frozen,
+    "killed": killed,
+    "read-only": read_only,
+    "full": full,
+    "wrong password": wrong_password,
+    "may not write": no_writing,
+}
+
+
+def _refuses(client: Any, error: type[RedisError]) -> None:
+    """See that a write is refused. Not by pytest.raises: workers import this module, and need no pytest."""
+    try:
+        client.set("faults:probe", "x")
+    except error:
+        return
+    raise AssertionError(f"no {error.__name__} was raised")

@@ -8,7 +8,7 @@ import pytest
 from tests.faults.conftest import LONG, Workers
 from tests.faults.conversation_load import THREADS, Ledger, Row
 from tests.faults.environment import Environment
-from tests.faults.redis_faults import REDIS_FAULTS
+from tests.faults.servers import REDIS_FAULTS
 from tests.faults.workers import Worker
 from tests.promises import Figure
 from tests.waiting import wait_until

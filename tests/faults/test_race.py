@@ -3,9 +3,8 @@
 from tests.faults.conftest import Workers
 from tests.faults.environment import Environment
 from tests.faults.history import History
-from tests.faults.redis_faults import frozen
 from tests.faults.scenarios import AFTERWARDS, BOUND, Aftermath, race, race_of_absence
-from tests.faults.servers import pause
+from tests.faults.servers import frozen, pause
 from tests.promises import Figure
 from tests.waiting import wait_until
 

@@ -9,7 +9,7 @@ from tests.faults.conftest import LONG
 from tests.faults.environment import Environment
 from tests.faults.history import pretty
 from tests.faults.lookup_load import THREADS, Load, Window, load
-from tests.faults.redis_faults import Fault, frozen, killed
+from tests.faults.servers import Fault, frozen, killed
 from tests.promises import Figure
 
 BAR, SECONDS, WINDOW = 0.9, 6.0, 0.2

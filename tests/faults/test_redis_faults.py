@@ -5,8 +5,8 @@ import pytest
 from tests.faults.conftest import Workers
 from tests.faults.environment import Environment
 from tests.faults.history import History
-from tests.faults.redis_faults import REDIS_FAULTS
 from tests.faults.scenarios import BOUND, Aftermath
+from tests.faults.servers import REDIS_FAULTS
 from tests.promises import Figure
 
 

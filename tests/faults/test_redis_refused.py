@@ -8,7 +8,7 @@ import pytest
 from tests.faults.conftest import LONG
 from tests.faults.environment import Environment
 from tests.faults.lookup_load import THREADS, load, take_turns
-from tests.faults.redis_faults import killed
+from tests.faults.servers import killed
 from tests.promises import Figure
 
 PAIRS = 5  # of processes: two that do the same differ by some hundredths for as long as they live

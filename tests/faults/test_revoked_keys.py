@@ -10,9 +10,8 @@ import pytest
 from tests.faults.conftest import LONG
 from tests.faults.environment import Environment
 from tests.faults.history import pretty
-from tests.faults.redis_faults import Fault, frozen, killed
 from tests.faults.scenarios import AFTERWARDS, BOUND
-from tests.faults.servers import pause
+from tests.faults.servers import Fault, frozen, killed, pause
 from tests.faults.workers import Worker
 from tests.promises import Figure
 
