@@ -8,8 +8,7 @@ import pytest
 
 from chat.tests import model_server
 from chat.tests.model_server import Behaviour, ModelServer
-from tests.faults.chat_load import BackgroundLoad, except_background_load
-from tests.faults.chat_service import ChatService, chat_service
+from tests.faults.chat_service import BackgroundLoad, ChatService, chat_service, except_background_load
 from tests.faults.conftest import LONG
 from tests.promises import Figure
 

@@ -9,8 +9,7 @@ from contextlib import ExitStack
 import pytest
 
 from chat.tests import model_server, raw_client
-from tests.faults.chat_load import BackgroundLoad, End, drippers, except_background_load
-from tests.faults.chat_service import ChatService
+from tests.faults.chat_service import BackgroundLoad, ChatService, End, drippers, except_background_load
 from tests.faults.history import pretty
 from tests.promises import Figure
 from tests.waiting import wait_until
