@@ -21,8 +21,7 @@ from conversations.models import Conversation, Message
 from personalities.models import Personality
 from tests.faults.conftest import LONG
 from tests.faults.random_upstream import Answer, RandomAnswer
-from tests.faults.told_and_kept import Caller, Told
-from tests.faults.told_forms import ChatForm, Form, ResponsesForm
+from tests.faults.told_and_kept import Caller, ChatForm, Form, ResponsesForm, Told
 from tests.promises import Figure
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(1800)]
