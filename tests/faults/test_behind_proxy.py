@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.faults.environment import Environment
-from tests.faults.fuzz_server import HOST, FuzzServer, fuzz_server, set_password, sign_in
+from tests.faults.fuzzing import HOST, FuzzServer, fuzz_server, set_password, sign_in
 from tests.promises import Figure
 
 SIGN_INS = 14  # in an hour from one address

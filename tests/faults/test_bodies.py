@@ -12,7 +12,7 @@ from rest.json_bounds import Bounds, OutOfBounds, check_structure
 from rest.parsers import BOUNDS
 from tests.faults.conftest import LONG
 from tests.faults.environment import Environment
-from tests.faults.fuzz_server import HOST, FuzzServer, fuzz_server
+from tests.faults.fuzzing import HOST, FuzzServer, fuzz_server
 from tests.promises import Figure
 
 AT_A_TIME, IN_ALL = 20, 100  # ms of the event loop

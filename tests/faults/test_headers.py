@@ -10,7 +10,7 @@ import pytest
 
 from tests.faults.conftest import LONG
 from tests.faults.environment import Environment
-from tests.faults.fuzz_server import HOST, FuzzServer, fuzz_server
+from tests.faults.fuzzing import HOST, FuzzServer, fuzz_server
 from tests.promises import Figure
 
 BAR = 0.020  # seconds of processor for one request

@@ -15,8 +15,7 @@ import pytest
 
 from tests.faults.conftest import LONG
 from tests.faults.environment import Environment
-from tests.faults.fuzz_server import HOST, FuzzServer, fuzz_server
-from tests.faults.random_requests import RandomRequests
+from tests.faults.fuzzing import HOST, FuzzServer, RandomRequests, fuzz_server
 from tests.promises import Figure
 
 COUNT = int(os.environ.get("COMPANION_RANDOM_REQUESTS", "20000" if LONG else "600"))

@@ -11,7 +11,7 @@ from django.urls import get_resolver
 from companion.tests.test_pages import paths
 from tests.faults.conftest import LONG
 from tests.faults.environment import Environment
-from tests.faults.fuzz_server import HOST, FuzzServer, fuzz_server, set_password, sign_in
+from tests.faults.fuzzing import HOST, FuzzServer, fuzz_server, set_password, sign_in
 from tests.promises import Figure
 from tests.waiting import wait_until
 
