@@ -17,7 +17,7 @@ from personalities.owned_names import owned_names
 from resilience.clock import clock
 from resilience.redis_pool import breaker_of
 from tests.faults import api_key_load, conversation_load, lookup_load, owner_load, reads
-from tests.faults.failpoints import die_before_hooks, hold, join, joined_read, release
+from tests.faults.fault_injection import die_before_hooks, hold, join, joined_read, release
 from tests.faults.reads import Row, Watch, read
 from tests.faults.writes import PATHS
 

@@ -65,7 +65,7 @@ def fork(path: str, without: list[str]) -> bool:
 
 def become_worker(without: list[str]) -> None:
     """Switch off the cures named in `without`, obey until the input ends, and exit."""
-    from tests.faults.mutations import CURES
+    from tests.faults.fault_injection import CURES
 
     for cure in without:
         CURES[cure]()
