@@ -16,7 +16,7 @@ from personalities.models import Personality
 from personalities.owned_names import owned_names
 from resilience.clock import clock
 from resilience.redis_pool import breaker_of
-from tests.faults import api_key_load, conversation_load, lookup_load, owner_load, reads
+from tests.faults import conversation_load, lookup_load, reads, user_load
 from tests.faults.fault_injection import die_before_hooks, hold, join, joined_read, release
 from tests.faults.reads import Row, Watch, read
 from tests.faults.writes import PATHS
@@ -122,8 +122,7 @@ COMMANDS: dict[str, Callable[..., object]] = {
     "later": later,
     "breaker": breaker,
     **reads.COMMANDS,
-    **api_key_load.COMMANDS,
     **conversation_load.COMMANDS,
     **lookup_load.COMMANDS,
-    **owner_load.COMMANDS,
+    **user_load.COMMANDS,
 }

@@ -1,16 +1,21 @@
-"""API keys in a worker: issued, withdrawn, and verified again and again meanwhile."""
+"""Users in a worker: API keys that are issued, verified and withdrawn, and owners who read global personalities."""
 
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
 from django.db import connection
 
 from accounts import keys, verification
 from accounts.models import ApiKey
+from personalities.models import Personality
+from resilience.redis_errors import errors
 from tests.faults.reads import Caught
 
 Verdict = tuple[int, int, str, bool, str]  # start, end, key, whether it is let in, error
@@ -92,6 +97,35 @@ def invent_keys(count: int) -> int:
     return sum(answer.value is not None for answer in found.values()) + (ApiKey.objects.verify(texts[-1]) is not None)
 
 
+def read_as(owners: Sequence[int], names: Sequence[str], shadowing: Sequence[int]) -> dict[str, int]:
+    """Read each name as each owner; answer how many queries that took, and how many answers were wrong.
+
+    The owners in `shadowing` have a personality of their own of the first name. `errors` are those of Redis, which on a
+    busy machine may not answer in time.
+    """
+    asked, before = Counter[str](), errors.total()
+
+    def count(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+        asked["queries"] += 1
+        return execute(sql, *rest)
+
+    expected = {(owner, names[0]): owner for owner in shadowing}
+    with connection.execute_wrapper(count):
+        for owner in owners:
+            for name in names:
+                found = Personality.objects.lookup(name, owner).value
+                asked["wrong"] += found is None or found.meta.owner != expected.get((owner, name))
+    return {"queries": asked["queries"], "wrong": asked["wrong"], "errors": errors.total() - before}
+
+
+def warm() -> bool:
+    """Warm as an operator does; answer whether Redis answered in time."""
+    with suppress(CommandError):
+        call_command("warm_personality_cache", verbosity=0)
+        return True
+    return False
+
+
 COMMANDS: dict[str, Callable[..., Any]] = {
     "issue": issue,
     "verify": verify,
@@ -99,4 +133,6 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "begin_verifying": begin_verifying,
     "end_verifying": lambda: verifiers.pop().end(),
     "invent_keys": invent_keys,
+    "read_as": read_as,
+    "warm": warm,
 }
