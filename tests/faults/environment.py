@@ -27,7 +27,8 @@ from tooling.environment import ROOT
 from tooling.processes import ServerSpec, SupervisedServer, free_port
 from tooling.serve import GRANIAN
 
-WORKER = (sys.executable, "-m", "tests.faults.worker")
+START = "import django; django.setup(); from tests.faults.worker import become_worker; become_worker([])"
+WORKER = (sys.executable, "-c", START)
 NOTIFYING = "PERFORM pg_notify("
 FEEDS = "SELECT pid FROM pg_stat_activity WHERE application_name = 'companion: change feed'"
 HEAD_START = 100_000_000  # ns

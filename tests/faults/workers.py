@@ -128,7 +128,7 @@ class Worker:
 
     # ── The channel ──────────────────────────────────────────────────────────────────────────────────────────────────
     def ask(self, command: str, **arguments: Any) -> Any:
-        """Give one of `commands.COMMANDS`; return the answer."""
+        """Give one of `worker.COMMANDS`; return the answer."""
         self.send(command, **arguments)
         return self.answer()
 
