@@ -20,11 +20,15 @@ from personalities.cache import Key, codec, owners_of
 from personalities.config import PersonalityConfig
 from personalities.models import Personality
 from resilience.redis_pool import breaker_of
-from tests.faults import row_writes
-from tests.faults.row_writes import CHANGING, CREATING, DELETING, RENAMING, UNHEARD, WAYS
 from tests.faults.servers import RedisServer
+from tests.faults.writes import WAYS, wipe
 
 NAMES = ("ann", "bob", "cleo")
+UNHEARD = ("raw_sql", "raw_sql_delete", "raw_sql_rename", "truncate")  # of these no hook tells the own process
+CREATING = ("create", "bulk_create", "get_or_create")
+CHANGING = ("save", "save_in_transaction", "update", "update_or_create", "upsert", "bulk_update")
+RENAMING = ("save", "update", "bulk_update", "raw_sql_rename")
+DELETING = ("delete", "delete_rows", "raw_delete", "raw_sql_delete", "truncate")
 Answers = dict[Key, PersonalityConfig | None]
 Moment = dict[str, bytes]  # what lies in Redis under our keys
 
@@ -57,7 +61,7 @@ class World:
     def renew(self) -> None:
         """Begin a history with no row, no copy and Redis up. The feed keeps what it knows, as in an old process."""
         self.up()
-        row_writes.wipe()
+        wipe()
         feed.catch_up()
         self.redis.client.delete(*self._names)
         self.clear_memory()
