@@ -22,8 +22,7 @@ from cosmic_ray.work_db import WorkDB
 from cosmic_ray.work_item import MutationSpec, TestOutcome, WorkItem
 
 from tooling import mutation_operators as operators
-from tooling.mutation_report import Change, Score, changed_lines, equivalents, first_failed, table, total
-from tooling.mutation_sample import in_turn
+from tooling.mutation_report import Change, Score, changed_lines, equivalents, first_failed, in_turn, table, total
 
 FOLDER = Path(__file__).parent
 PYTEST = ["-m", "pytest", "-x", "-q", "--no-header", "--tb=line", "--assert=plain", "--reuse-db", "--timeout=40",

@@ -1,15 +1,21 @@
-"""What became of mutants: which are known to be equivalent, the score of each file, and what is printed in the end."""
+"""What a run of mutants decides without Cosmic Ray, so that tests can see it.
 
+In which order mutants are tried, which are known to be equivalent, the score of each file, and what is printed in the
+end.
+"""
+
+import random
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 EQUIVALENTS = Path(__file__).with_name("equivalent_mutants.toml")
 HEADS = ("mutants", "equivalent", "run", "caught", "survived", "score")
+T = TypeVar("T")
 
 
 class Change(NamedTuple):
@@ -73,6 +79,21 @@ def equivalents(files: Collection[str]) -> Iterator[Equivalent]:
     for entry in entries:
         if entry["file"] in files:
             yield Equivalent(**entry)
+
+
+def in_turn(mutants: Mapping[str, Sequence[T]], seed: int) -> Iterator[T]:
+    """Yield the `mutants` of each file in an order that depends on `seed` and the file alone, mixed with the others'.
+
+    So a file that is measured by itself meets the same mutants first as among all, and wherever the run ends, about the
+    same share of every file has had its turn.
+    """
+    placed = []
+    for file, those in mutants.items():
+        dice = random.Random(f"{seed} {file}")  # noqa: S311  not a secret
+        shuffled = dice.sample(those, len(those))
+        placed += [((place + dice.random()) / len(those), mutant) for place, mutant in enumerate(shuffled)]
+    for _, mutant in sorted(placed, key=lambda each: each[0]):
+        yield mutant
 
 
 @dataclass

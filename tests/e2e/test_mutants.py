@@ -14,9 +14,9 @@ from tooling.mutation_report import (
     changed_lines,
     equivalents,
     first_failed,
+    in_turn,
     table,
 )
-from tooling.mutation_sample import in_turn
 
 OLD = "def f(a):\n    if a:\n        return 1\n    return 2\n"
 LINE = "if a:"
