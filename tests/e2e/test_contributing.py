@@ -35,6 +35,12 @@ def test_pre_commit__local_hooks__run_checks_that_exist() -> None:
     assert all(command[:-1] == ["python3", "dev.py", "check"] for command in commands)
 
 
+def test_pre_commit__every_stage__installed() -> None:
+    config = load(".pre-commit-config.yaml")
+    stages = {stage for repo in config["repos"] for hook in repo["hooks"] for stage in hook.get("stages", [])}
+    assert {*config["default_stages"], *stages} == {*config["default_install_hook_types"]}
+
+
 def test_workflow__runs_what_ci_runs() -> None:
     (job,) = load(".github/workflows/ci.yml")["jobs"].values()
     assert job["steps"][-1]["run"] == ".ci/run"
