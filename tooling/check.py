@@ -5,9 +5,11 @@
 
 import secrets
 import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from tooling import Refusal, environment, servers
+from tooling import Refusal, environment, servers, venv
 from tooling.environment import ROOT
 from tooling.figures import figures
 from tooling.mutants import mutants
@@ -21,6 +23,8 @@ CHECKS: dict[str, tuple[str, ...]] = {
     "migrations": (*MANAGE, "makemigrations", "--check", "--dry-run"),
     "deployment": (*MANAGE, "check", "--deploy", "--fail-level", "WARNING"),
 }
+SERVED = {"migrations", "deployment"}  # Django's own may ask the servers, which take seconds to start
+NOWHERE = {"DATABASE_URL": "postgresql://127.0.0.1:1/none", "REDIS_URL": "redis://127.0.0.1:1/0"}
 
 
 def check(arguments: list[str]) -> int:
@@ -34,12 +38,23 @@ def check(arguments: list[str]) -> int:
         return mutants([argument for argument in arguments if argument != "--mutants"])
     if unknown := set(arguments) - CHECKS.keys():
         raise Refusal(f"check: not known: {', '.join(sorted(unknown))}; known: {', '.join(CHECKS)}")
-    env = environment.read()
-    python = servers.ensure_python(env, "requirements.txt", "requirements/test.txt", "requirements/check.txt")
-    with servers.throw_away(env) as urls:
-        failed = [name for name in arguments or CHECKS if not _passes(name, python, env | urls)]
+    env, names = environment.read(), arguments or [*CHECKS]
+    wheels = [] if SERVED.isdisjoint(names) else servers.requirements(env)
+    python = venv.ensure("requirements.txt", "requirements/test.txt", "requirements/check.txt", *wheels)
+    with _urls(env, names) as urls:
+        failed = [name for name in names if not _passes(name, python, env | urls)]
     print(f"check: {', '.join(failed)} failed" if failed else "check: all passed")
     return len(failed)
+
+
+@contextmanager
+def _urls(env: dict[str, str], names: Sequence[str]) -> Iterator[dict[str, str]]:
+    """Of servers if one of these checks needs them. The settings, which mypy reads, want URLs in any case."""
+    if SERVED.isdisjoint(names):
+        yield NOWHERE | servers.given(env)
+    else:
+        with servers.throw_away(env) as urls:
+            yield urls
 
 
 def _passes(name: str, python: Path, env: dict[str, str]) -> bool:

@@ -1,6 +1,10 @@
 """What a contributor's tools are told agrees with what `dev.py check` and `.ci/run` do."""
 
 import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -39,6 +43,24 @@ def test_pre_commit__every_stage__installed() -> None:
     config = load(".pre-commit-config.yaml")
     stages = {stage for repo in config["repos"] for hook in repo["hooks"] for stage in hook.get("stages", [])}
     assert {*config["default_stages"], *stages} == {*config["default_install_hook_types"]}
+
+
+@pytest.mark.parametrize(("name", "starts"), [("imports", False), ("mypy", False), ("migrations", True)])
+def test_check__servers__started_only_if_needed(monkeypatch: pytest.MonkeyPatch, name: str, starts: bool) -> None:
+    from tooling import check, servers, venv
+
+    started: list[bool] = []
+
+    @contextmanager
+    def throw_away(env: dict[str, str]) -> Iterator[dict[str, str]]:
+        started.append(True)
+        yield check.NOWHERE
+
+    monkeypatch.setattr(servers, "throw_away", throw_away)
+    monkeypatch.setattr(venv, "ensure", lambda *names: Path(sys.executable))
+    monkeypatch.setitem(check.CHECKS, name, ("-c", "import os; os.environ['DATABASE_URL'], os.environ['REDIS_URL']"))
+    assert check.check([name]) == 0
+    assert bool(started) is starts
 
 
 def test_workflow__runs_what_ci_runs() -> None:
