@@ -2,9 +2,8 @@
 
 from django.urls import path
 
-from chat.kept_prompt import KeptPromptView
 from chat.page import playground
-from chat.search import SearchView
+from chat.page_api import KeptPromptView, SearchView
 
 urlpatterns = [
     path("", playground, name="playground"),

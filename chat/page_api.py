@@ -1,4 +1,4 @@
-"""The prompt of a kept conversation, for the playground: what a language model would be sent there now."""
+"""What the playground's script asks for besides answers: personalities to choose from, and prompts of conversations."""
 
 from typing import cast
 from uuid import UUID
@@ -8,14 +8,17 @@ from django.contrib.auth.models import User
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from drf_spectacular.utils import extend_schema
+from rest_framework.authentication import SessionAuthentication
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from chat import choices
 from chat.backends import Message
+from chat.catalogue import LIST_SECONDS
 from chat.greetings import without_greeting
 from chat.history import to_message, window
-from chat.sessions import Session
 from conversations import pinning
 from conversations.api import rows
 from conversations.api.serializers import ConversationNotFound
@@ -23,15 +26,44 @@ from conversations.models import Conversation, Prompt
 from personalities.prompt import explained
 from personalities.prompt.opening import greets_in_prompt
 from preferences.models import Preferences
+from resilience.database import answer_within
 from rest.concurrency import one_of_few
+from rest.query_parameters import SEARCH_BOUND, can_be_searched
 
 QUESTION: Message = {"role": "user", "content": ""}  # a greeting is what comes before one
+
+
+class Session(SessionAuthentication):
+    """Somebody who is not signed in gets 401, where DRF's answers 403."""
+
+    def authenticate_header(self, request: Request) -> str:
+        """The scheme that DRF's 401 names."""
+        return "Session"
+
+
+@method_decorator(never_cache, name="dispatch")
+@extend_schema(exclude=True)  # it belongs to the page
+class SearchView(APIView):
+    """Personalities, found while somebody types: there may be more than a page should hold."""
+
+    authentication_classes = (Session,)
+
+    def get(self, request: Request) -> Response:
+        """`?q=` finds by the beginnings of words, `?name=` the one of that name. Raises ValidationError."""
+        text, name = request.query_params.get("q", ""), request.query_params.get("name", "")
+        if not can_be_searched(text):
+            raise ValidationError({"q": SEARCH_BOUND})
+        with one_of_few(request.user.pk), answer_within(LIST_SECONDS):
+            if not name:
+                return Response(choices.search(request._request, text))
+            chosen = choices.named(request._request, name)
+            return Response({"results": [chosen] if chosen else [], "has_more": False})
 
 
 @method_decorator(never_cache, name="dispatch")
 @extend_schema(exclude=True)  # it belongs to the page
 class KeptPromptView(APIView):
-    """What the page's panel shows of a conversation that is kept."""
+    """The prompt of a kept conversation: what a language model would be sent there now."""
 
     authentication_classes = (Session,)
 
