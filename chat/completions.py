@@ -14,10 +14,10 @@ from chat.conversation import Turn, begin_turn
 from chat.errors import bad_request
 from chat.exchange import Exchange
 from chat.forms import ChatForm, Form
-from chat.greetings import without_greeting
 from chat.metrics import counts
 from chat.recording import RecordingBackend
 from chat.requests import ChatRequest, read
+from chat.said import without_greeting
 from chat.streaming import stream
 from chat.threads import in_thread
 from conversations.turns import IDEMPOTENCY_KEY, IDEMPOTENCY_KEY_RULE

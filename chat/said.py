@@ -1,4 +1,5 @@
-"""Takes the messages of a request in a stored conversation apart: instructions, what is stored already, what is new.
+"""Takes messages apart: a request in a stored conversation into instructions, what is stored already and what is new;
+and what is sent to language models that refuse a conversation that begins with an answer.
 
 Agents that call tools in a loop send what was said since the user's question along with the results, or at least the
 answer that made the calls. That is stored already, and is not stored again.
@@ -42,6 +43,23 @@ def without_instructions(messages: Iterable[Message]) -> list[Message]:
     return [message for message in messages if not _is_instruction(message)]
 
 
+def without_greeting(messages: Sequence[Message]) -> tuple[str, list[Message]]:
+    """The answers before the first question, to be put into the prompt; and the other messages.
+
+    If there are no other messages, these stay as they are: something must be left to answer.
+    """
+    texts: list[str] = []
+    instructions: list[Message] = []
+    for index, message in enumerate(messages):
+        if message["role"] in INSTRUCTIONS:
+            instructions.append(message)
+        elif _is_text(message):
+            texts.append(text_of(message))
+        else:
+            return "\n\n".join(filter(None, texts)), [*instructions, *messages[index:]]
+    return "", [*messages]
+
+
 def check_known(known: Sequence[Message], stored: Sequence[RecentMessage]) -> None:
     """Raises ApiError unless these are the last messages that are stored, and end with calls of tools."""
     if not known:
@@ -72,6 +90,11 @@ def check_results(new: Sequence[Message], awaited: Sequence[str]) -> None:
 
 def _is_instruction(message: Message) -> bool:
     return message["role"] in INSTRUCTIONS
+
+
+def _is_text(message: Message) -> bool:
+    """Whether it is an answer that says something, and nothing else: it calls no tool, for example."""
+    return message["role"] == "assistant" and message.keys() <= {"role", "content", "name"}
 
 
 def _is_same(sent: Message, stored: RecentMessage) -> bool:
