@@ -19,7 +19,7 @@ from chat.responses import chain, kept, remembered
 from chat.responses.form import ResponsesForm, name_as_here
 from chat.responses.kept import Place
 from chat.responses.output import Output
-from chat.responses.remembering import RememberingBackend
+from chat.responses.remembered import RememberingBackend
 from chat.responses.requests import ResponsesRequest, fields_of
 from chat.responses.translation import for_chat
 from chat.threads import in_thread

@@ -4,18 +4,23 @@ Beside them `responses:{owner}` is a sorted set of their keys, scored by the run
 exceed their share, it names the oldest, which are deleted. Expired ones count until they are the oldest.
 
 Errors of Redis are counted as `conversations.redis_list` says, and never raised: what cannot be read is not found. All
-of this blocks.
+of this blocks, except for the backend.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 from django.conf import settings
 
-from chat.backends import JsonObject
+from chat.backends import Backend, Chunk, Completion, JsonObject, Payload
+from chat.backends.answers import FirstChoice
+from chat.ending import end_when_kept
 from chat.errors import bad_request
+from chat.responses.deltas import delta_of_whole
 from chat.responses.items import Item, ResponsesFunctionCall, ResponsesItemReference, ResponsesMessage
+from chat.responses.output import COMPLETED, UNREADABLE, Output
+from chat.threads import in_thread
 from conversations.models import MAX_BYTES, MAX_JSON_BYTES
 from conversations.redis_list import execute
 
@@ -41,6 +46,40 @@ redis.call('EXPIRE', KEYS[1], ARGV[1])
 """
 
 _decode = msgspec.json.Decoder(ResponsesMessage | ResponsesFunctionCall).decode
+
+
+class RememberingBackend:
+    """Answers, and has the output items stored before the caller is sent the end.
+
+    The form puts the chunks of a stream together in `output`.
+    """
+
+    def __init__(self, backend: Backend, store: Callable[[Sequence[JsonObject]], None], output: Output) -> None:
+        self._backend, self._store, self._output = backend, store, output
+        self.stream_seconds = backend.stream_seconds
+
+    async def complete(self, payload: Payload) -> Completion:
+        """The language model's answer. Raises ApiError."""
+        answer = await self._backend.complete(payload)
+        await in_thread(lambda: self._store(_output_items(answer, self._output.key)))
+        return answer
+
+    def chunks(self, payload: Payload) -> AsyncGenerator[Chunk, None]:
+        """The same in chunks: its text at once, and its end when it is stored. Raises ApiError."""
+        chunks, told = self._backend.chunks(payload), FirstChoice().ours
+        return end_when_kept(chunks, lambda: self._store(self._output.value()), told)
+
+
+def _output_items(answer: Completion, key: str) -> list[JsonObject]:
+    """What the form will make of it: nothing if it is broken, which the form tells the caller."""
+    output = Output(key)
+    try:
+        for choice in answer["choices"][:1]:
+            for _ in (*output.add(delta_of_whole(choice.get("message"))), *output.end(COMPLETED)):
+                pass
+    except UNREADABLE:
+        return []
+    return output.value()
 
 
 def store(owner: int, items: Sequence[JsonObject]) -> None:
