@@ -1,12 +1,18 @@
-"""How much structure a JSON text may have, and where one has too much, found before any value is made."""
+"""How much structure a JSON text may have, and where one has too much, found before any value is made.
+
+Lists whose length a peer chooses are refused without reading them to their end if they are too long.
+"""
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
+import msgspec
 from rest_framework.exceptions import ValidationError
 
+Item = TypeVar("Item")
 Place = list[bytes | int]  # the names and indexes that lead there
 
 # Possessive, and tolerant of a missing end, so that no input makes it backtrack.
@@ -57,6 +63,19 @@ def place_of_excess(body: bytes, bounds: Bounds) -> str:
             return _written(place)
         counts[place[0] if place else b""] += 1
     return _written([name for name, _ in counts.most_common(1)])
+
+
+def short_list_decoder(kind: type[Item], most: int) -> Callable[[bytes | msgspec.Raw], list[Item] | None]:
+    """A decoder of null or lists of at most `most` items of a `kind`. It raises msgspec.DecodeError."""
+    items = [(f"item_{index}", kind | msgspec.UnsetType, msgspec.UNSET) for index in range(most)]
+    array = msgspec.defstruct("ShortList", items, array_like=True, forbid_unknown_fields=True)
+    decode = msgspec.json.Decoder(array | None).decode
+
+    def short_list(json: bytes | msgspec.Raw) -> list[Item] | None:
+        found = decode(json)
+        return None if found is None else [item for item in msgspec.structs.astuple(found) if item is not msgspec.UNSET]
+
+    return short_list
 
 
 def _move(place: Place, token: bytes, last: bytes) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from chat.backends import short_lists
+from rest.json_bounds import short_list_decoder
 
 MAX_CALLS = 128  # of one answer
 MAX_BYTES = 4 * 1024 * 1024  # of all its pieces: each costs a hundred bytes besides its few characters
@@ -21,7 +21,7 @@ SAYS_NOTHING = {"type"}  # of a piece that has nothing else
 Call = dict[str, Any]
 Piece = dict[str, msgspec.Raw]
 _calls = msgspec.json.Decoder(list[Call] | None).decode
-_pieces = short_lists.decoder(Piece, MAX_CALLS)
+_pieces = short_list_decoder(Piece, MAX_CALLS)
 
 
 class _Named(msgspec.Struct):

@@ -8,12 +8,13 @@ from typing import cast
 
 import msgspec
 
-from chat.backends import MAX_CHOICES, Chunk, Completion, JsonObject, short_lists
+from chat.backends import MAX_CHOICES, Chunk, Completion, JsonObject
 from chat.backends.answers import is_last
 from chat.backends.http_client import BrokenResponse
 from chat.backends.server_sent_events import MESSAGE, Event, TooLarge, events
 from chat.backends.upstream_errors import ErrorInside
 from chat.errors import broken_answer, empty_answer
+from rest.json_bounds import short_list_decoder
 
 END_SECONDS = 0.2  # for the body to end after `[DONE]`
 
@@ -21,7 +22,7 @@ END_SECONDS = 0.2  # for the body to end after `[DONE]`
 # digits, would take many times as long.
 Fields = dict[str, msgspec.Raw]
 _fields: Callable[[str | msgspec.Raw], Fields | None] = msgspec.json.Decoder(Fields | None).decode
-_choices = short_lists.decoder(Fields, MAX_CHOICES)
+_choices = short_list_decoder(Fields, MAX_CHOICES)
 _decode_text: Callable[[msgspec.Raw], str | None] = msgspec.json.Decoder(str | None).decode
 MAX_PARTS = 10_000  # of a content; more braces than that count as more parts
 # How servers report a failure inside a 200: in a field, beside choices or alone, or by the name of the event.

@@ -2,8 +2,8 @@
 
 import msgspec
 
-from chat.backends import short_lists
 from chat.backends.tool_calls import MAX_CALLS, Call
+from rest.json_bounds import short_list_decoder
 
 
 class FunctionDelta(msgspec.Struct, omit_defaults=True):
@@ -64,7 +64,7 @@ def raw(value: object) -> bytes:
     return bytes(value) if isinstance(value, msgspec.Raw) else msgspec.json.encode(value)
 
 
-_pieces = short_lists.decoder(CallDelta, MAX_CALLS)
+_pieces = short_list_decoder(CallDelta, MAX_CALLS)
 
 
 def _calls(value: object) -> list[CallDelta] | None:
