@@ -25,8 +25,8 @@ from django.middleware.security import SecurityMiddleware
 from django.urls import set_script_prefix
 from servestatic.middleware import ServeStaticMiddleware
 
+from companion.monitoring import Probes, is_scrape
 from companion.pages import body_timeout, unknown_charset
-from companion.probes import Probes, is_scrape
 from companion.request_metrics import ROUTE
 from resilience.database import answer_within
 from rest.asgi import FRAMING, is_chunked, log_refusal

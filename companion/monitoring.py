@@ -1,9 +1,17 @@
-"""What orchestrators and Prometheus poll: /livez, /readyz and /metrics."""
+"""What orchestrators and Prometheus poll: /livez, /readyz and /metrics.
 
+They wait for no thread that strangers may keep busy: else an orchestrator would restart a process because many ask for
+its pages. The views say what is answered; `Probes` decides where: in the event loop if nobody has to be asked, else in
+threads of its own.
+"""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, TypedDict
 
 from django.conf import settings
-from django.db import Error
+from django.core.handlers.asgi import ASGIRequest
+from django.db import Error, close_old_connections
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.log import log_response
 from django.views.decorators.cache import never_cache
@@ -13,6 +21,7 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from accounts.verification import is_known
 from coherence.feed import feed
 from coherence.listener import listener
 from companion.database_schema import schema
@@ -22,7 +31,9 @@ from personalities.cache import configs_in_redis
 from resilience.database import answer_within
 
 PROBE_SECONDS = 2  # how long /readyz waits for PostgreSQL
-CHECKED = "companion.checked"  # where a request's scope has what was found out for it, see probes.py
+CHECKED = "companion.checked"  # where a request's scope has what was found out for it
+THREADS = 3  # one that checks, and two for scrapes
+READS = {"GET", "HEAD"}
 
 
 class Status(TypedDict):
@@ -103,6 +114,39 @@ class MetricsView(APIView):
 
         metrics = generate_latest(Instance())
         return HttpResponse(metrics, content_type=CONTENT_TYPE_LATEST)
+
+
+class Probes:
+    """Answers probes. All who ask /readyz during a check share it, so one thread is enough for all."""
+
+    def __init__(self) -> None:
+        self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix="probe")
+        self._checking: asyncio.Future[Checked] | None = None
+
+    async def prepare(self, request: ASGIRequest) -> bool:
+        """Find out what a probe asks for; return whether it can now be answered in the event loop."""
+        if request.method not in READS:
+            return False
+        if request.path_info == "/readyz":
+            request.scope[CHECKED] = await self._check()  # type: ignore[index]  # it is a dict
+        return request.path_info in {"/livez", "/readyz"}
+
+    async def _check(self) -> Checked:
+        if self._checking is None or self._checking.done():
+            self._checking = asyncio.get_running_loop().run_in_executor(self.threads, _check_and_close)
+        return await asyncio.shield(self._checking)
+
+
+def is_scrape(request: ASGIRequest) -> bool:
+    """Whether it asks for metrics, with a key that was let in before: others wait like all strangers."""
+    return request.path_info == "/metrics" and is_known(request.headers.get("Authorization", ""))
+
+
+def _check_and_close() -> Checked:
+    try:
+        return check()
+    finally:
+        close_old_connections()
 
 
 def _postgresql() -> str:

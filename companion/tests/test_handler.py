@@ -16,7 +16,7 @@ from psycopg_pool import ConnectionPool
 
 import companion.handler
 from accounts.models import ApiKey
-from companion import probes
+from companion import monitoring
 from companion.handler import Handler
 from companion.monitoring import Checked
 from companion.settings import BASE_DIR
@@ -100,7 +100,7 @@ def test_handler__readyz_asked_by_many__checked_once_in_a_thread_of_its_own(
         time.sleep(0.2)
         return Checked("ok", "off")
 
-    monkeypatch.setattr(probes, "check", check)
+    monkeypatch.setattr(monitoring, "check", check)
     assert {answer.status for answer in ask.at_once(handler, request("/readyz", []), 50)} <= {200, 503}
     assert [name.partition("_")[0] for name in checked] == ["probe"]
 
