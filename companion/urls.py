@@ -7,7 +7,7 @@ from django.urls import include, path
 from accounts.login import SignIn
 from companion import monitoring, optional_apps, pages
 from companion.admin import cache_page
-from companion.schema import DocsView, SchemaView
+from companion.openapi import DocsView, SchemaView
 
 AFTER_LOGIN = "playground" if optional_apps.is_installed("chat") else "home"
 

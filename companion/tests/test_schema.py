@@ -8,7 +8,7 @@ import pytest
 from drf_spectacular.generators import SchemaGenerator
 from rest_framework.test import APIClient
 
-from companion import schema
+from companion import openapi
 
 KINDS = ["application/vnd.oai.openapi", "application/yaml", "application/vnd.oai.openapi+json", "application/json"]
 
@@ -16,8 +16,8 @@ KINDS = ["application/vnd.oai.openapi", "application/yaml", "application/vnd.oai
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
     """Return a function that tells how often the document was made, beginning with a process that has none."""
-    schema._schema.cache_clear()
-    schema._document.cache_clear()
+    openapi._schema.cache_clear()
+    openapi._document.cache_clear()
     times: list[None] = []
     make: Callable[..., Any] = SchemaGenerator.get_schema
 
