@@ -16,8 +16,7 @@ from rest_framework.views import APIView
 
 from personalities.api import rows, serializers, writes
 from personalities.api.errors import PersonalityNotFound
-from personalities.api.filters import PersonalityFilter, PersonalityParameters, StrictOrdering
-from personalities.api.pages import PersonalityPages
+from personalities.api.lists import PersonalityFilter, PersonalityPages, PersonalityParameters, StrictOrdering
 from personalities.api.serializers import Represent, represent, represent_id
 from personalities.archetypes import ARCHETYPES
 from personalities.models import Personality

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
-from personalities.api.pages import MAX_PAGE_BYTES
+from personalities.api.lists import MAX_PAGE_BYTES
 from personalities.config import CUSTOM, LENGTHS
 from personalities.models import Personality
 from personalities.tests.api.conftest import LIST

@@ -1,7 +1,11 @@
-"""How the list of personalities is filtered, ordered and searched: a parameter that makes no sense is an error."""
+"""How the list of personalities is filtered, ordered, searched and cut into pages, bounded in number and in bytes.
 
-from collections.abc import Iterable, Sequence
+A parameter that makes no sense is an error.
+"""
 
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
 from django.db.models import QuerySet
 from django_filters import ChoiceFilter, FilterSet, TypedChoiceFilter
 from drf_spectacular.types import OpenApiTypes
@@ -13,8 +17,10 @@ from rest_framework.views import APIView
 
 from personalities.archetypes import ARCHETYPES
 from personalities.models import Personality
+from rest.pages import BoundedPages, BoundedPaginator
 from rest.query_parameters import SEARCH_BOUND, HasParameters, KnownParameters, Row, can_be_searched
 
+MAX_PAGE_BYTES = 1024 * 1024  # of personalities as JSON, each of which has 25 KiB at most
 BOOLEANS = [("true", "true"), ("false", "false")]
 
 
@@ -74,3 +80,29 @@ class PersonalityParameters(KnownParameters):
         if not can_be_searched(request.query_params.get("search", "")):
             raise ValidationError({"search": SEARCH_BOUND})
         return queryset
+
+
+class PersonalityPaginator(BoundedPaginator):
+    """Shows each as `GET` of it does."""
+
+    object_list: QuerySet[Personality]
+
+    def read(self, begin: int, limit: int) -> Sequence[msgspec.Raw]:
+        """See BoundedPaginator."""
+        return list(_shown(self.object_list[begin : begin + limit]))
+
+
+class PersonalityPages(BoundedPages):
+    """See BoundedPages."""
+
+    paginator_class = PersonalityPaginator
+
+
+def _shown(rows: QuerySet[Personality]) -> Iterator[msgspec.Raw]:
+    left = MAX_PAGE_BYTES
+    for row in rows:
+        json = row.to_config().json
+        left -= len(json)
+        if left < 0:
+            return
+        yield msgspec.Raw(json)
