@@ -1,13 +1,18 @@
-"""The personality, or the version of one, that a request is about, if its caller may see or write it."""
+"""The personality, or the version of one, that a request is about, if its caller may see or write it.
+
+Errors name what is at fault in `errors`, as `rest.problems` shows them.
+"""
+
+from collections.abc import Mapping
+from http import HTTPStatus
 
 from django.db.models import Q
 from drf_spectacular.utils import OpenApiParameter
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import APIException, NotFound, PermissionDenied, ValidationError
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 
 from personalities import history
-from personalities.api.errors import GlobalIsForStaff, PersonalityNotFound, VersionNotFound
 from personalities.managers import PersonalityQuerySet
 from personalities.models import Personality, Version
 from personalities.names import InvalidName, canonical
@@ -18,6 +23,38 @@ OWNER = OpenApiParameter(
     enum=["me", "global"],
     description="Which one is meant, if the caller has one with the name of a global one.",
 )
+
+
+class NameTaken(APIException):
+    """409: the owner has another personality of this name."""
+
+    status_code = HTTPStatus.CONFLICT
+    default_detail = "There is a personality of this name already."
+    errors = {"personality_name": [default_detail]}
+
+
+class PersonalityNotFound(NotFound):
+    """404. `headers` say where the answer came from, if it was looked up."""
+
+    def __init__(self, reason: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(reason)
+        self.errors = {"name": [reason]}
+        self.headers = headers or {}
+
+
+class VersionNotFound(NotFound):
+    """404: the personality has no version of this number."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"There is no version {number}.")
+        self.errors = {"version": [str(self.detail)]}
+
+
+class GlobalIsForStaff(PermissionDenied):
+    """403: the caller may read this global personality, but neither write it nor see its history."""
+
+    default_detail = "Only staff may change a global personality or see its history."
+    errors = {"name": [default_detail]}
 
 
 def visible(request: Request, name: str, **filters: object) -> Personality:

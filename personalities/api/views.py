@@ -15,8 +15,8 @@ from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
 from personalities.api import rows, serializers, writes
-from personalities.api.errors import PersonalityNotFound
 from personalities.api.lists import PersonalityFilter, PersonalityPages, PersonalityParameters, StrictOrdering
+from personalities.api.rows import PersonalityNotFound
 from personalities.api.serializers import Represent, represent, represent_id
 from personalities.archetypes import ARCHETYPES
 from personalities.models import Personality

@@ -13,8 +13,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
 from personalities import edits, history
-from personalities.api.errors import NameTaken
-from personalities.api.rows import locked, version_of
+from personalities.api.rows import NameTaken, locked, version_of
 from personalities.api.serializers import PersonalitySerializer, RollbackSerializer, field_values, represent
 from personalities.archetypes import complete, refill
 from personalities.config import PersonalityConfig

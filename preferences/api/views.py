@@ -11,8 +11,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.authentication import lock_caller
-from personalities.api.errors import PersonalityNotFound
 from personalities.api.prompts import PromptSerializer
+from personalities.api.rows import PersonalityNotFound
 from personalities.models import Personality
 from personalities.prompt import Wishes
 from personalities.prompt.opening import prompt_at_first
