@@ -12,7 +12,8 @@ from chat.addresses import PAGE_COMPLETIONS
 from personalities.managers import PersonalityQuerySet
 from personalities.models import Personality
 from personalities.names import InvalidName
-from personalities.prompt import Wishes, greeting_for
+from personalities.prompt import Wishes
+from personalities.prompt.opening import greeting_for
 from preferences.models import Preferences
 
 TAKEN = PAGE_COMPLETIONS.rpartition("/")[2]

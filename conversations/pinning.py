@@ -10,7 +10,8 @@ from conversations.models import Conversation, EarlierPrompt, Role
 from conversations.turns import Draft
 from personalities.config import PersonalityConfig
 from personalities.models import Event, Personality, Version
-from personalities.prompt import CommonPrefix, Wishes, common_prefix, greeting_for
+from personalities.prompt import CommonPrefix, Wishes, common_prefix
+from personalities.prompt.opening import greeting_for
 
 
 class PersonalityGone(Exception):

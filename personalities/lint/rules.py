@@ -9,7 +9,7 @@ from django.conf import settings
 from personalities.config import CUSTOM, MAX_LEVEL, PersonalityConfig
 from personalities.lint.patterns import PATTERNS, Finding, Pattern
 from personalities.prompt import assemble, estimate_tokens
-from personalities.prompt.greeting import PLACEHOLDER
+from personalities.prompt.opening import PLACEHOLDER
 
 # Tokens. A prompt is paid for with every message. The shipped personalities need about 800, and English that fills
 # every field to its bound about 1350: only those in another script exceed 1500, at several times the cost.

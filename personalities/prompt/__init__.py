@@ -3,14 +3,13 @@
 from collections.abc import Iterable, Iterator
 
 from personalities.config import PersonalityConfig
-from personalities.prompt.greeting import greeting_for
 from personalities.prompt.parts import CommonPrefix, Line, Omission, Prompt, Section, estimate_tokens
 from personalities.prompt.sections import SECTIONS, Part, greeting_section, user_section
 from personalities.prompt.wishes import Wishes
 
 __all__ = [
     "CommonPrefix", "Line", "Omission", "Prompt", "Section", "Wishes", "assemble", "estimate_tokens", "explained",
-    "greeting_for", "common_prefix", "with_part_for_user",
+    "common_prefix", "with_part_for_user",
 ]  # fmt: skip
 
 Parts = dict[str, list[Part]]  # the parts of each section, by its name

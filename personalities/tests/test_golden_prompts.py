@@ -18,7 +18,8 @@ import msgspec
 from personalities.archetypes import ARCHETYPES
 from personalities.config import BEHAVIORS, CUSTOM, PREFERENCES, TRAITS, PersonalityConfig
 from personalities.models import RelationshipType
-from personalities.prompt import Wishes, assemble, greeting_for
+from personalities.prompt import Wishes, assemble
+from personalities.prompt.opening import greeting_for
 from personalities.prompt.sentences import SENTENCES
 from personalities.prompt.wishes import CHOICES
 from personalities.tests.configs import SHIPPED, config

@@ -5,7 +5,8 @@ from hypothesis import given
 
 from personalities.config import PersonalityConfig
 from personalities.lint import lint
-from personalities.prompt import Omission, Wishes, assemble, common_prefix, greeting_for, with_part_for_user
+from personalities.prompt import Omission, Wishes, assemble, common_prefix, with_part_for_user
+from personalities.prompt.opening import greeting_for
 from personalities.prompt.sentences import SENTENCES
 from personalities.tests.configs import CONFIGS, config
 from personalities.tests.test_wishes import WISHES
