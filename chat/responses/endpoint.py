@@ -15,12 +15,12 @@ from chat.errors import ApiError, bad_request
 from chat.exchange import Exchange
 from chat.forms import Form
 from chat.requests import ChatRequest
-from chat.responses import chain, kept, remembered
-from chat.responses.form import ResponsesForm, name_as_here
-from chat.responses.kept import Place
+from chat.responses import conversation_responses, response_chain, stored_items
+from chat.responses.conversation_responses import ResponseContext
+from chat.responses.form import ResponsesForm, rename_parameter
 from chat.responses.output import Output
-from chat.responses.remembered import RememberingBackend
 from chat.responses.requests import ResponsesRequest, fields_of
+from chat.responses.stored_items import RememberingBackend
 from chat.responses.translation import for_chat
 from chat.threads import in_thread
 from personalities.config import PersonalityConfig
@@ -31,12 +31,12 @@ async def create(exchange: Exchange, caller: Caller, backend: Backend, keep_aliv
     body, content_type = await exchange.body(), exchange.headers.get(b"content-type", b"")
     request = await requests.by_size(body, lambda: _read(requests.parsed(body, content_type)))
     async with exchange.cancelled_on_disconnect():
-        with _named_as_here():
-            place, asked = await in_thread(lambda: _asked(caller, request, sent_key(exchange)))
+        with _parameters_renamed():
+            context, asked = await in_thread(lambda: _translated(caller, request, sent_key(exchange)))
             output = Output(uuid4().hex)
-            if place.conversation is None and request.store is not False:
-                backend = RememberingBackend(backend, partial(_remember, caller, place, output.key), output)
-            forms, instructions = _forms(request, place, output), request.instructions or ""
+            if context.conversation is None and request.store is not False:
+                backend = RememberingBackend(backend, partial(_remember, caller, context, output.key), output)
+            forms, instructions = _forms(request, context, output), request.instructions or ""
             await answer(exchange, asked, caller, backend, keep_alive_seconds, forms, instructions)
 
 
@@ -44,40 +44,40 @@ async def find(exchange: Exchange, caller: Caller, id: str) -> None:
     """Answers with a response that is kept. Raises ApiError and ClientDisconnected."""
     if b"stream=true" in exchange.query.split(b"&"):
         raise bad_request("What is kept is told whole: leave stream out.", "stream")
-    await exchange.answer(HTTPStatus.OK, await in_thread(lambda: kept.find(caller, id)))
+    await exchange.answer(HTTPStatus.OK, await in_thread(lambda: conversation_responses.find(caller, id)))
 
 
 async def delete(exchange: Exchange, caller: Caller, id: str) -> None:
     """Deletes a response that is kept. Raises ApiError and ClientDisconnected."""
-    await exchange.answer(HTTPStatus.OK, await in_thread(lambda: kept.delete(caller, id)))
+    await exchange.answer(HTTPStatus.OK, await in_thread(lambda: conversation_responses.delete(caller, id)))
 
 
 def _read(body: JsonObject) -> ResponsesRequest:
     return requests.converted(fields_of(body), ResponsesRequest)
 
 
-def _asked(caller: Caller, request: ResponsesRequest, idempotency_key: str) -> tuple[Place, ChatRequest]:
-    place = kept.place(caller, request, idempotency_key)
-    return place, requests.checked(for_chat(request, [*place.earlier.items, *place.items], place.conversation))
+def _translated(caller: Caller, request: ResponsesRequest, idempotency_key: str) -> tuple[ResponseContext, ChatRequest]:
+    context = conversation_responses.find_context(caller, request, idempotency_key)
+    return context, requests.checked(for_chat(request, [*context.earlier.items, *context.items], context.conversation))
 
 
-def _remember(caller: Caller, place: Place, key: str, output: Sequence[JsonObject]) -> None:
-    remembered.store(caller.user_id, output)
-    chain.store(caller.user_id, f"resp_{key}", place.earlier, place.items, output)
+def _remember(caller: Caller, context: ResponseContext, key: str, output: Sequence[JsonObject]) -> None:
+    stored_items.store(caller.user_id, output)
+    response_chain.store(caller.user_id, f"resp_{key}", context.earlier, context.items, output)
 
 
-def _forms(request: ResponsesRequest, place: Place, output: Output) -> FormOf:
+def _forms(request: ResponsesRequest, context: ResponseContext, output: Output) -> FormOf:
     def form(config: PersonalityConfig, turn: Turn | None) -> Form:
         told = Output(turn.answer_id.hex) if turn else output
-        return ResponsesForm(request, config.personality_name, told, place.conversation)
+        return ResponsesForm(request, config.personality_name, told, context.conversation)
 
     return form
 
 
 @contextmanager
-def _named_as_here() -> Iterator[None]:
+def _parameters_renamed() -> Iterator[None]:
     try:
         yield
     except ApiError as error:
-        name_as_here(error)
+        rename_parameter(error)
         raise

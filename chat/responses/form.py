@@ -49,7 +49,7 @@ class ResponsesForm:
             ending, response = self._end()
             events += [*ending, {"type": f"response.{response['status']}", "response": response}]
         else:
-            name_as_here(error)
+            rename_parameter(error)
             events += [_error(error), {"type": "response.failed", "response": objects.failed(self._begun, error)}]
         return self._encoded(events)
 
@@ -95,7 +95,7 @@ class ResponsesForm:
         return b"".join(pieces)
 
 
-def name_as_here(error: ApiError) -> None:
+def rename_parameter(error: ApiError) -> None:
     """Make an error about a chat API parameter name the one that it was made from."""
     name = re.split(r"[.\[]", error.param or "")[0]
     if name in PARAMETERS:

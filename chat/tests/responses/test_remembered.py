@@ -10,7 +10,7 @@ from django.conf import settings as django_settings
 from django.contrib.auth.models import User
 
 from accounts.models import ApiKey
-from chat.responses import remembered as remembered_items
+from chat.responses import stored_items
 from chat.tests import model_server
 from chat.tests.model_server import ModelServer
 from chat.tests.responses.test_create import CALL, TOOL, answering
@@ -155,7 +155,7 @@ def test_remembered__thousands_of_short_ones__no_more_memory_than_that(redis: An
     """What Redis takes for a key is more than what most items say."""
     settings.RESPONSES_REMEMBERED_MIB = 1
     for answer in range(100):
-        remembered_items.store(7, [{"id": f"msg_{uuid4().hex}_{answer}_{item}"} for item in range(50)])
+        stored_items.store(7, [{"id": f"msg_{uuid4().hex}_{answer}_{item}"} for item in range(50)])
     keys = list(redis.scan_iter(f"{django_settings.REDIS_KEY_PREFIX}response*"))
     assert 1000 < len(keys) < 2000
     assert all(DAY - 60 < redis.ttl(key) <= DAY for key in keys)

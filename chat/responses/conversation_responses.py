@@ -1,4 +1,4 @@
-"""Responses that are kept: each is an answer in a conversation, and its id names that message. All of this blocks."""
+"""Responses in conversations: each is an answer there, and its id names that message. All of this blocks."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -11,12 +11,12 @@ from chat.backends.answers import Given
 from chat.callers import Caller
 from chat.conversation import conversation_of
 from chat.errors import ApiError, bad_request
-from chat.responses import chain, objects, remembered
-from chat.responses.chain import Chain
+from chat.responses import objects, response_chain, stored_items
 from chat.responses.deltas import Delta, delta_of, delta_of_whole
 from chat.responses.items import Item, ResponsesFunctionCall, ResponsesItemReference, ResponsesMessage
 from chat.responses.output import UNREADABLE, Output
 from chat.responses.requests import ResponsesRequest
+from chat.responses.response_chain import Chain
 from conversations.models import Conversation, DeletedResponse, Message, Role
 from conversations.recent import recent
 
@@ -24,7 +24,7 @@ RESPONSE_ID = re.compile("resp_([0-9a-f]{32})")
 ITEM_ID = re.compile("(?:msg|fc)_([0-9a-f]{32})(?:_[0-9]+)?")
 
 
-class Place(NamedTuple):
+class ResponseContext(NamedTuple):
     """Where a response belongs: in which conversation, if any, and what of its input is new there. Outside of one, what
     it continues.
     """
@@ -34,7 +34,7 @@ class Place(NamedTuple):
     earlier: Chain = Chain()
 
 
-def place(caller: Caller, request: ResponsesRequest, idempotency_key: str) -> Place:
+def find_context(caller: Caller, request: ResponsesRequest, idempotency_key: str) -> ResponseContext:
     """Finds the conversation that the request continues. Raises ApiError if there is none, or it cannot continue."""
     items, earlier = _items(request), Chain()
     named = request.conversation_id
@@ -44,12 +44,12 @@ def place(caller: Caller, request: ResponsesRequest, idempotency_key: str) -> Pl
         else:
             earlier = _remembered(caller, previous, named)
     if named is None:
-        return Place(None, remembered.resolved(caller.user_id, items), earlier)
+        return ResponseContext(None, stored_items.resolved(caller.user_id, items), earlier)
     conversation = conversation_of(caller, named)
     if request.store is False:
         hint = "Leave store out; or send what was said before in place of the conversation's or the response's id."
         raise bad_request(f"store: what is said in a conversation is kept. {hint}", "store")
-    return Place(named, _new(conversation, items) if any(map(_names_an_answer, items)) else items)
+    return ResponseContext(named, _new(conversation, items) if any(map(_names_an_answer, items)) else items)
 
 
 def find(caller: Caller, id: str) -> JsonObject:
@@ -80,7 +80,7 @@ def _items(request: ResponsesRequest) -> list[Item]:
 
 def _remembered(caller: Caller, id: str, named: str | None) -> Chain:
     """The previous response, which belongs to no conversation, with what came before it."""
-    if found := chain.find(caller.user_id, id) if named is None else None:
+    if found := response_chain.find(caller.user_id, id) if named is None else None:
         return found
     message = (
         f"Response with id {id!r:.80} not found. Outside of a conversation it is remembered for a day at most, without "

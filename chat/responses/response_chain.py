@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from chat.backends import JsonObject
-from chat.responses import remembered
+from chat.responses import stored_items
 from chat.responses.items import Item, ResponsesItemReference, ResponsesReasoning
 
 
@@ -38,7 +38,7 @@ def find(owner: int, id: str) -> Chain | None:
     links = _links(owner, responses) if last else ()
     said = [item for link in links for item in link.items]
     answered = [item.id for item in said if isinstance(item, ResponsesItemReference)]
-    items = remembered.resolved(owner, said, "previous_response_id")
+    items = stored_items.resolved(owner, said, "previous_response_id")
     if not links or any(isinstance(item, ResponsesItemReference) for item in items):
         return None
     return Chain(responses, items, [*responses, *answered])
@@ -51,12 +51,14 @@ def store(owner: int, id: str, earlier: Chain, asked: Sequence[Item], output: Se
         *(ResponsesItemReference(str(item["id"])) for item in output),
     ]
     link = msgspec.json.encode(_Link([*earlier.responses], items))
-    remembered.write(owner, {remembered.key(owner, id): link}, [remembered.key(owner, each) for each in earlier.ids])
+    stored_items.write(
+        owner, {stored_items.key(owner, id): link}, [stored_items.key(owner, each) for each in earlier.ids]
+    )
 
 
 def _links(owner: int, responses: Sequence[str]) -> Sequence[_Link]:
     """All of them; none if one is missing or unreadable."""
-    found = remembered.read([remembered.key(owner, id) for id in responses], "previous_response_id")
+    found = stored_items.read([stored_items.key(owner, id) for id in responses], "previous_response_id")
     try:
         return [_decode(value or b"") for value in found]
     except msgspec.DecodeError:
