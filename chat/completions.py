@@ -16,8 +16,8 @@ from chat.exchange import Exchange
 from chat.forms import ChatForm, Form
 from chat.metrics import counts
 from chat.recording import RecordingBackend
+from chat.request_messages import without_greeting
 from chat.requests import ChatRequest, read
-from chat.said import without_greeting
 from chat.streaming import stream
 from chat.threads import in_thread
 from conversations.turns import IDEMPOTENCY_KEY, IDEMPOTENCY_KEY_RULE

@@ -17,8 +17,8 @@ from chat.backends import JsonObject, Message
 from chat.callers import Caller
 from chat.errors import ApiError, bad_request
 from chat.history import awaited_results, to_message, window, with_results
+from chat.request_messages import check_known, check_results, split_messages, text_of, without_instructions
 from chat.requests import ChatRequest
-from chat.said import check_known, check_results, take_apart, text_of, without_instructions
 from conversations import pinning, turns
 from conversations.models import Conversation, Prompt, Role
 from conversations.turns import Draft, InvalidContent
@@ -62,17 +62,17 @@ def begin_turn(caller: Caller, request: ChatRequest, idempotency_key: str) -> Tu
     config = pinning.config_of(conversation)
     _check_model(caller, request.model, conversation, config.personality_name)
     _check_kept(request)
-    said = take_apart(msgspec.to_builtins(request.messages))
-    drafts = [_draft(message) for message in without_instructions(said.new)]
+    split = split_messages(msgspec.to_builtins(request.messages))
+    drafts = [_draft(message) for message in without_instructions(split.new)]
     if not drafts:
         raise bad_request("Send the user's new message: the earlier ones are stored here.", "messages")
     prompt = _prompt(conversation, config)
     earlier = stored_answer(conversation, drafts, idempotency_key) if idempotency_key else None
     history = window(conversation)
     if earlier is None:
-        check_known(said.known, history)
-        check_results(said.new, awaited_results(history))
-    messages = with_results([*said.instructions, *map(to_message, history), *said.new])
+        check_known(split.known, history)
+        check_results(split.new, awaited_results(history))
+    messages = with_results([*split.instructions, *map(to_message, history), *split.new])
     answer_id = uuid5(conversation.pk, idempotency_key) if idempotency_key else uuid4()
     return Turn(conversation, config, prompt, messages, drafts, idempotency_key, earlier, answer_id)
 

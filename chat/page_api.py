@@ -18,7 +18,7 @@ from chat import choices
 from chat.backends import Message
 from chat.catalogue import LIST_SECONDS
 from chat.history import to_message, window
-from chat.said import without_greeting
+from chat.request_messages import without_greeting
 from conversations import pinning
 from conversations.api import rows
 from conversations.api.serializers import ConversationNotFound

@@ -12,8 +12,8 @@ import msgspec
 from chat.backends import Backend, Chunk, Completion, JsonObject, Payload, answers, tool_calls
 from chat.backends.answers import FirstChoice, Given
 from chat.conversation import Turn, not_found, stored_answer
-from chat.ending import end_when_kept
 from chat.errors import ApiError, broken_answer, empty_answer
+from chat.stream_end import end_when_stored
 from chat.threads import in_thread
 from conversations import turns
 from conversations.models import MAX_FINISH_REASON, Conversation, Role
@@ -51,7 +51,7 @@ class RecordingBackend:
             return _again(earlier, payload)
         recorder = Recorder(self._turn.answer_id.hex, "delta")
         chunks = self._backend.chunks(payload)
-        return end_when_kept(chunks, lambda: _store_streamed(self._turn, recorder), recorder.told, recorder.reason)
+        return end_when_stored(chunks, lambda: _store_streamed(self._turn, recorder), recorder.told, recorder.reason)
 
 
 class Recorder:

@@ -15,11 +15,11 @@ from django.conf import settings
 
 from chat.backends import Backend, Chunk, Completion, JsonObject, Payload
 from chat.backends.answers import FirstChoice
-from chat.ending import end_when_kept
 from chat.errors import bad_request
 from chat.responses.deltas import delta_of_whole
 from chat.responses.items import Item, ResponsesFunctionCall, ResponsesItemReference, ResponsesMessage
 from chat.responses.output import COMPLETED, UNREADABLE, Output
+from chat.stream_end import end_when_stored
 from chat.threads import in_thread
 from conversations.models import MAX_BYTES, MAX_JSON_BYTES
 from conversations.redis_list import execute
@@ -67,7 +67,7 @@ class RememberingBackend:
     def chunks(self, payload: Payload) -> AsyncGenerator[Chunk, None]:
         """The same in chunks: its text at once, and its end when it is stored. Raises ApiError."""
         chunks, told = self._backend.chunks(payload), FirstChoice().ours
-        return end_when_kept(chunks, lambda: self._store(self._output.value()), told)
+        return end_when_stored(chunks, lambda: self._store(self._output.value()), told)
 
 
 def _output_items(answer: Completion, key: str) -> list[JsonObject]:

@@ -6,26 +6,26 @@ from contextlib import aclosing
 from chat.backends import ENDING, Chunk, JsonObject, answers
 from chat.threads import in_thread
 
-Keep = Callable[[], object]
-Told = Callable[[Chunk], Chunk | None]
+Store = Callable[[], object]
+Transform = Callable[[Chunk], Chunk | None]
 
 
-async def end_when_kept(
-    chunks: AsyncGenerator[Chunk, None], keep: Keep, told: Told, reason: Callable[[], str] = lambda: "stop"
+async def end_when_stored(
+    chunks: AsyncGenerator[Chunk, None], store: Store, transform: Transform, reason: Callable[[], str] = lambda: "stop"
 ) -> AsyncGenerator[Chunk, None]:
-    """The chunks as `told` makes them: text at once, and the end when `keep`, called in a thread, has returned.
+    """The chunks as `transform` makes them: text at once, and the end when `store`, called in a thread, has returned.
 
     `reason` gives the finish reason if the server gives none.
 
-    Raises what reading the chunks and keeping the answer raise.
+    Raises what reading the chunks and storing the answer raise.
     """
     ending = Ending()
     async with aclosing(chunks):
         async for chunk in chunks:
-            if (ours := told(chunk)) and (said := ending.hold_back(ours)):
+            if (made := transform(chunk)) and (said := ending.hold_back(made)):
                 yield said
     yield ENDING
-    await in_thread(keep)
+    await in_thread(store)
     for chunk in ending.held(reason):
         yield chunk
 

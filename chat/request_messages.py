@@ -18,7 +18,7 @@ from conversations.redis_list import RecentMessage
 INSTRUCTIONS = {"system", "developer"}  # roles of messages that are passed on with this turn but not stored
 
 
-class Said(NamedTuple):
+class SplitMessages(NamedTuple):
     """`instructions` are sent before what was said earlier; others stay among `new`, where the caller has put them."""
 
     instructions: list[Message]
@@ -26,7 +26,7 @@ class Said(NamedTuple):
     new: list[Message]
 
 
-def take_apart(messages: Sequence[Message]) -> Said:
+def split_messages(messages: Sequence[Message]) -> SplitMessages:
     """What is known ends with the last answer. Nothing may come between calls and their results."""
     answers = [index for index, message in enumerate(messages) if message["role"] == Role.ASSISTANT]
     end = answers[-1] + 1 if answers else 0
@@ -35,7 +35,7 @@ def take_apart(messages: Sequence[Message]) -> Said:
     if any(message["role"] == Role.TOOL for message in new):
         instructions += takewhile(_is_instruction, new)
         new = list(dropwhile(_is_instruction, new))
-    return Said(instructions, without_instructions(before), list(new))
+    return SplitMessages(instructions, without_instructions(before), list(new))
 
 
 def without_instructions(messages: Iterable[Message]) -> list[Message]:
