@@ -26,7 +26,7 @@ MISTAKEN = re.compile(
 )
 
 
-def is_openais(path: str) -> bool:
+def is_chat_path(path: str) -> bool:
     """Whether chat answers this path, if only to name the right one."""
     return path.startswith("/v1/") or path in {"/v1", PAGE_COMPLETIONS} or MISTAKEN.fullmatch(path) is not None
 
@@ -41,7 +41,7 @@ def endpoint(path: str) -> str:
     return MODEL if name != path and all(name.split("/")) else ""
 
 
-def not_answered(method: str, path: str) -> ApiError:
+def unknown_path(method: str, path: str) -> ApiError:
     """404, with the right path if it can be guessed."""
     found = MISTAKEN.fullmatch(path)
     right = re.sub("/+", "/", f"/v1/{found[1].lower()}{found[2] or ''}") if found else ""

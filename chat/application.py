@@ -62,7 +62,7 @@ class Chat:
 
     async def _answer(self, exchange: Exchange, endpoint: str) -> None:
         if not endpoint:  # before the key: a wrong path is what a client has to mend first
-            raise addresses.not_answered(exchange.method, exchange.path)
+            raise addresses.unknown_path(exchange.method, exchange.path)
         caller = await _identify(exchange, endpoint)
         _check_method(exchange, endpoint)
         name = exchange.path.rpartition("/")[2]

@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from accounts import keys
 from accounts.models import ApiKey
 from accounts.verification import verified_from_memory
-from chat.addresses import not_answered
+from chat.addresses import unknown_path
 from chat.errors import csrf_failed, invalid_key, signed_out
 from chat.exchange import Exchange
 from chat.threads import in_thread
@@ -59,7 +59,7 @@ async def identify_by_session(exchange: Exchange) -> Caller:
     request = _django_request(exchange)
     caller = await in_thread(lambda: _signed_in(request))
     if caller is None and b"authorization" in exchange.headers:  # a program whose base URL lacks /v1
-        raise not_answered(exchange.method, exchange.path)
+        raise unknown_path(exchange.method, exchange.path)
     if caller is None:
         raise signed_out()
     return caller

@@ -101,13 +101,13 @@ def allowed_kinds() -> Collection[str]:
     return dict.fromkeys((*ALWAYS, *settings.LLM_CONTENT_PARTS))
 
 
-def in_one_form(parts: list[object], where: str, *, is_answer: bool) -> Iterator[object]:
+def normalised(parts: list[object], where: str, *, is_answer: bool) -> Iterator[object]:
     """The parts of a message, normalised to be checked; of an answer, without the model's reasoning.
 
     Raises ApiError for parts of a kind that no server knows.
     """
     for index, part in enumerate(parts):
-        read = _in_one_form(part)
+        read = _normalised(part)
         kind = read.get("type") if isinstance(read, dict) else None
         if not isinstance(kind, str) or kind in KINDS:
             yield read
@@ -115,7 +115,7 @@ def in_one_form(parts: list[object], where: str, *, is_answer: bool) -> Iterator
             raise _not_passed_on(kind, f"{where}[{index}]")
 
 
-def _in_one_form(part: object) -> object:
+def _normalised(part: object) -> object:
     if isinstance(part, str):
         return {"type": "text", "text": part}
     if not isinstance(part, dict):

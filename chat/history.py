@@ -10,7 +10,7 @@ from typing import cast
 import msgspec
 
 from chat.backends import JsonObject, Message
-from chat.backends.answers import Given, texts
+from chat.backends.answers import AnswerContent, texts
 from chat.content_parts import are_passed_on
 from conversations.models import MAX_JSON_BYTES, Conversation, Role
 from conversations.recent import recent, since_question
@@ -54,7 +54,7 @@ def to_message(stored: RecentMessage) -> Message:
     """
     message: JsonObject = {"role": stored.role, "content": stored.content}
     if stored.role == Role.ASSISTANT:
-        message |= texts(Given(stored.content, parts=stored.parts).pieces())
+        message |= texts(AnswerContent(stored.content, parts=stored.parts).pieces())
     elif stored.has_parts:
         shown = stored.parts if stored.parts and are_passed_on(stored.parts) else None
         message["content"] = shown or "\n".join(filter(None, (stored.content, LEFT_OUT)))

@@ -109,12 +109,12 @@ def check_parts(messages: Sequence[ChatMessage]) -> None:
                 raise refusal
 
 
-def in_one_form(messages: list[object]) -> list[object]:
+def normalised(messages: list[object]) -> list[object]:
     """The messages, normalised to be checked. Raises ApiError for parts that no server knows."""
-    return [_in_one_form(message, f"messages[{index}]") for index, message in enumerate(messages)]
+    return [_normalised(message, f"messages[{index}]") for index, message in enumerate(messages)]
 
 
-def _in_one_form(message: object, where: str) -> object:
+def _normalised(message: object, where: str) -> object:
     if not isinstance(message, dict):
         return message
     left = {name: value for name, value in message.items() if value not in (None, "", [], {}) or name == "content"}
@@ -128,7 +128,7 @@ def _in_one_form(message: object, where: str) -> object:
         left.pop("audio", None)
     if isinstance(content := left.get("content"), list):
         is_answer = left.get("role") == "assistant"
-        left["content"] = [*content_parts.in_one_form(content, f"{where}.content", is_answer=is_answer)]
+        left["content"] = [*content_parts.normalised(content, f"{where}.content", is_answer=is_answer)]
     return left if left.get("content") or left.get("role") not in MAY_BE_EMPTY else _without_content(left)
 
 

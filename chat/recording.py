@@ -10,7 +10,7 @@ from typing import Literal, cast
 import msgspec
 
 from chat.backends import Backend, Chunk, Completion, JsonObject, Payload, answers, tool_calls
-from chat.backends.answers import FirstChoice, Given
+from chat.backends.answers import AnswerContent, FirstChoice
 from chat.conversation import Turn, not_found, stored_answer
 from chat.errors import ApiError, broken_answer, empty_answer
 from chat.stream_end import end_when_stored
@@ -21,7 +21,7 @@ from conversations.turns import Draft, InvalidContent, KeyReused
 
 Tell = Callable[[Completion], object]
 NO_CALLS = (b"null", b"[]")
-MAX_TURNS = 64  # from text to refusal or back; hardly any answer has both
+MAX_ALTERNATIONS = 64  # from text to refusal or back; hardly any answer has both
 
 
 class RecordingBackend:
@@ -35,15 +35,15 @@ class RecordingBackend:
     async def complete(self, payload: Payload) -> Completion:
         """The stored answer or, if there is none yet, the language model's. Raises ApiError."""
         if (earlier := self._turn.earlier_answer) is not None:
-            return {**answers.completion(_given(earlier)), "usage": answers.NO_USAGE}
+            return {**answers.completion(_content(earlier)), "usage": answers.NO_USAGE}
         recorder = Recorder(self._turn.answer_id.hex, "message")
         given = await self._backend.complete(payload)
-        answer = _as_kept(recorder.told(given) or given, recorder.message())
+        answer = _as_kept(recorder.record(given) or given, recorder.message())
         self._tell(answer)
         told, stored = await in_thread(lambda: _store(self._turn, recorder))
         if _is_same(told, stored):
             return answer
-        return {**answer, **answers.completion(_given(stored))}  # the usage stays
+        return {**answer, **answers.completion(_content(stored))}  # the usage stays
 
     def chunks(self, payload: Payload) -> AsyncGenerator[Chunk, None]:
         """The same answer in chunks: its text at once, and its end when it is stored. Raises ApiError."""
@@ -51,7 +51,7 @@ class RecordingBackend:
             return _again(earlier, payload)
         recorder = Recorder(self._turn.answer_id.hex, "delta")
         chunks = self._backend.chunks(payload)
-        return end_when_stored(chunks, lambda: _store_streamed(self._turn, recorder), recorder.told, recorder.reason)
+        return end_when_stored(chunks, lambda: _store_streamed(self._turn, recorder), recorder.record, recorder.reason)
 
 
 class Recorder:
@@ -65,20 +65,20 @@ class Recorder:
         self._texts: list[tuple[str, list[str]]] = []  # its field, and pieces of it in a row
         self._calls: list[bytes] = []
         self._legacy_calls: list[bytes] = []  # some servers send both
-        self._namer, self._legacy_namer = (tool_calls.Namer(key, are_whole=self._are_whole) for _ in range(2))
+        self._ids, self._legacy_ids = (tool_calls.IdAssigner(key, are_whole=self._are_whole) for _ in range(2))
         self._call_bytes = 0
         self._reason = ""
 
-    def told(self, answer: Completion) -> Completion | None:
+    def record(self, answer: Completion) -> Completion | None:
         """The whole answer or the next chunk of it, as it is to be sent, with the calls that are stored; None if it is
         not to be sent. Raises ApiError.
         """
-        ours = self._first.ours(answer)
-        return self._add(ours) if ours else None
+        first = self._first.only_first(answer)
+        return self._add(first) if first else None
 
     def reason(self) -> str:
         """The finish reason that a repeat would be given."""
-        return _given(self.message()).reason()
+        return _content(self.message()).reason()
 
     def _add(self, answer: Completion) -> Completion:
         if not answer["choices"]:
@@ -100,18 +100,18 @@ class Recorder:
                 self._add_text(name, text)
         told: JsonObject = {}
         if "tool_calls" in message and (calls := self._bounded(message["tool_calls"])) not in NO_CALLS:
-            self._calls.append(self._namer.named(calls))
+            self._calls.append(self._ids.assigned(calls))
             told = {"tool_calls": msgspec.Raw(self._calls[-1])}
         if "function_call" in message and (call := self._bounded(message["function_call"])).startswith(b"{"):
-            self._legacy_calls.append(self._legacy_namer.named(tool_calls.from_legacy(call)))
+            self._legacy_calls.append(self._legacy_ids.assigned(tool_calls.from_legacy(call)))
             told = told if self._calls else {"tool_calls": msgspec.Raw(self._legacy_calls[-1])}
         return told
 
     def _add_text(self, field: str, text: str) -> None:
         if not self._texts or self._texts[-1][0] != field:
             self._texts.append((field, []))
-        if len(self._texts) > MAX_TURNS:
-            raise broken_answer(f"it turns from text to refusal or back more than {MAX_TURNS - 1} times")
+        if len(self._texts) > MAX_ALTERNATIONS:
+            raise broken_answer(f"it turns from text to refusal or back more than {MAX_ALTERNATIONS - 1} times")
         self._texts[-1][1].append(text)
 
     def _bounded(self, calls: object) -> bytes:
@@ -145,15 +145,15 @@ class Recorder:
 
 def _as_kept(answer: Completion, kept: Draft) -> Completion:
     """The whole answer, with its calls and finish reason as they are stored and repeated."""
-    (choice,), given = answer["choices"], _given(kept)
+    (choice,), content = answer["choices"], _content(kept)
     message = {name: value for name, value in cast(JsonObject, choice["message"]).items() if name != "tool_calls"}
-    calls: JsonObject = {"tool_calls": given.tool_calls} if given.tool_calls else {}
-    reason = choice.get("finish_reason") or given.reason()
+    calls: JsonObject = {"tool_calls": content.tool_calls} if content.tool_calls else {}
+    reason = choice.get("finish_reason") or content.reason()
     return {**answer, "choices": [{**choice, "message": message | calls, "finish_reason": reason}]}
 
 
 async def _again(earlier: Draft, payload: Payload) -> AsyncGenerator[Chunk, None]:
-    for chunk in answers.chunks(_given(earlier), payload):
+    for chunk in answers.chunks(_content(earlier), payload):
         yield chunk
 
 
@@ -171,11 +171,11 @@ def _store(turn: Turn, recorder: Recorder) -> tuple[Draft, Draft]:
 
 
 def _is_same(told: Draft, stored: Draft) -> bool:
-    return _given(told) == _given(stored)
+    return _content(told) == _content(stored)
 
 
-def _given(answer: Draft) -> Given:
-    return Given(answer.content, answer.tool_calls, answer.finish_reason, answer.is_refusal, answer.parts)
+def _content(answer: Draft) -> AnswerContent:
+    return AnswerContent(answer.content, answer.tool_calls, answer.finish_reason, answer.is_refusal, answer.parts)
 
 
 def store_turn(turn: Turn, answer: Draft) -> Draft:

@@ -14,7 +14,7 @@ from rest_framework.exceptions import APIException
 from chat.backends import MAX_CHOICES
 from chat.content_parts import Word
 from chat.errors import ApiError, bad_request
-from chat.messages import ChatMessage, check_parts, in_one_form
+from chat.messages import ChatMessage, check_parts, normalised
 from chat.parameters import with_effect
 from conversations.models import MAX_JSON_BYTES
 from rest.json_bounds import Bounds, OutOfBounds, place_of_excess
@@ -45,7 +45,7 @@ class ChatStreamOptions(msgspec.Struct, omit_defaults=True, forbid_unknown_field
 class ChatRequest(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     """All parameters of OpenAI's. Those that are sent are passed on to the language model, but for `model`."""
 
-    called_here: ClassVar[dict[str, str]] = {  # by their names in the Responses API and the oldest one
+    aliases: ClassVar[dict[str, str]] = {  # by their names in the Responses API and the oldest one
         "conversation": "metadata.conversation",
         "input": "messages",
         "instructions": "messages",
@@ -128,16 +128,16 @@ def checked(body: JsonObject) -> ChatRequest:
     """The request in a parsed body. Raises ApiError that names the parameter at fault."""
     given = with_effect(body, settings.LLM_EXTRA_PARAMETERS)
     if isinstance(messages := given.get("messages"), list):
-        given["messages"] = in_one_form(messages)
+        given["messages"] = normalised(messages)
     request = converted(given, ChatRequest)
     check_parts(request.messages)
     return request
 
 
-def _check_names(given: JsonObject, known: Collection[str], called_here: Mapping[str, str]) -> None:
-    if unknown := sorted(given.keys() - {*known}, key=lambda name: (name not in called_here, name)):
+def _check_names(given: JsonObject, known: Collection[str], aliases: Mapping[str, str]) -> None:
+    if unknown := sorted(given.keys() - {*known}, key=lambda name: (name not in aliases, name)):
         names = ", ".join(f"{name:.64}" for name in unknown[:5])
-        instead = called_here.get(unknown[0])
+        instead = aliases.get(unknown[0])
         what = f"Send {instead} instead" if instead else "Leave it out"
         hint = f"{what}, or have the operator add it to LLM_EXTRA_PARAMETERS."
         raise bad_request(f"{names}: not passed on to the language model. {hint}", unknown[0][:64])
@@ -168,7 +168,7 @@ def converted(given: JsonObject, kind: type[S]) -> S:
     at fault.
     """
     extended = _with_extra(kind, tuple(settings.LLM_EXTRA_PARAMETERS))
-    _check_names(given, extended.__struct_fields__, getattr(kind, "called_here", {}))
+    _check_names(given, extended.__struct_fields__, getattr(kind, "aliases", {}))
     try:
         return cast(S, msgspec.convert(given, extended))
     except msgspec.ValidationError as error:

@@ -11,7 +11,7 @@ from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope
 from django.conf import settings
 
 from companion.mount import Headers, path_below_root
-from companion.optional_apps import is_openais
+from companion.optional_apps import is_chat_path
 from rest.asgi import FRAMING, HttpMiddleware, combined, log_refusal, with_headers
 
 ORIGIN, REQUESTED_METHOD, COOKIE = b"origin", b"access-control-request-method", b"cookie"
@@ -54,7 +54,7 @@ class Cors(HttpMiddleware):
 
 def is_shared(path: str) -> bool:
     """Whether it is an API's path, or one mistaken for OpenAI's, where the right one is told."""
-    return path.startswith(SHARED_BELOW) or is_openais(path)
+    return path.startswith(SHARED_BELOW) or is_chat_path(path)
 
 
 def sharing_headers(headers: Mapping[bytes, bytes]) -> Headers:

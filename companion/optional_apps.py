@@ -42,21 +42,21 @@ def mount_chat(otherwise: ASGI3Application) -> ASGI3Application:
     from chat.backends.choose import choose_backend
     from chat.limits import admit_by_rate
 
-    return Mount(addresses.is_openais, Chat(choose_backend(), admit=admit_by_rate), otherwise)
+    return Mount(addresses.is_chat_path, Chat(choose_backend(), admit=admit_by_rate), otherwise)
 
 
-def is_openais(path: str) -> bool:
+def is_chat_path(path: str) -> bool:
     """Whether chat answers this path, if only to name the right one."""
     if not is_installed("chat"):
         return False
     from chat import addresses
 
-    return addresses.is_openais(path)
+    return addresses.is_chat_path(path)
 
 
 def openai_error(path: str, status: HTTPStatus, message: str, param: str) -> dict[str, dict[str, str | None]] | None:
     """An error in the shape of OpenAI's API, if `path` is an address of it; else None."""
-    if not is_openais(path):
+    if not is_chat_path(path):
         return None
     from chat.errors import ApiError
 

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 TICK_SECONDS = 0.25
 SCAN_SECONDS = 10.0  # between two looks at every connection, while nobody waits to be accepted
 WRITE_SECONDS = 30.0  # in which a caller has to take something
-SECONDS_WHEN_FULL = 0.75  # in which, while others wait to be accepted, it has to be LEAST_BYTES
-LEAST_BYTES = 12 * 1024  # that is 16 KiB a second
+SECONDS_WHEN_FULL = 0.75  # in which, while others wait to be accepted, it has to be MIN_PROGRESS_BYTES
+MIN_PROGRESS_BYTES = 12 * 1024  # that is 16 KiB a second
 LOOP_SECONDS = 10.0  # how long to wait for the event loop
 RESET = struct.pack("ii", 1, 0)  # for SO_LINGER: the kernel throws away what was not sent
 
@@ -119,7 +119,7 @@ class SlowPeers:
                 if connection.getsockname()[1] in self._listeners.values():
                     key = descriptor, _address(connection.getpeername())
                     if found := self._find_progress(connection, key[1], now):
-                        least = LEAST_BYTES if waiting else 1
+                        least = MIN_PROGRESS_BYTES if waiting else 1
                         self._progress[key] = found.after(before.get(key, found), least)
 
     def _find_progress(self, connection: socket.socket, peer: tuple[str, int], now: float) -> Progress | None:

@@ -15,7 +15,7 @@ NO_TOKENS: tuple[object, ...] = (None, msgspec.Raw(b"null"))  # in place of a us
 NO_USAGE = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
 
 
-class Given(NamedTuple):
+class AnswerContent(NamedTuple):
     """What an answer says and calls. Without a `finish_reason` it ended as answers usually do.
 
     It has `parts` if it both says something and refuses: its text and its refusal, separate and in order.
@@ -38,12 +38,12 @@ class Given(NamedTuple):
         return self.finish_reason or ("tool_calls" if self.tool_calls else "stop")
 
 
-def completion(given: Given) -> Completion:
+def completion(content: AnswerContent) -> Completion:
     """The answer as a `chat.completion`."""
-    message: JsonObject = {"role": "assistant", CONTENT: None, REFUSAL: None, **texts(given.pieces())}
-    if given.tool_calls:
-        message |= {CONTENT: message[CONTENT] or None, "tool_calls": list(given.tool_calls)}
-    choice: JsonObject = {"index": 0, "message": message, "logprobs": None, "finish_reason": given.reason()}
+    message: JsonObject = {"role": "assistant", CONTENT: None, REFUSAL: None, **texts(content.pieces())}
+    if content.tool_calls:
+        message |= {CONTENT: message[CONTENT] or None, "tool_calls": list(content.tool_calls)}
+    choice: JsonObject = {"index": 0, "message": message, "logprobs": None, "finish_reason": content.reason()}
     return _answer("chat.completion", choice)
 
 
@@ -67,7 +67,7 @@ class FirstChoice:
         """None has come yet."""
         self._index: object = None  # of the choice, where choices have one
 
-    def ours(self, answer: Completion) -> Completion | None:
+    def only_first(self, answer: Completion) -> Completion | None:
         """The answer or chunk without any other choice; None if it says nothing about that one."""
         choices = answer["choices"]
         for choice in choices:
@@ -118,16 +118,16 @@ class ChunkBuilder:
         return {**self._shared, "choices": [choice]}
 
 
-def chunks(given: Given, payload: Payload) -> Iterator[Chunk]:
+def chunks(content: AnswerContent, payload: Payload) -> Iterator[Chunk]:
     """The answer as chunks, with a usage of no tokens if the request asks for one."""
     build = ChunkBuilder()
     yield build.begin()
-    for field, text in given.pieces():
+    for field, text in content.pieces():
         if text:
             yield build.refusal(text) if field == REFUSAL else build.piece(text)
-    if given.tool_calls:
-        yield build.calls(given.tool_calls)
-    yield build.end(given.reason())
+    if content.tool_calls:
+        yield build.calls(content.tool_calls)
+    yield build.end(content.reason())
     if wants_usage(payload):
         yield build.usage(NO_USAGE)
 

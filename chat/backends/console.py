@@ -21,7 +21,7 @@ class ConsoleBackend:
     async def complete(self, payload: Payload) -> Completion:
         """The prompt as one message."""
         text = self._text(payload)
-        return {**answers.completion(answers.Given(text)), "usage": _usage(payload, text)}
+        return {**answers.completion(answers.AnswerContent(text)), "usage": _usage(payload, text)}
 
     async def chunks(self, payload: Payload) -> AsyncGenerator[Chunk, None]:
         """The prompt line by line."""

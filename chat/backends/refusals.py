@@ -64,13 +64,13 @@ def refusal_in(said: bytes, secrets: Secrets) -> Refusal:
         secrets.masked(name)[:MAX_NAME] if isinstance(name, str) else ""
         for name in (*map(details.get, ("param", "code", "type")), _place(details))
     )
-    is_overflow = tells_overflow(f"{message} {code} {type}")
+    is_overflow = reports_overflow(f"{message} {code} {type}")
     is_callers_fault = is_overflow or str(details.get("code"))[:8] in CALLERS_CODES or type in CALLERS_TYPES
     param, code = (param or place or "messages", OVERFLOW_CODE) if is_overflow else (param or place, code)
     return Refusal(message[:MAX_QUOTED], param or None, code or None, is_overflow, is_callers_fault)
 
 
-def tells_overflow(text: str) -> bool:
+def reports_overflow(text: str) -> bool:
     """Whether it says that a request was longer than the model's context."""
     text = text[:MAX_SEARCHED]
     return bool(MEASURE.search(text) and EXCESS.search(text)) and not OTHER_LIMITS.search(text)

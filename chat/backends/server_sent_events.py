@@ -11,7 +11,7 @@ import msgspec
 MAX_JSON_BYTES = 256 * 1024  # of an event, or of an answer that is not streamed: what is parsed at once
 MAX_EVENT_LINES = 1000
 MAX_BYTES_WITHOUT_EVENT = 512 * 1024  # comments, for example
-LEAST_BYTES = 256  # the least that a piece, or four lines, count as: they cost as much
+MIN_PIECE_BYTES = 256  # the least that a piece, or four lines, count as: they cost as much
 UNITS_PER_SECOND = 2000  # pieces, KiB of them, events and KiB of these: each takes 50 us at most, with all that follows
 BURST_SECONDS = 0.1  # this many seconds' worth of units is read at once
 BOM = b"\xef\xbb\xbf"
@@ -34,10 +34,10 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 
 
 async def bounded(pieces: AsyncIterable[bytes], limit: int) -> AsyncIterator[bytes]:
-    """The same pieces. Raises TooLarge after `limit` bytes; a small piece counts as LEAST_BYTES."""
+    """The same pieces. Raises TooLarge after `limit` bytes; a small piece counts as MIN_PIECE_BYTES."""
     total = 0
     async for piece in pieces:
-        total += max(len(piece), LEAST_BYTES)
+        total += max(len(piece), MIN_PIECE_BYTES)
         if total > limit:
             raise TooLarge(f"more than {limit} bytes, or too small pieces")
         yield piece
@@ -113,7 +113,7 @@ class _Pace:
 
 def _weight(piece: bytes) -> int:
     lines = max(piece.count(b"\n"), piece.count(b"\r"))
-    return max(len(piece), LEAST_BYTES * (1 + lines // 4))
+    return max(len(piece), MIN_PIECE_BYTES * (1 + lines // 4))
 
 
 def _event(block: bytearray) -> Event | None:

@@ -56,7 +56,7 @@ def from_legacy(function_call: bytes) -> bytes:
     return b'[{"index":0,"function":' + function_call + b"}]"
 
 
-class Namer:
+class IdAssigner:
     """Gives an id to each call that has none when its function is named, so that its result can be sent.
 
     Ids derive from `key`: the same answer always has the same. An id that comes later is left out; so are an id and a
@@ -70,7 +70,7 @@ class Namer:
         self._with_id: set[int] = set()
         self._with_name: set[int] = set()
 
-    def named(self, calls: bytes) -> bytes:
+    def assigned(self, calls: bytes) -> bytes:
         """The calls, or pieces of calls, as they are to be sent and stored. What cannot be read stays as it is."""
         try:
             pieces = _pieces(calls) or []

@@ -18,7 +18,7 @@ from chat.backends.server_sent_events import MAX_JSON_BYTES, TooLarge, bounded
 from chat.backends.upstream_answers import check_content_type, parse_chunks, parse_completion
 from chat.metrics import counts
 
-RETRIED = {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
+RETRYABLE_STATUSES = {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
 HEADERS = {
     "Accept-Encoding": "identity",
     "Content-Type": "application/json",
@@ -109,7 +109,7 @@ class UpstreamBackend:
                 response = await self._send(closing, content, attempts=2)
             if response.status != HTTPStatus.OK:
                 body = await self._refusal(response)
-                raise upstream_errors.failed(response.status, response.headers, body, self._secrets)
+                raise upstream_errors.error_for_status(response.status, response.headers, body, self._secrets)
             yield response
 
     async def _send(self, closing: AsyncExitStack, content: bytes, attempts: int) -> Response:
@@ -120,7 +120,7 @@ class UpstreamBackend:
             if attempts == 1:
                 raise
         else:
-            if attempts == 1 or response.status not in RETRIED:
+            if attempts == 1 or response.status not in RETRYABLE_STATUSES:
                 return response
         await closing.aclose()
         counts.retries += 1

@@ -39,7 +39,7 @@ def failures_as_api_errors(secrets: Secrets = NONE) -> Iterator[None]:
     try:
         yield
     except ErrorInside as error:
-        raise _failed_inside(error.said, secrets) from None
+        raise _error_inside(error.said, secrets) from None
     except TimeoutError as error:
         logger.warning("The language model took too long: %s.", str(error) or type(error).__name__)
         message = "The language model took too long."
@@ -54,7 +54,7 @@ def failures_as_api_errors(secrets: Secrets = NONE) -> Iterator[None]:
         raise broken_answer(str(error)) from None
 
 
-def failed(status: int, headers: Mapping[str, str], body: bytes, secrets: Secrets = NONE) -> ApiError:
+def error_for_status(status: int, headers: Mapping[str, str], body: bytes, secrets: Secrets = NONE) -> ApiError:
     """The error for an answer that is not 200; `headers` by name in lower case. Logs its body without the secrets.
 
     A 401 is about our key and a 404 about our model, so neither is passed on as the caller's fault. A request longer
@@ -72,7 +72,7 @@ def failed(status: int, headers: Mapping[str, str], body: bytes, secrets: Secret
     return api_error(told, message, "upstream_failed", _retry_after(status, headers))
 
 
-def _failed_inside(said: bytes, secrets: Secrets) -> ApiError:
+def _error_inside(said: bytes, secrets: Secrets) -> ApiError:
     """502, with the server's message if it is about the request; 400 if the request is too long."""
     logger.warning("The language model's answer has an error in it: %.500r", _for_log(said, secrets))
     refusal = refusal_in(said, secrets)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from chat.backends import JsonObject
-from chat.backends.answers import Given
+from chat.backends.answers import AnswerContent
 from chat.callers import Caller
 from chat.conversation import conversation_of
 from chat.errors import ApiError, bad_request
@@ -128,7 +128,7 @@ def _output(message: Message) -> list[JsonObject]:
 
 def _said(message: Message) -> list[Delta]:
     """What it says and calls, except for calls of no known shape, which were kept as they came."""
-    pieces = Given(message.content, is_refusal=message.is_refusal, parts=message.parts).pieces()
+    pieces = AnswerContent(message.content, is_refusal=message.is_refusal, parts=message.parts).pieces()
     said = [delta_of({field: text}) for field, text in pieces]
     try:
         return [*said, delta_of_whole({"tool_calls": message.tool_calls})]

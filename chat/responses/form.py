@@ -56,8 +56,8 @@ class ResponsesForm:
     def _read(self, answer: Completion, part: str, said: Callable[[object], Delta]) -> Iterator[JsonObject]:
         """The events for this part of the language model's answer. Raises ApiError."""
         self._usage = objects.usage(answer.get("usage")) or self._usage
-        ours = self._first.ours(answer)
-        for choice in ours["choices"] if ours else ():
+        first = self._first.only_first(answer)
+        for choice in first["choices"] if first else ():
             finish_reason = choice.get("finish_reason")
             self._finish_reason = str(finish_reason) if finish_reason else self._finish_reason
             try:

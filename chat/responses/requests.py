@@ -104,7 +104,7 @@ class ResponsesConversation(msgspec.Struct):
 class ResponsesRequest(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     """All supported parameters."""
 
-    called_here: ClassVar[dict[str, str]] = {  # by their names in the chat API
+    aliases: ClassVar[dict[str, str]] = {  # by their names in the chat API
         "max_completion_tokens": "max_output_tokens",
         "max_tokens": "max_output_tokens",
         "messages": "input",
@@ -163,7 +163,7 @@ def fields_of(body: JsonObject) -> JsonObject:
 
 def _without_neutral_options(given: JsonObject) -> JsonObject:
     """Without options whose values have no effect in the chat API, which has other names for them."""
-    for in_chat, here in ResponsesRequest.called_here.items():
+    for in_chat, here in ResponsesRequest.aliases.items():
         name, _, option = here.partition(".")
         if option and isinstance(options := given.get(name), dict) and not has_effect(in_chat, options.get(option), ()):
             given[name] = {key: value for key, value in options.items() if key != option}

@@ -66,8 +66,8 @@ class RememberingBackend:
 
     def chunks(self, payload: Payload) -> AsyncGenerator[Chunk, None]:
         """The same in chunks: its text at once, and its end when it is stored. Raises ApiError."""
-        chunks, told = self._backend.chunks(payload), FirstChoice().ours
-        return end_when_stored(chunks, lambda: self._store(self._output.value()), told)
+        chunks = self._backend.chunks(payload)
+        return end_when_stored(chunks, lambda: self._store(self._output.value()), FirstChoice().only_first)
 
 
 def _output_items(answer: Completion, key: str) -> list[JsonObject]:

@@ -5,18 +5,18 @@ from typing import Any
 import pytest
 
 from chat.backends import answers
-from chat.backends.answers import Given
+from chat.backends.answers import AnswerContent
 
 NO_TOKENS = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
 
 
 def test_completion__one_choice_that_is_complete() -> None:
-    answer = answers.completion(Given("Hello."))
+    answer = answers.completion(AnswerContent("Hello."))
     (choice,) = answer["choices"]
     assert answer["object"] == "chat.completion"
     assert (choice["index"], choice["finish_reason"]) == (0, "stop")
     assert choice["message"] == {"role": "assistant", "content": "Hello.", "refusal": None}
-    assert answer["id"] != answers.completion(Given("Hello."))["id"]
+    assert answer["id"] != answers.completion(AnswerContent("Hello."))["id"]
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def test_completion__one_choice_that_is_complete() -> None:
 )  # fmt: skip
 def test_chunks__role_text_end_and_the_usage_if_it_is_wanted(options: dict[str, Any], has_usage: bool) -> None:
     payload: Any = {"messages": []} | options
-    begin, piece, end, *usage = answers.chunks(Given("Hello."), payload)
+    begin, piece, end, *usage = answers.chunks(AnswerContent("Hello."), payload)
     deltas = [chunk["choices"][0]["delta"] for chunk in (begin, piece, end)]
     assert deltas == [{"role": "assistant", "content": ""}, {"content": "Hello."}, {}]
     assert [chunk["choices"][0]["finish_reason"] for chunk in (begin, piece, end)] == [None, None, "stop"]

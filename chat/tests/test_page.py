@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import override_script_prefix
 from django.urls import reverse
 
-from chat.addresses import is_openais
+from chat.addresses import is_chat_path
 from personalities.models import Personality
 from preferences.models import Preferences
 
@@ -56,7 +56,7 @@ def test_playground__named_in_the_address__opens_with_that(client: Client, addre
 def test_playground__name_that_is_part_of_an_address__has_a_page(client: Client, name: str) -> None:
     Personality.objects.create(personality_name=name)
     page = chosen(client, f"/chat/?personality={name}")["page"]
-    assert not is_openais(page.partition("?")[0]), "the API of chat, which stands before the pages, would answer"
+    assert not is_chat_path(page.partition("?")[0]), "the API of chat, which stands before the pages, would answer"
     assert chosen(client, page)["name"] == name
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from chat.backends.masking import MAX_SEARCHED, Secrets
-from chat.backends.refusals import MAX_DEPTH, MAX_QUOTED, Refusal, refusal_in, tells_overflow
+from chat.backends.refusals import MAX_DEPTH, MAX_QUOTED, Refusal, refusal_in, reports_overflow
 
 TOOLS = "This model does not support tools."
 
@@ -183,8 +183,8 @@ def test_overflow__of_anything_else__none(message: str) -> None:
 
 @pytest.mark.parametrize("place", ["prompt", "input", "Context size has been exceeded. "])
 def test_overflow__searched_in_very_much__takes_no_time(place: str) -> None:
-    assert not tells_overflow("x" * MAX_SEARCHED + "Context size has been exceeded.")
-    assert tells_overflow(place * 100_000) == place.startswith("Context")
+    assert not reports_overflow("x" * MAX_SEARCHED + "Context size has been exceeded.")
+    assert reports_overflow(place * 100_000) == place.startswith("Context")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from chat.backends.tool_calls import MAX_CALLS, MAX_NAME, BrokenCalls, Namer, TooManyCalls, from_legacy, merge
+from chat.backends.tool_calls import MAX_CALLS, MAX_NAME, BrokenCalls, IdAssigner, TooManyCalls, from_legacy, merge
 
 
 def function(name: str | None = None, arguments: object = None, **more: object) -> dict[str, Any]:
@@ -163,8 +163,8 @@ def test_merge__as_many_as_are_allowed__and_not_one_more() -> None:
 
 
 def named(*lists: Any) -> list[Any]:
-    namer = Namer("k")
-    return [json.loads(namer.named(json.dumps(pieces).encode())) for pieces in lists]
+    ids = IdAssigner("k")
+    return [json.loads(ids.assigned(json.dumps(pieces).encode())) for pieces in lists]
 
 
 @pytest.mark.parametrize("lists", [BY_INDEX, INTERLEAVED, WHOLE, PIECES_WITHOUT_INDEX])

@@ -11,14 +11,14 @@ from chat.backends.http_client import BrokenResponse, ConnectTimeout, Unreachabl
 from chat.backends.masking import Secrets
 from chat.backends.refusals import MAX_QUOTED
 from chat.backends.server_sent_events import TooLarge
-from chat.backends.upstream_errors import MAX_RETRY_AFTER, ErrorInside, failed, failures_as_api_errors
+from chat.backends.upstream_errors import MAX_RETRY_AFTER, ErrorInside, error_for_status, failures_as_api_errors
 from chat.errors import ApiError
 
 SECRETS = Secrets(["sk-planted-key"])
 
 
 def answered(status: int, body: bytes = b"", **headers: str) -> ApiError:
-    return failed(status, {name.replace("_", "-"): value for name, value in headers.items()}, body)
+    return error_for_status(status, {name.replace("_", "-"): value for name, value in headers.items()}, body)
 
 
 @pytest.mark.parametrize("status", [400, 413, 422])
@@ -74,7 +74,7 @@ def test_failed__of_the_context_with_another_status__not_the_callers_fault(statu
 @pytest.mark.parametrize("status", [400, 500])
 def test_failed__our_key_is_quoted__neither_told_nor_logged(status: int, caplog: pytest.LogCaptureFixture) -> None:
     body = b'{"error": {"message": "Context size exceeded by \\u0073k-planted-key"}}'
-    assert str(failed(status, {}, body, SECRETS)) == "Context size exceeded by ..."
+    assert str(error_for_status(status, {}, body, SECRETS)) == "Context size exceeded by ..."
     assert "Context size exceeded by ..." in caplog.text
     assert "planted" not in caplog.text
 

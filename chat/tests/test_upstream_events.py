@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from chat.backends.server_sent_events import (
     BURST_SECONDS,
-    LEAST_BYTES,
     MAX_BYTES_WITHOUT_EVENT,
     MAX_EVENT_LINES,
     MAX_JSON_BYTES,
+    MIN_PIECE_BYTES,
     UNITS_PER_SECOND,
     Event,
     TooLarge,
@@ -150,7 +150,7 @@ def test_events__line_end_cut_in_two__one_line_end() -> None:
         (b": " + PIECE + b"\n\n", MAX_BYTES_WITHOUT_EVENT),
         (b":\n\n" * 100, MAX_BYTES_WITHOUT_EVENT // 42),
         (b":\r\r" * 100, MAX_BYTES_WITHOUT_EVENT // 42),
-        (b"x", MAX_BYTES_WITHOUT_EVENT // LEAST_BYTES),
+        (b"x", MAX_BYTES_WITHOUT_EVENT // MIN_PIECE_BYTES),
     ],
 )
 def test_events__without_end__refused_before_there_is_too_much(piece: bytes, most: int) -> None:
@@ -206,8 +206,8 @@ def test_events__as_much_without_an_event_as_is_allowed__passes_and_one_byte_mor
 
 @pytest.mark.parametrize("more", [0, 1])
 def test_events__as_many_lines_without_an_event_as_are_allowed__pass_and_one_more_does_not(more: int) -> None:
-    """Four lines count as much as LEAST_BYTES."""
-    allowed = 4 * MAX_BYTES_WITHOUT_EVENT // LEAST_BYTES
+    """Four lines count as much as MIN_PIECE_BYTES."""
+    allowed = 4 * MAX_BYTES_WITHOUT_EVENT // MIN_PIECE_BYTES
     pieces = [b":\n" * (allowed // 8 - 1)] * 7 + [b":\n" * (allowed // 8 - 1 + more)]
     if more:
         with pytest.raises(TooLarge, match="without an event"):
@@ -247,7 +247,7 @@ def test_bounded__exactly_as_much_as_is_allowed__passes_and_one_byte_more_does_n
         return b"".join([piece async for piece in bounded(given(), 2048)])
 
     assert asyncio.run(collect(b"x" * 1024, b"x" * 1024)) == b"x" * 2048
-    assert asyncio.run(collect(*[b"x"] * (2048 // LEAST_BYTES))) == b"x" * (2048 // LEAST_BYTES)
-    for pieces in ([b"x" * 2049], [b"x"] * (2048 // LEAST_BYTES + 1)):
+    assert asyncio.run(collect(*[b"x"] * (2048 // MIN_PIECE_BYTES))) == b"x" * (2048 // MIN_PIECE_BYTES)
+    for pieces in ([b"x" * 2049], [b"x"] * (2048 // MIN_PIECE_BYTES + 1)):
         with pytest.raises(TooLarge):
             asyncio.run(collect(*pieces))

@@ -120,9 +120,9 @@ def test_drip__others_wait__cut_off(house: House) -> None:
 def test_body__arrives_fast_enough__kept(house: House) -> None:
     house.crowd()
     house.look(100)
-    house.caller.send(bytes(slow_peers.LEAST_BYTES))
+    house.caller.send(bytes(slow_peers.MIN_PROGRESS_BYTES))
     received = 0
-    while received < slow_peers.LEAST_BYTES:
+    while received < slow_peers.MIN_PROGRESS_BYTES:
         wait_until(lambda: house.count(termios.FIONREAD))
         received += len(house.connection.recv(1 << 20))
     assert house.look(100 + FULL) == 0

@@ -11,7 +11,7 @@ from schemathesis.core.failures import AcceptedNegativeData
 django.setup()  # which what follows needs
 
 from chat.addresses import COMPLETIONS, RESPONSES  # noqa: E402
-from chat.messages import in_one_form  # noqa: E402
+from chat.messages import normalised  # noqa: E402
 from chat.parameters import with_effect  # noqa: E402
 from chat.responses.requests import fields_of  # noqa: E402
 
@@ -63,4 +63,4 @@ def _left(path: str, body: Json) -> Json:
         return fields_of(body)
     left = with_effect(body, ())
     messages = left.get("messages")
-    return {**left, "messages": in_one_form(messages)} if isinstance(messages, list) else left
+    return {**left, "messages": normalised(messages)} if isinstance(messages, list) else left

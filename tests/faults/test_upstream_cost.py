@@ -160,7 +160,7 @@ async def tell(backend: UpstreamBackend) -> None:
     form, recorder = ResponsesForm(REQUEST, "elara", Output("key"), None), Recorder("key", "delta")
     try:
         async for chunk in backend.chunks(ASKED):
-            if told := recorder.told(chunk):
+            if told := recorder.record(chunk):
                 form.chunk(told)
             await asyncio.sleep(0)
     finally:
