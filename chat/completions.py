@@ -13,7 +13,7 @@ from chat.callers import Caller
 from chat.conversation import Turn, begin_turn
 from chat.errors import bad_request
 from chat.exchange import Exchange
-from chat.forms import ChatForm, Form
+from chat.formats import AnswerFormat, ChatFormat
 from chat.metrics import counts
 from chat.recording import RecordingBackend
 from chat.request_messages import without_greeting
@@ -30,7 +30,7 @@ from preferences.models import NO_WISHES, Preferences
 
 logger = logging.getLogger(__name__)
 
-FormOf = Callable[[PersonalityConfig, Turn | None], Form]  # the form of its answer, in this turn if it is kept
+FormatOf = Callable[[PersonalityConfig, Turn | None], AnswerFormat]  # of its answer, in this turn if it is kept
 PROMPT_SHA256 = "Prompt-SHA256"  # of the part of the prompt that is the same for every user
 
 
@@ -41,11 +41,11 @@ async def complete(exchange: Exchange, caller: Caller, backend: Backend, keep_al
     """
     request = await read(await exchange.body(), exchange.headers.get(b"content-type", b""))
     async with exchange.cancelled_on_disconnect():
-        await answer(exchange, request, caller, backend, keep_alive_seconds, _chat_form)
+        await answer(exchange, request, caller, backend, keep_alive_seconds, _chat_format)
 
 
-def _chat_form(config: PersonalityConfig, turn: Turn | None) -> Form:
-    return ChatForm(config.personality_name)
+def _chat_format(config: PersonalityConfig, turn: Turn | None) -> AnswerFormat:
+    return ChatFormat(config.personality_name)
 
 
 async def answer(
@@ -54,10 +54,10 @@ async def answer(
     caller: Caller,
     backend: Backend,
     keep_alive_seconds: float,
-    form_of: FormOf,
+    format_of: FormatOf,
     instructions: str = "",
 ) -> None:
-    """Answers a request that has been read, in its endpoint's form. Raises ApiError, ClientDisconnected.
+    """Answers a request that has been read, in its endpoint's format. Raises ApiError, ClientDisconnected.
 
     `instructions` come between the prompt and what was said earlier, where providers' prompt caches find them again.
     """
@@ -71,13 +71,13 @@ async def answer(
         prompt = turn.prompt if turn else config.memoized(common_prefix)
         payload = _payload(prompt.text, config, wishes, request, turn, instructions)
     exchange.extra_headers |= _prompt_header(prompt, turn)
-    answering = RecordingBackend(backend, turn, lambda found: form_of(config, turn).whole(found)) if turn else backend
+    answering = RecordingBackend(backend, turn, lambda found: format_of(config, turn).whole(found)) if turn else backend
     if request.stream:
-        await stream(exchange, answering, payload, form_of(config, turn), keep_alive_seconds)
+        await stream(exchange, answering, payload, format_of(config, turn), keep_alive_seconds)
         return
     with exchange.timing.part("upstream"):
         found = await answering.complete(payload)
-    await exchange.answer(200, form_of(config, turn).whole(found))
+    await exchange.answer(200, format_of(config, turn).whole(found))
 
 
 async def _turn(exchange: Exchange, request: ChatRequest, caller: Caller) -> Turn | None:

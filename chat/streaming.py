@@ -8,7 +8,7 @@ from time import perf_counter
 from chat.backends import ENDING, Backend, Payload
 from chat.errors import ApiError, api_error, log_internal_errors
 from chat.exchange import Exchange
-from chat.forms import Form
+from chat.formats import AnswerFormat
 from chat.metrics import counts
 
 READ_AHEAD = 16  # chunks, as events; beyond them the language model waits for the caller
@@ -19,29 +19,31 @@ Item = bytes | ApiError | None  # events, or how the answer ended: None if it is
 Queue = asyncio.Queue[Item]
 
 
-async def stream(exchange: Exchange, backend: Backend, payload: Payload, form: Form, keep_alive_seconds: float) -> None:
-    """Streams the backend's answer in this `form`, for `backend.stream_seconds` at most.
+async def stream(
+    exchange: Exchange, backend: Backend, payload: Payload, format: AnswerFormat, keep_alive_seconds: float
+) -> None:
+    """Streams the backend's answer in this `format`, for `backend.stream_seconds` at most.
 
     Sends a comment whenever nothing came for `keep_alive_seconds`. Raises ApiError until the status is sent;
     later errors become an event. Raises ClientDisconnected.
     """
     queue: Queue = asyncio.Queue(READ_AHEAD)
-    producer = asyncio.create_task(_produce(backend, payload, form, queue))
+    producer = asyncio.create_task(_produce(backend, payload, format, queue))
     counts.streams += 1
     try:
-        await _consume(exchange, queue, form, keep_alive_seconds)
+        await _consume(exchange, queue, format, keep_alive_seconds)
     finally:
         counts.streams -= 1
         producer.cancel()
         await asyncio.gather(producer, return_exceptions=True)
 
 
-async def _produce(backend: Backend, payload: Payload, form: Form, queue: Queue) -> None:
+async def _produce(backend: Backend, payload: Payload, format: AnswerFormat, queue: Queue) -> None:
     """Reads the answer from beginning to end in one task, so that its timeouts cancel nothing else."""
     end: ApiError | None = None
     try:
         with log_internal_errors(TimeoutError):
-            await _read(backend, payload, form, queue)
+            await _read(backend, payload, format, queue)
     except ApiError as error:
         end = error.without_frames()
     except TimeoutError:
@@ -49,20 +51,20 @@ async def _produce(backend: Backend, payload: Payload, form: Form, queue: Queue)
     await queue.put(end)
 
 
-async def _read(backend: Backend, payload: Payload, form: Form, queue: Queue) -> None:
+async def _read(backend: Backend, payload: Payload, format: AnswerFormat, queue: Queue) -> None:
     limit = asyncio.timeout(backend.stream_seconds)
     try:
         async with limit, aclosing(backend.chunks(payload)) as chunks:
             async for chunk in chunks:
                 if chunk is ENDING:
                     limit.reschedule(None)
-                elif events := form.chunk(chunk):
+                elif events := format.chunk(chunk):
                     await queue.put(events)
     finally:
         del limit  # it refers to the task, and the task's error to this frame: a reference cycle
 
 
-async def _consume(exchange: Exchange, queue: Queue, form: Form, keep_alive_seconds: float) -> None:
+async def _consume(exchange: Exchange, queue: Queue, format: AnswerFormat, keep_alive_seconds: float) -> None:
     started = perf_counter()
     item = await _next(queue, keep_alive_seconds)
     exchange.timing.note("upstream", perf_counter() - started)
@@ -74,7 +76,7 @@ async def _consume(exchange: Exchange, queue: Queue, form: Form, keep_alive_seco
         item = await _next(queue, keep_alive_seconds)
     if item is not None:
         counts.count_cut(item.code or item.type)
-    await exchange.write(form.end(item), more=False)
+    await exchange.write(format.end(item), more=False)
 
 
 async def _next(queue: Queue, keep_alive_seconds: float) -> Item:

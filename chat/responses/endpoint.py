@@ -9,15 +9,15 @@ from uuid import uuid4
 from chat import requests
 from chat.backends import Backend, JsonObject
 from chat.callers import Caller
-from chat.completions import FormOf, answer, sent_key
+from chat.completions import FormatOf, answer, sent_key
 from chat.conversation import Turn
 from chat.errors import ApiError, bad_request
 from chat.exchange import Exchange
-from chat.forms import Form
+from chat.formats import AnswerFormat
 from chat.requests import ChatRequest
 from chat.responses import conversation_responses, response_chain, stored_items
 from chat.responses.conversation_responses import ResponseContext
-from chat.responses.form import ResponsesForm, rename_parameter
+from chat.responses.format import ResponsesFormat, rename_parameter
 from chat.responses.output import Output
 from chat.responses.requests import ResponsesRequest, fields_of
 from chat.responses.stored_items import RememberingBackend
@@ -36,8 +36,8 @@ async def create(exchange: Exchange, caller: Caller, backend: Backend, keep_aliv
             output = Output(uuid4().hex)
             if context.conversation is None and request.store is not False:
                 backend = RememberingBackend(backend, partial(_remember, caller, context, output.key), output)
-            forms, instructions = _forms(request, context, output), request.instructions or ""
-            await answer(exchange, asked, caller, backend, keep_alive_seconds, forms, instructions)
+            format_of, instructions = _format_of(request, context, output), request.instructions or ""
+            await answer(exchange, asked, caller, backend, keep_alive_seconds, format_of, instructions)
 
 
 async def find(exchange: Exchange, caller: Caller, id: str) -> None:
@@ -66,12 +66,12 @@ def _remember(caller: Caller, context: ResponseContext, key: str, output: Sequen
     response_chain.store(caller.user_id, f"resp_{key}", context.earlier, context.items, output)
 
 
-def _forms(request: ResponsesRequest, context: ResponseContext, output: Output) -> FormOf:
-    def form(config: PersonalityConfig, turn: Turn | None) -> Form:
+def _format_of(request: ResponsesRequest, context: ResponseContext, output: Output) -> FormatOf:
+    def format_of(config: PersonalityConfig, turn: Turn | None) -> AnswerFormat:
         told = Output(turn.answer_id.hex) if turn else output
-        return ResponsesForm(request, config.personality_name, told, context.conversation)
+        return ResponsesFormat(request, config.personality_name, told, context.conversation)
 
-    return form
+    return format_of
 
 
 @contextmanager

@@ -51,7 +51,7 @@ _decode = msgspec.json.Decoder(ResponsesMessage | ResponsesFunctionCall).decode
 class RememberingBackend:
     """Answers, and has the output items stored before the caller is sent the end.
 
-    The form puts the chunks of a stream together in `output`.
+    The format puts the chunks of a stream together in `output`.
     """
 
     def __init__(self, backend: Backend, store: Callable[[Sequence[JsonObject]], None], output: Output) -> None:
@@ -71,7 +71,7 @@ class RememberingBackend:
 
 
 def _output_items(answer: Completion, key: str) -> list[JsonObject]:
-    """What the form will make of it: nothing if it is broken, which the form tells the caller."""
+    """What the format will make of it: nothing if it is broken, which the format tells the caller."""
     output = Output(key)
     try:
         for choice in answer["choices"][:1]:

@@ -13,7 +13,7 @@ from chat.application import Chat
 from chat.backends import ENDING, Chunk, Completion, Payload
 from chat.backends.upstream import Deadlines
 from chat.exchange import ClientDisconnected, Exchange
-from chat.forms import ChatForm
+from chat.formats import ChatFormat
 from chat.metrics import counts
 from chat.streaming import READ_AHEAD, stream
 from chat.tests import model_server, raw_client
@@ -92,7 +92,7 @@ def test_client__never_reads__little_is_read_ahead(monkeypatch: pytest.MonkeyPat
 
     async def ask() -> None:
         with pytest.raises(ClientDisconnected):
-            await stream(Exchange(SCOPE, never, never), backend, {"messages": []}, ChatForm("elara"), 15)
+            await stream(Exchange(SCOPE, never, never), backend, {"messages": []}, ChatFormat("elara"), 15)
         assert backend.is_let_go
 
     asyncio.run(ask())
@@ -128,7 +128,7 @@ def streamed(backend: SlowBackend) -> bytes:
     async def send(event: Any) -> None:
         told.append(event)
 
-    asyncio.run(stream(Exchange(SCOPE, receive, send), backend, {"messages": []}, ChatForm("elara"), 15))
+    asyncio.run(stream(Exchange(SCOPE, receive, send), backend, {"messages": []}, ChatFormat("elara"), 15))
     assert not told[-1].get("more_body")
     return b"".join(event.get("body", b"") for event in told)
 

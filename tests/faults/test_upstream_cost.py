@@ -14,7 +14,7 @@ from chat.backends import Payload
 from chat.backends.upstream import Deadlines, UpstreamBackend
 from chat.errors import ApiError
 from chat.recording import Recorder
-from chat.responses.form import ResponsesForm
+from chat.responses.format import ResponsesFormat
 from chat.responses.output import Output
 from chat.responses.requests import ResponsesRequest
 from chat.tests import model_server
@@ -157,7 +157,7 @@ async def read(backend: UpstreamBackend, is_whole: bool) -> None:
 
 async def tell(backend: UpstreamBackend) -> None:
     """A stream, kept as in a conversation, and told as the Responses API does, which makes the most of it."""
-    form, recorder = ResponsesForm(REQUEST, "elara", Output("key"), None), Recorder("key", "delta")
+    form, recorder = ResponsesFormat(REQUEST, "elara", Output("key"), None), Recorder("key", "delta")
     try:
         async for chunk in backend.chunks(ASKED):
             if told := recorder.record(chunk):

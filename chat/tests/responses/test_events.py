@@ -14,7 +14,7 @@ from openai.types.responses import Response, ResponseStreamEvent
 
 from chat.errors import ApiError, api_error, rate_limited
 from chat.responses.event_schema import STRUCTS as EVENTS
-from chat.responses.form import ResponsesForm
+from chat.responses.format import ResponsesFormat
 from chat.responses.output import Output
 from chat.responses.requests import ResponsesRequest, fields_of
 
@@ -23,9 +23,9 @@ DOCUMENTED: Any = Union[EVENTS]  # noqa: UP007
 TYPE: Any = pydantic.TypeAdapter(ResponseStreamEvent)
 
 
-def form(**given: Any) -> ResponsesForm:
+def form(**given: Any) -> ResponsesFormat:
     request = msgspec.convert(fields_of({"model": "elara", "input": "Hi", **given}), ResponsesRequest)
-    return ResponsesForm(request, "elara", Output(ID.hex), None)
+    return ResponsesFormat(request, "elara", Output(ID.hex), None)
 
 
 def chunk(finish: str | None = None, usage: Any = None, **delta: Any) -> Any:

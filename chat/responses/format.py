@@ -21,8 +21,8 @@ class _Logprobs(msgspec.Struct):
     content: msgspec.Raw = msgspec.Raw(b"null")
 
 
-class ResponsesForm:
-    """Forms one answer. The key of `output` is the message's id if it is kept in a conversation."""
+class ResponsesFormat:
+    """Formats one answer. The key of `output` is the message's id if it is kept in a conversation."""
 
     def __init__(self, request: ResponsesRequest, model: str, output: Output, conversation: str | None) -> None:
         self._begun = objects.beginning(request, f"resp_{output.key}", model, conversation)

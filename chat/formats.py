@@ -1,4 +1,4 @@
-"""How an answer is sent to the caller: in the form of the endpoint's protocol."""
+"""How an answer is sent to the caller: in the format of the endpoint's protocol."""
 
 from typing import Protocol
 
@@ -10,8 +10,8 @@ from chat.errors import ApiError
 DONE = b"data: [DONE]\n\n"
 
 
-class Form(Protocol):
-    """Forms one answer, whole or as server-sent events."""
+class AnswerFormat(Protocol):
+    """Formats one answer, whole or as server-sent events."""
 
     def whole(self, answer: Completion) -> JsonObject:
         """The body of a whole answer."""
@@ -23,7 +23,7 @@ class Form(Protocol):
         """The last events: that the answer is complete, or that it failed."""
 
 
-class ChatForm:
+class ChatFormat:
     """OpenAI's chat completions: what the language model said, under the personality's name."""
 
     def __init__(self, model: str) -> None:
