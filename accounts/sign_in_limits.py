@@ -43,15 +43,15 @@ class TooManySignIns(Exception):
         self.retry_after = max(ceil(retry_after), 1)
 
 
-class _Places:
-    """AT_A_TIME places, of which one address may hold AT_A_TIME_BY_ADDRESS. One holder at a time hashes."""
+class _SignInSlots:
+    """AT_A_TIME slots, of which one address may hold AT_A_TIME_BY_ADDRESS. One holder at a time hashes."""
 
     def __init__(self) -> None:
         self._lock, self._hashing = Lock(), BoundedSemaphore()
         self._taken: Counter[str] = Counter()
 
     @contextmanager
-    def one(self, address: str) -> Iterator[None]:
+    def hold(self, address: str) -> Iterator[None]:
         self._take(address)
         try:
             if not self._hashing.acquire(timeout=WAIT_SECONDS):
@@ -74,7 +74,7 @@ class _Places:
             self._taken -= Counter([address])
 
 
-_places = _Places()
+_slots = _SignInSlots()
 
 
 class PasswordHasher(PBKDF2PasswordHasher):
@@ -84,7 +84,7 @@ class PasswordHasher(PBKDF2PasswordHasher):
         """The hash. First returns this thread's database connection to the pool. Raises TooManySignIns."""
         if not connection.in_atomic_block:
             connection.close()
-        with _places.one(_address.get()):
+        with _slots.hold(_address.get()):
             return super().encode(password, salt, iterations)
 
 

@@ -10,7 +10,7 @@ from personalities.config import PersonalityConfig
 from personalities.lookup import config_from_memory
 from personalities.models import Personality
 from resilience.database import answer_within
-from rest.concurrency import TooManyAtOnce, one_of_few
+from rest.concurrency import TooManyAtOnce, limited_concurrency
 
 LIST_SECONDS = 2.0  # for the query that lists them
 MAX_LISTED = 10_000  # the protocol has no pages
@@ -50,7 +50,7 @@ def list_models(caller: Caller) -> dict[str, object]:
     """
     rows = Personality.objects.served_to(caller.user_id).values_list("personality_name", "created_at", "owner_id")
     try:
-        with one_of_few(caller.user_id), answer_within(LIST_SECONDS):
+        with limited_concurrency(caller.user_id), answer_within(LIST_SECONDS):
             return {"object": "list", "data": [_model(*row) for row in rows[:MAX_LISTED]]}
     except TooManyAtOnce as error:
         raise too_many_at_once(str(error.detail), error.headers) from None

@@ -27,7 +27,7 @@ from personalities.prompt import explained
 from personalities.prompt.opening import greets_in_prompt
 from preferences.models import Preferences
 from resilience.database import answer_within
-from rest.concurrency import one_of_few
+from rest.concurrency import limited_concurrency
 from rest.query_parameters import SEARCH_BOUND, can_be_searched
 
 QUESTION: Message = {"role": "user", "content": ""}  # a greeting is what comes before one
@@ -53,7 +53,7 @@ class SearchView(APIView):
         text, name = request.query_params.get("q", ""), request.query_params.get("name", "")
         if not can_be_searched(text):
             raise ValidationError({"q": SEARCH_BOUND})
-        with one_of_few(request.user.pk), answer_within(LIST_SECONDS):
+        with limited_concurrency(request.user.pk), answer_within(LIST_SECONDS):
             if not name:
                 return Response(choices.search(request._request, text))
             chosen = choices.named(request._request, name)
@@ -69,7 +69,7 @@ class KeptPromptView(APIView):
 
     def get(self, request: Request, id: UUID) -> Response:
         """The prompt as `prompt/` explains it, and the version that it is of. Raises ConversationNotFound."""
-        with one_of_few(request.user.pk):
+        with limited_concurrency(request.user.pk):
             conversation = rows.owned(request, id)
             try:
                 return Response(_explained(conversation, cast(User, request.user)))

@@ -14,13 +14,13 @@ with exit_if_misconfigured():
 
 # What follows needs the applications to be loaded.
 from companion import instance_metrics  # noqa: E402
-from companion.front import around  # noqa: E402
+from companion.front import wrap  # noqa: E402
 from companion.handler import Handler  # noqa: E402
 from companion.slow_peers import slow_peers  # noqa: E402
 from personalities.startup import start  # noqa: E402
 
 django_application = Handler()
-application = around(django_application)
+application = wrap(django_application)
 with exit_if_misconfigured():
     start()
 slow_peers.start()

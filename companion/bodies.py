@@ -37,7 +37,7 @@ TOO_SLOW = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "body", "Others are waiting t
 GONE: HTTPDisconnectEvent = {"type": "http.disconnect"}
 
 
-class Room:
+class ByteBudget:
     """How many bytes of unfinished bodies a process holds, of one sender and of all."""
 
     def __init__(self, of_one: int, in_all: int) -> None:
@@ -60,8 +60,8 @@ class Room:
             del self._held[sender]
 
 
-KEY_HOLDERS = Room(of_one=32 * MIB, in_all=64 * MIB)  # as far as memory knows their keys
-STRANGERS = Room(of_one=8 * MIB, in_all=32 * MIB)  # by address
+KEY_HOLDERS = ByteBudget(of_one=32 * MIB, in_all=64 * MIB)  # as far as memory knows their keys
+STRANGERS = ByteBudget(of_one=8 * MIB, in_all=32 * MIB)  # by address
 
 
 class Bodies(HttpMiddleware):
@@ -105,7 +105,7 @@ class _Body:
         self.refusal: Refusal | None = None
         self._scope, self._receive, self._begun = scope, receive, time.monotonic()
         self._has_ended, self._pieces, self._size, self._held = False, 0, 0, 0
-        self._room, self._sender = STRANGERS, ""
+        self._budget, self._sender = STRANGERS, ""
 
     async def __call__(self) -> ASGIReceiveEvent:
         event = GONE if self.refusal else await self._receive()
@@ -121,7 +121,7 @@ class _Body:
         """Stop counting it: whoever reads it has it now."""
         self._has_ended = True
         if self._held:
-            self._room.give_back(self._sender, self._held)
+            self._budget.give_back(self._sender, self._held)
             self._held = 0
 
     def _reason_to_refuse(self, size: int) -> Refusal | None:
@@ -135,13 +135,13 @@ class _Body:
 
     def _hold(self, size: int) -> bool:
         if not self._sender:
-            self._room, self._sender = _sender(self._scope)
-        taken = self._room.take(self._sender, size)
+            self._budget, self._sender = _sender(self._scope)
+        taken = self._budget.take(self._sender, size)
         self._held += size if taken else 0
         return taken
 
 
-def _sender(scope: HTTPScope) -> tuple[Room, str]:
+def _sender(scope: HTTPScope) -> tuple[ByteBudget, str]:
     user = _user(scope)
     return (KEY_HOLDERS, str(user)) if user else (STRANGERS, _address(scope))
 

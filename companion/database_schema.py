@@ -46,7 +46,7 @@ class Needed(NamedTuple):
     place: str | None = None
 
 
-class Schema:
+class SchemaCheck:
     """What /readyz says of the schema. Migrations are checked until all are applied, and then remembered.
 
     Everything else is checked each time, which takes a millisecond: a restore that is unfinished, and DISABLE TRIGGER,
@@ -74,7 +74,7 @@ class Schema:
         return self.was_migrated
 
 
-schema = Schema()
+schema = SchemaCheck()
 
 
 def missing_objects() -> list[str]:

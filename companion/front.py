@@ -14,7 +14,7 @@ from companion.slow_peers import Answering
 from rest.request_id import RequestIds
 
 
-def around(django_application: Handler) -> HotReader:
+def wrap(django_application: Handler) -> HotReader:
     """All of it, outermost first: memory, draining, noted, counted, with id, shared, bounded; then chat or Django."""
     bounded = HeaderLimits(ForwardedHeaders(mount_chat(otherwise=BodyLimits(django_application))))
     return HotReader(Draining(Answering(RequestMetrics(RequestIds(Cors(Bodies(bounded)))))))

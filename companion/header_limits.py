@@ -15,7 +15,7 @@ MAX_ADDRESS = 8 * 1024  # of path and query together
 MAX_HEADERS, MAX_ALL_HEADERS = 100, 32 * 1024  # in number, and names and values together
 MAX_NAME, MAX_VALUE = 256, 8 * 1024  # a value is all values of that name together, as Django reads them
 MAX_LIST = 1024  # of a header that lists alternatives or hops
-SHORTER = {
+MAX_VALUE_BY_NAME = {
     b"host": 255,
     b"content-type": 255,
     b"content-length": 255,
@@ -58,7 +58,7 @@ def _refusal(scope: HTTPScope) -> Refusal | None:
     if headers.get(b"transfer-encoding", b"chunked").lower() != b"chunked" or headers.keys() >= FRAMING:
         return UNCLEAR_END
     for name, value in headers.items():
-        if len(value) > SHORTER.get(name, MAX_VALUE) or len(name) > MAX_NAME:
+        if len(value) > MAX_VALUE_BY_NAME.get(name, MAX_VALUE) or len(name) > MAX_NAME:
             return _too_long(name)
         if name in PARSED and (refusal := PARSED[name](value.decode("latin-1"))):
             return refusal
@@ -67,7 +67,7 @@ def _refusal(scope: HTTPScope) -> Refusal | None:
 
 def _too_long(name: bytes) -> Refusal:
     field = name[:MAX_NAME].decode("latin-1").title()
-    detail = f"{field}: at most {SHORTER.get(name, MAX_VALUE)} bytes are read."
+    detail = f"{field}: at most {MAX_VALUE_BY_NAME.get(name, MAX_VALUE)} bytes are read."
     if len(name) > MAX_NAME:
         detail = f"The name of a header has at most {MAX_NAME} bytes."
     return Refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, field, detail)

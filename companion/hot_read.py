@@ -40,7 +40,7 @@ DECIDING_HEADERS = frozenset(
     {b"cookie", b"if-match", b"if-modified-since", b"if-unmodified-since", b"content-length", b"transfer-encoding"}
 )
 
-ECHOED = frozenset({REQUEST_ID, TRACE, ORIGIN})  # these are reflected in the response
+REFLECTED_HEADERS = frozenset({REQUEST_ID, TRACE, ORIGIN})  # these are reflected in the response
 
 
 class Response(NamedTuple):
@@ -52,11 +52,11 @@ class Response(NamedTuple):
     row: Row  # where it is counted
 
 
-Form = tuple[View, str, bool]  # the view, the method, and whether the request came by HTTPS
+RequestVariant = tuple[View, str, bool]  # the view, the method, and whether the request came by HTTPS
 
 
 class Responses(NamedTuple):
-    """Both responses to a read of one configuration in one form, kept with it."""
+    """Both responses to one variant of a request for one configuration, kept with it."""
 
     etag: bytes
     ok: Response
@@ -123,15 +123,17 @@ def _target(path: str, prefix: str) -> tuple[str, View] | None:
     return (name, view) if view else None
 
 
-def _respond(config: PersonalityConfig, form: Form, headers: Mapping[bytes, bytes]) -> Response | None:
+def _respond(config: PersonalityConfig, variant: RequestVariant, headers: Mapping[bytes, bytes]) -> Response | None:
     """None if the caller has other ETags: it takes Django to parse a list of them."""
-    responses: Responses = config.memo.get(form) or _make_responses(config, form)
+    responses: Responses = config.memo.get(variant) or _make_responses(config, variant)
     response, etag = responses.ok, headers.get(b"if-none-match")
     if etag is not None:
         if etag != responses.etag:
             return None
         response = responses.not_modified
-    return response if ECHOED.isdisjoint(headers) else response._replace(headers=(*response.headers, *_echo(headers)))
+    if REFLECTED_HEADERS.isdisjoint(headers):
+        return response
+    return response._replace(headers=(*response.headers, *_echo(headers)))
 
 
 def _echo(headers: Mapping[bytes, bytes]) -> Headers:
@@ -140,9 +142,9 @@ def _echo(headers: Mapping[bytes, bytes]) -> Headers:
     return (*([(REQUEST_ID, given)] if given else ()), *sharing_headers(headers))
 
 
-def _make_responses(config: PersonalityConfig, form: Form) -> Responses:
+def _make_responses(config: PersonalityConfig, variant: RequestVariant) -> Responses:
     """For both methods, which share their answers."""
-    view, _, is_secure = form
+    view, _, is_secure = variant
     found = view.represent(config)
     headers = found.headers | _view_headers(view) | security_headers(is_secure)  # type: ignore[arg-type]  # hashable
     vary = [VARY] if settings.CORS_ALLOWED_ORIGINS else []
@@ -155,7 +157,7 @@ def _make_responses(config: PersonalityConfig, form: Form) -> Responses:
             Response(200, ok, found.body, _row(view, method, 200)),
             Response(304, not_modified, b"", _row(view, method, 304)),
         )
-    responses: Responses = config.memo[form]
+    responses: Responses = config.memo[variant]
     return responses
 
 

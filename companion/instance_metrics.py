@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 PUBLISH_SECONDS = 1.0  # a killed worker loses what it counted since
 ANSWER_SECONDS = 0.5  # how long to wait for another worker; then its last samples count
 MEMORY = Path("/dev/shm")  # noqa: S108  a directory of our own is made there, for nobody else
-LARGEST = {"companion_change_feed_age_seconds", "companion_redis_breaker_open", "process_max_fds"}
+SUMMED_BY_MAX = {"companion_change_feed_age_seconds", "companion_redis_breaker_open", "process_max_fds"}
 EARLIEST = {"process_start_time_seconds"}
 KEPT_TYPES = {"counter", "histogram"}  # beyond their worker's end
 
@@ -212,7 +212,7 @@ def _summed(published: Iterable[list[Family]]) -> "list[Metric]":
 
 def _combined(name: str, kind: str, one: float, other: float) -> float:
     """Counters and most gauges add up; of some the worst one counts."""
-    if name in LARGEST or kind == "info" or name.endswith("_info"):
+    if name in SUMMED_BY_MAX or kind == "info" or name.endswith("_info"):
         return max(one, other)
     return min(one, other) if name in EARLIEST else one + other
 

@@ -18,7 +18,7 @@ SILENCE = 60.0  # seconds between two log lines about the same type of error
 # the script.
 INTERNAL = (ExecAbortError, NoScriptError)
 # Answers that say more than their code, and quote nothing.
-TELLING = ("DB index is out of range", "invalid DB index", "without any password configured", "no password is set",
+SAFE_PHRASES = ("DB index is out of range", "invalid DB index", "without any password configured", "no password is set",
            "invalid username-password pair or user is disabled", "max number of clients reached")  # fmt: skip
 
 
@@ -70,7 +70,7 @@ def describe(error: RedisError) -> str:
     """The text for the log. A server's answer may quote a command, even AUTH: only safe words of it are kept."""
     said = str(error)
     if code := error_code(error):
-        said = " ".join([code, *(text for text in TELLING if text in said)])
+        said = " ".join([code, *(text for text in SAFE_PHRASES if text in said)])
     return f"{type(error).__name__}: {said}"
 
 

@@ -12,7 +12,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
 from unfold.admin import ModelAdmin
 
-from rest.concurrency import TooManyAtOnce, one_of_few
+from rest.concurrency import TooManyAtOnce, limited_concurrency
 from rest.query_parameters import SEARCH_BOUND, can_be_searched
 
 FILTER_LOOKUPS = ("", "__exact", "__isnull", "__id__exact")  # those of Django's filters by choice, boolean and relation
@@ -28,7 +28,7 @@ def costly_page(
     @wraps(page)
     def bounded(admin: Admin, request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         try:
-            with one_of_few(request.user.pk):
+            with limited_concurrency(request.user.pk):
                 return page(admin, request, *args, **kwargs)
         except TooManyAtOnce as error:
             return HttpResponse(

@@ -17,7 +17,7 @@ from rest_framework.request import Request
 
 AT_A_TIME = 4
 IN_ALL = 16  # of all users: each may hold some 10 MiB
-IN_LINE = 60  # of a user that wait for one of these to end; each holds a thread
+MAX_QUEUED = 60  # of a user that wait for one of these to end; each holds a thread
 LINE_SECONDS = 5.0  # that each waits
 
 P = ParamSpec("P")
@@ -35,7 +35,7 @@ class TooManyAtOnce(APIException):
     status_code = HTTPStatus.TOO_MANY_REQUESTS
     default_detail = (
         f"At most {AT_A_TIME} of your lists, comparisons and previews are made at a time, {IN_ALL} of all users', and "
-        f"{IN_LINE} more of yours wait."
+        f"{MAX_QUEUED} more of yours wait."
     )
     headers = {"Retry-After": "1"}
 
@@ -45,7 +45,7 @@ class CostlyListView(ListAPIView[Any]):
 
     def list(self, request: Request, *args: object, **kwargs: object) -> Any:
         """As DRF's. Raises TooManyAtOnce."""
-        with one_of_few(request.user.pk):
+        with limited_concurrency(request.user.pk):
             return super().list(request, *args, **kwargs)
 
 
@@ -56,14 +56,14 @@ def costly(
 
     @wraps(handle)
     def bounded(view: View, request: Request, /, *args: P.args, **kwargs: P.kwargs) -> Made:
-        with one_of_few(request.user.pk):
+        with limited_concurrency(request.user.pk):
             return handle(view, request, *args, **kwargs)
 
     return bounded
 
 
 @contextmanager
-def one_of_few(user_id: int | None) -> Iterator[None]:
+def limited_concurrency(user_id: int | None) -> Iterator[None]:
     """Wait in line if need be. Raises TooManyAtOnce when the line is full, or the wait too long."""
     with _changed:
         if not _may_begin(user_id):
@@ -82,7 +82,7 @@ def _may_begin(user_id: int | None) -> bool:
 
 
 def _wait(user_id: int | None) -> None:
-    if _waiting[user_id] >= IN_LINE:
+    if _waiting[user_id] >= MAX_QUEUED:
         raise TooManyAtOnce
     _waiting[user_id] += 1
     if not connection.in_atomic_block:

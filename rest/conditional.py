@@ -56,7 +56,7 @@ def respond(request: HttpRequest, found: Representation, headers: Mapping[str, s
     return response
 
 
-def written(
+def respond_to_write(
     made: Representation, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None
 ) -> HttpResponse:
     """The answer to a write: the bytes and the ETag that a read gives from now on."""

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.utils.urls import remove_query_param, replace_query_param
 from rest_framework.views import APIView
 
-from rest.concurrency import one_of_few
+from rest.concurrency import limited_concurrency
 from rest.query_parameters import Pages
 
 MAX_DIGITS = 10  # of a place in a list
@@ -102,7 +102,7 @@ class BoundedListView(ListAPIView[AnyModel]):
     def list(self, request: Request, *args: object, **kwargs: object) -> HttpResponse:  # type: ignore[override]
         """As DRF's, but encoded by msgspec: DRF would copy long rows four times. Raises TooManyAtOnce."""
         pages = self.pagination_class()
-        with one_of_few(request.user.pk):
+        with limited_concurrency(request.user.pk):
             pages.paginate_queryset(self.filter_queryset(self.get_queryset()), request, self)
             return HttpResponse(msgspec.json.encode(pages.body()), content_type="application/json")
 

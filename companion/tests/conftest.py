@@ -3,7 +3,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from companion.front import around
+from companion.front import wrap
 from companion.handler import Handler
 from companion.hot_read import HotReader
 from companion.tests.asgi_client import AsgiClient
@@ -23,4 +23,4 @@ def ask(runner: asyncio.Runner) -> AsgiClient:
 @pytest.fixture
 def application() -> HotReader:
     """The whole service. To import companion.asgi would start it, on the database that is not the tests'."""
-    return around(Handler())
+    return wrap(Handler())

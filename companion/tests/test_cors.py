@@ -194,10 +194,10 @@ def test_hot_read__with_and_without_an_origin__as_through_django(
 
 
 def test_cors__nobody_named__nothing_changes(ask: AsgiClient, settings: Any, key: str) -> None:
-    from companion.front import around
+    from companion.front import wrap
 
     settings.CORS_ALLOWED_ORIGINS = frozenset()
-    application = around(Handler())
+    application = wrap(Handler())
     assert ask(application, preflight(ELARA, PAGE)).status == 401
     for _ in range(2):
         answer = ask(application, request(ELARA, with_key(key, origin=PAGE)))

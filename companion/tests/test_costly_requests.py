@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 
 from personalities.config import LENGTHS
 from personalities.models import Personality
-from rest.concurrency import AT_A_TIME, one_of_few
+from rest.concurrency import AT_A_TIME, limited_concurrency
 
 pytestmark = pytest.mark.apps("preferences", "conversations", "chat")
 NAME, ONE = "api/v1/personalities/<str:name>/", "api/v1/conversations/<uuid:id>/"
@@ -109,7 +109,7 @@ def places_taken(user: User) -> Iterator[None]:
     """All that this user has at a time."""
     with ExitStack() as stack:
         for _ in range(AT_A_TIME):
-            stack.enter_context(one_of_few(user.pk))
+            stack.enter_context(limited_concurrency(user.pk))
         yield
 
 

@@ -101,7 +101,7 @@ class Held:
         wait_until(lambda: self.waiting() + self.refused == before + number)
 
     def waiting(self) -> int:
-        return sign_in_limits._places._taken.total()
+        return sign_in_limits._slots._taken.total()
 
     def _hash(self, address: str) -> None:
         sign_in_limits._address.set(address)

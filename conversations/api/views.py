@@ -30,7 +30,7 @@ from conversations.pinning import Pin
 from personalities.comparison import unified
 from personalities.models import Personality
 from rest.concurrency import CostlyListView, costly
-from rest.conditional import IF_MATCH, IF_NONE_MATCH, respond, written
+from rest.conditional import IF_MATCH, IF_NONE_MATCH, respond, respond_to_write
 from rest.query_parameters import KnownParameters
 
 
@@ -58,7 +58,7 @@ class ConversationListView(CostlyListView):
             lock_caller(request)
             made = pinning.start(cast(User, request.user), config, given.get("title", ""), greeting=given["greeting"])
         location = reverse("conversation", args=[made.pk], request=request)
-        return written(rows.represent(made), HTTPStatus.CREATED, {"Location": location})
+        return respond_to_write(rows.represent(made), HTTPStatus.CREATED, {"Location": location})
 
 
 class ConversationView(APIView):
@@ -77,7 +77,7 @@ class ConversationView(APIView):
         rows.check_unchanged(request, row)
         body = RenameSerializer(row, data=request.data, partial=True)
         body.is_valid(raise_exception=True)
-        return written(rows.represent(body.save()))
+        return respond_to_write(rows.represent(body.save()))
 
     @extend_schema(responses={204: None}, parameters=[IF_MATCH])
     @transaction.atomic
@@ -112,7 +112,7 @@ class UpgradeView(APIView):
             pinning.upgrade(row)
         except pinning.PersonalityGone:
             raise PersonalityGone from None
-        return written(rows.represent(row))
+        return respond_to_write(rows.represent(row))
 
 
 def _preview(row: Conversation) -> dict[str, object]:

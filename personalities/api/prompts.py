@@ -10,7 +10,7 @@ from personalities.api import rows
 from personalities.config import PersonalityConfig
 from personalities.models import Personality
 from personalities.prompt.opening import prompt_at_first
-from rest.concurrency import one_of_few
+from rest.concurrency import limited_concurrency
 from rest.conditional import IF_NONE_MATCH, Representation, provenance_headers, respond
 from rest.fields import AnswerSerializer
 
@@ -67,7 +67,7 @@ class PromptView(APIView):
         answer = Personality.objects.lookup(name, request.user) if "owner" not in request.query_params else None
         if answer is None or answer.value is None:
             # Throttled, because it is made for each request. Prompts of lookups are kept with the configuration.
-            with one_of_few(request.user.pk):
+            with limited_concurrency(request.user.pk):
                 return respond(request._request, _prompt(rows.visible(request, name).to_config()))
         return respond(request._request, answer.value.memoized(_prompt), provenance_headers([answer]))
 

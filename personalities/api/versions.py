@@ -13,7 +13,7 @@ from personalities.api import rows, writes
 from personalities.api.serializers import PersonalitySerializer, RollbackSerializer, represent
 from personalities.models import Version
 from rest.concurrency import CostlyListView, costly
-from rest.conditional import IF_MATCH, IF_NONE_MATCH, Representation, respond, written
+from rest.conditional import IF_MATCH, IF_NONE_MATCH, Representation, respond, respond_to_write
 from rest.fields import AnswerSerializer
 from rest.query_parameters import KnownParameters
 
@@ -106,4 +106,4 @@ class RollbackView(APIView):
     @extend_schema(request=RollbackSerializer, responses=PersonalitySerializer, parameters=[IF_MATCH, rows.OWNER])
     def post(self, request: Request, name: str) -> HttpResponseBase:
         """Make a personality again what it was in an earlier version. That is a new one: nothing is lost."""
-        return written(represent(writes.roll_back(request, name)))
+        return respond_to_write(represent(writes.roll_back(request, name)))

@@ -20,8 +20,8 @@ from personalities.api.rows import PersonalityNotFound
 from personalities.api.serializers import Represent, represent, represent_id
 from personalities.archetypes import ARCHETYPES
 from personalities.models import Personality
-from rest.concurrency import one_of_few
-from rest.conditional import IF_MATCH, IF_MATCH_ALWAYS, IF_NONE_MATCH, provenance_headers, respond, written
+from rest.concurrency import limited_concurrency
+from rest.conditional import IF_MATCH, IF_MATCH_ALWAYS, IF_NONE_MATCH, provenance_headers, respond, respond_to_write
 from rest.pages import BoundedListView
 
 PERSONALITY = serializers.PersonalitySerializer
@@ -50,7 +50,7 @@ class PersonalityListView(BoundedListView[Personality]):
         """
         made = writes.create(request)
         location = reverse("personality", args=[made.personality_name], request=request)
-        return written(represent(made), HTTPStatus.CREATED, {"Location": location})
+        return respond_to_write(represent(made), HTTPStatus.CREATED, {"Location": location})
 
 
 class PersonalityDetailView(APIView):
@@ -69,12 +69,12 @@ class PersonalityDetailView(APIView):
     @extend_schema(request=PERSONALITY, responses=PERSONALITY, parameters=[IF_MATCH_ALWAYS, rows.OWNER])
     def put(self, request: Request, name: str) -> HttpResponseBase:
         """Replace a personality: what is left out becomes what a new personality has there."""
-        return written(represent(writes.edit(request, name, partial=False)))
+        return respond_to_write(represent(writes.edit(request, name, partial=False)))
 
     @extend_schema(request=PERSONALITY, responses=PERSONALITY, parameters=[IF_MATCH, rows.OWNER])
     def patch(self, request: Request, name: str) -> HttpResponseBase:
         """Change what is given of a personality and keep the rest."""
-        return written(represent(writes.edit(request, name, partial=True)))
+        return respond_to_write(represent(writes.edit(request, name, partial=True)))
 
     @extend_schema(responses={204: None}, parameters=[IF_MATCH, rows.OWNER])
     def delete(self, request: Request, name: str) -> Response:
@@ -103,7 +103,7 @@ class ResolveView(APIView):
         serializer = serializers.ResolveSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         names = serializer.validated_data["names"]
-        with one_of_few(request.user.pk):
+        with limited_concurrency(request.user.pk):
             answers = Personality.objects.lookup_many(names, request.user)
             found = {name: msgspec.Raw(answer.value.json) for name, answer in answers.items() if answer.value}
             body = {"personalities": found, "missing": [name for name in answers if name not in found]}

@@ -86,14 +86,14 @@ class Version(models.Model):
     def as_personality(self) -> Personality:
         """An unsaved Personality with its values in this version. A column that did not exist then has its default."""
         fields = [field for field in Personality._meta.concrete_fields if field.column in self.state]
-        return Personality(**{field.attname: _kept(field, self.state[field.column]) for field in fields})
+        return Personality(**{field.attname: _value_in_version(field, self.state[field.column]) for field in fields})
 
     def to_config(self) -> PersonalityConfig:
         """The configuration of this version."""
         return config_of(self.as_personality())
 
 
-def _kept(field: "models.Field[Any, Any]", value: object) -> Any:
+def _value_in_version(field: "models.Field[Any, Any]", value: object) -> Any:
     """The value that `field` had. A name stays as it was, even if it would be refused today."""
     return value if isinstance(field, NameField) else field.to_python(value)
 

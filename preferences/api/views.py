@@ -26,7 +26,7 @@ from rest.conditional import (
     check_if_match,
     provenance_headers,
     respond,
-    written,
+    respond_to_write,
 )
 
 IF_MATCH_ONCE = OpenApiParameter(
@@ -74,7 +74,7 @@ class PreferencesView(APIView):
         serializer.is_valid(raise_exception=True)
         wishes = msgspec.structs.replace(current if partial else NO_WISHES, **serializer.validated_data)
         Preferences.objects.replace(request.user, wishes)
-        return written(Representation.of(wishes))
+        return respond_to_write(Representation.of(wishes))
 
 
 class PromptView(APIView):

@@ -14,7 +14,7 @@ from django.test import Client
 
 from personalities.models import Event, Personality, Version
 from personalities.tests.admin.browser import LIST, allowed, change_url, form_of, made
-from rest.concurrency import AT_A_TIME, one_of_few
+from rest.concurrency import AT_A_TIME, limited_concurrency
 from tests.database import sql
 
 pytestmark = pytest.mark.django_db
@@ -204,7 +204,7 @@ def test_costly_page__many_of_the_user_are_under_way__429(
 
     with ExitStack() as stack:
         for _ in range(AT_A_TIME):
-            stack.enter_context(one_of_few(User.objects.get(username="admin").pk))
+            stack.enter_context(limited_concurrency(User.objects.get(username="admin").pk))
         answer = ask()
         assert (answer.status_code, answer["Retry-After"], answer["Content-Type"]) == (429, "1", "text/plain")
     assert ask().status_code == 200

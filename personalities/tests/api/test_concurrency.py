@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
 from personalities.tests.api.conftest import LIST
-from rest.concurrency import AT_A_TIME, IN_ALL, IN_LINE, TooManyAtOnce, one_of_few
+from rest.concurrency import AT_A_TIME, IN_ALL, MAX_QUEUED, TooManyAtOnce, limited_concurrency
 from tests.waiting import wait_until
 
 USER, OTHER = 1, 2
@@ -32,7 +32,7 @@ class Crowd:
 
     def _request(self) -> bool:
         try:
-            with one_of_few(self._user_id):
+            with limited_concurrency(self._user_id):
                 with self._lock:
                     self._now += 1
                     self.most = max(self.most, self._now)
@@ -48,7 +48,7 @@ class Crowd:
 @contextmanager
 def crowd(user_id: int) -> Iterator[Crowd]:
     """Make a crowd whose first requests have taken every place there is."""
-    with ThreadPoolExecutor(AT_A_TIME + IN_LINE + 10) as pool:
+    with ThreadPoolExecutor(AT_A_TIME + MAX_QUEUED + 10) as pool:
         made = Crowd(pool, user_id)
         try:
             made.send(AT_A_TIME)
@@ -64,15 +64,15 @@ def test_requests__more_than_may_wait__refused_and_the_others_answered_in_turn(
 ) -> None:
     monkeypatch.setattr("rest.concurrency.LINE_SECONDS", 60)
     with crowd(USER) as made:
-        more = made.send(IN_LINE + 5)
+        more = made.send(MAX_QUEUED + 5)
         wait_until(lambda: sum(future.done() for future in more) >= 5)
         made.let_go()
-        assert sorted(future.result() for future in more) == [False] * 5 + [True] * IN_LINE
+        assert sorted(future.result() for future in more) == [False] * 5 + [True] * MAX_QUEUED
         assert made.most == AT_A_TIME
 
 
 def test_requests__of_another_user__not_concerned() -> None:
-    with crowd(USER), one_of_few(OTHER):
+    with crowd(USER), limited_concurrency(OTHER):
         pass
 
 
@@ -80,10 +80,10 @@ def test_requests__of_many_users__no_more_in_all_than_a_process_makes(monkeypatc
     monkeypatch.setattr("rest.concurrency.LINE_SECONDS", 0.01)
     with ExitStack() as stack:
         for user in range(IN_ALL):
-            stack.enter_context(one_of_few(user))
-        with pytest.raises(TooManyAtOnce), one_of_few(IN_ALL):
+            stack.enter_context(limited_concurrency(user))
+        with pytest.raises(TooManyAtOnce), limited_concurrency(IN_ALL):
             pass
-    with one_of_few(IN_ALL):
+    with limited_concurrency(IN_ALL):
         pass
 
 
