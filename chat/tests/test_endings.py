@@ -139,6 +139,15 @@ def test_chat__a_null_after_the_usage__the_usage_told_last(say: Say, model: Mode
     assert (finish.choices[0].finish_reason, last.choices, last.usage.total_tokens) == ("stop", [], 9)
 
 
+def test_chat__usage_with_the_text_and_no_reason__told_with_the_text_alone(say: Say, model: ModelServer) -> None:
+    choices = [{"index": 0, "delta": SAID, "finish_reason": None}]
+    model.behaviour = model_server.streaming(event(choices=choices, usage={"total_tokens": 9}), DONE)
+    told = [
+        (each.choices[0].finish_reason, each.usage and each.usage.total_tokens) for each in say("One.", stream=True)
+    ]
+    assert told == [(None, 9), ("stop", None)]
+
+
 PARTS = [{"type": "text", "text": "Hello."}, {"type": "refusal", "refusal": "I cannot go on."}]
 WEATHER = {"role": "tool", "tool_call_id": "call_1", "content": "Rain."}
 
