@@ -65,7 +65,7 @@ def _verdict(cache: CoherentCache[K, V], key: K, copy: tuple[Position, V | None]
         return Verdict.CORRUPT
     if value is None:
         return Verdict.INCOMPATIBLE
-    if feed.is_outdated(cache.log_key(key), position):
+    if feed.may_be_outdated(cache.log_key(key), position):
         return Verdict.OUTDATED
     if not feed.has_commit(position.number):
         return Verdict.CORRUPT

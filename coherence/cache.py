@@ -14,7 +14,7 @@ from coherence import change_log
 from coherence.change_log import CopyRef, Position
 from coherence.feed import IN_TOUCH_SECONDS, catch_up_on_commit, feed
 from coherence.listener import listener
-from coherence.local_cache import NO_VIEW, Copy, LocalCache, weightless
+from coherence.local_cache import NO_REVISION, Copy, LocalCache, weightless
 from coherence.shared import NoSharedCache, SharedCache
 from coherence.single_flight import SingleFlight
 from coherence.transactions import NOT_IN_TRANSACTION, after_commit, in_transaction, this_thread
@@ -123,17 +123,17 @@ class CoherentCache(Generic[K, V]):
         """The copy of `key` in memory if it is current. For a caller that has checked `memory_may_answer`."""
         copy = self.positive.get(key) or self.negative.get(key)
         # As `is_current`, without its call: it is asked on every lookup.
-        return copy if copy is not None and (copy.view_number == feed.view_number or self._compare(copy)) else None
+        return copy if copy is not None and (copy.revision == feed.revision or self._compare(copy)) else None
 
     def is_current(self, copy: Copy[K, V]) -> bool:
         """Whether `copy` is known to be current."""
-        return copy.view_number == feed.view_number or self._compare(copy)
+        return copy.revision == feed.revision or self._compare(copy)
 
     def _compare(self, copy: Copy[K, V]) -> bool:
         """Compare with the feed, and remember the result for this view."""
-        view_number = feed.view_number  # read first: whatever becomes known meanwhile forces another comparison
+        revision = feed.revision  # read first: whatever becomes known meanwhile forces another comparison
         is_current = feed.is_current(self.log_key(copy.key), copy.position)
-        copy.view_number = view_number if is_current else NO_VIEW
+        copy.revision = revision if is_current else NO_REVISION
         return is_current
 
     # ── Lookups ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -171,7 +171,7 @@ class CoherentCache(Generic[K, V]):
 
     def _read_copies_or_rows(self, keys: Collection[K]) -> dict[K, Answer[V]]:
         answers: dict[K, Answer[V]] = {}
-        if (age := self._ensure_synced()) is not None:
+        if (age := self._wait_for_feed()) is not None:
             answers = {key: Answer(copy.value, "near", age) for key in keys if (copy := self.current_copy(key))}
             if missing := _missing(keys, answers):
                 answers |= self._from_shared(missing, age)
@@ -179,10 +179,10 @@ class CoherentCache(Generic[K, V]):
             answers |= self._from_database(missing)
         return answers
 
-    def _ensure_synced(self) -> float | None:
-        """If this process is out of touch, start the listener if need be, and wait for its next answer.
+    def _wait_for_feed(self) -> float | None:
+        """Unless this process is in touch, start the listener if need be, and wait for its next answer.
 
-        Returns the age: the seconds since it knew every change, 0 while in touch, None if more than `stale_seconds`.
+        Returns the age of copies that may answer, in seconds; 0 while in touch, None if it is above `stale_seconds`.
         """
         if not feed.in_touch:
             listener.ensure()
@@ -209,7 +209,7 @@ class CoherentCache(Generic[K, V]):
                 break
             loaded = self.loads.get_many(keys)
             answers |= {key: Answer(value, "database") for key, (_, value) in loaded.items()}
-            keys = [key for key, (position, _) in loaded.items() if feed.is_outdated(self.log_key(key), position)]
+            keys = [key for key, (position, _) in loaded.items() if feed.may_be_outdated(self.log_key(key), position)]
         return answers
 
     def _load(self, keys: Collection[K]) -> dict[K, tuple[Position, V | None]]:
@@ -267,7 +267,7 @@ class CoherentCache(Generic[K, V]):
         change_log.record() if keys is None else change_log.record(map(self.log_key, keys))
         catch_up_on_commit()
 
-    def drop_on_commit(self, keys: Collection[K], *, using: str = DEFAULT_DB_ALIAS) -> None:
+    def drop_shared_on_commit(self, keys: Collection[K], *, using: str = DEFAULT_DB_ALIAS) -> None:
         """After the commit, have this process catch up with the change log, and drop the shared copies of `keys`.
 
         Both only speed things up: correctness comes from the triggers and the numbers.
@@ -276,10 +276,10 @@ class CoherentCache(Generic[K, V]):
         after_commit(self.shared.delete, keys, using=using)
 
     def watch(self, model: type[M], keys: Callable[[M], Collection[K]]) -> None:
-        """As `drop_on_commit` for `keys(instance)`, after each save and deletion of an instance of `model`."""
+        """As `drop_shared_on_commit` for `keys(instance)`, after each save and deletion of an instance of `model`."""
 
         def on_write(sender: type[M], instance: M, using: str, **kwargs: object) -> None:
-            self.drop_on_commit(keys(instance), using=using)
+            self.drop_shared_on_commit(keys(instance), using=using)
 
         post_save.connect(on_write, sender=model, weak=False, dispatch_uid=f"coherence: {self.kind}")
         post_delete.connect(on_write, sender=model, weak=False, dispatch_uid=f"coherence: {self.kind}")

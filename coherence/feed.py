@@ -67,7 +67,7 @@ class LogView(NamedTuple):
         self.commits.add_all(commits, first.number)
         return self._replace(outdated_below=outdated_below, groups_known_from=first).with_answer(found, ())
 
-    def with_assumed(self, groups: Collection[str]) -> "LogView":
+    def with_bounds(self, groups: Collection[str]) -> "LogView":
         """What is known once each of `groups` is in `latest`. One without a known change gets the number of the entry
         `groups_known_from`: its last change was before that.
         """
@@ -98,15 +98,15 @@ class ChangeFeed:
     """The latest change of each key, as far back as this process remembers.
 
     `position` is the newest of the change log that this process knows, `number` its number; `last_synced` is when, in
-    seconds of `resilience.clock`, it last knew every change. `view_number` increases with each poll that brings
-    something new, so that copies are compared again. `ask` does not increment it.
+    seconds of `resilience.clock`, it last knew every change. `revision` increases with each poll that brings
+    something new, so that copies are compared again. What is learned of the past (`ask`, `look_back`) leaves it alone.
     Readers take no lock: state is replaced as a whole, except `latest`, which is updated in place, so that it may
     briefly be newer than `number`.
     """
 
     def __init__(self, clock: Callable[[], float] = clock) -> None:
         self.clock = clock
-        self.view_number = 0
+        self.revision = 0
         self.last_synced = float("-inf")
         self._view = LogView.starting("", 0, 0)
         self._limit = change_log.FIRST_MAX_ENTRIES
@@ -151,8 +151,8 @@ class ChangeFeed:
         view = self._view
         return number == view.number or number in view.commits
 
-    def is_outdated(self, key: str, position: Position) -> bool:
-        """Whether a copy of `key` read at `position` is known to be outdated, or is older than what is known.
+    def may_be_outdated(self, key: str, position: Position) -> bool:
+        """Whether a copy of `key` read at `position` is outdated, or older than what is known of the key.
 
         False before the first answer of the log. `is_unsure` tells whether the log can still be asked about the copy.
         """
@@ -198,10 +198,10 @@ class ChangeFeed:
             if self._view.history == history:
                 self._view = self._view.with_answer(found, commits)
 
-    def knows_groups_from(self, number: int) -> bool:
-        """Whether all changes of groups are known from `number` of the log on, or no more of them can be remembered."""
+    def should_look_back_to(self, number: int) -> bool:
+        """Whether changes of groups since `number` of the log are unknown, and there is room to remember them."""
         view = self._view
-        return view.groups_known_from.number <= number or not view.has_room_for(change_log.MAX_ENTRIES_PER_POLL)
+        return view.groups_known_from.number > number and view.has_room_for(change_log.MAX_ENTRIES_PER_POLL)
 
     def look_back(self) -> None:
         """Read one more batch of older log entries, to learn when groups last changed. Uses the caller's connection.
@@ -217,12 +217,12 @@ class ChangeFeed:
             if (now.history, now.groups_known_from) == (view.history, view.groups_known_from):
                 self._view = now.with_older(first, found, commits)
 
-    def assume_unchanged_before(self, groups: Collection[str]) -> None:
-        """For each of `groups` with no known change, record the oldest point we know about as an upper bound on its
-        last change: a copy that was read since then counts, and one that was read earlier is outdated.
+    def bound_last_changes(self, groups: Collection[str]) -> None:
+        """Take it that `groups` without a known change changed last just before the oldest number that is known: a copy
+        that was read since then counts, and one that was read earlier does not.
         """
         with self._lock:
-            self._view = self._view.with_assumed(groups)
+            self._view = self._view.with_bounds(groups)
 
     def poll(self, cursor: Cursor) -> None:
         """Fetch and apply newer log entries; retry if another thread applied some first."""
@@ -251,7 +251,7 @@ class ChangeFeed:
             outdated_below = _new_outdated_below(news, before.outdated_below, oldest)
             before = LogView.starting(news.history or "", outdated_below, oldest)
         self._view = before.after(entries)
-        self.view_number += bool(entries) or starts_over
+        self.revision += bool(entries) or starts_over
         return True
 
     def _renew_lock(self) -> None:

@@ -9,20 +9,20 @@ from coherence.change_log import Position
 K = TypeVar("K")
 V = TypeVar("V")
 
-NO_VIEW = -1  # never a view number of the feed
+NO_REVISION = -1  # never a view number of the feed
 NOWHERE = Position("", -1)  # never a position of the change log
 
 
 class Copy(Generic[K, V]):
     """An immutable value, None when there is no such row, and the position of the change log at which it was read."""
 
-    __slots__ = ("key", "position", "reads", "used", "value", "view_number")
+    __slots__ = ("key", "position", "reads", "used", "value", "revision")
 
     def __init__(self, key: K, value: V | None, position: Position) -> None:
         self.key = key
         self.value = value
         self.position = position
-        self.view_number = NO_VIEW  # the feed's, when it was last found current
+        self.revision = NO_REVISION  # the feed's, when it was last found current
         self.reads = 0  # answers given, counted without a lock: losing one does no harm
         self.used = False  # since it was last considered for eviction
 
@@ -34,7 +34,7 @@ class Copy(Generic[K, V]):
 
     def retire(self) -> None:
         """Mark as dropped, so that code that still holds it looks for another."""
-        self.position, self.view_number = NOWHERE, NO_VIEW
+        self.position, self.revision = NOWHERE, NO_REVISION
 
     def is_later(self, position: Position) -> bool:
         """Whether it was read after `position`, in the same history."""

@@ -54,8 +54,8 @@ def current_config(name: str, owner: int | None) -> PersonalityConfig | None:
     resolution = _resolutions.get((name, owner))
     if resolution is not None:
         deciding_cache, deciding_copy, answering_copy = resolution
-        # Nearly always both were found current in this very view of the feed: compared here, without a call.
-        if deciding_copy.view_number == answering_copy.view_number == feed.view_number or (
+        # Nearly always both were found current at this very revision of the feed: compared here, without a call.
+        if deciding_copy.revision == answering_copy.revision == feed.revision or (
             deciding_cache.is_current(deciding_copy) and config_cache.is_current(answering_copy)
         ):
             deciding_copy.used = True

@@ -87,9 +87,9 @@ class OwnedNamesCache(CoherentCache[int, OwnedNames]):
         """
         known = {self.log_key(owner): position for owner, (position, _) in copies.items()}
         if unsure := {group: position.number for group, position in known.items() if feed.is_unsure(group, position)}:
-            if not feed.knows_groups_from(min(unsure.values())):
+            if feed.should_look_back_to(min(unsure.values())):
                 self.questions.get_many([EVERY_OWNER])
-            feed.assume_unchanged_before(unsure)
+            feed.bound_last_changes(unsure)
             super().ask_about(copies)  # about those whose numbers are still unknown
 
     def query_log(self, questions: Collection[CopyRef]) -> None:

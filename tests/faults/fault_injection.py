@@ -108,7 +108,7 @@ def die_before_hooks() -> None:
 
 def without_compare() -> None:
     """Accept a copy whatever its number."""
-    _always(ChangeFeed, is_current=True, is_outdated=False, has_commit=True)
+    _always(ChangeFeed, is_current=True, may_be_outdated=False, has_commit=True)
 
 
 def without_feed() -> None:

@@ -123,14 +123,14 @@ def test_new_copy__nothing_is_known_yet__compared(
 def test_edition__whenever_something_has_become_known_and_only_then__another_one(
     feed: ChangeFeed, tell: Callable[[], None]
 ) -> None:
-    view_numbers = [feed.view_number]
+    revisions = [feed.revision]
     for _ in range(3):
         record("a")
         tell()
-        view_numbers.append(feed.view_number)
+        revisions.append(feed.revision)
         tell()
-        assert feed.view_number == view_numbers[-1]  # else every copy would be compared anew at every look
-    assert len(set(view_numbers)) == 4
+        assert feed.revision == revisions[-1]  # else every copy would be compared anew at every look
+    assert len(set(revisions)) == 4
 
 
 @pytest.fixture
@@ -205,14 +205,14 @@ def test_copy_in_redis__older_than_what_is_remembered_and_out_of_touch__nobody_i
         assert names.get(ID) == Answer("old", "database")
 
 
-def test_drop_on_commit__committed_or_not__only_then_gone_from_redis(
+def test_drop_shared_on_commit__committed_or_not__only_then_gone_from_redis(
     names: CoherentCache[int, str], known: None, shared: InRedis
 ) -> None:
     with transaction.atomic():
-        names.drop_on_commit([ID])
+        names.drop_shared_on_commit([ID])
         transaction.set_rollback(True)
     with transaction.atomic():
-        names.drop_on_commit([ID])
+        names.drop_shared_on_commit([ID])
         assert shared.get_many([ID])
     assert not shared.get_many([ID])
 

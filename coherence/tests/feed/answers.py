@@ -30,5 +30,5 @@ def is_current(feed: ChangeFeed, key: str, number: int) -> bool:
     return feed.is_current(key, Position(feed.position.history, number))
 
 
-def is_outdated(feed: ChangeFeed, key: str, number: int) -> bool:
-    return feed.is_outdated(key, Position(feed.position.history, number))
+def may_be_outdated(feed: ChangeFeed, key: str, number: int) -> bool:
+    return feed.may_be_outdated(key, Position(feed.position.history, number))

@@ -87,9 +87,9 @@ class HistoryOfGroups(History):
             changed = max(number for number, keys in self.commits if {group, EVERYTHING} & {*map(group_of, keys)})
             for position in sorted(self.lost | self.positions()):
                 if self.feed.is_unsure(group, position):
-                    while not self.feed.knows_groups_from(position.number):
+                    while self.feed.should_look_back_to(position.number):
                         self.feed.look_back()
-                    self.feed.assume_unchanged_before([group])
+                    self.feed.bound_last_changes([group])
                 is_true = position.number >= changed and position not in self.lost
                 counts = self.feed.is_current(group, position)
                 assert counts is is_true or (is_true and change_log.MAX_REMEMBERED_KEYS < ROOM)

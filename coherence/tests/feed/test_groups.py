@@ -33,10 +33,10 @@ def start() -> int:
 def be_sure(feed: ChangeFeed, group: str, number: int, questions: int = 10) -> int:
     """Be sure about a copy of `group` as a cache does; return how many questions that took, `questions` at most."""
     asked = 0
-    while asked < questions and not feed.knows_groups_from(number):
+    while asked < questions and feed.should_look_back_to(number):
         feed.look_back()
         asked += 1
-    feed.assume_unchanged_before([group])
+    feed.bound_last_changes([group])
     return asked
 
 
@@ -55,10 +55,10 @@ def test_look_back__after_a_commit_of_very_many_keys__all_groups_are_judged(feed
     assert not is_current(feed, "a:3", start)
 
 
-def test_knows_groups__part_of_a_commit_was_read__from_the_next_commit_on(feed: ChangeFeed, start: int) -> None:
+def test_should_look_back__part_of_a_commit_was_read__to_that_commit(feed: ChangeFeed, start: int) -> None:
     number = record(*IMPORTED)
     feed.catch_up()
-    assert [feed.knows_groups_from(each) for each in (number, number + 1)] == [False, True]
+    assert [feed.should_look_back_to(each) for each in (number, number + 1)] == [True, False]
 
 
 def test_look_back__one_question__reads_no_more_than_a_limit(feed: ChangeFeed, start: int) -> None:
