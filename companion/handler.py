@@ -41,8 +41,9 @@ Send = Callable[[Event], Awaitable[None]]
 BODY_SECONDS = 30.0  # servers do not end a body that arrives one byte at a time
 THREADS = 200  # more than can wait for a silent PostgreSQL at once, each for a few seconds
 # How long a thread computes before it lets another run. With Python's default, the event loop would wait a second for
-# each turn among 200 of them; without a crowd, a shorter time costs the hot read some 3 %.
-CROWD = 16  # requests in threads
+# each turn among 200 of them. A shorter time costs the hot read some 3 % without a crowd, and 32 callers of Django's
+# views a fifth of their throughput.
+CROWD = 48  # requests in threads, among which the event loop would wait a quarter of a second
 SWITCH_SECONDS, SWITCH_SECONDS_IN_A_CROWD = sys.getswitchinterval(), 0.0005
 
 
