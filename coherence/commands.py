@@ -20,13 +20,12 @@ from rich.table import Table
 
 from coherence.audit import MEANING, Finding, Verdict, audit
 from coherence.cache import CoherentCache
-from coherence.feed import feed
 from coherence.redis_copies import RedisCopies, RedisUnavailable, hit_rate
+from coherence.warming import BATCH, warm
 
 K = TypeVar("K")
 V = TypeVar("V")
 
-WARM_BATCH = 100  # copies per round trip, some 300 KB: well within Redis's 0.1 s even on a busy machine
 BAD = {Verdict.WRONG, Verdict.CORRUPT}
 
 
@@ -139,7 +138,7 @@ class WarmCommand(CacheCommand[K, V]):
     def run(self, wanted: Sequence[str], *, as_json: bool, quiet: bool) -> None:
         """Copy the rows, showing progress on a terminal, and print how many were copied."""
         keys = list(self.keys(wanted) if wanted else self.all_keys())
-        screen, total = console(self.stderr), ceil(len(keys) / WARM_BATCH)
+        screen, total = console(self.stderr), ceil(len(keys) / BATCH)
         hidden = as_json or quiet or not screen.is_terminal
         batches = warm(self.cache, self.copies, keys)
         count = sum(track(batches, "Warming", total, console=screen, disable=hidden))
@@ -147,17 +146,6 @@ class WarmCommand(CacheCommand[K, V]):
             print_json(self.stdout, {"warmed": count})
         elif not quiet:
             self.stdout.write(f"{count} {self.noun} warmed.")
-
-
-def warm(
-    cache: CoherentCache[K, V], copies: RedisCopies[K, V], keys: Sequence[K], batch: int = WARM_BATCH
-) -> Iterator[int]:
-    """Copy the rows of `keys` into Redis in batches; yields the size of each batch. Raises RedisUnavailable."""
-    feed.catch_up()  # the database may have been restored unnoticed: copies would carry a history that is over
-    known = feed.position  # a safe lower bound for values made from no row at all, which come without a position
-    for start in range(0, len(keys), batch):
-        position, values = cache.load(keys[start : start + batch])
-        yield copies.put_or_raise(position or known, values)
 
 
 # ── Printing ──────────────────────────────────────────────────────────────────────────────────────────────────────────

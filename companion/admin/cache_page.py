@@ -11,13 +11,13 @@ from django.shortcuts import redirect, render
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_POST, require_safe
 
-from coherence.commands import warm
+from coherence.warming import warm
 from companion.admin.cache_numbers import numbers
 from personalities.admin.actions import report_forgotten, report_warmed
 from personalities.cache import codec, config_cache, configs_in_redis
-from personalities.management.cache_command import expected_owners, warm_owned_names
 from personalities.models import Personality
 from personalities.owned_names import owned_names_in_redis
+from personalities.warming import expected_owners, warm_owned_names
 
 View = Callable[[HttpRequest], HttpResponse]
 ALL = "all"  # must be sent to forget everything: an empty form must not do that

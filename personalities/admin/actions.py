@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
-from coherence import commands
+from coherence import warming
 from coherence.redis_copies import RedisUnavailable
 from personalities.cache import config_cache, configs_in_redis
 from personalities.models import Personality
@@ -25,7 +25,7 @@ def forget_copies(model_admin: ModelAdmin, request: HttpRequest, rows: QuerySet[
 def warm(model_admin: ModelAdmin, request: HttpRequest, rows: QuerySet[Personality]) -> None:
     """Copy the selected active personalities into Redis before anybody reads them."""
     keys = [row.key for row in rows]
-    report_warmed(request, lambda: sum(commands.warm(config_cache, configs_in_redis, keys)), f"selected: {len(rows)}")
+    report_warmed(request, lambda: sum(warming.warm(config_cache, configs_in_redis, keys)), f"selected: {len(rows)}")
 
 
 def report_forgotten(request: HttpRequest, delete: Callable[[], int], what: str) -> None:

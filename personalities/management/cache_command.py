@@ -5,18 +5,12 @@ from collections.abc import Collection, Iterable, Sequence
 from itertools import chain
 from typing import Any
 
-from django.contrib.auth.models import User
-from django.db.models import F
-
-from coherence.commands import CacheCommand, Selection, warm
+from coherence.commands import CacheCommand, Selection
 from personalities.cache import Key, config_cache, configs_in_redis, owners_of
 from personalities.config import PersonalityConfig
 from personalities.management.arguments import canonical_names
 from personalities.models import Personality
 from personalities.owned_names import owned_names, owned_names_in_redis
-
-EXPECTED_USERS = 100_000
-ENTRIES_PER_BATCH = 1000  # most take about a hundred bytes
 
 
 class PersonalityCacheCommand(CacheCommand[Key, PersonalityConfig]):
@@ -45,20 +39,3 @@ class PersonalityCacheCommand(CacheCommand[Key, PersonalityConfig]):
         """The personalities, and their owners' lists of names."""
         owners = [owners_of(self.keys(wanted))] if wanted else owned_names_in_redis.scan()
         return [*super().selections(wanted), Selection(owned_names, owned_names_in_redis, owners)]
-
-
-def expected_owners() -> set[int]:
-    """The ids of users for whom lookups are likely: the owners of personalities, the holders of API keys, and the
-    EXPECTED_USERS who signed in last.
-    """
-    users = User.objects.filter(is_active=True)
-    latest = users.order_by(F("last_login").desc(nulls_last=True), "pk")[:EXPECTED_USERS]
-    holders = users.filter(api_keys__revoked_at=None, api_keys__isnull=False)
-    owners = Personality.objects.exclude(owner=None).values_list("owner_id", flat=True)
-    return {*owners, *holders.values_list("pk", flat=True), *latest.values_list("pk", flat=True)}
-
-
-def warm_owned_names(owners: Collection[int]) -> None:
-    """Copy the list of names of each of `owners` (ids) into Redis. Raises RedisUnavailable."""
-    for _ in warm(owned_names, owned_names_in_redis, list(owners), ENTRIES_PER_BATCH):
-        pass

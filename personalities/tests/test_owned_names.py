@@ -18,9 +18,9 @@ from coherence.cache import CoherentCache
 from coherence.feed import feed
 from coherence.listener import listener
 from coherence.tests.log_access import record
+from personalities import warming
 from personalities.cache import config_cache
 from personalities.lookup import config_from_memory
-from personalities.management import cache_command
 from personalities.models import Personality
 from personalities.owned_names import MAX_NAMES, OwnedNames, codec, owned_names
 from tests.database import sql
@@ -98,7 +98,7 @@ def test_warm__users__no_query_for_them(
 def test_expected_owners__more_users_than_are_warmed__owners_holders_and_who_signed_in_last(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(cache_command, "EXPECTED_USERS", 1)
+    monkeypatch.setattr(warming, "EXPECTED_USERS", 1)
     made = {name: User.objects.create_user(name) for name in ("owner", "holder", "revoked", "idle", "gone", "latest")}
     own(made["owner"])
     ApiKey.objects.issue(made["holder"])
@@ -109,7 +109,7 @@ def test_expected_owners__more_users_than_are_warmed__owners_holders_and_who_sig
             last_login=datetime(2026, 1, day, tzinfo=UTC), is_active=name != "gone"
         )
     expected = {made[name].pk for name in ("owner", "holder", "latest")}
-    assert cache_command.expected_owners() == expected
+    assert warming.expected_owners() == expected
 
 
 def test_warm__named__entries_of_their_owners_alone(user: User, staff: User, redis: Any) -> None:

@@ -8,12 +8,9 @@ from coherence.commands import WarmCommand
 from personalities.cache import Key, owners_of
 from personalities.config import PersonalityConfig
 from personalities.management.arguments import canonical_names
-from personalities.management.cache_command import (
-    PersonalityCacheCommand,
-    expected_owners,
-    warm_owned_names,
-)
+from personalities.management.cache_command import PersonalityCacheCommand
 from personalities.models import Personality
+from personalities.warming import expected_owners, warm_owned_names
 
 
 class Command(PersonalityCacheCommand, WarmCommand[Key, PersonalityConfig]):
