@@ -24,7 +24,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 M = TypeVar("M", bound=models.Model)
 
-LOOKUP_SECONDS = 2.0  # how long PostgreSQL may take for one load of a lookup, or for one question to the change log
+LOAD_SECONDS = 2.0  # how long PostgreSQL may take for one load of a lookup, or for one question to the change log
 ATTEMPTS = 3  # loads of one lookup; another is made when a commit outdated the one before
 
 Source = Literal["near", "redis", "database"]  # "near" is this process's memory, by its name on the wire
@@ -109,8 +109,8 @@ class CoherentCache(Generic[K, V]):
     def _new_memory(self) -> None:
         self.positive: LocalCache[K, V] = LocalCache(self.capacity, self.weigh, self.max_weight)
         self.negative: LocalCache[K, V] = LocalCache(self.capacity)  # apart: invented keys must not evict real ones
-        self.loads = SingleFlight(self._load, _lookup_deadline)
-        self.questions = SingleFlight(self._ask_log, _lookup_deadline)
+        self.loads = SingleFlight(self._load, _load_deadline)
+        self.questions = SingleFlight(self._ask_log, _load_deadline)
         self._counting = threading.Lock()
 
     # ── In memory ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -120,7 +120,7 @@ class CoherentCache(Generic[K, V]):
         return self.current_copy(key) if memory_may_answer() else None
 
     def current_copy(self, key: K) -> Copy[K, V] | None:
-        """The copy of `key` in memory if it is current. For a caller that has checked `memory_may_answer`."""
+        """The copy of `key` in memory if it is current as far as this process knows, which may be out of touch."""
         copy = self.positive.get(key) or self.negative.get(key)
         # As `is_current`, without its call: it is asked on every lookup.
         return copy if copy is not None and (copy.revision == feed.revision or self._compare(copy)) else None
@@ -130,7 +130,7 @@ class CoherentCache(Generic[K, V]):
         return copy.revision == feed.revision or self._compare(copy)
 
     def _compare(self, copy: Copy[K, V]) -> bool:
-        """Compare with the feed, and remember the result for this view."""
+        """Compare with the feed, and remember the result for this revision of it."""
         revision = feed.revision  # read first: whatever becomes known meanwhile forces another comparison
         is_current = feed.is_current(self.log_key(copy.key), copy.position)
         copy.revision = revision if is_current else NO_REVISION
@@ -267,7 +267,7 @@ class CoherentCache(Generic[K, V]):
         change_log.record() if keys is None else change_log.record(map(self.log_key, keys))
         catch_up_on_commit()
 
-    def drop_shared_on_commit(self, keys: Collection[K], *, using: str = DEFAULT_DB_ALIAS) -> None:
+    def forget_on_commit(self, keys: Collection[K], *, using: str = DEFAULT_DB_ALIAS) -> None:
         """After the commit, have this process catch up with the change log, and drop the shared copies of `keys`.
 
         Both only speed things up: correctness comes from the triggers and the numbers.
@@ -276,20 +276,20 @@ class CoherentCache(Generic[K, V]):
         after_commit(self.shared.delete, keys, using=using)
 
     def watch(self, model: type[M], keys: Callable[[M], Collection[K]]) -> None:
-        """As `drop_shared_on_commit` for `keys(instance)`, after each save and deletion of an instance of `model`."""
+        """As `forget_on_commit` for `keys(instance)`, after each save and deletion of an instance of `model`."""
 
         def on_write(sender: type[M], instance: M, using: str, **kwargs: object) -> None:
-            self.drop_shared_on_commit(keys(instance), using=using)
+            self.forget_on_commit(keys(instance), using=using)
 
         post_save.connect(on_write, sender=model, weak=False, dispatch_uid=f"coherence: {self.kind}")
         post_delete.connect(on_write, sender=model, weak=False, dispatch_uid=f"coherence: {self.kind}")
 
 
 @contextmanager
-def _lookup_deadline() -> Iterator[None]:
-    """Give a lookup LOOKUP_SECONDS in all, for its queries and for those it waits for; then raise OperationalError."""
+def _load_deadline() -> Iterator[None]:
+    """Give one load, or one question, LOAD_SECONDS in all, waiting included; then raise OperationalError."""
     try:
-        with answer_within(LOOKUP_SECONDS):
+        with answer_within(LOAD_SECONDS):
             yield
     except Error:
         connection.close_if_unusable_or_obsolete()  # outside a request nobody else would

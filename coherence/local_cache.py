@@ -9,7 +9,7 @@ from coherence.change_log import Position
 K = TypeVar("K")
 V = TypeVar("V")
 
-NO_REVISION = -1  # never a view number of the feed
+NO_REVISION = -1  # never a revision of the feed
 NOWHERE = Position("", -1)  # never a position of the change log
 
 

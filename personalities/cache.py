@@ -103,9 +103,9 @@ class PersonalityCache(CoherentCache[Key, PersonalityConfig]):
     change log outdates both.
     """
 
-    def drop_shared_on_commit(self, keys: Collection[Key], *, using: str = DEFAULT_DB_ALIAS) -> None:
+    def forget_on_commit(self, keys: Collection[Key], *, using: str = DEFAULT_DB_ALIAS) -> None:
         """As for other caches; also drops from Redis the lists of names of the owners in `keys`."""
-        super().drop_shared_on_commit(keys, using=using)
+        super().forget_on_commit(keys, using=using)
         after_commit(owned_names_in_redis.delete, owners_of(keys), using=using)
 
 

@@ -83,7 +83,7 @@ class PersonalityQuerySet(models.QuerySet["Personality"]):
             before = self._keys_by_id()
             count = super().update(**values)
             after = self._stored_keys(before) if KEY_FIELDS & values.keys() else set()
-            config_cache.drop_shared_on_commit(after.union(before.values()), using=self.db)
+            config_cache.forget_on_commit(after.union(before.values()), using=self.db)
         return count
 
     update.alters_data = True  # type: ignore[attr-defined]
@@ -92,7 +92,7 @@ class PersonalityQuerySet(models.QuerySet["Personality"]):
         """As Django's."""
         with transaction.atomic(using=self.db):
             created = super().bulk_create(objs, *args, **kwargs)
-            config_cache.drop_shared_on_commit({row.key for row in created}, using=self.db)
+            config_cache.forget_on_commit({row.key for row in created}, using=self.db)
         return created
 
     def _raw_delete(self, using: str | None) -> int:

@@ -21,13 +21,13 @@ def test_database__does_not_answer__the_error_in_time_and_nothing_is_kept(
 ) -> None:
     clear_memory(names)
     shared.clear()
-    monkeypatch.setattr(module, "LOOKUP_SECONDS", 0.3)
+    monkeypatch.setattr(module, "LOAD_SECONDS", 0.3)
     started = monotonic()
     with users_locked(), pytest.raises(OperationalError, match="did not answer in time"):
         names.get_many([ID, NOBODY])
     assert monotonic() - started < MAX_SECONDS / 4
     assert len(names.positive) == len(names.negative) == len(shared.get_many([ID, NOBODY])) == 0
-    monkeypatch.setattr(module, "LOOKUP_SECONDS", MAX_SECONDS)
+    monkeypatch.setattr(module, "LOAD_SECONDS", MAX_SECONDS)
     assert names.get(ID) == Answer("old", "database")
 
 
@@ -46,7 +46,7 @@ def test_database__our_connection_was_ended__the_error_and_then_a_new_one(
 def test_database__does_not_answer_about_one__copies_of_others_are_served(
     names: CoherentCache[int, str], known: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "LOOKUP_SECONDS", 0.3)
+    monkeypatch.setattr(module, "LOAD_SECONDS", 0.3)
     with users_locked():
         with pytest.raises(OperationalError):
             names.get(NOBODY)

@@ -140,7 +140,7 @@ def test_joiner__the_one_who_loads_runs_out_of_time__does_not_inherit_that(
 ) -> None:
     clear_memory(names)
     shared.clear()
-    monkeypatch.setattr(module, "LOOKUP_SECONDS", MAX_SECONDS)
+    monkeypatch.setattr(module, "LOAD_SECONDS", MAX_SECONDS)
     with users_locked():
         hurried = in_thread(threads, names, 0.3)
         wait_until(lambda: len(names.loads) == 1)
@@ -159,7 +159,7 @@ def test_joiners__the_database_answers_nobody__the_error_as_soon_as_to_one_alone
 ) -> None:
     clear_memory(names)
     shared.clear()
-    monkeypatch.setattr(module, "LOOKUP_SECONDS", 2.0)
+    monkeypatch.setattr(module, "LOAD_SECONDS", 2.0)
 
     def seconds_until_refused() -> float:
         started = monotonic()

@@ -205,14 +205,14 @@ def test_copy_in_redis__older_than_what_is_remembered_and_out_of_touch__nobody_i
         assert names.get(ID) == Answer("old", "database")
 
 
-def test_drop_shared_on_commit__committed_or_not__only_then_gone_from_redis(
+def test_forget_on_commit__committed_or_not__only_then_gone_from_redis(
     names: CoherentCache[int, str], known: None, shared: InRedis
 ) -> None:
     with transaction.atomic():
-        names.drop_shared_on_commit([ID])
+        names.forget_on_commit([ID])
         transaction.set_rollback(True)
     with transaction.atomic():
-        names.drop_shared_on_commit([ID])
+        names.forget_on_commit([ID])
         assert shared.get_many([ID])
     assert not shared.get_many([ID])
 
