@@ -88,12 +88,12 @@ class PersonalityPaginator(BoundedPaginator):
     object_list: QuerySet[Personality]
 
     def read(self, begin: int, limit: int) -> Sequence[msgspec.Raw]:
-        """See BoundedPaginator."""
+        """At most `limit` personalities from `begin` on, as JSON, and only as many as MAX_PAGE_BYTES holds."""
         return list(_shown(self.object_list[begin : begin + limit]))
 
 
 class PersonalityPages(BoundedPages):
-    """See BoundedPages."""
+    """Pages of personalities, bounded in number and in bytes."""
 
     paginator_class = PersonalityPaginator
 

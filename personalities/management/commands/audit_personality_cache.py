@@ -7,7 +7,7 @@ from personalities.management.cache_command import PersonalityCacheCommand
 
 
 class Command(PersonalityCacheCommand, AuditCommand[Key, PersonalityConfig]):
-    """See `help`."""
+    """Compares copies in Redis with what they are copies of."""
 
     help = (
         "Compare the copies in Redis with their rows, of all personalities or of those named. Fails when one is wrong "

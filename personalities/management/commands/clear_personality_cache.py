@@ -7,7 +7,7 @@ from personalities.management.cache_command import PersonalityCacheCommand
 
 
 class Command(PersonalityCacheCommand, ClearCommand[Key, PersonalityConfig]):
-    """See `help`."""
+    """Makes every process read personalities again, and deletes their copies in Redis."""
 
     help = (
         "Make every process read personalities anew, all or those named, and delete their copies from Redis. No other "

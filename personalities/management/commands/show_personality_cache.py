@@ -7,6 +7,6 @@ from personalities.management.cache_command import PersonalityCacheCommand
 
 
 class Command(PersonalityCacheCommand, ShowCommand[Key, PersonalityConfig]):
-    """See `help`."""
+    """Shows what Redis has of personalities, and for how long."""
 
     help = "Show the cached copies in Redis: keys, seconds left, size in bytes; and the hit rate of the Redis server."

@@ -14,7 +14,7 @@ from personalities.warming import expected_owners, warm_owned_names
 
 
 class Command(PersonalityCacheCommand, WarmCommand[Key, PersonalityConfig]):
-    """See `help`."""
+    """Copies personalities into Redis before anybody reads them."""
 
     help = (
         "Copy active personalities into Redis, all or those named, so that the first reader finds them there; and "
