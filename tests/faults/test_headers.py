@@ -197,6 +197,7 @@ def hot_reads(server: FuzzServer, is_over: Callable[[], bool]) -> float:
     return sorted(seconds)[len(seconds) * 99 // 100]
 
 
+@pytest.mark.measures
 def test_hot_reads__while_such_requests_come__fast(server: FuzzServer, figure: Figure) -> None:
     """Others' work on this machine is in both measurements, and counts only where it is in one of them."""
     alone = hot_reads(server, lambda: True)

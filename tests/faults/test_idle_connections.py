@@ -81,6 +81,7 @@ def after_pauses(service: Service, names: Iterator[str], crowd: int) -> list[Ans
     return answers
 
 
+@pytest.mark.measures
 @pytest.mark.timeout(240)
 def test_connections__forgotten_while_idle__no_request_notices(
     environment: Environment, fresh: Callable[[], str], tmp_path: Path, figure: Figure

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 
 from accounts.models import ApiKey
 from chat.application import Chat
@@ -28,7 +29,8 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(1800)
 COUNT = 20_000 if LONG else 300  # half of them in each API
 SEED = "told and kept"
 AT_ONCE = 16
-PATIENT = Deadlines(connect=60, first_byte=60, idle=5, total=60)  # no answer fails because the machine is busy
+# No answer fails because the machine is busy, be it with the model's server or with the database.
+PATIENT, DATABASE_SECONDS = Deadlines(connect=60, first_byte=60, idle=5, total=60), 60
 FORMS: list[Form] = [ChatForm(), ResponsesForm(goes_on=False), ChatForm(), ResponsesForm(goes_on=True)]
 SAID_BEFORE = "Hello."  # the last answer of each conversation, which may be gone on from
 Kept = list[tuple[str, str, Any]]
@@ -137,6 +139,14 @@ def model() -> Iterator[ModelServer]:
         yield running
 
 
+@pytest.fixture
+def patient_database(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the database take its time, and those of AT_ONCE who have to wait for a connection."""
+    settings.DATABASE_SECONDS = DATABASE_SECONDS
+    monkeypatch.setattr(connection.pool, "timeout", DATABASE_SECONDS)  # type: ignore[attr-defined]  # of PostgreSQL's
+
+
+@pytest.mark.usefixtures("patient_database")
 def test_told_and_kept__any_answer_of_a_server__no_difference(model: ModelServer, user: User, figure: Figure) -> None:
     given, key = conversations(user), ApiKey.objects.issue(user)[1]
     asked = asyncio.run(ask_all(model, key, given))
