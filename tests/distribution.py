@@ -10,12 +10,12 @@ from xdist.scheduler import LoadScopeScheduling
 
 # Files that share a session's fixture; every other file is a group of its own.
 INSTANCE = ("chat", "foreground", "hot_read", "manage", "no_lost_edit", "redis_contract", "root", "run", "second_run")
-FAULTS_ALONE = ("chat", "history", "machine", "transactions")
+FAULTS_ALONE = ("chat", "history", "machine", "told_and_kept", "transactions")
 # Faults mostly wait. In one process they would be all that the suite waits for, so those with a whole service or a
 # database of their own have another, which costs a second PostgreSQL and Redis.
-SERVICES = ("behind_proxy", "configuration", "database_defaults", "exports", "headers", "idle_connections",
-            "instance_metrics", "lost_signals", "probes", "random_requests", "restore", "retention", "sign_ins",
-            "slow_peers", "stopping", "strangers", "two_phase", "upstream_cost")  # fmt: skip
+SERVICES = ("behind_proxy", "configuration", "database_defaults", "exports", "failover", "headers",
+            "idle_connections", "instance_metrics", "lost_signals", "probes", "random_requests", "restore",
+            "retention", "sign_ins", "slow_peers", "stopping", "strangers", "two_phase", "upstream_cost")  # fmt: skip
 SHARED = {
     **{f"tests/e2e/test_{name}.py": "instance" for name in (*INSTANCE, "urls_given")},
     **{f"tests/faults/test_{name}.py": f"{name} alone" for name in FAULTS_ALONE},
@@ -23,7 +23,8 @@ SHARED = {
     **{f"tests/faults/test_{name}.py": "chat service" for name in ("chat_again", "chat_callers")},
 }
 # Groups that take longest go first in their folder, so that none is left over at the end.
-FIRST = {"chat service", "faults", "services", "instance", "tests/e2e/test_documentation.py", "tests/e2e/test_stop.py"}
+FIRST = {"chat service", "faults", "services", "told_and_kept alone", "instance", "tests/e2e/test_documentation.py",
+         "tests/e2e/test_stop.py"}  # fmt: skip
 # Faults measure time, so tests that start no servers run beside them.
 ORDER = ("tests/faults", "accounts", "chat", "tests/e2e", "coherence", "companion")
 
