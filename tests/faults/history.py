@@ -1,4 +1,4 @@
-"""What was written, what was read, and whether what was read could be true: the judge of promises 1, 4, 5 and 14.
+"""What was written, what was read, and whether what was read could be true: the judge of these tests.
 
 All times are `time.monotonic_ns()`, one clock for all processes of the machine. A version is the serial number that
 every write of these tests puts into the greeting; None means "there is no such personality".

@@ -1,4 +1,4 @@
-"""Promises A7, C17 and C18 behind a proxy that is trusted: whose address, which scheme, and whose log line it is."""
+"""Behind a proxy that is trusted: whose address counts, which scheme, and whose request a log line belongs to."""
 
 import itertools
 import json
@@ -106,7 +106,7 @@ def test_headers__said_twice__one_verdict_on_all_of_the_front(server: FuzzServer
     right = {case for case in verdicts if case[0] == (HOST,) and ", ".join(case[1]).partition(",")[0] == "https"}
     let_in = {case for case, found in verdicts.items() if "let in" in found.values()}
     figure(
-        "A7",
+        "A8",
         f"{len(verdicts)} combinations of Host and X-Forwarded-Proto, said twice or wrongly, at {len(PATHS)} addresses",
         "one verdict from hot read, chat and Django: let in is the one right host, first said to come by https",
         before="the front took the last one, Django both",
@@ -134,7 +134,7 @@ def test_log__json__each_line_with_the_id_of_its_request(server: FuzzServer, fig
     right = [found for found, request_id in said if found and ids[int(found[1])] == request_id]
     same = sum(answer.headers["X-Request-ID"] == ids[number] for number, answer in enumerate(answers))
     figure(
-        "C18",
+        "C21",
         f"log of {REQUESTS} requests in 20 threads with ids of their own, LOG_FORMAT=json",
         "each line an object with the id of its request, each answer too",
         before="lines of text, without an id",
@@ -151,7 +151,7 @@ def test_hsts__by_default__an_hour_and_nothing_more(server: FuzzServer, figure: 
         answers = [client.get(path, headers=HTTPS) for path in (*PATHS, "/livez", "/nothing")]
     said = {answer.headers.get("Strict-Transport-Security") for answer in answers}
     figure(
-        "C18",
+        "C22",
         f"Strict-Transport-Security of {len(answers)} answers with the defaults",
         "max-age=3600",
         before="a year, with subdomains and preload",

@@ -1,4 +1,4 @@
-"""Promises A1 and A4: a body costs little until it has arrived, whatever it looks like and whoever sends it."""
+"""A body costs little until it has arrived, whatever it looks like and whoever sends it."""
 
 import socket
 import time

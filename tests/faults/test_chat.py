@@ -1,4 +1,4 @@
-"""Promise 18: however the language model fails, its callers are told, nothing is left behind, and others are served."""
+"""However the language model fails, its callers are told, nothing is left behind, and others are served."""
 
 import asyncio
 from collections.abc import Iterator

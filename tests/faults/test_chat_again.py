@@ -1,4 +1,4 @@
-"""Promise 20: a turn that is sent again under its key because its answer was late is kept once and answered as kept."""
+"""A turn that is sent again under its key because its answer was late is kept once and answered as kept."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""Promise 19: clients that misbehave are answered or cut off, nothing is left of them, and others are served."""
+"""Clients that misbehave are answered or cut off, nothing is left of them, and others are served."""
 
 import asyncio
 import socket

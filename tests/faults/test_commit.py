@@ -1,4 +1,4 @@
-"""Promise 1: after COMMIT returns, nobody serves anything older; for 1.2 s at worst, and mostly not for a moment."""
+"""After COMMIT returns, nobody serves anything older; for 1.2 s at worst, and mostly not for a moment."""
 
 import os
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Promise A6: no two texts that somebody has stored cost more than a moment of processor time to compare."""
+"""No two texts that somebody has stored cost more than a moment of processor time to compare."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Promises A7 and C18: configuration is forgiving in form, strict in meaning, and says what is wrong in a sentence."""
+"""Configuration is forgiving in form, strict in meaning, and says what is wrong in a sentence."""
 
 import os
 import subprocess
@@ -231,7 +231,7 @@ def test_llm_url__metadata_in_any_spelling__refused(figure: Figure) -> None:
         f"https://{host}/v1" for host in ("169.253.169.254", "[fd00:ec2::253]", "metadata.example", "10.0.0.7")
     ]
     figure(
-        "A7",
+        "A9",
         f"{len(urls):,} spellings of link-local and metadata addresses as LLM_BASE_URL",
         "all refused; their neighbours are not",
         before="634 taken: as 6to4 or NAT64, or other clouds' over IPv6",

@@ -1,4 +1,4 @@
-"""Promise 17: what is said in a conversation is kept once and read as it was said, whatever Redis does meanwhile."""
+"""What is said in a conversation is kept once and read as it was said, whatever Redis does meanwhile."""
 
 from collections.abc import Sequence
 from itertools import count

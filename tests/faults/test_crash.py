@@ -1,4 +1,4 @@
-"""Promise 13: `kill -9` between COMMIT and the commit hook."""
+"""A process that `kill -9` ends between COMMIT and the commit hook costs nobody the truth."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Promise 3 for one commit that changes very many rows."""
+"""Another process sees every change of one commit that changes very many rows."""
 
 from collections.abc import Iterator
 

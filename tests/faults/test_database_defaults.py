@@ -1,4 +1,4 @@
-"""B9: whatever a role or a database sets by default, a session has what the service relies on."""
+"""Whatever a role or a database sets by default, a session has what the service relies on."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Promise A2: a moment in which strangers hold every descriptor does no lasting harm."""
+"""A moment in which strangers hold every descriptor does no lasting harm."""
 
 import time
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Promise A4: what one small request asks for, however much it is, costs a bounded part of the service's memory."""
+"""What one small request asks for, however much it is, costs a bounded part of the service's memory."""
 
 import json
 import socket

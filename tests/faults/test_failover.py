@@ -1,4 +1,4 @@
-"""Promise B11: a failover or a restore that loses commits does not bring them back, whatever their numbers."""
+"""A failover or a restore that loses commits does not bring them back, whatever their numbers."""
 
 import time
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Promise 1 where the change feed is out of touch, though PostgreSQL itself is well."""
+"""After COMMIT nobody serves anything older, even while the change feed cannot reach PostgreSQL."""
 
 import threading
 from collections.abc import Callable, Iterator

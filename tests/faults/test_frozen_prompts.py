@@ -1,4 +1,4 @@
-"""Promise C14: who is pinned stays who she was, to the byte, whatever a later release says of personalities."""
+"""Who is pinned stays who she was, to the byte, whatever a later release says of personalities."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ from tests.faults.pinned_prompts import next_release
 from tests.promises import Figure
 from tooling.environment import ROOT
 
-PROMISE = "C14"
+PROMISE = "C20"
 PERSONALITIES, COPIES = (2_000, 49) if LONG else (30, 9)
 TURNS = 200 if LONG else 10
 Told = dict[str, tuple[str, str]]  # by conversation: SHA-256 of what is told, and of what would be made today

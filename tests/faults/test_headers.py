@@ -1,4 +1,4 @@
-"""Promise A1: no request, of any shape within the server's limits, occupies the event loop for long."""
+"""No request, of any shape within the server's limits, occupies the event loop for long."""
 
 import itertools
 import time

@@ -1,4 +1,4 @@
-"""B8: firewalls forget silent connections to PostgreSQL, Redis and the language model, and say nothing about it."""
+"""Connections to PostgreSQL, Redis and the language model that a firewall has forgotten fail no request."""
 
 import time
 from collections import Counter

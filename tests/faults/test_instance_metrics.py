@@ -1,4 +1,4 @@
-"""Promise C16: /metrics speaks for all workers, whichever is asked, and nothing that was counted is lost."""
+"""/metrics speaks for all workers, whichever is asked, and nothing that was counted is lost."""
 
 import os
 import re

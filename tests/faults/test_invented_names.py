@@ -1,4 +1,4 @@
-"""Promise 11: invented names and invented API keys fill no memory."""
+"""Invented names and invented API keys fill no memory."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple

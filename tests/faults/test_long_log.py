@@ -1,4 +1,4 @@
-"""Promises B12 and B13: a long log voids only what has changed, and is pruned as fast as it is written."""
+"""A long log voids only what has changed, and is pruned as fast as it is written."""
 
 import time
 from collections import Counter
@@ -158,7 +158,7 @@ def test_log__lines_older_than_they_are_kept__pruned_faster_than_they_are_writte
         time.sleep(0.1)
     rate = (count - left()) / (time.monotonic() - start)
     figure(
-        "B13",
+        "B12",
         "the log is pruned by one process",
         f">= {BAR} lines a second",
         measured=f"{rate:.0f} lines a second; the slowest of the commits meanwhile took {pretty(slowest)}",

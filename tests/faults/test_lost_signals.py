@@ -1,4 +1,4 @@
-"""Promise C14: SIGTERM is heard however young a worker is, and no worker outlives its server."""
+"""SIGTERM is heard however young a worker is, and no worker outlives its server."""
 
 import random
 import re

@@ -1,4 +1,4 @@
-"""Promise 16: whatever happens, in whatever order, a lookup answers what the database says."""
+"""Whatever happens, in whatever order, a lookup answers what the database says."""
 
 import logging
 from collections.abc import Callable, Iterator

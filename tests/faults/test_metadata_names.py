@@ -1,4 +1,4 @@
-"""Promise A7: no name of a language model leads to where a cloud serves this machine's secrets."""
+"""No name of a language model leads to where a cloud serves this machine's secrets."""
 
 import json
 import shutil
@@ -64,7 +64,7 @@ def test_llm_name__leads_to_metadata__nothing_is_sent(tmp_path: Path, figure: Fi
     assert ran.returncode == 0, ran.stderr
     told = json.loads(ran.stdout.splitlines()[-1])
     figure(
-        "A7",
+        "A9",
         f"a request to a language model whose name is resolved to {', '.join(ADDRESSES.values())}",
         "the first two are upstream_unreachable before a byte is sent, and logged; the third is answered",
         before="prompt and key went to all three",

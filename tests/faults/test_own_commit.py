@@ -1,4 +1,4 @@
-"""Promise 2: a process reads its own commit at once, in every thread, through every path of the ORM."""
+"""A process reads its own commit at once, in every thread, through every path of the ORM."""
 
 from collections.abc import Callable, Iterator
 

@@ -1,4 +1,4 @@
-"""Promise D20: what an owner has is known by one small entry, which Redis holds for every process."""
+"""What an owner has is known by one small entry, which Redis holds for every process."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence

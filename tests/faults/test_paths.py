@@ -1,4 +1,4 @@
-"""Promise 3: another process sees every change of a row, by whatever path it was written."""
+"""Another process sees every change of a row, by whatever path it was written."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Promise 12: without PostgreSQL what is known is served for 15 minutes, marked; what is not known fails, and soon."""
+"""Without PostgreSQL what is known is served for 15 minutes, marked; what is not known fails, and soon."""
 
 import secrets
 import time

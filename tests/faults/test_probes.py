@@ -1,4 +1,4 @@
-"""Promise C15: probes are answered however they ask, and tell a stranger nothing."""
+"""Probes are answered however they ask, and tell a stranger nothing."""
 
 import time
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Promise 5: a reader that is slow to keep the old row does no harm."""
+"""A reader that is slow to keep the old row does no harm."""
 
 from tests.faults.conftest import Workers
 from tests.faults.environment import Environment

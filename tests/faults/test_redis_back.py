@@ -1,4 +1,4 @@
-"""Promise 9: when Redis is back, it is used again within seconds, and nobody has to do anything for that."""
+"""When Redis is back, it is used again within seconds, and nobody has to do anything for that."""
 
 import time
 from collections.abc import Callable

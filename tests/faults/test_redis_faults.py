@@ -1,4 +1,4 @@
-"""Promise 4: what befalls Redis while a change is committed costs nobody the truth, then or when it is well again."""
+"""What befalls Redis while a change is committed costs nobody the truth, then or when it is well again."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Promise 7: with Redis gone, lookups are as fast as PostgreSQL, which knows all the answers."""
+"""With Redis gone, lookups are as fast as PostgreSQL, which knows all the answers."""
 
 import statistics
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Promise B10: however a database is brought back, nothing of it is lost, and an edit there is seen in time."""
+"""However a database is brought back, nothing of it is lost, and an edit there is seen in time."""
 
 import os
 import subprocess

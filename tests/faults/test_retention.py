@@ -1,4 +1,4 @@
-"""Promise B13: the history is pruned by its command and by nothing else, and what is removed is written down."""
+"""The history is pruned by its command and by nothing else, and what is removed is written down."""
 
 import subprocess
 import sys

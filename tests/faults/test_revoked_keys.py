@@ -1,4 +1,4 @@
-"""Promise 15: a revoked key, or that of a deactivated user, is refused within the bound, whatever befalls Redis."""
+"""A revoked key, or that of a deactivated user, is refused within the bound, whatever befalls Redis."""
 
 from collections.abc import Iterable
 from contextlib import ExitStack

@@ -1,4 +1,4 @@
-"""Promise A3: however many sign in at a time, others are answered as quickly as before."""
+"""However many sign in at a time, others are answered as quickly as before."""
 
 import asyncio
 import re

@@ -1,4 +1,4 @@
-"""Promise A2: callers who do nothing, or next to nothing, do not keep others out."""
+"""Callers who do nothing, or next to nothing, do not keep others out."""
 
 import socket
 import time

@@ -1,4 +1,4 @@
-"""Promise 10: a name without any copy costs PostgreSQL one query a process, however many ask for it."""
+"""A name without any copy costs PostgreSQL one query a process, however many ask for it."""
 
 from collections.abc import Callable, Sequence
 

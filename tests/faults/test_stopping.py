@@ -1,4 +1,4 @@
-"""Promise C14: a worker that is killed is replaced, and one that is to stop lets everybody finish."""
+"""A worker that is killed is replaced, and one that is to stop lets everybody finish."""
 
 import os
 import signal

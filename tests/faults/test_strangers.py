@@ -1,4 +1,4 @@
-"""Promises A5, A7 and C17: strangers fill neither log nor memory, are told nothing of others, and forge no address."""
+"""Strangers fill neither log nor memory, are told nothing of others, and forge no address."""
 
 import itertools
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Promise 14: many threads in one process, and writers."""
+"""Many threads that read in one process see no old row, while others write."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Promise 6: what is rolled back is never seen elsewhere; inside a transaction the writer sees what it wrote."""
+"""What is rolled back is never seen elsewhere; inside a transaction the writer sees what it wrote."""
 
 import json
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Promise B10: a two-phase commit of what is watched is refused, and leaves nothing behind."""
+"""A two-phase commit of what is watched is refused, and leaves nothing behind."""
 
 import secrets
 import subprocess
@@ -47,7 +47,7 @@ def test_two_phase__watched_rows_changed__refused_and_nothing_kept(url: str, fig
         left = connection.execute("SELECT count(*) FROM pg_prepared_xacts").fetchone()
         connection.execute(EDIT)
     figure(
-        "B10",
+        "B14",
         "PREPARE TRANSACTION after a change of a watched row",
         "refused; nothing kept, no lock left; others can be prepared",
         measured=f"{str(refused.value).splitlines()[0]}; {changed} changed, {left} prepared",

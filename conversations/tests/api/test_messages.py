@@ -115,7 +115,7 @@ def test_post__900_kb_that_are_wrong__400_that_repeats_little_of_it(
     assert {answer.status_code for answer in answers} == {400}
     largest = max(len(answer.content) for answer in answers)
     measured, before = f"{largest:,} bytes", "752 to 900 kB"
-    figure("A4", "a 400 repeats little of a body", "< 8 KiB", measured=measured, met=largest < 8192, before=before)
+    figure("A10", "a 400 repeats little of a body", "< 8 KiB", measured=measured, met=largest < 8192, before=before)
 
 
 @pytest.mark.parametrize("text", [rb"a\u0000b", rb"\ud800"])
