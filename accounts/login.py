@@ -51,7 +51,7 @@ class SessionStore(db.SessionStore):
 
 
 def counted_address(request: HttpRequest) -> str:
-    """AXES_CLIENT_IP_CALLABLE."""
+    """AXES_CLIENT_IP_CALLABLE: the client's address, of IPv6 its /64, for which django-axes counts failures."""
     return address_block(client_address(request))
 
 

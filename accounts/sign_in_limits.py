@@ -38,7 +38,7 @@ class TooManySignIns(Exception):
     """The request is to be answered with 429."""
 
     def __init__(self, retry_after: float) -> None:
-        """`retry_after` in seconds."""
+        """`retry_after` is how many seconds the caller should wait; at least 1 is told."""
         super().__init__(retry_after)
         self.retry_after = max(ceil(retry_after), 1)
 
@@ -94,7 +94,7 @@ class AddressLimit:
     def authenticate(
         self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **_: object
     ) -> None:
-        """Raises TooManySignIns after SIGN_IN_RATE attempts from one address, whoever they were for."""
+        """Authenticate nobody. Raises TooManySignIns after SIGN_IN_RATE attempts from one address, under any names."""
         if request is None:
             return
         address = address_block(client_address(request))

@@ -22,7 +22,7 @@ Admit = Callable[[int, str], Awaitable[Admission]]
 
 
 async def admit_all(user_id: int, key: str) -> Admission:
-    """No limit."""
+    """Admit every request: there is no limit."""
     return Admission()
 
 

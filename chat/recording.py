@@ -158,7 +158,7 @@ async def _again(earlier: Draft, payload: Payload) -> AsyncGenerator[Chunk, None
 
 
 def _store_streamed(turn: Turn, recorder: Recorder) -> None:
-    """Raises ApiError if another answer is stored: this one has been sent."""
+    """Store the turn. Raises ApiError if another answer is stored: this one has been sent."""
     told, stored = _store(turn, recorder)
     if not _is_same(told, stored):
         raise _answered_otherwise()

@@ -248,7 +248,7 @@ class CoherentCache(Generic[K, V]):
         return dict.fromkeys(questions)
 
     def query_log(self, questions: Collection[CopyRef]) -> None:
-        """Have the feed ask the log about copies."""
+        """Have the feed ask the log whether the copies in `questions` are outdated."""
         feed.ask(questions)
 
     def _keep(self, key: K, position: Position, value: V | None) -> None:
@@ -276,7 +276,7 @@ class CoherentCache(Generic[K, V]):
         after_commit(self.shared.delete, keys, using=using)
 
     def watch(self, model: type[M], keys: Callable[[M], Collection[K]]) -> None:
-        """As `forget_on_commit` for `keys(instance)`, after each save and deletion of an instance of `model`."""
+        """After each save and deletion of an instance of `model`, `forget_on_commit` what `keys(instance)` names."""
 
         def on_write(sender: type[M], instance: M, using: str, **kwargs: object) -> None:
             self.forget_on_commit(keys(instance), using=using)

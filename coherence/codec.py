@@ -56,7 +56,8 @@ class Codec(Generic[K, V]):
         return self._typed(stored, {self.key_field: key})
 
     def inspect(self, key: K, values: Mapping[str, object]) -> tuple[Position, V | None] | None:
-        """As `decode`, from all values by Redis key; also None when a value that lookups do not read is damaged.
+        """The position and the value of a valid copy, from `values` by Redis key; None if any is damaged, even one
+        that lookups do not read.
 
         For a copy that another release has written, it is the position without a value.
         """

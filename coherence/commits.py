@@ -32,7 +32,7 @@ class Commits:
             self._drop_oldest()
 
     def add(self, numbers: Iterable[int]) -> None:
-        """Add a few older ones."""
+        """Add a few older numbers; those that are known already are left out."""
         if new := [number for number in numbers if number not in self]:
             found = self._numbers[:]
             for number in new:

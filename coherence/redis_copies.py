@@ -148,7 +148,7 @@ class RedisCopies(SharedCache[K, V]):
             return Survey(len(found), complete, sorted(_measure(client, sorted(found)[:limit])))
 
     def existing(self, keys: Collection[K]) -> set[K]:
-        """Those of `keys` of which Redis has a copy; none while it is away."""
+        """Which of `keys` Redis has a copy of; none while Redis is away."""
         try:
             with connected(self.alias) as client:
                 pipeline = client.pipeline(transaction=False)

@@ -29,11 +29,11 @@ class NoSharedCache(SharedCache[K, V]):
     """No shared cache."""
 
     def get_many(self, keys: Collection[K]) -> Mapping[K, tuple[Position, V]]:
-        """Nothing."""
+        """No copies."""
         return {}
 
     def store(self, position: Position, values: Mapping[K, V]) -> None:
-        """Do nothing."""
+        """Keep nothing."""
 
     def delete(self, keys: Collection[K]) -> None:
-        """Do nothing."""
+        """Delete nothing: no copy was kept."""

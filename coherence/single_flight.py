@@ -104,7 +104,7 @@ class SingleFlight(Generic[K, V]):
         return own, joined
 
     def _join_next(self, failed: Loads[K, V]) -> tuple[Loads[K, V], Loads[K, V]]:
-        """As `_join`, for the loads that follow `failed` ones: whoever comes first makes the next one, for all."""
+        """Loads to make and loads to wait for, after `failed` ones: whoever comes first makes the next one, for all."""
         own: Loads[K, V] = {}
         joined: Loads[K, V] = {}
         with self._lock:

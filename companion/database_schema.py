@@ -90,7 +90,7 @@ def _needed() -> tuple[Needed, ...]:
 
 
 def _triggers() -> Iterator[Needed]:
-    """Those that models declare, and those that an app's migrations make in SQL."""
+    """The triggers that models declare, and those that an app's migrations make in SQL."""
     for app in apps.get_app_configs():
         for name, table in getattr(app, "triggers_in_sql", {}).items():
             yield Needed("trigger", name, table)
@@ -99,7 +99,7 @@ def _triggers() -> Iterator[Needed]:
 
 
 def _keys() -> Iterator[Needed]:
-    """Not foreign keys: without one, only rows that are written meanwhile can be wrong."""
+    """The primary keys and unique indexes. Not foreign keys: without one, only rows written meanwhile can be wrong."""
     for model in apps.get_models(include_auto_created=True):
         if model._meta.managed and not model._meta.proxy:
             yield Needed("primary key", None, model._meta.db_table)
@@ -109,6 +109,6 @@ def _keys() -> Iterator[Needed]:
 
 
 def _of_the_change_log() -> Iterator[Needed]:
-    """Its tables have primary keys."""
+    """The functions and sequences of the change log; its tables are among those with primary keys."""
     yield from (Needed("function", name) for name in FUNCTIONS)
     yield from (Needed("sequence", name) for name in SEQUENCES)

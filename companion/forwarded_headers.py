@@ -20,7 +20,7 @@ class ForwardedHeaders(HttpMiddleware):
         self.has_warned = False
 
     async def handle(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        """Hand the request on."""
+        """Hand the request on; warn once if a proxy's headers come although no proxy is trusted."""
         if not (self.has_warned or settings.TRUSTED_PROXIES) and any(name in FORWARDED for name, _ in scope["headers"]):
             self._warn(scope)
         await self.application(scope, receive, send)

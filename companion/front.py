@@ -15,6 +15,6 @@ from rest.request_id import RequestIds
 
 
 def wrap(django_application: Handler) -> HotReader:
-    """All of it, outermost first: memory, draining, noted, counted, with id, shared, bounded; then chat or Django."""
+    """The service: all that stands before Django, around it. A request passes HotReader first and Django last."""
     bounded = HeaderLimits(ForwardedHeaders(mount_chat(otherwise=BodyLimits(django_application))))
     return HotReader(Draining(Answering(RequestMetrics(RequestIds(Cors(Bodies(bounded)))))))

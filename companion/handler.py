@@ -89,7 +89,7 @@ class Handler(ASGIHandler):
         super().load_middleware(is_async=False)
 
     def create_request(self, scope: Mapping[str, object], body_file: IO[bytes]) -> Any:
-        """As Django's, a request or a refusal. Django itself fails on a charset that contains NUL, spelled %00."""
+        """Django's request, or a refusal; also 415 for a charset that contains NUL (%00), on which Django fails."""
         try:
             return super().create_request(scope, body_file)
         except ValueError:

@@ -143,7 +143,7 @@ def _echo(headers: Mapping[bytes, bytes]) -> Headers:
 
 
 def _make_responses(config: PersonalityConfig, variant: RequestVariant) -> Responses:
-    """For both methods, which share their answers."""
+    """The 200 and the 304 for `config`, which GET and HEAD share."""
     view, _, is_secure = variant
     found = view.represent(config)
     headers = found.headers | _view_headers(view) | security_headers(is_secure)  # type: ignore[arg-type]  # hashable

@@ -45,18 +45,18 @@ class Sharing:
         self._fails = False
 
     def failed(self, error: OSError) -> None:
-        """Count it, and warn of the first in a row."""
+        """Count a failure to share metrics, and warn of the first in a row."""
         self.failures += 1
         if not self._fails:
             logger.warning("Metrics are not shared with the other workers: %s", error)
         self._fails = True
 
     def succeeded(self) -> None:
-        """The next failure is the first of a row."""
+        """Metrics were shared: the next failure is the first in a row."""
         self._fails = False
 
     def collect(self) -> "Iterable[Metric]":
-        """For prometheus-client's registry."""
+        """The count of failures, as prometheus-client's registry asks for it."""
         from prometheus_client.core import CounterMetricFamily  # here, because it takes 50 ms
 
         name, what = "companion_metrics_not_shared", "Times a worker could not share its metrics with the others."
@@ -74,7 +74,7 @@ class Workers:
     """
 
     def __init__(self, directory: Path) -> None:
-        """Raises OSError if `directory` is not usable, or not ours alone."""
+        """Join the workers in `directory`. Raises OSError if it is not usable, or not ours alone."""
         _make_private(directory)
         self.directory = directory
         self.name = f"{os.getpid()}-{os.urandom(4).hex()}"
@@ -234,7 +234,7 @@ def _write(file: Path, families: Iterable[Family]) -> None:
 
 
 def _read(file: Path) -> list[Family]:
-    """Nothing, if it has published nothing yet."""
+    """The metrics that another worker has published in `file`; none if it has published nothing yet."""
     with suppress(FileNotFoundError):
         found: list[Family] = json.loads(file.read_text())
         return found
@@ -257,7 +257,7 @@ def _locked(file: Path) -> "Iterator[IO[str]]":
 
 
 def _make_private(directory: Path) -> None:
-    """Raises OSError, also if it is somebody else's or open to others: anybody may make directories in such a place."""
+    """Make `directory`, for this user alone. Raises OSError, also if it is somebody else's or open to others."""
     directory.mkdir(mode=0o700, exist_ok=True)
     found = directory.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:

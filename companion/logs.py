@@ -93,7 +93,7 @@ class CallersFault(logging.Filter):
     """Turns what Django logs about a request that it refuses with 4xx into a warning without traceback."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Every record passes."""
+        """Make the record of a refusal a warning. True: every record passes."""
         if getattr(record, "status_code", 500) < 500:
             record.levelno, record.levelname = logging.WARNING, "WARNING"
             record.exc_info = record.exc_text = None

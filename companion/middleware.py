@@ -34,7 +34,7 @@ class DatabaseDeadlineMiddleware:
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
-        """Django's protocol."""
+        """`get_response` is the next middleware or the view, as Django passes it."""
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
@@ -51,11 +51,11 @@ class SlashMiddleware(CommonMiddleware):
     """Redirects only reads to the path with a slash: a redirected POST would arrive as a GET."""
 
     def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
-        """As Django, which checks the Host header here, except for probes."""
+        """Check the Host header and redirect as Django does; let probes pass, whatever host they name."""
         return None if request.path_info in PROBES else super().process_request(request)
 
     def should_redirect_with_slash(self, request: HttpRequest) -> bool:
-        """As Django decides, for GET and HEAD."""
+        """Whether only a slash is missing, as Django decides it, and the method is GET or HEAD."""
         return request.method in {"GET", "HEAD"} and super().should_redirect_with_slash(request)
 
 

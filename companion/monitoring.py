@@ -97,7 +97,7 @@ class AnyAccept(DefaultContentNegotiation):
     def select_renderer(
         self, request: Request, renderers: Any, format_suffix: str | None = None
     ) -> tuple[BaseRenderer, str]:
-        """The first."""
+        """The view's first renderer, whatever the Accept header says."""
         return renderers[0], renderers[0].media_type
 
 

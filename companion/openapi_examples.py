@@ -244,7 +244,7 @@ def add_examples(operation: Json) -> None:
 
 
 def _examples(schema: Json) -> Iterator[Json]:
-    """At most one."""
+    """An example of the schema, if there is one for it: one item at most."""
     name = schema.get("$ref", "").rpartition("/")[2]
     if name in BODIES:
         yield BODIES[name]

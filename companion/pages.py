@@ -22,7 +22,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """handler400, which Django calls."""
+    """handler400: a page or a problem for a request that cannot be understood, or names a host that is not served."""
     if isinstance(exception, DisallowedHost):
         detail = "This host name is not served here."
         return _error(request, HTTPStatus.BAD_REQUEST, detail, errors={"Host": [detail]})
@@ -30,12 +30,12 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """handler403."""
+    """handler403: a page or a problem that says that something is not allowed."""
     return _error(request, HTTPStatus.FORBIDDEN, "This is not allowed.")
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """handler404."""
+    """handler404: a page or a problem that says that there is nothing at this address."""
     return _error(request, HTTPStatus.NOT_FOUND, "There is nothing at this address.")
 
 
@@ -49,12 +49,12 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def unknown_charset() -> HttpResponse:
-    """415, before there is a request."""
+    """The 415 for a charset that nobody knows, made before there is a request."""
     return _problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, {"Content-Type": ["The charset is unknown."]})
 
 
 def body_timeout() -> HttpResponse:
-    """408, before there is a request."""
+    """The 408 for a body that was late, made before there is a request."""
     return _problem(HTTPStatus.REQUEST_TIMEOUT, {"body": ["The body did not arrive in time."]})
 
 

@@ -35,7 +35,7 @@ class RequestCounts:
         return self._rows.setdefault((route, method, status), [0.0] * (len(BOUNDS) + 2))
 
     def collect(self) -> "Iterable[Metric]":
-        """For prometheus-client's registry.
+        """Counts and durations, as prometheus-client's registry asks for them.
 
         Durations are not counted by method as well: whoever tries every method at every address would turn 18 samples
         into many thousands, and make each scrape block the event loop for too long.

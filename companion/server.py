@@ -32,7 +32,7 @@ class Server(Granian):  # type: ignore[valid-type, misc]  # which class it is de
     """
 
     def startup(self, *arguments: Any) -> None:
-        """Workers inherit the limit of open files."""
+        """Start, with the limit of open files raised before: workers inherit it. Warn if it stays too low."""
         needed = FILES_OF_A_CALLER * self.backpressure + OTHER_FILES
         limit = raise_open_files(max(needed, ENOUGH_FILES))
         if limit < needed:

@@ -25,7 +25,7 @@ class Failures:
         self.by_thread = Counter[str]()
 
     def collect(self) -> "Iterable[Metric]":
-        """For prometheus-client's registry."""
+        """The failures by thread, as prometheus-client's registry asks for them."""
         from prometheus_client.core import CounterMetricFamily  # here, because it takes 50 ms
 
         what = "Errors of the operating system in threads that serve the process."

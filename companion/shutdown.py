@@ -83,7 +83,7 @@ class Draining:
         self.application = application
 
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        """Hand the request on."""
+        """Hand the request on, counted as under way. The connection ends with it while the server drains or is full."""
         shutdown.under_way += 1
         try:
             await self.application(scope, receive, _closing(send) if shutdown.begun or slow_peers.is_full else send)
@@ -116,7 +116,7 @@ def _came_before() -> bool:
 
 
 def _watch_server() -> None:
-    """Its workers are its children, and somebody else's once it is gone."""
+    """Send this process SIGTERM once its server is gone: its parent is then another process."""
     server = parent_process()
     while server and os.getppid() == server.pid:
         time.sleep(WATCH_SECONDS)

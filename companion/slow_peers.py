@@ -73,7 +73,7 @@ class SlowPeers:
             start_service("slow peers", self._turn)
 
     def collect(self) -> "Iterable[Metric]":
-        """For prometheus-client's registry."""
+        """The count of callers cut off, as prometheus-client's registry asks for it."""
         from prometheus_client.core import CounterMetricFamily  # here, because it takes 50 ms
 
         name, what = "companion_slow_readers_cut_off", "Callers cut off who read or wrote too slowly."
@@ -123,7 +123,7 @@ class SlowPeers:
                         self._progress[key] = found.after(before.get(key, found), least)
 
     def _find_progress(self, connection: socket.socket, peer: tuple[str, int], now: float) -> Progress | None:
-        """None if the caller waits for us."""
+        """How far the caller has come with reading or writing; None if the caller waits for us."""
         pending = count_bytes(connection.fileno(), termios.TIOCOUTQ)
         if not pending and (peer in self.answering or count_bytes(connection.fileno(), termios.FIONREAD)):
             return None
@@ -153,7 +153,7 @@ class Answering(HttpMiddleware):
     """Tells `slow_peers` whose request is being answered, and when that waits for the rest of a body."""
 
     async def handle(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        """Hand the request on."""
+        """Hand the request on, and say for how long it is being answered."""
         if not scope["client"]:  # on a Unix socket
             await self.application(scope, receive, send)
             return

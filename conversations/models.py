@@ -158,7 +158,7 @@ class MessageQuerySet(models.QuerySet["Message"]):
 
 
 def _shown(row: dict[str, Any]) -> MessageRow:
-    """With null for what a message does not have."""
+    """The row with null for what its message does not have."""
     return cast(MessageRow, {**row, **{name: row[name] or None for name in NULL_IF_EMPTY}})
 
 

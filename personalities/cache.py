@@ -27,7 +27,7 @@ class PersonalityCodec(Codec[Key, PersonalityConfig]):
     _name = re.compile(rf"personality:(global|{OWNER}):({NAME_PATTERN.pattern}):(?:id|config)")
 
     def log_key(self, key: Key) -> str:
-        """As LOG_KEY_SQL spells it in SQL."""
+        """The key of the row in the change log, which LOG_KEY_SQL spells in SQL."""
         owner, name = key
         return f"personality:{'global' if owner is None else owner}:{name}"
 
@@ -56,7 +56,7 @@ class PersonalityCodec(Codec[Key, PersonalityConfig]):
         return copy if (copy[1].meta.owner, copy[1].personality_name) == key else None
 
     def inspect(self, key: Key, values: Mapping[str, object]) -> tuple[Position, PersonalityConfig | None] | None:
-        """As `decode`; also None when `…:id` is not the id of the configuration.
+        """The position and the configuration of a valid copy; None if it is damaged, or `…:id` is not its id.
 
         For a copy that another release has written, it is the position without a value.
         """
@@ -104,7 +104,7 @@ class PersonalityCache(CoherentCache[Key, PersonalityConfig]):
     """
 
     def forget_on_commit(self, keys: Collection[Key], *, using: str = DEFAULT_DB_ALIAS) -> None:
-        """As for other caches; also drops from Redis the lists of names of the owners in `keys`."""
+        """After the commit, forget what is kept of `keys`, and drop from Redis the lists of names of their owners."""
         super().forget_on_commit(keys, using=using)
         after_commit(owned_names_in_redis.delete, owners_of(keys), using=using)
 

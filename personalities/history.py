@@ -21,12 +21,12 @@ class Difference(Frozen, frozen=True):
 
 
 def versions(personality: Personality) -> QuerySet[Version]:
-    """The newest first, without those that only record a deletion."""
+    """The versions of `personality`, the newest first, without those that only record a deletion."""
     return Version.objects.filter(personality=personality.pk).exclude(event=Event.DELETED)
 
 
 def versions_for(user: AbstractBaseUser | AnonymousUser, personality: Personality) -> QuerySet[Version]:
-    """As `versions`; for anybody but staff, only those written under its present owner.
+    """The versions of `personality` that `user` may see: all for staff, else those written under its present owner.
 
     So a personality that changes hands does not reveal texts, notes or names of its former owner.
     """

@@ -78,7 +78,7 @@ class PersonalityQuerySet(models.QuerySet["Personality"]):
         return list(self.filter(is_active=True).values_list("owner_id", "personality_name"))
 
     def update(self, **values: object) -> int:
-        """As Django's. PostgreSQL counts a version and sets `updated_at` unless it is given."""
+        """Django's `update`; copies are forgotten. PostgreSQL counts versions, and sets `updated_at` unless given."""
         with transaction.atomic(using=self.db):
             before = self._keys_by_id()
             count = super().update(**values)
@@ -89,7 +89,7 @@ class PersonalityQuerySet(models.QuerySet["Personality"]):
     update.alters_data = True  # type: ignore[attr-defined]
 
     def bulk_create(self, objs: Iterable["Personality"], *args: Any, **kwargs: Any) -> "list[Personality]":
-        """As Django's."""
+        """Django's `bulk_create`. At the commit, copies of the created names are forgotten, absences too."""
         with transaction.atomic(using=self.db):
             created = super().bulk_create(objs, *args, **kwargs)
             config_cache.forget_on_commit({row.key for row in created}, using=self.db)

@@ -82,8 +82,8 @@ class OwnedNamesCache(CoherentCache[int, OwnedNames]):
     """Keys are groups, but the change log stores rows, so one scan covers all owners."""
 
     def ask_about(self, copies: Mapping[int, tuple[Position, OwnedNames | None]]) -> None:
-        """As for other caches, but one question covers all owners. Copies older than the scanned range are reloaded;
-        the next question scans further back.
+        """Find out which copies are outdated, by one question for all owners. Copies from before the range that it
+        scans are reloaded, and the next question scans further back.
         """
         known = {self.log_key(owner): position for owner, (position, _) in copies.items()}
         if unsure := {group: position.number for group, position in known.items() if feed.is_unsure(group, position)}:

@@ -33,7 +33,7 @@ class Backlog:
         return max(self._unreported - max(now - self._shrinks_from, 0), 0)
 
     def add_unreported(self, amount: int, now: int, shrinks_from: int) -> None:
-        """Until `shrinks_from` the backlog in Redis drains instead: both at once would drain twice as fast."""
+        """Count `amount` as admitted here. It drains from `shrinks_from` on; until then only Redis's backlog does."""
         self._unreported = self.unreported(now) + amount
         self._shrinks_from = max(now, shrinks_from, self._shrinks_from)
 

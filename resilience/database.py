@@ -144,7 +144,7 @@ class DeadlineConnection(psycopg.Connection[TupleRow]):
             raise UnusableDatabase(f"its encoding is {encoding}; {ENCODING_ADVICE}")
 
     def wait(self, gen: PQGen[Result], interval: float = _WAIT_INTERVAL, timeout: float | None = None) -> Result:
-        """As psycopg's, but no longer than the deadline allows. Raises psycopg.OperationalError after it."""
+        """Wait for PostgreSQL, no longer than the deadline allows. Raises psycopg.OperationalError after it."""
         left = seconds_left()
         try:
             return super().wait(gen, interval, timeout if left is None else left)

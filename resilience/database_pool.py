@@ -34,13 +34,13 @@ class PooledConnection(DeadlineConnection):
     _invalidated_at = float("-inf")  # of all connections of this process: invalid unless PostgreSQL has answered since
 
     def wait(self, gen: PQGen[Result], interval: float = _WAIT_INTERVAL, timeout: float | None = None) -> Result:
-        """As DeadlineConnection's, noting when PostgreSQL answered."""
+        """Wait for PostgreSQL within the deadline, and note when it answered."""
         answer = super().wait(gen, interval, timeout)
         self._answered_at = time.monotonic()
         return answer
 
     def execute(self, query: Any, *args: Any, **kwargs: Any) -> psycopg.Cursor[TupleRow]:
-        """As psycopg's, except for the empty query: that is how psycopg_pool checks, and Django allows no other way."""
+        """Execute a query. The empty one, psycopg_pool's, checks the connection: Django allows no other way."""
         return super().execute(query, *args, **kwargs) if query != "" else self._check()
 
     def _check(self) -> psycopg.Cursor[TupleRow]:

@@ -125,7 +125,7 @@ class BreakerPool(ConnectionPool):
 
     @classmethod
     def from_url(cls, url: str, **options: object) -> Self:
-        """As redis-py's. Remembers `url` and `options` for the pools of event loops."""
+        """A pool for `url`, which with `options` is remembered for the pools of event loops."""
         pool = super().from_url(url, **options)
         pool.url, pool.options = url, options
         return pool

@@ -42,7 +42,7 @@ class ListAdmin(ModelAdmin):
     """The theme's, safe against forms and addresses from strangers."""
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """As Django, but of repeated parameters the last counts, and of too many columns to order by the first."""
+        """Django's list. Of repeated parameters the last counts, and of too many columns to order by the first."""
         request.GET = self._bounded(request)  # type: ignore[assignment]  # the stubs take it for immutable
         if not can_be_searched(request.GET.get(SEARCH_VAR, "")):
             self.message_user(request, SEARCH_BOUND, messages.ERROR)
@@ -58,7 +58,7 @@ class ListAdmin(ModelAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Model], search_term: str
     ) -> tuple[QuerySet[Model], bool]:
-        """As Django, but no rows for a search that is too long: an action on all it found must not hit other rows."""
+        """What Django finds; no rows if the search is too long, as an action on all it found must not hit others."""
         if not can_be_searched(search_term):
             return queryset.none(), False
         return super().get_search_results(request, queryset, search_term)
@@ -70,7 +70,7 @@ class ListAdmin(ModelAdmin):
         return any(lookup == f"{name}{suffix}" for name in names for suffix in FILTER_LOOKUPS)
 
     def response_action(self, request: HttpRequest, queryset: QuerySet[Model]) -> HttpResponse | None:  # type: ignore[override]
-        """As Django, which would fail on a selected id that cannot be one. Raises BadRequest, so 400."""
+        """Run the action as Django does. Raises BadRequest, so 400, for a selected id that cannot be one."""
         key = self.model._meta.pk
         try:
             for text in request.POST.getlist(ACTION_CHECKBOX_NAME):

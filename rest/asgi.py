@@ -33,7 +33,7 @@ class HttpMiddleware:
         self.application = application
 
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        """ASGI's protocol."""
+        """Pass HTTP requests to `handle`, and all else, such as the lifespan, to the application."""
         if scope["type"] == "http":
             await self.handle(scope, receive, send)
         else:

@@ -34,7 +34,7 @@ def address_block(address: Address) -> str:
 
 
 def _parse(text: str) -> Address | None:
-    """IPv4 within IPv6 is the same address."""
+    """The address without port and zone, of IPv4 within IPv6 the IPv4 one; None if it is none."""
     text = text.strip()
     found = WITH_PORT.fullmatch(text)
     try:

@@ -44,7 +44,7 @@ class CostlyListView(ListAPIView[Any]):
     """A list of which few are made at a time for each user."""
 
     def list(self, request: Request, *args: object, **kwargs: object) -> Any:
-        """As DRF's. Raises TooManyAtOnce."""
+        """DRF's list, of which few are made at a time for each user. Raises TooManyAtOnce."""
         with limited_concurrency(request.user.pk):
             return super().list(request, *args, **kwargs)
 

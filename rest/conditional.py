@@ -33,7 +33,7 @@ class Representation(NamedTuple):
 
     @classmethod
     def of(cls, value: object) -> "Representation":
-        """`value` encoded by msgspec."""
+        """The JSON of `value`, encoded by msgspec, with its ETag."""
         return cls.of_bytes(msgspec.json.encode(value))
 
     @classmethod

@@ -15,7 +15,7 @@ class WholeNumber(serializers.IntegerField):
     """A JSON integer within the bounds that the field is given. DRF would also take "5", 5.0 and true."""
 
     def to_internal_value(self, data: object) -> int:
-        """Raises ValidationError."""
+        """The number. Raises ValidationError for what is not an integer, or out of bounds."""
         if type(data) is not int:
             self.fail("invalid")
         return super().to_internal_value(data)
@@ -28,7 +28,7 @@ class Flag(serializers.BooleanField):
         super().__init__(**{"required": False} | kwargs)
 
     def to_internal_value(self, data: object) -> bool:
-        """Raises ValidationError."""
+        """The flag. Raises ValidationError for anything but true and false."""
         if not isinstance(data, bool):
             self.fail("invalid", input=data)
         return data
@@ -41,7 +41,7 @@ class Text(serializers.CharField):
         super().__init__(**OPTIONAL_TEXT | kwargs)
 
     def to_internal_value(self, data: object) -> str:
-        """Raises ValidationError."""
+        """The text. Raises ValidationError for what is not a string, or too long."""
         if not isinstance(data, str):
             self.fail("invalid")
         return super().to_internal_value(data)
@@ -56,7 +56,7 @@ class ShortList(serializers.ListField):
         super().__init__(max_length=max_length, **kwargs)
 
     def to_internal_value(self, data: Any) -> list[object]:
-        """Raises ValidationError."""
+        """The items. Raises ValidationError if there are too many, before any is looked at, or if one is wrong."""
         if isinstance(data, list) and len(data) > self.max_length:
             self.fail("max_length", max_length=self.max_length)
         return super().to_internal_value(data)
@@ -70,7 +70,7 @@ class StrictSerializer(serializers.Serializer[Any]):
     """Refuses unknown keys, and read-only ones unless they are sent back unchanged."""
 
     def to_internal_value(self, data: object) -> object:
-        """Raises ValidationError, which names one field more than a problem shows if there are so many."""
+        """The values. Raises ValidationError; of many unknown keys it names one more than a problem shows."""
         if isinstance(data, Mapping) and (errors := dict(islice(self._refusals(data), MAX_ERRORS + 1))):
             raise serializers.ValidationError(errors)
         return super().to_internal_value(data)

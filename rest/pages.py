@@ -77,7 +77,7 @@ class BoundedPages(Pages):
         return {"count": self.page.paginator.count, **links, "results": list(self.page)}
 
     def get_next_link(self) -> str | None:
-        """By page number as long as pages are full, else by place."""
+        """The address of the next page: by number as long as pages are full, else by the place where this one ended."""
         if self.page.end >= self.page.paginator.count:
             return None
         if self.after is None and len(self.page) == self.page.paginator.per_page:
@@ -100,7 +100,7 @@ class BoundedListView(ListAPIView[AnyModel]):
     pagination_class: type[BoundedPages]
 
     def list(self, request: Request, *args: object, **kwargs: object) -> HttpResponse:  # type: ignore[override]
-        """As DRF's, but encoded by msgspec: DRF would copy long rows four times. Raises TooManyAtOnce."""
+        """A page of the list, encoded by msgspec: DRF would copy long rows four times. Raises TooManyAtOnce."""
         pages = self.pagination_class()
         with limited_concurrency(request.user.pk):
             pages.paginate_queryset(self.filter_queryset(self.get_queryset()), request, self)

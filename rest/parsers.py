@@ -64,7 +64,7 @@ def parse_json(body: bytes, media_type: str = MEDIA_TYPE, bounds: Bounds = BOUND
 
 
 def shortened(text: str, limit: int = MAX_TEXT) -> str:
-    """As much of it as an error need say: what was sent, even a key, may be as long as the body."""
+    """As much of `text` as an error need say: what was sent, even a key, may be as long as the body."""
     return text if len(text) <= limit else f"{text[:limit]}…"
 
 

@@ -23,7 +23,7 @@ def can_be_searched(text: str) -> bool:
 
 
 def check_parameters(request: Request, known: Collection[str]) -> None:
-    """Raises ValidationError for a parameter of the query that is not known, or that is given more than once."""
+    """Check the query. Raises ValidationError for a parameter that is not known, or that is given more than once."""
     given = request.query_params
     if unknown := given.keys() - {*known}:
         raise ValidationError(dict.fromkeys(unknown, "This parameter is not known."))

@@ -11,14 +11,14 @@ from chat.errors import ApiError, api_error
 
 
 def choose_backend() -> Backend:
-    """As CHAT_BACKEND and LLM_BASE_URL say."""
+    """The backend that CHAT_BACKEND and LLM_BASE_URL ask for."""
     if settings.CHAT_BACKEND == "console":
         return ConsoleBackend(settings.LLM_MODEL)
     return _upstream() if settings.LLM_BASE_URL else UnconfiguredBackend()
 
 
 def _upstream() -> Backend:
-    # Imported here because httpx adds more than 0.1 s to the start, and is not needed without a language model.
+    # Imported here because a service without a language model needs none of what it imports.
     from chat.backends.upstream import Deadlines, UpstreamBackend
 
     deadlines = Deadlines(
@@ -44,11 +44,11 @@ class UnconfiguredBackend:
     stream_seconds: float | None = None
 
     async def complete(self, payload: Payload) -> Completion:
-        """Raises ApiError."""
+        """No answer: raises ApiError, 503 with the code `upstream_not_configured`."""
         raise _not_configured()
 
     async def chunks(self, payload: Payload) -> AsyncGenerator[Chunk, None]:
-        """Raises ApiError."""
+        """No chunk: raises ApiError, 503 with the code `upstream_not_configured`."""
         raise _not_configured()
         yield {"choices": []}  # makes this a generator
 

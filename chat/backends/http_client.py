@@ -176,12 +176,12 @@ class Response:
             self._may_follow = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """The first header of a name counts, without spaces and tabs around its value."""
+        """Remember a header without the spaces and tabs around its value. Of several of one name the first counts."""
         if not self.status:
             self.headers.setdefault(name.decode("latin-1").lower(), value.strip(b" \t").decode("latin-1"))
 
     def on_headers_complete(self) -> None:
-        """Those of an informational response are ignored."""
+        """Take the status and its headers; those of an informational response are dropped."""
         assert self._parser  # noqa: S101
         status = self._parser.get_status_code()
         if status < 200:
@@ -190,13 +190,13 @@ class Response:
             self.status = status
 
     def on_body(self, body: bytes) -> None:
-        """Part of the body, never of two chunks."""
+        """Add a piece of the body, which is never of two chunks."""
         if not self._is_complete:
             self._without_body = 0
             self._body.append(body)
 
     def on_message_complete(self) -> None:
-        """Informational responses end too."""
+        """The response has ended, unless what ended is an informational one before it."""
         if self.status and not self._is_complete:
             assert self._parser  # noqa: S101
             self._is_complete, self._may_follow = True, self._parser.should_keep_alive()
@@ -257,11 +257,11 @@ class _Connection(asyncio.Protocol):
         self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """See asyncio.Protocol."""
+        """Remember the transport. asyncio calls this once, when the connection is open."""
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
-        """See asyncio.Protocol."""
+        """Keep what came, and stop reading when that is enough. asyncio calls this."""
         self._received += data
         if not self._is_paused and len(self._received) >= READ_AHEAD_BYTES:
             self._is_paused = True
@@ -269,12 +269,12 @@ class _Connection(asyncio.Protocol):
         self._wake()
 
     def eof_received(self) -> None:
-        """See asyncio.Protocol: the transport closes itself."""
+        """The server has sent all it will. asyncio calls this, and then closes the transport."""
         self._is_ended = True
         self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """See asyncio.Protocol."""
+        """The connection is closed, or broken by `exc`. asyncio calls this."""
         self._is_ended, self._error = True, exc
         self._wake()
 

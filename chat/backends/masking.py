@@ -91,7 +91,7 @@ def _layers(text: str) -> Iterator[str]:
 
 
 def _unescaped(text: str) -> str:
-    """Without one layer of the escapes of JSON, of addresses and of HTML."""
+    """`text` without one layer of the escapes of JSON, of addresses and of HTML."""
     return html.unescape(unquote(JSON_ESCAPE.sub(_character, text)))
 
 

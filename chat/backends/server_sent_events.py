@@ -34,7 +34,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 
 
 async def bounded(pieces: AsyncIterable[bytes], limit: int) -> AsyncIterator[bytes]:
-    """The same pieces. Raises TooLarge after `limit` bytes; a small piece counts as MIN_PIECE_BYTES."""
+    """Pass `pieces` on. Raises TooLarge after `limit` bytes; a small piece counts as MIN_PIECE_BYTES."""
     total = 0
     async for piece in pieces:
         total += max(len(piece), MIN_PIECE_BYTES)

@@ -188,7 +188,7 @@ def _message(raw: msgspec.Raw) -> JsonObject | None:
 
 
 def _text(raw: msgspec.Raw) -> str | None:
-    """Without NUL, which PostgreSQL refuses: what is sent is what is stored."""
+    """The text with U+FFFD for NUL, which PostgreSQL refuses: what is sent is what is stored."""
     text = _decode_text(raw)
     return text.replace("\0", "\ufffd") if text and "\0" in text else text
 

@@ -52,7 +52,7 @@ def delta_of(delta: object) -> Delta:
 
 
 def delta_of_whole(message: object) -> Delta:
-    """The same for a whole message: each of its calls is separate, whatever its index."""
+    """A whole message as a Delta: each of its calls is separate, whatever its index. Raises msgspec.DecodeError."""
     delta = delta_of(message)
     for index, call in enumerate(delta.tool_calls or ()):
         call.index = index

@@ -116,7 +116,7 @@ class Message(Item):
         self._parts: list[Part] = []
 
     def value(self) -> JsonObject:
-        """See Item."""
+        """The message as it is so far, as an item of a response."""
         content = [part.value() for part in self._parts]
         return {"id": self.id, "type": "message", "status": self.status, "role": "assistant", "content": content}
 
@@ -146,7 +146,7 @@ class FunctionCall(Item):
         self._arguments: list[str] = []
 
     def value(self) -> JsonObject:
-        """See Item."""
+        """The call as it is so far, as an item of a response."""
         same = {"id": self.id, "type": "function_call", "status": self.status}
         return {**same, "call_id": self._call_id, "name": self.name, "arguments": "".join(self._arguments)}
 

@@ -65,7 +65,7 @@ class RememberingBackend:
         return answer
 
     def chunks(self, payload: Payload) -> AsyncGenerator[Chunk, None]:
-        """The same in chunks: its text at once, and its end when it is stored. Raises ApiError."""
+        """The answer in chunks: its text at once, and its end when it is stored. Raises ApiError."""
         chunks = self._backend.chunks(payload)
         return end_when_stored(chunks, lambda: self._store(self._output.value()), FirstChoice().only_first)
 

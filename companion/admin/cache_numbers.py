@@ -145,22 +145,22 @@ def _shown_in_words(survey: Survey) -> str:
 
 
 def counted(count: int) -> str:
-    """`1,234`."""
+    """A count with commas, such as `1,234`."""
     return f"{count:,}"
 
 
 def share(part: int, whole: int) -> str:
-    """`66.7%`; a dash if the whole is nothing."""
+    """A part in per cent, such as `66.7%`; a dash if the whole is nothing."""
     return f"{part / whole:.1%}" if whole else "–"
 
 
 def ago(seconds: float) -> str:
-    """`0.4 s ago`, `3 min 5 s ago`."""
+    """How long ago something was: `0.4 s ago`, `3 min 5 s ago`."""
     return f"{seconds:.1f} s ago" if seconds < 10 else f"{lasting(int(seconds))} ago"
 
 
 def lasting(seconds: int) -> str:
-    """The two largest units: `23 h 59 min`."""
+    """A duration in its two largest units, such as `23 h 59 min`."""
     for unit, name, size, smaller in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
         if seconds >= unit:
             return f"{seconds // unit} {name} {seconds % unit // size} {smaller}"

@@ -102,7 +102,7 @@ def _export(conversation: Conversation, last: Head | None) -> Iterator[bytes]:
 
 
 def _prompts(conversation: Conversation) -> Iterator[bytes]:
-    """Those that its messages name, and perhaps others that it had: text by SHA-256, one at a time."""
+    """The prompts that its messages name, and perhaps others that it had: text by SHA-256, one at a time."""
     for number, sha256 in enumerate(pinning.prompts_of(conversation)):
         try:
             text = prompts.load(sha256).text

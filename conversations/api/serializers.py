@@ -68,7 +68,7 @@ class Content(serializers.CharField):
     """The text of a message, kept to the letter: at most 128 KiB in UTF-8, and not of white space alone."""
 
     def to_internal_value(self, data: object) -> str:
-        """Raises ValidationError for what is not a string or cannot be stored."""
+        """The text as it was sent. Raises ValidationError for what is not a string or cannot be stored."""
         if not isinstance(data, str):  # DRF would accept 5
             self.fail("invalid")
         if not data.strip():  # many models refuse a message that says nothing, in each later turn

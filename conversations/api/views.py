@@ -42,7 +42,7 @@ class ConversationListView(CostlyListView):
     parameters = frozenset({"page", "page_size"})
 
     def get_queryset(self) -> QuerySet[Conversation]:
-        """The caller's own."""
+        """The conversations of the caller alone."""
         return Conversation.objects.owned_by(self.request.user)
 
     @extend_schema(request=NewConversationSerializer, responses={201: ConversationSerializer})

@@ -65,11 +65,11 @@ class OwnerFilter(admin.SimpleListFilter):
     parameter_name = "owned"
 
     def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
-        """The choices."""
+        """The choices of the filter: global ones, or owned ones."""
         return [("no", "Global"), ("yes", "Owned")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Personality]) -> QuerySet[Personality]:
-        """The rows of the choice."""
+        """The rows that belong to the choice; all if there is none."""
         owned = {"no": False, "yes": True}.get(self.value() or "")
         return queryset if owned is None else queryset.filter(owner__isnull=not owned)
 

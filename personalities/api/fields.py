@@ -38,7 +38,7 @@ class Temperature(serializers.FloatField):
         super().__init__(min_value=0, max_value=MAX_TEMPERATURE, required=False, allow_null=True, help_text=help_text)
 
     def to_internal_value(self, data: object) -> float:
-        """Raises ValidationError."""
+        """The temperature. Raises ValidationError for what is not a number within the bounds."""
         if not isinstance(data, int | float) or isinstance(data, bool) or not 0 <= data <= MAX_TEMPERATURE:
             self.fail("invalid")  # NaN is in no range
         return super().to_internal_value(data)
@@ -53,7 +53,7 @@ class Locks(ShortList):
         super().__init__(child=child, max_length=len(PREFERENCES), required=False, help_text=help_text)
 
     def to_internal_value(self, data: list[str]) -> tuple[Preference, ...]:  # type: ignore[override]
-        """Raises ValidationError."""
+        """The preferences, in a fixed order. Raises ValidationError if one is unknown, or named twice."""
         names = super().to_internal_value(data)
         if len(set(names)) < len(names):
             raise serializers.ValidationError("Name each preference once.")
@@ -65,7 +65,7 @@ class Name(serializers.CharField):
     """The name of a personality: any spelling is read as the canonical one."""
 
     def to_internal_value(self, data: object) -> str:
-        """Raises ValidationError."""
+        """The canonical name. Raises ValidationError for what cannot be one."""
         try:
             return canonical(data)
         except InvalidName as error:
@@ -76,6 +76,6 @@ class NameAsGiven(Name):
     """The name of a personality, in the spelling that was given."""
 
     def to_internal_value(self, data: object) -> str:
-        """Raises ValidationError."""
+        """The name as it was sent. Raises ValidationError for what cannot be one."""
         super().to_internal_value(data)
         return str(data)

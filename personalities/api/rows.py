@@ -63,7 +63,7 @@ def visible(request: Request, name: str, **filters: object) -> Personality:
 
 
 def editable(request: Request, name: str) -> Personality:
-    """As `visible`; raises GlobalIsForStaff where the caller may read, but not write."""
+    """The personality that GET shows the caller. Raises PersonalityNotFound, or GlobalIsForStaff if it is read-only."""
     return _if_editable(request, visible(request, name))
 
 
@@ -75,7 +75,7 @@ def version_of(request: Request, row: Personality, number: int) -> Version:
 
 
 def locked(request: Request, name: str) -> Personality:
-    """As `editable`; nobody else can write it before the transaction ends."""
+    """Like `editable`, and locked: nobody else can write the row before the transaction ends."""
     return _if_editable(request, _first(_named(request, name).select_for_update(), name))
 
 
@@ -94,7 +94,7 @@ def _named(request: Request, name: str) -> PersonalityQuerySet:
 
 
 def _scope(request: Request) -> Q:
-    """Raises ValidationError. A write that misspells `owner` would change the wrong one of two."""
+    """The condition that `?owner=` sets. Raises ValidationError for others: a misspelt one would hit the wrong row."""
     if request.method not in SAFE_METHODS:
         check_parameters(request, {"owner"})
     scopes = {None: Q(), "me": Q(owner=request.user.pk), "global": Q(owner=None)}

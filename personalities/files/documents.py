@@ -77,7 +77,7 @@ class AllErrorsSerializer(StrictSerializer):
     """Reports unknown keys and wrong values together: somebody who mends a file by hand wants to do it once."""
 
     def to_internal_value(self, data: object) -> dict[str, object]:
-        """Raises ValidationError."""
+        """The values of the document. Raises ValidationError with all that is wrong."""
         errors: Errors = dict(self._refusals(data)) if isinstance(data, Mapping) else {}
         try:
             value: dict[str, object] = super(StrictSerializer, self).to_internal_value(data)
@@ -123,7 +123,7 @@ class DocumentSerializer(AllErrorsSerializer, PersonalitySerializer):
     generation = DocumentGeneration(required=False, source="*")
 
     def validate_personality_name(self, name: str) -> str:
-        """Raises ValidationError when the file is not called NAME.json."""
+        """The name. Raises ValidationError when the file is not called NAME.json."""
         if self.context["file"] != f"{name}.json":
             raise serializers.ValidationError(f"{name!r} belongs in {name}.json.")
         return name

@@ -92,7 +92,7 @@ class Setting(NamedTuple):
         return self.value(config) in self.values
 
     def described(self, config: PersonalityConfig) -> str:
-        """As an author reads it: traits.humor_level = 9."""
+        """The setting as an author reads it: traits.humor_level = 9."""
         return f"{self.field} = {str(self.value(config)).lower()}"
 
 

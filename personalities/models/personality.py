@@ -218,7 +218,7 @@ class Personality(models.Model):
 
     @classmethod
     def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[object], **others: Any) -> Self:
-        """As Django's. Remembers the key under which the row is stored."""
+        """A row as Django loads it, which remembers the key under which it is stored."""
         row = super().from_db(db, field_names, values, **others)
         if {"owner_id", "personality_name"}.issubset(field_names):
             row.stored_key = row.key
@@ -234,13 +234,13 @@ class Personality(models.Model):
         return bool(user.is_staff) if self.owner_id is None else self.owner_id == user.pk
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """As Django's. Afterwards `version` and `updated_at` are what the database has made of them."""
+        """Save the row. Afterwards `version` and `updated_at` are what the database has made of them."""
         self.display_name = self.display_name or default_display_name(self.personality_name)
         super().save(*args, **kwargs)
 
     # The stubs are those of Django 6, which reads back database-computed columns by itself.
     def _do_update(self, base_qs: Any, using: str, pk_val: uuid.UUID, values: Any, *args: object) -> bool:  # type: ignore[override]
-        """As Django's, and reads back in the same statement what the trigger has counted."""
+        """Update the row, and read back in the same statement what the trigger has counted. False if it is gone."""
         query = base_qs.filter(pk=pk_val).query.chain(UpdateQuery)
         query.add_update_fields(values)
         statement, parameters = query.get_compiler(using).as_sql()

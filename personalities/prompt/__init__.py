@@ -34,7 +34,8 @@ def assemble(config: PersonalityConfig, wishes: Wishes | None = None, greeting: 
 
 
 def explained(pinned: CommonPrefix, config: PersonalityConfig, wishes: Wishes, greeting: str = "") -> Prompt:
-    """As `assemble`, for a prompt that begins with `pinned`, which another release may have made from `config`.
+    """The prompt that begins with `pinned`, with the source of each line. Another release may have made `pinned` from
+    `config`.
 
     If so, it is not known which field each of its lines comes from: they form one section, `pinned`.
     """

@@ -90,7 +90,7 @@ def test_lookups__redis_frozen__nearly_as_fast_as_the_database(found: Outcome, f
 
 
 def test_lookups__redis_frozen__far_ahead_of_a_timeout_alone(found: Outcome, figure: Figure) -> None:
-    """The peer waits for its timeouts. Where PostgreSQL is slow, nothing can be so far ahead: its speed is the bar then."""
+    """The peer waits for its timeouts. Where PostgreSQL is slow, nothing can be so far ahead: then that is the bar."""
     bar = min(PEER_BAR * found.peer, BAR * found.database)
     figure(
         8.1,

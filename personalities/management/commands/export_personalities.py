@@ -19,12 +19,12 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """The directory and --owner."""
+        """Take DIR and --owner."""
         parser.add_argument("dir", type=Path, metavar="DIR", help="made when missing")
         add_owner_option(parser)
 
     def handle(self, *args: object, dir: Path, owner: str | None, verbosity: int, **options: object) -> None:
-        """Raises CommandError when a file cannot be written."""
+        """Write the files. Raises CommandError when one cannot be written."""
         rows = Personality.objects.filter(owner=user_named(owner)).order_by("personality_name")
         try:
             names = directory.write(dir, rows)

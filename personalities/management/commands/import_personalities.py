@@ -25,7 +25,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """The directory and the options."""
+        """Take DIR and the options."""
         parser.add_argument("dir", type=Path, metavar="DIR", help="as export_personalities writes it")
         parser.add_argument(
             "--dry-run", action="store_true",
@@ -44,7 +44,9 @@ class Command(BaseCommand):
         verbosity: int,
         **options: object,
     ) -> None:
-        """Raises CommandError for bad files, for drift that --dry-run finds, and if somebody else writes meanwhile."""
+        """Apply the files, or compare them. Raises CommandError for bad files, for drift that --dry-run finds, and if
+        somebody else writes meanwhile.
+        """
         whose = user_named(owner)
         documents = self._read(dir, whose, json)
         found = _compare(documents, whose) if dry_run else _import(documents, whose)

@@ -22,12 +22,12 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """The names and --json."""
+        """Take NAME … and --json."""
         parser.add_argument("name", nargs="*", help="personality names, in any spelling")
         add_json_option(parser)
 
     def handle(self, *args: object, name: Sequence[str], json: bool, **options: object) -> None:
-        """Raises CommandError when there is an error, or no personality of a given name."""
+        """Print the findings. Raises CommandError when there is an error, or no personality of a given name."""
         rows = _rows(canonical_names(name))
         found = [(row, finding) for row in rows for finding in lint(row.to_config())]
         errors = sorted({_label(row) for row, finding in found if finding.severity == "error"})

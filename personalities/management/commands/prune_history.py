@@ -45,7 +45,7 @@ class Command(BaseCommand):
         dry_run: bool,
         **options: object,
     ) -> None:
-        """Raises CommandError if no condition is given."""
+        """Prune what all conditions name, and print it. Raises CommandError if no condition is given."""
         conditions = {"older_than": older_than, "keep": keep, "deleted": deleted, "erased": erased}
         # Compared by identity: zero is a condition too, and equals False.
         chosen = {name: value for name, value in conditions.items() if value is not None and value is not False}

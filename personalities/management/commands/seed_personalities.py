@@ -16,7 +16,7 @@ class Command(BaseCommand):
     help = "Create the global personalities that are missing. One that exists is left as it is, edited or not."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Only --json."""
+        """Take --json."""
         add_json_option(parser)
 
     @transaction.atomic
