@@ -41,10 +41,10 @@ Send = Callable[[Event], Awaitable[None]]
 BODY_SECONDS = 30.0  # servers do not end a body that arrives one byte at a time
 THREADS = 200  # more than can wait for a silent PostgreSQL at once, each for a few seconds
 # How long a thread computes before it lets another run. With Python's default, the event loop would wait a second for
-# each turn among 200 of them. A shorter time costs the hot read some 3 % without a crowd, and 32 callers of Django's
+# each turn among 200 of them. A shorter time costs the hot read some 3 % where few wait, and 32 callers of Django's
 # views a fifth of their throughput.
-CROWD = 48  # requests in threads, among which the event loop would wait a quarter of a second
-SWITCH_SECONDS, SWITCH_SECONDS_IN_A_CROWD = sys.getswitchinterval(), 0.0005
+MANY_REQUESTS = 48  # in threads, among which the event loop would wait a quarter of a second
+SWITCH_SECONDS, SHORT_SWITCH_SECONDS = sys.getswitchinterval(), 0.0005
 
 
 class BodyDeadline:
@@ -137,9 +137,9 @@ class Handler(ASGIHandler):
             self._count(-1)
 
     def _count(self, change: int) -> None:
-        was_crowd, self._in_threads = self._in_threads >= CROWD, self._in_threads + change
-        if was_crowd != (is_crowd := self._in_threads >= CROWD):
-            sys.setswitchinterval(SWITCH_SECONDS_IN_A_CROWD if is_crowd else SWITCH_SECONDS)
+        were_many, self._in_threads = self._in_threads >= MANY_REQUESTS, self._in_threads + change
+        if were_many != (are_many := self._in_threads >= MANY_REQUESTS):
+            sys.setswitchinterval(SHORT_SWITCH_SECONDS if are_many else SWITCH_SECONDS)
 
     def _respond(self, request: ASGIRequest) -> HttpResponseBase:
         """Signals are sent here too: they return the thread's database connection to the pool."""

@@ -1,4 +1,4 @@
-"""Every route of the service. Chat's API is beside Django: see asgi.py."""
+"""Every route of Django. Chat's API is beside Django: `optional_apps.mount_chat` puts it there."""
 
 from django.contrib import admin
 from django.contrib.auth.views import LogoutView

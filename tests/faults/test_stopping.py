@@ -109,7 +109,7 @@ class Stop:
             self.said = self.new("/readyz")[1]
             answer = kept.get("/livez")
         self.closes = (answer.status_code, answer.headers.get("connection"))
-        time.sleep(NOTICE + 1)  # the other worker has closed its door; the stream alone keeps that of this one open
+        time.sleep(NOTICE + 1)  # the other worker has stopped listening; only the stream keeps this one from it
         self.during = [self.new("/livez")[0] for _ in range(20)]
 
     def new(self, path: str) -> tuple[int, dict[str, str]]:
