@@ -10,7 +10,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 # Files that share a session's fixture; every other file is a group of its own.
 INSTANCE = ("chat", "foreground", "hot_read", "manage", "no_lost_edit", "redis_contract", "root", "run", "second_run")
-FAULTS_ALONE = ("chat", "history", "machine", "told_and_kept", "transactions")
+FAULTS_ALONE = ("chat", "history", "machine", "recorded_answers", "transactions")
 # Faults mostly wait. In one process they would be all that the suite waits for, so those with a whole service or a
 # database of their own have another, which costs a second PostgreSQL and Redis.
 SERVICES = ("behind_proxy", "configuration", "database_defaults", "exports", "failover", "headers",
@@ -23,7 +23,7 @@ SHARED = {
     **{f"tests/faults/test_{name}.py": "chat service" for name in ("chat_again", "chat_callers")},
 }
 # Groups that take longest go first in their folder, so that none is left over at the end.
-FIRST = {"chat service", "faults", "services", "told_and_kept alone", "instance", "tests/e2e/test_documentation.py",
+FIRST = {"chat service", "faults", "services", "recorded_answers alone", "instance", "tests/e2e/test_documentation.py",
          "tests/e2e/test_stop.py"}  # fmt: skip
 # Faults measure time, so tests that start no servers run beside them.
 ORDER = ("tests/faults", "accounts", "chat", "tests/e2e", "coherence", "companion")

@@ -21,14 +21,14 @@ from chat.tests.conftest import served, upstream
 from chat.tests.model_server import ModelServer
 from tests.waiting import wait_until
 
-PATIENT = Deadlines(connect=60, first_byte=60, idle=60, total=60)  # on a busy machine, 500 connections take a while
+LONG_DEADLINES = Deadlines(connect=60, first_byte=60, idle=60, total=60)  # 500 connections take a while
 STEPS = 6  # of the event loop
 SCOPE: Any = {"type": "http", "method": "POST", "path": "/v1/chat/completions", "headers": []}
 
 
 @pytest.fixture
 def url(key: str, model: ModelServer) -> Iterator[str]:
-    with served(Chat(upstream(model, PATIENT), keep_alive_seconds=0.2)) as address:
+    with served(Chat(upstream(model, LONG_DEADLINES), keep_alive_seconds=0.2)) as address:
         yield address
 
 

@@ -9,8 +9,8 @@ import pytest
 from chat.tests import model_server
 from chat.tests.conftest import Say
 from chat.tests.model_server import ModelServer
+from chat.tests.responses.test_conversation_responses import in_pieces
 from chat.tests.responses.test_create import CALL, answering
-from chat.tests.responses.test_kept import in_pieces
 from chat.tests.test_recording import DONE, delta, event, whole
 from conversations import turns
 from conversations.models import MAX_FINISH_REASON, Conversation, Role

@@ -12,14 +12,14 @@ from chat.application import Chat
 from chat.tests import raw_client
 from chat.tests.conftest import served, upstream
 from chat.tests.model_server import ModelServer
-from chat.tests.test_disconnects import PATIENT
+from chat.tests.test_disconnects import LONG_DEADLINES
 
 MESSAGES = [{"role": "user", "content": "Hello?"}]
 
 
 @pytest.fixture
 def url(key: str, model: ModelServer) -> Iterator[str]:
-    with served(Chat(upstream(model, PATIENT))) as address:
+    with served(Chat(upstream(model, LONG_DEADLINES))) as address:
         yield address
 
 

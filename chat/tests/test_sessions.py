@@ -18,7 +18,7 @@ from chat.limits import Admission
 from chat.tests import model_server
 from chat.tests.conftest import served, upstream
 from chat.tests.model_server import ModelServer
-from chat.tests.test_disconnects import PATIENT, in_use
+from chat.tests.test_disconnects import LONG_DEADLINES, in_use
 from tests.waiting import wait_until
 
 TOKEN = "x" * 32
@@ -158,7 +158,7 @@ def test_session__while_it_streams__no_connection_to_the_database(session: Clien
     model.behaviour = model_server.wait_for_release
     used, body = in_use(pool), {**HELLO, "stream": True}
     with (
-        served(Chat(upstream(model, PATIENT))) as url,
+        served(Chat(upstream(model, LONG_DEADLINES))) as url,
         browser(url, session) as page,
         page.stream("POST", PAGE_COMPLETIONS, json=body) as answer,
     ):

@@ -43,7 +43,7 @@ def kept(conversation: Conversation) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("named", [{}, {"metadata": True}])
-def test_kept__said_in_a_conversation__found_again(
+def test_response__said_in_a_conversation__found_again(
     talk: openai.OpenAI, say: Say, conversation: Conversation, stream: bool, named: dict[str, Any]
 ) -> None:
     if named:
@@ -58,7 +58,7 @@ def test_kept__said_in_a_conversation__found_again(
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_kept__continued_by_the_previous_response__what_was_said_is_sent_along(
+def test_response__continued_by_the_previous_response__what_was_said_is_sent_along(
     say: Say, model: ModelServer, conversation: Conversation, stream: bool
 ) -> None:
     first = say("One.", stream=stream)
@@ -69,7 +69,7 @@ def test_kept__continued_by_the_previous_response__what_was_said_is_sent_along(
     assert len(kept(conversation)) == 4
 
 
-def test_kept__a_call__continued_with_what_it_returned(
+def test_response__a_call__continued_with_what_it_returned(
     talk: openai.OpenAI, say: Say, model: ModelServer, conversation: Conversation
 ) -> None:
     model.behaviour = model_server.in_sequence(
@@ -88,7 +88,7 @@ ODD = {"id": 7, "index": "0", "type": "function", "function": {"name": "f", "arg
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_kept__numbers_for_texts_and_logprobs_of_no_shape__told_as_kept(
+def test_response__numbers_for_texts_and_logprobs_of_no_shape__told_as_kept(
     talk: openai.OpenAI, say: Say, model: ModelServer, conversation: Conversation, stream: bool
 ) -> None:
     choice = {"index": 0, "delta" if stream else "message": {"tool_calls": [ODD]}, "logprobs": [], "finish_reason": "x"}
@@ -136,7 +136,7 @@ def in_pieces(*deltas: dict[str, Any]) -> model_server.Behaviour:
 
 
 @pytest.mark.parametrize("place", IDS_IN_ANY_PLACE)
-def test_kept__a_call_with_its_id_in_any_place_or_none__continued_under_the_one_that_was_told(
+def test_response__a_call_with_its_id_in_any_place_or_none__continued_under_the_one_that_was_told(
     talk: openai.OpenAI, say: Say, model: ModelServer, place: str
 ) -> None:
     model.behaviour = in_pieces(*IDS_IN_ANY_PLACE[place])
@@ -151,14 +151,14 @@ def test_kept__a_call_with_its_id_in_any_place_or_none__continued_under_the_one_
     assert called["tool_calls"][0]["id"] == result["tool_call_id"] == call.call_id
 
 
-def test_kept__a_call_of_no_shape__found_without_it(talk: openai.OpenAI, conversation: Conversation) -> None:
+def test_response__a_call_of_no_shape__found_without_it(talk: openai.OpenAI, conversation: Conversation) -> None:
     said = turns.Draft(Role.ASSISTANT, "Hm.", [{"id": "c1", "type": "function", "function": 5}])
     turns.append(conversation, [turns.Draft(Role.USER, "One."), said])
     found = talk.responses.retrieve(f"resp_{conversation.messages.get(position=2).pk.hex}")
     assert found.output_text == "Hm."
 
 
-def test_kept__all_that_was_said_is_sent_again__only_what_is_new_counts(
+def test_response__all_that_was_said_is_sent_again__only_what_is_new_counts(
     say: Say, model: ModelServer, conversation: Conversation
 ) -> None:
     """As the AI SDK does: instructions, and answers by reference."""
@@ -176,7 +176,7 @@ def test_kept__all_that_was_said_is_sent_again__only_what_is_new_counts(
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_kept__instructions__behind_her_prompt_and_before_what_was_said(
+def test_response__instructions__behind_her_prompt_and_before_what_was_said(
     say: Say, model: ModelServer, conversation: Conversation, stream: bool
 ) -> None:
     """So each request begins as the one before, and providers find that in their caches."""
@@ -191,7 +191,7 @@ def test_kept__instructions__behind_her_prompt_and_before_what_was_said(
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_kept__sent_again_with_its_key__the_same_response(
+def test_response__sent_again_with_its_key__the_same_response(
     say: Say, model: ModelServer, conversation: Conversation, stream: bool
 ) -> None:
     zeroth = say("Zero.")
@@ -201,7 +201,7 @@ def test_kept__sent_again_with_its_key__the_same_response(
     assert (len(model.requests), len(kept(conversation))) == (2, 4)
 
 
-def test_kept__an_earlier_response__cannot_be_continued(say: Say) -> None:
+def test_response__an_earlier_response__cannot_be_continued(say: Say) -> None:
     first = say("One.")
     say("Two.", previous_response_id=first.id)
     with pytest.raises(openai.BadRequestError) as raised:
@@ -209,7 +209,7 @@ def test_kept__an_earlier_response__cannot_be_continued(say: Say) -> None:
     assert raised.value.param == "previous_response_id"
 
 
-def test_kept__deleted__unknown_while_the_conversation_keeps_what_was_said(
+def test_response__deleted__unknown_while_the_conversation_keeps_what_was_said(
     talk: openai.OpenAI, say: Say, conversation: Conversation
 ) -> None:
     response = say("One.")
@@ -225,13 +225,13 @@ def test_kept__deleted__unknown_while_the_conversation_keeps_what_was_said(
 
 
 @pytest.mark.parametrize("id", ["resp_1", f"resp_{32 * '7'}", "x", "resp_%00"])
-def test_kept__unknown__404(talk: openai.OpenAI, id: str) -> None:
+def test_response__unknown__404(talk: openai.OpenAI, id: str) -> None:
     for ask in (talk.responses.retrieve, talk.responses.delete):
         with pytest.raises(openai.NotFoundError):
             ask(id)
 
 
-def test_kept__of_another_user__404(talk: openai.OpenAI, say: Say) -> None:
+def test_response__of_another_user__404(talk: openai.OpenAI, say: Say) -> None:
     response = say("One.")
     other = talk.with_options(api_key=ApiKey.objects.issue(User.objects.get(username="otto"))[1])
     for ask in (other.responses.retrieve, other.responses.delete):
@@ -241,31 +241,31 @@ def test_kept__of_another_user__404(talk: openai.OpenAI, say: Say) -> None:
         other.responses.create(model="elara", input="Two.", previous_response_id=response.id)
 
 
-def test_kept__not_in_a_conversation__404(talk: openai.OpenAI) -> None:
+def test_response__not_in_a_conversation__404(talk: openai.OpenAI) -> None:
     response = talk.responses.create(model="elara", input="One.")
     with pytest.raises(openai.NotFoundError):
         talk.responses.retrieve(response.id)
 
 
-def test_kept__to_be_streamed_again__refused(talk: openai.OpenAI, say: Say) -> None:
+def test_response__to_be_streamed_again__refused(talk: openai.OpenAI, say: Say) -> None:
     with pytest.raises(openai.BadRequestError) as raised:
         talk.responses.retrieve(say("One.").id, stream=True)
     assert raised.value.param == "stream"
 
 
-def test_kept__not_to_be_stored__refused(say: Say, conversation: Conversation) -> None:
+def test_response__not_to_be_stored__refused(say: Say, conversation: Conversation) -> None:
     with pytest.raises(openai.BadRequestError) as raised:
         say("One.", store=False)
     assert (raised.value.param, kept(conversation)) == ("store", [])
 
 
-def test_kept__another_conversation_is_named_too__refused(say: Say, conversation: Conversation) -> None:
+def test_response__another_conversation_is_named_too__refused(say: Say, conversation: Conversation) -> None:
     response = say("One.")
     with pytest.raises(openai.BadRequestError):
         say("Two.", previous_response_id=response.id, conversation=str(uuid4()))
 
 
-def test_kept__unknown_conversation__404(say: Say) -> None:
+def test_response__unknown_conversation__404(say: Say) -> None:
     with pytest.raises(openai.NotFoundError) as raised:
         say("One.", conversation=str(uuid4()))
     assert raised.value.code == "conversation_not_found"

@@ -22,7 +22,7 @@ from conversations.models import Conversation, Message
 from personalities.models import Personality
 from tests.faults.conftest import LONG
 from tests.faults.random_upstream import Answer, RandomAnswer
-from tests.faults.told_and_kept import Caller, ChatForm, Form, ResponsesForm, Told
+from tests.faults.recorded_answers import Caller, ChatForm, Form, ResponsesForm, Told
 from tests.promises import Figure
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(1800)]
@@ -30,10 +30,10 @@ COUNT = 20_000 if LONG else 300  # half of them in each API
 SEED = "told and kept"
 AT_ONCE = 16
 # No answer fails because the machine is busy, be it with the model's server or with the database.
-PATIENT, DATABASE_SECONDS = Deadlines(connect=60, first_byte=60, idle=5, total=60), 60
+LONG_DEADLINES, DATABASE_SECONDS = Deadlines(connect=60, first_byte=60, idle=5, total=60), 60
 FORMS: list[Form] = [ChatForm(), ResponsesForm(goes_on=False), ChatForm(), ResponsesForm(goes_on=True)]
 SAID_BEFORE = "Hello."  # the last answer of each conversation, which may be gone on from
-Kept = list[tuple[str, str, Any]]
+Recorded = list[tuple[str, str, Any]]
 
 
 class Turn(NamedTuple):
@@ -81,7 +81,7 @@ async def ask(chat: Chat, key: str, conversation: Conversation, number: int) -> 
 
 
 async def ask_all(model: ModelServer, key: str, given: list[Conversation]) -> list[Turn]:
-    chat, slots = Chat(upstream(model, PATIENT)), asyncio.Semaphore(AT_ONCE)
+    chat, slots = Chat(upstream(model, LONG_DEADLINES)), asyncio.Semaphore(AT_ONCE)
 
     async def ask_one(number: int) -> Turn:
         async with slots:
@@ -92,9 +92,9 @@ async def ask_all(model: ModelServer, key: str, given: list[Conversation]) -> li
     return turns
 
 
-def kept(given: list[Conversation]) -> list[Kept]:
+def recorded(given: list[Conversation]) -> list[Recorded]:
     """The messages of each conversation that its turn has added."""
-    found: dict[Any, Kept] = defaultdict(list)
+    found: dict[Any, Recorded] = defaultdict(list)
     added = Message.objects.filter(conversation__in=given, position__gt=1)
     rows = added.order_by("conversation_id", "position")
     for id, role, content, calls in rows.values_list("conversation_id", "role", "content", "tool_calls"):
@@ -102,7 +102,7 @@ def kept(given: list[Conversation]) -> list[Kept]:
     return [found[conversation.pk] for conversation in given]
 
 
-def faults(turn: Turn, messages: Kept) -> Iterator[str]:
+def faults(turn: Turn, messages: Recorded) -> Iterator[str]:
     """What is wrong between what was told and what is kept."""
     answer = answer_of(turn.number)
     said = messages[-1] if messages else None
@@ -147,11 +147,11 @@ def patient_database(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("patient_database")
-def test_told_and_kept__any_answer_of_a_server__no_difference(model: ModelServer, user: User, figure: Figure) -> None:
+def test_recorded__any_answer_of_a_server__no_difference(model: ModelServer, user: User, figure: Figure) -> None:
     given, key = conversations(user), ApiKey.objects.issue(user)[1]
     asked = asyncio.run(ask_all(model, key, given))
     found = [
-        (turn, fault) for turn, messages in zip(asked, kept(given), strict=True) for fault in faults(turn, messages)
+        (turn, fault) for turn, messages in zip(asked, recorded(given), strict=True) for fault in faults(turn, messages)
     ]
     kinds = Counter(fault for _, fault in found)
     empty, broken = kinds.pop("empty", 0), kinds.pop("500", 0)
