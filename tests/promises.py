@@ -24,7 +24,7 @@ def figure(request: pytest.FixtureRequest) -> Figure:
     """Record what was measured for a promise: a line of the table, and the end of the test when it was not met.
 
     `figure(1, "notice after COMMIT, idle", "p99 <= 20 ms", measured="0.4 ms (1,000 writes)", met=True)`. `before` is
-    what was measured without the cure, and `why` is evidence for the person who finds the test red.
+    what was measured without the safeguard, and `why` is evidence for the person who finds the test red.
     """
 
     def record(

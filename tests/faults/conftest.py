@@ -49,7 +49,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChatService]:
 def workers(environment: Environment) -> Iterator[Workers]:
     """`one, two = workers(2)`: processes that have read nothing yet; they end with the test.
 
-    `without=["compare"]` switches a cure off in them; `workers(1, REDIS_ENABLED="false")` has settings of its own.
+    `without=["compare"]` switches a safeguard off in them; `workers(1, REDIS_ENABLED="false")` has settings of its own.
     """
     with environment.workers() as new:
         yield lambda count, *, without=(), **settings: [new(without=without, **settings) for _ in range(count)]

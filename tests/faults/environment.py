@@ -68,7 +68,7 @@ class Environment:
     def worker(self, *, without: Sequence[str] = (), **settings: str) -> Worker:
         """Return a new process, which has read nothing yet.
 
-        `without` names cures to switch off (see `fault_injection.CURES`), `settings` are environment variables. The
+        `without` names `fault_injection.SAFEGUARDS` to switch off, `settings` are environment variables. The
         first worker with given settings takes a second to start; all others are forked from it in some milliseconds.
         """
         key = tuple(sorted(settings.items()))

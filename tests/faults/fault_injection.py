@@ -1,6 +1,6 @@
-"""Faults put into a worker: places where it stops until told to go on, or for ever, and cures that are taken away.
+"""Faults put into a worker: places where it stops until told to go on, or for ever, and safeguards that are taken away.
 
-The cures keep lookups true and quick. Without one a test must fail, else it proves nothing.
+The safeguards keep lookups true and quick. Without one a test must fail, else it proves nothing.
 """
 
 import os
@@ -96,7 +96,7 @@ def release() -> Row:
     return held.pop(0).end()
 
 
-def die_before_hooks() -> None:
+def kill_before_commit_hooks() -> None:
     """Have this process die by SIGKILL at its next commit hook, when the row is committed."""
     add: Callable[..., None] = BaseDatabaseWrapper.on_commit
 
@@ -158,7 +158,7 @@ def without_breaker() -> None:
     Breaker.is_open = property(lambda self: False)  # type: ignore[assignment,method-assign]
 
 
-def without_flight() -> None:
+def without_single_flight() -> None:
     """Let everybody load for themselves."""
 
     def get_many(self: SingleFlight[Any, Any], keys: Collection[Any]) -> dict[Any, Any]:
@@ -176,13 +176,13 @@ def without_bound() -> None:
     LocalCache._evict = evict  # type: ignore[method-assign]
 
 
-CURES: dict[str, Callable[[], None]] = {
+SAFEGUARDS: dict[str, Callable[[], None]] = {
     "compare": without_compare,
     "feed": without_feed,
     "one statement": without_one_statement,
     "notifications": without_notifications,
     "tail": without_tail,
     "breaker": without_breaker,
-    "flight": without_flight,
+    "single flight": without_single_flight,
     "bound": without_bound,
 }

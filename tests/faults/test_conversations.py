@@ -90,7 +90,7 @@ def test_turns__every_ill_of_redis__none_lost_none_doubled_none_stale(
 
 
 @pytest.mark.parametrize(("without", "stale"), [((), 0), (("tail",), 1)])
-def test_recent__old_list_is_back__judge_objects_without_the_cure(
+def test_recent__old_list_is_back__judge_objects_without_the_safeguard(
     environment: Environment, workers: Workers, name: str, figure: Figure, without: tuple[str, ...], stale: int
 ) -> None:
     (speaker,) = workers(1, without=without)

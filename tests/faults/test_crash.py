@@ -32,7 +32,7 @@ def crash(environment: Environment, workers: Workers, name: str, path: str) -> A
     history = History(commits=environment.create(name))
     reader.read(name)
     started = time.monotonic_ns()
-    victim.die_before_hooks(path, name, 2)
+    victim.kill_before_commit_hooks(path, name, 2)
     history.commits.append(Commit(started, time.monotonic_ns(), name, 2))
     assert environment.sql(STORED, name) == [("2",)], "it died before COMMIT"
     assert environment.copy_in_redis(name) == "1", "the hook has run"

@@ -76,7 +76,7 @@ def test_transaction__random_histories__isolated(onlooker: Onlooker, kept: Kept,
 def test_transaction__caches_used_inside__histories_find_it(
     onlooker: Onlooker, kept: Kept, cool: Cool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The cure taken away: lookups inside read and keep copies like all others."""
+    """The safeguard taken away: lookups inside read and keep copies like all others."""
     monkeypatch.setattr("coherence.cache.in_transaction", lambda: False)
     monkeypatch.setattr("coherence.cache.this_thread", ThisThread())
     assert play(20, onlooker, kept, cool)

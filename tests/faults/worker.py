@@ -28,7 +28,7 @@ from personalities.owned_names import owned_names
 from resilience.clock import clock
 from resilience.redis_pool import breaker_of
 from tests.faults import conversation_load, lookup_load, reads, user_load
-from tests.faults.fault_injection import CURES, die_before_hooks, hold, join, joined_read, release
+from tests.faults.fault_injection import SAFEGUARDS, hold, join, joined_read, kill_before_commit_hooks, release
 from tests.faults.reads import Row, Watch, read
 from tests.faults.writes import PATHS
 
@@ -126,7 +126,7 @@ COMMANDS: dict[str, Callable[..., object]] = {
     "join": join,
     "joined_read": joined_read,
     "release": release,
-    "die_before_hooks": die_before_hooks,
+    "kill_before_commit_hooks": kill_before_commit_hooks,
     "invent": invent,
     "memory": memory,
     "age": age,
@@ -186,8 +186,8 @@ def fork(path: str, without: list[str]) -> bool:
 
 
 def become_worker(without: list[str]) -> None:
-    """Switch off the cures named in `without`, obey until the input ends, and exit."""
-    for cure in without:
-        CURES[cure]()
+    """Switch off the safeguards named in `without`, obey until the input ends, and exit."""
+    for safeguard in without:
+        SAFEGUARDS[safeguard]()
     obey(Channel())
     os._exit(0)  # a reader that hangs must not keep us

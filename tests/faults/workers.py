@@ -115,9 +115,9 @@ class Worker:
         """Let the held read go on; return how it ended."""
         return self.event(self.ask("release"))
 
-    def die_before_hooks(self, path: str, name: str, serial: int) -> None:
+    def kill_before_commit_hooks(self, path: str, name: str, serial: int) -> None:
         """Write, and die by SIGKILL between COMMIT and the first commit hook; returns when it is dead."""
-        self.ask("die_before_hooks")
+        self.ask("kill_before_commit_hooks")
         self.send("write", path=path, name=name, serial=serial)
         assert self._answers.readline() == "", "it outlived its commit hooks"
 

@@ -1,4 +1,4 @@
-"""Each cure, switched off: the judge must object, or the other tests prove nothing."""
+"""Without a safeguard of lookups the judge of reads must object, or the other tests prove nothing."""
 
 from tests.faults.conftest import Workers
 from tests.faults.environment import Environment
@@ -6,7 +6,7 @@ from tests.faults.scenarios import race, unheard
 from tests.promises import Figure
 
 
-def test_cures__one_taken_away__judge_objects(
+def test_safeguards__one_taken_away__judge_objects(
     environment: Environment, workers: Workers, name: str, figure: Figure
 ) -> None:
     """Without the feed there is what most caches have: Redis, and a deletion there after each save."""
@@ -17,5 +17,5 @@ def test_cures__one_taken_away__judge_objects(
         (5, "one statement for row and number"): race(environment, workers, f"{name}-d", without=["one statement"]),
     }
     stale = {case: len(aftermath.verdict().stale) for case, aftermath in aftermaths.items()}
-    for (number, cure), count in stale.items():
-        figure(number, f"without {cure}", "the judge objects", measured=f"{count} stale", met=count > 0)
+    for (number, safeguard), count in stale.items():
+        figure(number, f"without {safeguard}", "the judge objects", measured=f"{count} stale", met=count > 0)
