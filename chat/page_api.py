@@ -62,7 +62,7 @@ class SearchView(APIView):
 
 @method_decorator(never_cache, name="dispatch")
 @extend_schema(exclude=True)  # it belongs to the page
-class KeptPromptView(APIView):
+class ConversationPromptView(APIView):
     """The prompt of a kept conversation: what a language model would be sent there now."""
 
     authentication_classes = (Session,)

@@ -52,7 +52,7 @@ def _urls(env: dict[str, str]) -> Iterator[dict[str, str]]:
     elif urls := lock.running().get("urls"):
         yield urls | servers.given(env)
     else:
-        with lock.owning_var() as held, servers.kept(env, [held]) as started:
+        with lock.owning_var() as held, servers.persistent(env, [held]) as started:
             yield started
 
 

@@ -38,7 +38,7 @@ def run(arguments: list[str]) -> int:
     with _owned(env) as hold, _reserved(options.host, options.port) as port:
         python = servers.ensure_python(env, "requirements.txt")
         command = (python, "-m", "tooling.serve", "--host", options.host, "--port", str(port), "--demo", demo)
-        with servers.kept(env, hold) as urls:
+        with servers.persistent(env, hold) as urls:
             env = environment.for_development(env, options.host) | urls
             spec = ServerSpec("Companion", command, None, cwd=ROOT, environment=env, hold=hold)
             return _serve(spec, f"http://{_address(options.host)}:{port}", demo)

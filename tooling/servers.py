@@ -33,7 +33,7 @@ def requirements(env: dict[str, str]) -> list[str]:
 
 
 @contextmanager
-def kept(env: dict[str, str], hold: Sequence[int]) -> Iterator[dict[str, str]]:
+def persistent(env: dict[str, str], hold: Sequence[int]) -> Iterator[dict[str, str]]:
     """Run servers whose data stays in `var/`; yields their URLs.
 
     `hold` is the lock, which the supervisors keep until the servers have ended.

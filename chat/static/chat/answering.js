@@ -3,7 +3,7 @@ import { ask } from "./asking.js";
 import * as conversation from "./conversation.js";
 import { toPageError } from "./errors.js";
 import { facts } from "./facts.js";
-import * as kept from "./kept.js";
+import * as stored from "./stored.js";
 import * as prompt from "./prompt.js";
 import * as turns from "./turns.js";
 
@@ -36,7 +36,7 @@ export async function answer() {
   page.changed();
   say.focus();
   try {
-    if (keep.checked && !open.id) open.id = await kept.begin(open.choice.name, conversation.joined(conversation.unanswered()), mine.signal);
+    if (keep.checked && !open.id) open.id = await stored.begin(open.choice.name, conversation.joined(conversation.unanswered()), mine.signal);
     prompt.follow(open.choice, open.id);
     await receive(current, mine.signal);
     if (mine === request) take(current);

@@ -3,7 +3,7 @@ import * as answering from "./answering.js";
 import * as choosing from "./choosing.js";
 import * as conversation from "./conversation.js";
 import { PageError, toPageError } from "./errors.js";
-import * as kept from "./kept.js";
+import * as stored from "./stored.js";
 import * as memory from "./memory.js";
 import * as prompt from "./prompt.js";
 import { csrfToken } from "./session.js";
@@ -31,8 +31,8 @@ function show(choice, { said = greeting(choice), id, state = "", draft = "", kee
   changed();
 }
 
-async function showKept(id, draft) {
-  const { personality, version, said, earlier } = await kept.open(id);
+async function showStored(id, draft) {
+  const { personality, version, said, earlier } = await stored.open(id);
   const choice = (await choosing.byName(personality)) ?? { name: personality, display_name: personality, archetype: "", page };
   const before = earlier ? ` ${earlier} earlier messages are not shown.` : "";
   show(choice, { said, id, draft, state: `Kept on the server, with version ${version}: what was said does not change.${before}` });
@@ -44,7 +44,7 @@ async function start() {
   const saved = memory.restore(user);
   const offered = JSON.parse(chosen);
   memory.announce(user);
-  if (id) return showKept(id, saved?.draft);
+  if (id) return showStored(id, saved?.draft);
   const isElsewhere = saved && saved.name !== offered?.name && !wanted;
   const choice = (isElsewhere && (await choosing.byName(saved.name))) || offered;
   if (choice) show(choice, saved?.name === choice.name ? restored(saved) : {});
@@ -94,7 +94,7 @@ say.addEventListener("keydown", (event) => {
 });
 document.addEventListener("keydown", (event) => { if (event.key === "Escape" && !document.querySelector("dialog[open]")) answering.abort(); });
 document.getElementById("stop").addEventListener("click", () => { answering.abort(); say.focus(); });
-document.getElementById("kept-button").addEventListener("click", () => kept.choose((id) => orSaid(showKept(id))));
+document.getElementById("kept-button").addEventListener("click", () => stored.choose((id) => orSaid(showStored(id))));
 document.getElementById("new-conversation").addEventListener("click", () => { if (open.choice) show(open.choice, { keeps: keep.checked }); say.focus(); });
 document.getElementById("sign-out").addEventListener("submit", ({ target }) => {
   target.elements.csrfmiddlewaretoken.value = csrfToken(); // it changes when the user signs in again in another tab
@@ -108,6 +108,6 @@ memory.onOther(user, () => {
   document.body.replaceChildren();
   setTimeout(() => location.reload(), SIGNING_OUT);
 });
-answering.start({ changed, again: showKept });
+answering.start({ changed, again: showStored });
 choosing.start((choice) => { show(choice); say.focus(); }, turns.showError);
 orSaid(start());
