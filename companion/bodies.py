@@ -60,8 +60,8 @@ class ByteBudget:
             del self._held[sender]
 
 
-KEY_HOLDERS = ByteBudget(of_one=32 * MIB, in_all=64 * MIB)  # as far as memory knows their keys
-STRANGERS = ByteBudget(of_one=8 * MIB, in_all=32 * MIB)  # by address
+USER_BUDGET = ByteBudget(of_one=32 * MIB, in_all=64 * MIB)  # as far as memory knows their keys
+ADDRESS_BUDGET = ByteBudget(of_one=8 * MIB, in_all=32 * MIB)  # by address
 
 
 class Bodies(HttpMiddleware):
@@ -105,7 +105,7 @@ class _Body:
         self.refusal: Refusal | None = None
         self._scope, self._receive, self._begun = scope, receive, time.monotonic()
         self._has_ended, self._pieces, self._size, self._held = False, 0, 0, 0
-        self._budget, self._sender = STRANGERS, ""
+        self._budget, self._sender = ADDRESS_BUDGET, ""
 
     async def __call__(self) -> ASGIReceiveEvent:
         event = GONE if self.refusal else await self._receive()
@@ -143,7 +143,7 @@ class _Body:
 
 def _sender(scope: HTTPScope) -> tuple[ByteBudget, str]:
     user = _user(scope)
-    return (KEY_HOLDERS, str(user)) if user else (STRANGERS, _address(scope))
+    return (USER_BUDGET, str(user)) if user else (ADDRESS_BUDGET, _address(scope))
 
 
 def _user(scope: HTTPScope) -> int | None:
