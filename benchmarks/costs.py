@@ -8,7 +8,7 @@ from functools import partial
 from itertools import cycle
 from time import perf_counter
 
-from benchmarks.contenders.service import OTHER, Asked
+from benchmarks.contenders.service import OTHER, ReaderCounts
 from benchmarks.databases import Environment, Servers
 from benchmarks.results import Bar, Section, Spread, Table, ratio, short
 from benchmarks.rounds import Contender, Effort, contenders, take_turns
@@ -35,7 +35,7 @@ def queries(servers: Servers, effort: Effort) -> Section:
         for reader in (one, two):
             reader.send("read", names=NAMES, rate=RATE, seconds=effort.watch)
         edits = _edit(editor, effort.watch)
-        counts: list[Asked] = [reader.answer() for reader in (one, two)]
+        counts: list[ReaderCounts] = [reader.answer() for reader in (one, two)]
     table = Table("", HEAD, [_row(number, count, edits, effort) for number, count in enumerate(counts, start=1)])
     figures = {"edits": edits, "processes": counts}
     return Section("Queries", QUERIES.format(rate=RATE), [table], [_bar(counts, edits)], figures)
@@ -55,7 +55,7 @@ def _edit(editor: Contender, seconds: int) -> Counter[str]:
     return edits
 
 
-def _row(number: int, count: Asked, edits: Counter[str], effort: Effort) -> tuple[str, ...]:
+def _row(number: int, count: ReaderCounts, edits: Counter[str], effort: Effort) -> tuple[str, ...]:
     queries = {name: count["queries"].get(name, 0) for name in NAMES}
     most = max(queries, key=lambda name: queries[name] / max(edits[name], 1))
     lookups, other = RATE * effort.watch, count["queries"].get(OTHER, 0)
@@ -63,7 +63,7 @@ def _row(number: int, count: Asked, edits: Counter[str], effort: Effort) -> tupl
     return (*(f"{cell:,}" if isinstance(cell, int) else cell for cell in cells), f"{count['polls']:,}")
 
 
-def _bar(counts: list[Asked], edits: Counter[str]) -> Bar:
+def _bar(counts: list[ReaderCounts], edits: Counter[str]) -> Bar:
     per_edit = [count["queries"].get(name, 0) / max(edits[name], 1) for count in counts for name in NAMES]
     measured = f"{max(per_edit):.2f} at most, {sum(per_edit) / len(per_edit):.2f} on average"
     return Bar("queries per name, process and write", "≤ 1", measured, max(per_edit) <= 1)

@@ -83,7 +83,7 @@ def _memory() -> int:
     return int(psutil.Process().memory_info().rss)
 
 
-class Asked(TypedDict):
+class ReaderCounts(TypedDict):
     """What a reader asked PostgreSQL: queries by name of a personality, and reads of the change log."""
 
     queries: Counter[str]
@@ -96,7 +96,7 @@ def reader() -> Commands:
     return {"read": read}
 
 
-def read(names: Sequence[str], rate: int, seconds: int) -> Asked:
+def read(names: Sequence[str], rate: int, seconds: int) -> ReaderCounts:
     """Look up `rate` names a second, all known before; return what PostgreSQL was asked."""
     from coherence import change_log
     from personalities.models import Personality

@@ -59,8 +59,8 @@ CHEAP: dict[str, Any] = {
 }
 
 
-class Asked(NamedTuple):
-    """Whom to ask, and what the parts of addresses stand for."""
+class Caller(NamedTuple):
+    """A user with both kinds of clients, and what the parts of addresses stand for."""
 
     api: APIClient
     page: Client
@@ -87,7 +87,7 @@ def conversation_with(user: User, personality: Personality) -> str:
     return str(made.pk)
 
 
-def longest(user: User, client_of: Callable[[User], APIClient]) -> Asked:
+def longest(user: User, client_of: Callable[[User], APIClient]) -> Caller:
     """This user, with the longest personality there may be, of many lines, and a long conversation with it."""
     texts = {
         name: "\n".join(chr(0x4E00 + place) for place in range(length // 2))
@@ -101,7 +101,7 @@ def longest(user: User, client_of: Callable[[User], APIClient]) -> Asked:
     page = Client()
     page.force_login(user)
     parts = {"<str:name>": "long", "<uuid:id>": made, "<int:number>": "1", "<int:before>": "1"}
-    return Asked(client_of(user), page, user, parts | {"<int:after>": "2"})
+    return Caller(client_of(user), page, user, parts | {"<int:after>": "2"})
 
 
 @contextmanager
@@ -133,12 +133,12 @@ def test_each_request__costly_or_cheap() -> None:
 def test_costly_request__many_of_the_user_are_under_way__429(
     user: User, client_of: Callable[[User], APIClient], request_: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = longest(user, client_of)
+    caller = longest(user, client_of)
     monkeypatch.setattr("rest.concurrency.LINE_SECONDS", 0.01)
     with places_taken(user):
-        answer = asked.send(request_, COSTLY[request_])
+        answer = caller.send(request_, COSTLY[request_])
         assert (answer.status_code, answer["Retry-After"]) == (429, "1")
-    assert asked.send(request_, COSTLY[request_]).status_code == 200
+    assert caller.send(request_, COSTLY[request_]).status_code == 200
 
 
 @pytest.mark.django_db(transaction=True)
@@ -152,12 +152,12 @@ def test_cheap_requests__longest_personality_and_many_under_way__answered_within
     assert not slow
 
 
-def slow_requests(asked: Asked) -> set[str]:
+def slow_requests(caller: Caller) -> set[str]:
     """Make each of the cheap requests; return those that took more of the processor than they should."""
     spent: dict[str, float] = {}
-    with places_taken(asked.user):
+    with places_taken(caller.user):
         for request, given in CHEAP.items():
             began = time.thread_time()
-            assert asked.send(request, given).status_code < 300, request
+            assert caller.send(request, given).status_code < 300, request
             spent[request] = time.thread_time() - began
     return {request for request, seconds in spent.items() if seconds > QUICK}

@@ -22,7 +22,7 @@ MUCH = b"x" * 8 * 1024**2  # more than lies in the buffers of both ends
 FULL = 0.8  # seconds: longer than anybody may do nothing while others wait
 
 
-class House:
+class WatchedServer:
     """A server that has accepted one caller, whom `looking` watches; `crowd()` has others wait to be let in."""
 
     def __init__(self, opened: ExitStack) -> None:
@@ -71,21 +71,21 @@ class House:
 
 
 @pytest.fixture
-def house() -> Iterator[House]:
+def server() -> Iterator[WatchedServer]:
     with ExitStack() as opened:
-        yield House(opened)
+        yield WatchedServer(opened)
 
 
-def test_look__again_and_again__nothing_left_open(house: House) -> None:
+def test_look__again_and_again__nothing_left_open(server: WatchedServer) -> None:
     before = len(os.listdir("/proc/self/fd"))
-    house.crowd()
+    server.crowd()
     for second in range(1, 20):
-        house.looking.look(second * 20)
+        server.looking.look(second * 20)
     assert len(os.listdir("/proc/self/fd")) <= before + 5  # other threads of the suite open some of their own
 
 
-def test_look__no_descriptor_left__cuts_off_all_the_same(house: House) -> None:
-    house.crowd()
+def test_look__no_descriptor_left__cuts_off_all_the_same(server: WatchedServer) -> None:
+    server.crowd()
     before, own = resource.getrlimit(resource.RLIMIT_NOFILE), max(map(int, os.listdir("/proc/self/fd")))
     resource.setrlimit(resource.RLIMIT_NOFILE, (own + 10, before[1]))
     taken = []
@@ -93,96 +93,96 @@ def test_look__no_descriptor_left__cuts_off_all_the_same(house: House) -> None:
         with suppress(OSError):
             while True:
                 taken.append(os.dup(0))
-        assert house.look(100, 100 + FULL) == 1
+        assert server.look(100, 100 + FULL) == 1
     finally:
         for descriptor in taken:
             os.close(descriptor)
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
-def test_silent__others_wait__cut_off(house: House) -> None:
-    house.crowd()
-    assert house.look(100, 100 + FULL) == 1
+def test_silent__others_wait__cut_off(server: WatchedServer) -> None:
+    server.crowd()
+    assert server.look(100, 100 + FULL) == 1
 
 
-def test_silent__nobody_waits__kept(house: House) -> None:
-    assert house.look(100, 200, 300) == 0
+def test_silent__nobody_waits__kept(server: WatchedServer) -> None:
+    assert server.look(100, 200, 300) == 0
 
 
-def test_drip__others_wait__cut_off(house: House) -> None:
-    house.crowd()
-    house.look(100)
-    house.caller.send(b"GET")
-    wait_until(lambda: house.connection.recv(3) == b"GET")
-    assert house.look(100 + FULL) == 1
+def test_drip__others_wait__cut_off(server: WatchedServer) -> None:
+    server.crowd()
+    server.look(100)
+    server.caller.send(b"GET")
+    wait_until(lambda: server.connection.recv(3) == b"GET")
+    assert server.look(100 + FULL) == 1
 
 
-def test_body__arrives_fast_enough__kept(house: House) -> None:
-    house.crowd()
-    house.look(100)
-    house.caller.send(bytes(slow_peers.MIN_PROGRESS_BYTES))
+def test_body__arrives_fast_enough__kept(server: WatchedServer) -> None:
+    server.crowd()
+    server.look(100)
+    server.caller.send(bytes(slow_peers.MIN_PROGRESS_BYTES))
     received = 0
     while received < slow_peers.MIN_PROGRESS_BYTES:
-        wait_until(lambda: house.count(termios.FIONREAD))
-        received += len(house.connection.recv(1 << 20))
-    assert house.look(100 + FULL) == 0
+        wait_until(lambda: server.count(termios.FIONREAD))
+        received += len(server.connection.recv(1 << 20))
+    assert server.look(100 + FULL) == 0
 
 
-def test_request__not_read_yet__kept(house: House) -> None:
+def test_request__not_read_yet__kept(server: WatchedServer) -> None:
     """It is the server that is slow."""
-    house.caller.send(b"GET / HTTP/1.1\r\n\r\n")
-    wait_until(lambda: house.count(termios.FIONREAD))
-    house.crowd()
-    assert house.look(100, 101, 200) == 0
+    server.caller.send(b"GET / HTTP/1.1\r\n\r\n")
+    wait_until(lambda: server.count(termios.FIONREAD))
+    server.crowd()
+    assert server.look(100, 101, 200) == 0
 
 
-def test_request__being_answered__kept(house: House) -> None:
-    house.looking.answering.add(house.caller.getsockname())
-    house.crowd()
-    assert house.look(100, 101, 200) == 0
+def test_request__being_answered__kept(server: WatchedServer) -> None:
+    server.looking.answering.add(server.caller.getsockname())
+    server.crowd()
+    assert server.look(100, 101, 200) == 0
 
 
-def test_answer__taken_now_and_then__kept_while_others_wait(house: House) -> None:
+def test_answer__taken_now_and_then__kept_while_others_wait(server: WatchedServer) -> None:
     """A stream of small pieces."""
-    house.crowd()
+    server.crowd()
     for tenth in range(0, 50, 5):
-        house.answer(b"piece")
-        house.wait_for(0)
-        house.look(100 + tenth / 10)
-    assert house.looking.cut_off == 0
+        server.answer(b"piece")
+        server.wait_for(0)
+        server.look(100 + tenth / 10)
+    assert server.looking.cut_off == 0
 
 
-def test_answer__taken_a_little__cut_off_only_if_others_wait(house: House) -> None:
-    house.answer(MUCH)
-    house.look(100)
-    house.read(1000)
-    assert house.look(120) == 0
-    house.crowd()
-    assert house.look(121, 121 + FULL) == 1
+def test_answer__taken_a_little__cut_off_only_if_others_wait(server: WatchedServer) -> None:
+    server.answer(MUCH)
+    server.look(100)
+    server.read(1000)
+    assert server.look(120) == 0
+    server.crowd()
+    assert server.look(121, 121 + FULL) == 1
 
 
-def test_answer__none_of_it_taken__cut_off_though_nobody_waits(house: House) -> None:
-    house.answer(MUCH)
-    assert house.look(100, 120) == 0
-    assert house.look(131) == 1
+def test_answer__none_of_it_taken__cut_off_though_nobody_waits(server: WatchedServer) -> None:
+    server.answer(MUCH)
+    assert server.look(100, 120) == 0
+    assert server.look(131) == 1
 
 
-def test_slow__more_than_wait__as_many_as_wait(house: House) -> None:
+def test_slow__more_than_wait__as_many_as_wait(server: WatchedServer) -> None:
     for _ in range(3):
-        house.crowd()
-    with house.accept(), house.accept():
-        assert house.look(100, 100 + FULL) == 1
+        server.crowd()
+    with server.accept(), server.accept():
+        assert server.look(100, 100 + FULL) == 1
 
 
-def test_full__others_have_waited_a_while__until_they_are_let_in(house: House) -> None:
-    house.crowd()
-    house.look(100)
-    before = house.looking.is_full
-    house.look(100 + FULL)
-    then = house.looking.is_full
-    with house.accept():
-        house.look(101)
-    assert (before, then, house.looking.is_full) == (False, True, False)
+def test_full__others_have_waited_a_while__until_they_are_let_in(server: WatchedServer) -> None:
+    server.crowd()
+    server.look(100)
+    before = server.looking.is_full
+    server.look(100 + FULL)
+    then = server.looking.is_full
+    with server.accept():
+        server.look(101)
+    assert (before, then, server.looking.is_full) == (False, True, False)
 
 
 async def _whose_turn(more: list[bool]) -> list[bool]:

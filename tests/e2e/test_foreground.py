@@ -13,7 +13,7 @@ from tests.waiting import wait_until
 from tooling.environment import ROOT
 from tooling.processes import ServerSpec, SupervisedServer
 
-PATIENT = """
+LONG_SCRIPT = """
 import time
 from django.db import connection
 print("waiting", flush=True)
@@ -29,7 +29,7 @@ except KeyboardInterrupt:
 @pytest.fixture
 def waiting(idle_var: Path, tmp_path: Path) -> Iterator[SupervisedServer]:
     """`dev.py manage shell` while it executes something long."""
-    command = [*DEV, "manage", "shell", "-v", "0", "-c", PATIENT]
+    command = [*DEV, "manage", "shell", "-v", "0", "-c", LONG_SCRIPT]
     log = tmp_path / "log"
     verb = SupervisedServer(ServerSpec("manage", command, log, cwd=ROOT, environment=environment(idle_var)))
     try:
