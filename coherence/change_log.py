@@ -117,7 +117,7 @@ class Cursor(Protocol):
         """Run an SQL statement."""
 
     def fetchall(self) -> list[tuple[Any, ...]]:
-        """The rows of its result."""
+        """The rows of the statement's result."""
 
 
 class Position(NamedTuple):

@@ -51,7 +51,7 @@ class BodyDeadline:
     """Wraps `receive` until a body is late. Then Django is told that the caller disconnected, so it closes the body."""
 
     def __init__(self, receive: Receive) -> None:
-        """The time runs from now on."""
+        """The body has BODY_SECONDS from now on."""
         self.is_late = False
         self._receive, self._end = receive, asyncio.get_running_loop().time() + BODY_SECONDS
 

@@ -40,7 +40,7 @@ async def refuse(scope: HTTPScope, send: ASGISendCallable, refusal: Refusal) -> 
 
 
 def _content(path: str, refusal: Refusal) -> tuple[str, bytes]:
-    """The media type and the body."""
+    """The media type and the body of a refusal."""
     status, field, detail = refusal
     if error := openai_error(path, status, detail, field):
         return "application/json", json.dumps(error).encode()

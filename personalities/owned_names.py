@@ -39,7 +39,7 @@ class OwnedNamesCodec(Codec[int, OwnedNames]):
         self.pattern = "personality:*:names"
 
     def redis_key(self, key: int) -> str:
-        """The Redis key."""
+        """The Redis key of the names that an owner has."""
         return f"{self.log_key(key)}:names"
 
     def key_from_redis(self, redis_key: str) -> int | None:

@@ -34,7 +34,7 @@ class Stream(Iterator[bytes]):
         self.user_id, self._batches = user_id, batches
 
     def __next__(self) -> bytes:
-        """The next batch."""
+        """The next batch of the answer."""
         return next(self._batches)
 
     def close(self) -> None:

@@ -64,7 +64,7 @@ class FirstChoice:
     """Picks the one choice to pass on when a model's server sends more than was asked for: the first to arrive."""
 
     def __init__(self) -> None:
-        """None has come yet."""
+        """No choice has arrived yet."""
         self._index: object = None  # of the choice, where choices have one
 
     def only_first(self, answer: Completion) -> Completion | None:

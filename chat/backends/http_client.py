@@ -26,11 +26,11 @@ IN_PATHS = "/%:@!$&'()*+,;=~"
 
 
 class Unreachable(Exception):
-    """Nothing was sent."""
+    """The server could not be connected to, so nothing was sent."""
 
 
 class ConnectTimeout(TimeoutError):
-    """Nothing was sent."""
+    """Connecting to the server took too long, so nothing was sent."""
 
 
 class BrokenResponse(Exception):

@@ -60,18 +60,18 @@ class Part:
         }
 
     def begin(self) -> JsonObject:
-        """The event for its beginning."""
+        """The event that begins the part."""
         return {"type": "response.content_part.added", **self._place, "part": self.value()}
 
     def add(self, text: str, likely: bytes) -> JsonObject:
-        """The event for more of it."""
+        """The event that adds text to the part."""
         self._pieces.append(text)
         found = [likely] if likely else []
         self._likely += found
         return {"type": f"{self.kind.event}.delta", **self._place, "delta": text, **self._logprobs(found)}
 
     def end(self) -> Iterator[JsonObject]:
-        """The events for its end."""
+        """The events that end the part."""
         value = self.value()
         text = value[self.kind.field]
         yield {"type": f"{self.kind.event}.done", **self._place, self.kind.field: text, **self._logprobs(self._likely)}
@@ -92,11 +92,11 @@ class Item:
         raise NotImplementedError
 
     def begin(self) -> JsonObject:
-        """The event for its beginning."""
+        """The event that begins the item."""
         return {"type": "response.output_item.added", "output_index": self.index, "item": self.value()}
 
     def end(self, status: str) -> Iterator[JsonObject]:
-        """The events for its end."""
+        """The events that end the item."""
         yield from self._end_content()
         self.status = status
         yield {"type": "response.output_item.done", "output_index": self.index, "item": self.value()}
@@ -125,7 +125,7 @@ class Message(Item):
         return not self._parts or self._parts[-1].kind is not kind
 
     def add(self, kind: Kind, text: str, likely: bytes) -> Iterator[JsonObject]:
-        """The events for more of it."""
+        """The events that add text to the message."""
         if self.begins_part(kind):
             yield from self._end_content()
             self._parts.append(Part(kind, self._place() | {"content_index": len(self._parts)}))

@@ -67,7 +67,7 @@ def _changes(row: Personality, values: FieldValues) -> list[FieldChange]:
 
 
 def as_json(drift: Drift) -> dict[str, object]:
-    """The drift for scripts."""
+    """The drift as JSON, for scripts."""
     changed = {
         name: [{"field": change.field, "from": change.before, "to": change.after} for change in changes]
         for name, changes in drift.changed.items()
