@@ -15,5 +15,5 @@ class AccountsConfig(AppConfig):
         from accounts.models import ApiKey
         from accounts.verification import keys, users
 
-        keys.watch(ApiKey, lambda key: [key.prefix])
-        users.watch(User, lambda user: [user.pk])
+        keys.forget_on_save(ApiKey, lambda key: [key.prefix])
+        users.forget_on_save(User, lambda user: [user.pk])

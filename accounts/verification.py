@@ -56,8 +56,8 @@ def _load_users(ids: Collection[int]) -> tuple[Position | None, dict[int, tuple[
 
 
 STALE_SECONDS = settings.COPY_STALE_IF_ERROR_SECONDS  # a caller who cannot be verified is not served anything
-keys = CoherentCache("api_key", _load_keys, "api_key:{}".format, capacity=10_000, stale_seconds=STALE_SECONDS)
-users = CoherentCache("user", _load_users, "user:{}".format, capacity=10_000, stale_seconds=STALE_SECONDS)
+keys = CoherentCache("api_key", _load_keys, "api_key:{}".format, capacity=10_000, stale_if_error_seconds=STALE_SECONDS)
+users = CoherentCache("user", _load_users, "user:{}".format, capacity=10_000, stale_if_error_seconds=STALE_SECONDS)
 
 
 def verified_from_memory(text: bytes) -> int | None:

@@ -20,7 +20,7 @@ class Verdict(StrEnum):
     SOUND = "sound"
     OUTDATED = "outdated"
     INCOMPATIBLE = "incompatible"
-    CORRUPT = "foreign"  # printed so
+    FOREIGN = "foreign"
     WRONG = "wrong"
 
 
@@ -29,7 +29,7 @@ MEANING: Mapping[Verdict, str] = MappingProxyType(
         Verdict.SOUND: "what the row says",
         Verdict.OUTDATED: "older than its row, or of a history that is over; not served",
         Verdict.INCOMPATIBLE: "of another release; not served",
-        Verdict.CORRUPT: "damaged, incomplete, from the future or of another row",
+        Verdict.FOREIGN: "damaged, incomplete, from the future or of another row",
         Verdict.WRONG: "not what the row says, and served",
     }
 )
@@ -59,14 +59,14 @@ def audit(cache: CoherentCache[K, V], copies: RedisCopies[K, V], batches: Iterab
 
 def _verdict(cache: CoherentCache[K, V], key: K, copy: tuple[Position, V | None] | None, row: V | None) -> Verdict:
     if copy is None:
-        return Verdict.CORRUPT
+        return Verdict.FOREIGN
     position, value = copy
     if position.number > feed.number and position.history in ("", feed.position.history):
-        return Verdict.CORRUPT
+        return Verdict.FOREIGN
     if value is None:
         return Verdict.INCOMPATIBLE
     if feed.may_be_outdated(cache.log_key(key), position):
         return Verdict.OUTDATED
     if not feed.has_commit(position.number):
-        return Verdict.CORRUPT
+        return Verdict.FOREIGN
     return Verdict.SOUND if value == row else Verdict.WRONG

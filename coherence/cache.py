@@ -17,8 +17,8 @@ from coherence.listener import listener
 from coherence.local_cache import NO_REVISION, Copy, LocalCache, weightless
 from coherence.shared import NoSharedCache, SharedCache
 from coherence.single_flight import SingleFlight
-from coherence.transactions import NOT_IN_TRANSACTION, after_commit, in_transaction, this_thread
 from resilience.database import answer_within
+from resilience.transactions import NOT_IN_TRANSACTION, after_commit, in_transaction, this_thread
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -34,8 +34,8 @@ SOURCES: tuple[Source, ...] = get_args(Source)  # from near to far
 class Answer(NamedTuple, Generic[V]):
     """What a lookup found: the value, None when there is no such row, and where it came from.
 
-    `age` is how many seconds ago the value was last known to be true: 0 while this process is in touch with PostgreSQL,
-    that is, within `feed.IN_TOUCH_SECONDS`.
+    `age` is for how many seconds this process has not known whether the copy is still true: 0 while it is in touch with
+    PostgreSQL, within `feed.IN_TOUCH_SECONDS`, and for a row just read.
     """
 
     value: V | None
@@ -44,14 +44,14 @@ class Answer(NamedTuple, Generic[V]):
 
     @property
     def unverified(self) -> bool:
-        """Whether this process is out of touch with the change log, so that the row may have changed since."""
+        """Whether it is a copy from a process out of touch with the change log: the row may have changed since."""
         return self.age > 0
 
 
 def memory_may_answer() -> bool:
     """Whether a current copy in memory may answer without asking anybody: in touch, and outside a transaction.
 
-    Hot path: `in_transaction` is inlined by hand. No lock, no I/O, no log line, no new object.
+    Hot path: `in_transaction` is inlined by hand. No lock, no I/O, no log line.
     """
     if feed.clock() - feed.last_synced > IN_TOUCH_SECONDS:
         return False
@@ -79,16 +79,16 @@ class CoherentCache(Generic[K, V]):
         *,
         shared: SharedCache[K, V] | None = None,
         capacity: int,
-        stale_seconds: float,
+        stale_if_error_seconds: float,
         weigh: Callable[[V], int] = weightless,
         max_weight: int = 0,
     ) -> None:
         """`kind` names the cache in metrics. `load` reads rows and the position of the change log in one statement, as
         `change_log.NumberedQuery` does. `log_key` is what the model's triggers note. Up to `capacity` values, and as
-        many absences, are kept in memory; while PostgreSQL is out of reach they are served for `stale_seconds`. With
-        `weigh`, give `max_weight` as well: it bounds what all values weigh together. At 0 only the latest is kept.
+        many absences, are kept in memory, and served for `stale_if_error_seconds` while PostgreSQL is out of reach.
+        With `weigh`, give `max_weight` too: it bounds what all values weigh together. At 0 only the latest is kept.
         """
-        self.kind, self.load, self.log_key, self.stale_seconds = kind, load, log_key, stale_seconds
+        self.kind, self.load, self.log_key, self.stale_if_error_seconds = kind, load, log_key, stale_if_error_seconds
         self.shared: SharedCache[K, V] = shared or NoSharedCache()
         self.capacity, self.weigh, self.max_weight = capacity, weigh, max_weight
         self.unverified_answers = 0  # answers given while out of touch with the change log
@@ -110,7 +110,7 @@ class CoherentCache(Generic[K, V]):
         self.positive: LocalCache[K, V] = LocalCache(self.capacity, self.weigh, self.max_weight)
         self.negative: LocalCache[K, V] = LocalCache(self.capacity)  # apart: invented keys must not evict real ones
         self.loads = SingleFlight(self._load, _load_deadline)
-        self.questions = SingleFlight(self._ask_log, _load_deadline)
+        self.log_questions = SingleFlight(self._ask_log, _load_deadline)
         self._counting = threading.Lock()
 
     # ── In memory ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -150,7 +150,7 @@ class CoherentCache(Generic[K, V]):
         """An answer for each of `keys`. Not counted: call `count` for each answer you use. Raises as `get` does."""
         if not keys:
             return {}
-        return self._read_own_rows(keys) if in_transaction() else self._read_copies_or_rows(keys)
+        return self._read_in_transaction(keys) if in_transaction() else self._read_copies_or_rows(keys)
 
     def count(self, answer: Answer[V]) -> None:
         """Count an answer of `get_many` for metrics. A caller may need several answers to give one."""
@@ -165,7 +165,7 @@ class CoherentCache(Generic[K, V]):
         reads["near", False] = self.negative.reads
         return self._counted.copy() + Counter(reads)  # copied in one step: other threads count on
 
-    def _read_own_rows(self, keys: Collection[K]) -> dict[K, Answer[V]]:
+    def _read_in_transaction(self, keys: Collection[K]) -> dict[K, Answer[V]]:
         _, values = self.load(keys)
         return {key: Answer(values.get(key), "database") for key in keys}
 
@@ -182,12 +182,12 @@ class CoherentCache(Generic[K, V]):
     def _wait_for_feed(self) -> float | None:
         """Unless this process is in touch, start the listener if need be, and wait for its next answer.
 
-        Returns the age of copies that may answer, in seconds; 0 while in touch, None if it is above `stale_seconds`.
+        Returns the age of copies that may answer, in seconds; 0 while in touch, None above `stale_if_error_seconds`.
         """
         if not feed.in_touch:
             listener.ensure()
             if (age := feed.age) > IN_TOUCH_SECONDS:
-                return age if age <= self.stale_seconds else None
+                return age if age <= self.stale_if_error_seconds else None
         return 0.0
 
     def _from_shared(self, keys: Collection[K], age: float) -> dict[K, Answer[V]]:
@@ -241,7 +241,7 @@ class CoherentCache(Generic[K, V]):
         """
         known = {self.log_key(key): position for key, (position, _) in copies.items()}
         if unsure := [CopyRef(at.number, key) for key, at in known.items() if feed.is_unsure(key, at)]:
-            self.questions.get_many(unsure)
+            self.log_questions.get_many(unsure)
 
     def _ask_log(self, questions: Collection[CopyRef]) -> dict[CopyRef, None]:
         self.query_log(questions)
@@ -258,13 +258,12 @@ class CoherentCache(Generic[K, V]):
 
     # ── Invalidation ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def invalidate(self, keys: Collection[K] | None = None) -> None:
-        """Make every process read `keys` again; None invalidates every cache, of other kinds too.
+    def invalidate(self, keys: Collection[K]) -> None:
+        """Make every process read `keys` again. Works without Redis: it records a change in the change log.
 
-        Works without Redis, because it records a change in the change log. Call it outside long transactions: other
-        writers' commits wait for the log until this one commits.
+        Call it outside long transactions: other writers' commits wait for the log until this one commits.
         """
-        change_log.record() if keys is None else change_log.record(map(self.log_key, keys))
+        change_log.record(map(self.log_key, keys))
         catch_up_on_commit()
 
     def forget_on_commit(self, keys: Collection[K], *, using: str = DEFAULT_DB_ALIAS) -> None:
@@ -275,7 +274,7 @@ class CoherentCache(Generic[K, V]):
         catch_up_on_commit(using)
         after_commit(self.shared.delete, keys, using=using)
 
-    def watch(self, model: type[M], keys: Callable[[M], Collection[K]]) -> None:
+    def forget_on_save(self, model: type[M], keys: Callable[[M], Collection[K]]) -> None:
         """After each save and deletion of an instance of `model`, `forget_on_commit` what `keys(instance)` names."""
 
         def on_write(sender: type[M], instance: M, using: str, **kwargs: object) -> None:

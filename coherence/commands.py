@@ -20,13 +20,14 @@ from rich.table import Table
 
 from coherence.audit import MEANING, Finding, Verdict, audit
 from coherence.cache import CoherentCache
+from coherence.feed import invalidate_everything
 from coherence.redis_copies import RedisCopies, RedisUnavailable, hit_rate
 from coherence.warming import BATCH, warm
 
 K = TypeVar("K")
 V = TypeVar("V")
 
-BAD = {Verdict.WRONG, Verdict.CORRUPT}
+BAD = {Verdict.WRONG, Verdict.FOREIGN}
 
 
 class Stream(Protocol):
@@ -97,7 +98,7 @@ class ClearCommand(CacheCommand[K, V]):
 
     def run(self, wanted: Sequence[str], *, as_json: bool, quiet: bool) -> None:
         """Invalidate, then delete, and print how many Redis keys were deleted."""
-        self.cache.invalidate(self.keys(wanted) if wanted else None)
+        self.cache.invalidate(self.keys(wanted)) if wanted else invalidate_everything()
         try:
             deleted = sum(copies.delete_or_raise(batches) for _, copies, batches in self.selections(wanted))
             problem = ""

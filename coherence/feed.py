@@ -11,8 +11,8 @@ from coherence import change_log
 from coherence.change_log import CopyRef, Cursor, LogEntry, News, Position
 from coherence.commits import Commits
 from coherence.models import EVERYTHING
-from coherence.transactions import after_commit, in_transaction
 from resilience.clock import clock
+from resilience.transactions import after_commit, in_transaction
 
 IN_TOUCH_SECONDS = 1.2  # a process that knew every change this recently counts as in touch: the bound on staleness
 
@@ -289,3 +289,9 @@ feed = ChangeFeed()
 def catch_up_on_commit(using: str = DEFAULT_DB_ALIAS) -> None:
     """Let this process know its own commit as soon as it returns. Other processes hear of it from the change log."""
     after_commit(feed.catch_up, using=using)
+
+
+def invalidate_everything() -> None:
+    """As `coherence.cache.CoherentCache.invalidate`, for all keys of all kinds."""
+    change_log.record()
+    catch_up_on_commit()

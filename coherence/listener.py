@@ -17,8 +17,9 @@ from resilience.database import DeadlineConnection, answer_within, is_deadline_o
 
 logger = logging.getLogger(__name__)
 
-# How often the log is polled when no notification comes. POLL_SECONDS + ANSWER_SECONDS < feed.IN_TOUCH_SECONDS, so that
-# the feed stays in touch. Only a pruning that times out in between breaks that; readers then wait for the next answer.
+# How often the log is polled when no notification comes. The feed is as old as the question whose answer it has, so it
+# stays in touch while POLL_SECONDS and two answers take less than feed.IN_TOUCH_SECONDS. Where PostgreSQL takes longer,
+# or a pruning comes in between, readers wait for the next answer.
 POLL_SECONDS = 0.75
 ANSWER_SECONDS = 0.35  # how long PostgreSQL may take to answer
 # How long to wait for our own connection before polling over the pool. The sum of all three is still shorter than
@@ -65,7 +66,7 @@ class Listener:
             self._attempt_ended.wait(WAIT_SECONDS)
 
     def stop(self) -> None:
-        """Stop the thread and close its connection, within POLL_SECONDS."""
+        """Stop the thread and close its connection, within POLL_SECONDS once it is connected."""
         self._stopping.set()
         if self._thread is not None:
             self._thread.join()

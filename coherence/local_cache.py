@@ -54,7 +54,7 @@ class LocalCache(Generic[K, V]):
 
     def __init__(self, capacity: int, weigh: Callable[[V], int] = weightless, max_weight: int = 0) -> None:
         self.capacity = capacity
-        self.evicted_weight_total = 0  # of all copies dropped so far; who else holds copies lets go as it grows
+        self.released_weight_total = 0  # of all copies let go so far; who else holds copies lets go as it grows
         self._weigh, self._max_weight, self._weight = weigh, max_weight, 0
         self._copies: dict[K, Copy[K, V]] = {}
         self._lock = threading.Lock()
@@ -120,7 +120,7 @@ class LocalCache(Generic[K, V]):
     def _retire(self, copy: Copy[K, V] | None) -> None:
         if copy is not None:
             weight = self._weight_of(copy)
-            self._weight, self.evicted_weight_total = self._weight - weight, self.evicted_weight_total + weight
+            self._weight, self.released_weight_total = self._weight - weight, self.released_weight_total + weight
             self._past_reads += copy.reads
             copy.retire()
 

@@ -43,7 +43,7 @@ def _lookups() -> Metric:
 
 def _unverified() -> Metric:
     family = CounterMetricFamily(
-        "companion_unverified_reads", "Lookups answered while PostgreSQL was out of reach.", labels=("kind",)
+        "companion_unverified_reads", "Lookups answered from copies, out of touch with PostgreSQL.", labels=("kind",)
     )
     for kind, cache in CoherentCache.by_kind.items():
         family.add_metric((kind,), cache.unverified_answers)

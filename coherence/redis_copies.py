@@ -147,6 +147,8 @@ class RedisCopies(SharedCache[K, V]):
             complete = next(rounds, None) is None
             return Survey(len(found), complete, sorted(_measure(client, sorted(found)[:limit])))
 
+    # ── For pages and probes: never raises ────────────────────────────────────────────────────────────────────────────
+
     def existing(self, keys: Collection[K]) -> set[K]:
         """Which of `keys` Redis has a copy of; none while Redis is away."""
         try:

@@ -8,10 +8,11 @@ SEQUENCES = ("public.coherence_number",)
 
 
 def note_changes(key: str, *columns: str) -> list[pgtrigger.Trigger]:
-    """Triggers that note every inserted, updated, deleted or truncated row under `key`, however it was written.
+    """Triggers that note every inserted, updated, deleted or truncated row under `key`, whatever statement did it; only
+    a superuser's session with `session_replication_role = replica` runs none.
 
     `key` is an SQL expression in which `{row}` stands for the row: `'user:' || {row}.id`. Updates are noted when they
-    touch `columns`, by default any column. They are noted at COMMIT, where the change gets its number.
+    touch `columns`, by default any. Rows are noted at COMMIT, where the change gets its number; TRUNCATE at once.
     """
     updates = pgtrigger.UpdateOf(*columns) if columns else pgtrigger.Update  # type: ignore[no-untyped-call]
     every = pgtrigger.Insert | pgtrigger.Delete | updates
@@ -30,8 +31,8 @@ def note_changes(key: str, *columns: str) -> list[pgtrigger.Trigger]:
 
 
 def _note(key: str) -> str:
-    """An update notes both keys, because copies under the old key are outdated too. The schema is named because
-    pg_restore writes with an empty search_path.
+    """An update that changes the key notes both, because copies under the old key are outdated too. The schema is named
+    because pg_restore writes with an empty search_path.
     """
     old, new = key.format(row="OLD"), key.format(row="NEW")
     return (

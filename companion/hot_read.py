@@ -24,7 +24,7 @@ from companion.shutdown import CLOSE, shutdown
 from companion.slow_peers import slow_peers
 from personalities.api.views import PersonalityDetailView, PersonalityIdView
 from personalities.config import PersonalityConfig
-from personalities.lookup import current_config
+from personalities.lookup import current_config_in_memory
 from rest.conditional import provenance_headers
 from rest.request_id import HEADER as REQUEST_ID
 from rest.request_id import TRACE, given_id
@@ -98,7 +98,7 @@ class HotReader:
             return None
         name, view = target
         user = verified_from_memory(authorization[7:])
-        config = current_config(name, user) if user is not None else None
+        config = current_config_in_memory(name, user) if user is not None else None
         return _respond(config, (view, method, is_secure), headers) if config else None
 
 

@@ -4,8 +4,8 @@ from django.apps import AppConfig
 from django.db import models
 from django.db.models.signals import post_delete
 
-from coherence.transactions import after_commit
 from conversations import redis_list
+from resilience.transactions import after_commit
 
 
 class ConversationsConfig(AppConfig):

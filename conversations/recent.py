@@ -8,10 +8,10 @@ from uuid import UUID
 import msgspec
 from django.db.models import Sum, Window
 
-from coherence.transactions import in_transaction
 from conversations import redis_list
 from conversations.models import MAX_BYTES, MAX_PARTS_BYTES, TEXT_BYTES, Conversation, Message, Role
 from conversations.redis_list import LIMIT, RecentMessage
+from resilience.transactions import in_transaction
 
 REACH = 200  # messages
 Source = Literal["redis", "database"]

@@ -10,7 +10,6 @@ import msgspec
 from django.db import transaction
 from django.utils import timezone
 
-from coherence.transactions import after_commit
 from conversations import redis_list
 from conversations.models import (
     MAX_BYTES,
@@ -22,6 +21,7 @@ from conversations.models import (
 )
 from conversations.recent import Head, head
 from conversations.redis_list import JsonObject
+from resilience.transactions import after_commit
 
 IDEMPOTENCY_KEY = re.compile(rf"[!-~]{{1,{MAX_IDEMPOTENCY_KEY}}}")
 IDEMPOTENCY_KEY_RULE = f"1 to {MAX_IDEMPOTENCY_KEY} visible ASCII characters."  # the same in words, for error messages

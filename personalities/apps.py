@@ -13,11 +13,11 @@ class PersonalitiesConfig(AppConfig):
     triggers_in_sql = dict.fromkeys(("keep_new", "keep_change", "keep_restored"), "personalities_personality")
 
     def ready(self) -> None:
-        """Invalidate the keys of a personality after each save and deletion."""
+        """Forget the copies of a personality after each save and deletion; prepare for rows that loaddata restores."""
         from personalities.cache import config_cache, pop_changed_keys
         from personalities.models import Personality
 
-        config_cache.watch(Personality, pop_changed_keys)
+        config_cache.forget_on_save(Personality, pop_changed_keys)
         pre_save.connect(begin_restoring, sender=Personality, dispatch_uid="restoring")
         post_save.connect(end_restoring, sender=Personality, dispatch_uid="restoring")
 

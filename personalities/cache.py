@@ -12,10 +12,10 @@ from coherence.cache import CoherentCache
 from coherence.change_log import NumberedQuery, Position
 from coherence.codec import Codec
 from coherence.redis_copies import RedisCopies
-from coherence.transactions import after_commit
 from personalities.config import PersonalityConfig
 from personalities.names import NAME_PATTERN
 from personalities.owned_names import OWNER, owned_names_in_redis
+from resilience.transactions import after_commit
 
 Key = tuple[int | None, str]  # the owner's id, None for a global personality; the canonical name
 LOG_KEY_SQL = "'personality:' || coalesce({row}.owner_id::text, 'global') || ':' || {row}.personality_name"
@@ -24,7 +24,7 @@ LOG_KEY_SQL = "'personality:' || coalesce({row}.owner_id::text, 'global') || ':'
 class PersonalityCodec(Codec[Key, PersonalityConfig]):
     """`personality:{owner or global}:{name}:config`, which lookups read, and `…:id`, for people and other programs."""
 
-    _name = re.compile(rf"personality:(global|{OWNER}):({NAME_PATTERN.pattern}):(?:id|config)")
+    _redis_name = re.compile(rf"personality:(global|{OWNER}):({NAME_PATTERN.pattern}):(?:id|config)")
 
     def log_key(self, key: Key) -> str:
         """The key of the row in the change log, which LOG_KEY_SQL spells in SQL."""
@@ -41,7 +41,7 @@ class PersonalityCodec(Codec[Key, PersonalityConfig]):
 
     def key_from_redis(self, redis_key: str) -> Key | None:
         """The key that is stored as `redis_key` in Redis, or None if it does not belong to a personality."""
-        match = self._name.fullmatch(redis_key)
+        match = self._redis_name.fullmatch(redis_key)
         return (None if match[1] == "global" else int(match[1]), match[2]) if match else None
 
     def encode(self, key: Key, position: Position, value: PersonalityConfig) -> dict[str, object]:
@@ -131,7 +131,7 @@ config_cache = PersonalityCache(
     weigh=bytes_in_memory,
     max_weight=EXPECTED_COPY_BYTES * settings.LOCAL_CACHE_ENTRIES,
     capacity=settings.LOCAL_CACHE_ENTRIES,
-    stale_seconds=settings.COPY_STALE_IF_ERROR_SECONDS,
+    stale_if_error_seconds=settings.COPY_STALE_IF_ERROR_SECONDS,
 )
 
 

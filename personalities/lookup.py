@@ -24,16 +24,16 @@ Resolution = tuple[CoherentCache[Any, Any], Copy[Any, Any], Copy[Key, Personalit
 class Resolutions(dict[tuple[str, int | None], Resolution]):
     """Resolutions by name, as it was given, and owner."""
 
-    evicted_weight = 0  # of all copies that memory had dropped by the time the resolutions were last forgotten
+    released_weight = 0  # of all copies that memory had let go by the time the resolutions were last forgotten
 
     def remember(self, name: str, owner: int | None, resolution: Resolution) -> Resolution:
         """Keep `resolution`. If there are too many, or memory has dropped copies of too much weight since, forget all
         others first: they may keep dropped copies alive.
         """
-        evicted = config_cache.positive.evicted_weight_total
-        if len(self) >= config_cache.capacity or abs(evicted - self.evicted_weight) > config_cache.max_weight // 8:
+        released = config_cache.positive.released_weight_total
+        if len(self) >= config_cache.capacity or abs(released - self.released_weight) > config_cache.max_weight // 8:
             self.clear()
-            self.evicted_weight = evicted
+            self.released_weight = released
         self[name, owner] = resolution
         return resolution
 
@@ -46,11 +46,11 @@ def config_from_memory(name: str, owner: int | None) -> PersonalityConfig | None
 
     None when PostgreSQL or Redis must be asked, and when it is known that there is no such personality.
     """
-    return current_config(name, owner) if memory_may_answer() else None
+    return current_config_in_memory(name, owner) if memory_may_answer() else None
 
 
-def current_config(name: str, owner: int | None) -> PersonalityConfig | None:
-    """What `config_from_memory` returns, for a caller that has checked `coherence.cache.memory_may_answer` itself."""
+def current_config_in_memory(name: str, owner: int | None) -> PersonalityConfig | None:
+    """What `config_from_memory` returns, from memory too, for a caller that has checked `coherence.cache.memory_may_answer` itself."""
     resolution = _resolutions.get((name, owner))
     if resolution is not None:
         deciding_cache, deciding_copy, answering_copy = resolution
@@ -96,6 +96,7 @@ def _list_ruling_out(name: str, owner: int | None) -> Decision | None:
 
 # ── Not from memory alone ─────────────────────────────────────────────────────────────────────────────────────────────
 
+# Told by no copy: they need none.
 OWNS_NOTHING: Answer[OwnedNames] = Answer(OwnedNames(()), "near")
 MAY_OWN_ANYTHING: Answer[OwnedNames] = Answer(OwnedNames(None), "near")
 

@@ -142,6 +142,7 @@ class PersonalityManager(_FromQuerySet["Personality"]):
         However many names there are, this takes a few round trips: one to Redis for all that memory lacks, and one to
         PostgreSQL for all that Redis lacks. With an `owner`, up to two more come before these, to find out which names
         the owner has, and up to two after them, to fall back to global personalities for names the owner no longer has.
+        Copies that the process cannot judge, and rows that change meanwhile, take further ones.
         """
         answers = self.lookup_many(names, owner)
         return {name: answer.value for name, answer in answers.items() if answer.value}

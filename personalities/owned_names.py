@@ -16,7 +16,7 @@ from coherence.redis_copies import RedisCopies
 from personalities.config import Frozen, Name
 
 OWNER = "[1-9][0-9]{0,17}"  # an owner's id in a Redis key; a longer number might not fit a bigint
-EVERY_OWNER = CopyRef(0, "personality")  # sentinel question meaning "all owners"; not a real copy
+ALL_OWNERS_QUESTION = CopyRef(0, "personality")  # asks for the names of all owners at once; there is no such copy
 MAX_NAMES = 100  # in an entry; if an owner has more, each name is looked up by itself
 
 
@@ -32,7 +32,7 @@ class OwnedNames(Frozen, frozen=True):
 class OwnedNamesCodec(Codec[int, OwnedNames]):
     """`personality:{owner}:names`. Its key in the change log is `personality:{owner}`: the group of all their rows."""
 
-    _name = re.compile(f"personality:({OWNER}):names")
+    _redis_name = re.compile(f"personality:({OWNER}):names")
 
     def __init__(self) -> None:
         super().__init__("personality", OwnedNames, key_field="owner")
@@ -44,7 +44,7 @@ class OwnedNamesCodec(Codec[int, OwnedNames]):
 
     def key_from_redis(self, redis_key: str) -> int | None:
         """The owner whose entry is stored as `redis_key` in Redis, or None if it is no such entry."""
-        match = self._name.fullmatch(redis_key)
+        match = self._redis_name.fullmatch(redis_key)
         return int(match[1]) if match else None
 
 
@@ -88,13 +88,13 @@ class OwnedNamesCache(CoherentCache[int, OwnedNames]):
         known = {self.log_key(owner): position for owner, (position, _) in copies.items()}
         if unsure := {group: position.number for group, position in known.items() if feed.is_unsure(group, position)}:
             if feed.should_look_back_to(min(unsure.values())):
-                self.questions.get_many([EVERY_OWNER])
+                self.log_questions.get_many([ALL_OWNERS_QUESTION])
             feed.bound_last_changes(unsure)
             super().ask_about(copies)  # about those whose numbers are still unknown
 
     def query_log(self, questions: Collection[CopyRef]) -> None:
         """Have the feed ask the log about all groups, if that is the question."""
-        feed.look_back() if EVERY_OWNER in questions else super().query_log(questions)
+        feed.look_back() if ALL_OWNERS_QUESTION in questions else super().query_log(questions)
 
 
 codec = OwnedNamesCodec()
@@ -105,5 +105,5 @@ owned_names = OwnedNamesCache(
     codec.log_key,
     shared=owned_names_in_redis,
     capacity=settings.LOCAL_CACHE_ENTRIES,
-    stale_seconds=settings.COPY_STALE_IF_ERROR_SECONDS,
+    stale_if_error_seconds=settings.COPY_STALE_IF_ERROR_SECONDS,
 )

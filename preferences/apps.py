@@ -13,4 +13,4 @@ class PreferencesConfig(AppConfig):
         from preferences.cache import wishes
         from preferences.models import Preferences
 
-        wishes.watch(Preferences, lambda row: [row.user_id])
+        wishes.forget_on_save(Preferences, lambda row: [row.user_id])

@@ -40,5 +40,5 @@ wishes = CoherentCache(
     codec.log_key,
     shared=wishes_in_redis,
     capacity=10_000,
-    stale_seconds=settings.COPY_STALE_IF_ERROR_SECONDS,
+    stale_if_error_seconds=settings.COPY_STALE_IF_ERROR_SECONDS,
 )

@@ -72,7 +72,7 @@ def child():
         rename(WARM, f"new-{number}")
         until(lambda: cache.get(WARM).value == f"new-{number}")
 
-cache = CoherentCache("unit", load, "user:{}".format, capacity=100, stale_seconds=900)
+cache = CoherentCache("unit", load, "user:{}".format, capacity=100, stale_if_error_seconds=900)
 WARM, STUCK = [User.objects.create(username=name).pk for name in ("warm", "stuck")]
 until(lambda: cache.get(WARM) and listeners() == 1)
 for target in (read, read, lambda: cache.get(STUCK)):

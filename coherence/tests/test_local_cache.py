@@ -105,10 +105,10 @@ def test_keep__heavier_than_may_be__the_oldest_go_and_the_latest_stays() -> None
         cache.keep(Copy(key, value, at(1)))
     assert kept(cache, "abc") == "abc"
     cache.keep(Copy("d", "1", at(1)))
-    assert (kept(cache, "abcd"), cache.evicted_weight_total) == ("bcd", 4)
+    assert (kept(cache, "abcd"), cache.released_weight_total) == ("bcd", 4)
     cache.keep(Copy("b", "12", at(2)))  # now it takes less
     cache.keep(Copy("e", "12345", at(1)))
-    assert (kept(cache, "bcde"), cache.evicted_weight_total) == ("bcde", 8)
+    assert (kept(cache, "bcde"), cache.released_weight_total) == ("bcde", 8)
     cache.drop("e", at(1))
     cache.keep(Copy("f", "12345", at(1)))
     assert kept(cache, "bcdef") == "bcdf"
@@ -122,7 +122,7 @@ def test_keep__absences_and_what_has_no_weight__nothing_heavy_was_ever_dropped()
     absences: LocalCache[str, str] = LocalCache(1, len, 10)
     for key in "ab":
         absences.keep(Copy(key, None, at(1)))
-    assert absences.evicted_weight_total == filled(1, "ab").evicted_weight_total == 0
+    assert absences.released_weight_total == filled(1, "ab").released_weight_total == 0
 
 
 def test_drop__of_another_history__whatever_its_number() -> None:

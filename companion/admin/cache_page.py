@@ -11,6 +11,7 @@ from django.shortcuts import redirect, render
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_POST, require_safe
 
+from coherence.feed import invalidate_everything
 from coherence.warming import warm
 from companion.admin.cache_numbers import numbers
 from personalities.admin.actions import report_forgotten, report_warmed
@@ -77,7 +78,7 @@ def forget_all(request: HttpRequest) -> HttpResponse:
     if request.POST.get("confirm") != ALL:
         messages.error(request, f'confirm: must be "{ALL}". Nothing was forgotten.')
     else:
-        config_cache.invalidate()
+        invalidate_everything()
         report_forgotten(request, purge_all, "all personalities")
     return redirect("admin:cache")
 

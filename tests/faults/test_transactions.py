@@ -8,9 +8,9 @@ import pytest
 from django.conf import settings
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
-from coherence.transactions import ThisThread
 from personalities.cache import codec
 from personalities.models import Personality
+from resilience.transactions import ThisThread
 from tests.faults import writes
 from tests.faults.conftest import LONG
 from tests.faults.random_transactions import NAMES, NOTHING, History, Leak, Onlooker, View, hear, look

@@ -64,7 +64,9 @@ def names(feed: ChangeFeed, shared: InRedis, gate: Gate, monkeypatch: pytest.Mon
         return position, {user.pk: user.username for user in users}
 
     monkeypatch.setattr(CoherentCache, "by_kind", dict(CoherentCache.by_kind))
-    return CoherentCache("unit", load, "user:{}".format, shared=shared, capacity=10, stale_seconds=STALE_SECONDS)
+    return CoherentCache(
+        "unit", load, "user:{}".format, shared=shared, capacity=10, stale_if_error_seconds=STALE_SECONDS
+    )
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from coherence import cache as module
 from coherence import change_log
 from coherence.cache import Answer, CoherentCache
 from coherence.change_log import Position
-from coherence.feed import ChangeFeed
+from coherence.feed import ChangeFeed, invalidate_everything
 from coherence.local_cache import Copy
 from coherence.tests.cache.rows import ID, NOBODY, OTHER, clear_memory, insert, rename
 from coherence.tests.cache.stand_ins import Clock, InRedis
@@ -223,7 +223,7 @@ def test_invalidate__some_keys_or_all__these_are_read_anew(
 ) -> None:
     insert(OTHER, "other")
     assert names.get(OTHER).source == "database"
-    names.invalidate(keys)
+    names.invalidate(keys) if keys else invalidate_everything()
     feed.catch_up()
     assert names.get(ID).source == "database"
     assert names.get(OTHER).source == ("near" if keys else "database")

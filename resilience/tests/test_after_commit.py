@@ -5,7 +5,7 @@ import logging
 import pytest
 from django.db import transaction
 
-from coherence.transactions import after_commit
+from resilience.transactions import after_commit
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -22,7 +22,7 @@ class ThisThread(threading.local):
 this_thread = ThisThread()
 
 
-@receiver(connection_created, dispatch_uid="coherence")
+@receiver(connection_created, dispatch_uid="transactions")
 def _remember(connection: BaseDatabaseWrapper, **kwargs: object) -> None:
     if connection.alias == DEFAULT_DB_ALIAS:
         this_thread.connection = connection
