@@ -1,22 +1,17 @@
-"""Sends an answer as server-sent events while it is generated, reading no further ahead than a bounded queue allows."""
+"""Sends an answer as server-sent events while it is generated, reading it no faster than the caller does."""
 
 import asyncio
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from http import HTTPStatus
-from time import perf_counter
 
 from chat.backends import ENDING, Backend, Payload
 from chat.errors import ApiError, api_error, log_internal_errors
-from chat.exchange import Exchange
+from chat.exchange import ClientDisconnected, Exchange
 from chat.formats import AnswerFormat
 from chat.metrics import counts
 
-READ_AHEAD = 16  # chunks, as events; beyond them the language model waits for the caller
 COMMENT = b": still waiting\n\n"
 HEADERS = {"X-Accel-Buffering": "no"}  # else nginx would hold events back until it has a buffer full
-
-Item = bytes | ApiError | None  # events, or how the answer ended: None if it is complete
-Queue = asyncio.Queue[Item]
 
 
 async def stream(
@@ -27,31 +22,68 @@ async def stream(
     Sends a comment whenever nothing came for `keep_alive_seconds`. Raises ApiError until the status is sent;
     later errors become an event. Raises ClientDisconnected.
     """
-    queue: Queue = asyncio.Queue(READ_AHEAD)
-    producer = asyncio.create_task(_produce(backend, payload, format, queue))
+    writer = _Writer(exchange)
+    comments = asyncio.create_task(_comment(writer, keep_alive_seconds))
     counts.streams += 1
     try:
-        await _consume(exchange, queue, format, keep_alive_seconds)
+        error = await _relay(backend, payload, format, writer)
     finally:
         counts.streams -= 1
-        producer.cancel()
-        await asyncio.gather(producer, return_exceptions=True)
+        comments.cancel()
+        await asyncio.gather(comments, return_exceptions=True)
+    if error:
+        if not exchange.status:
+            raise error
+        counts.count_cut(error.code or error.type)
+    await writer.write(format.end(error), more=False)
 
 
-async def _produce(backend: Backend, payload: Payload, format: AnswerFormat, queue: Queue) -> None:
-    """Reads the answer from beginning to end in one task, so that its timeouts cancel nothing else."""
-    end: ApiError | None = None
+class _Writer:
+    """Writes events and comments, one after another."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange, self._lock = exchange, asyncio.Lock()
+        self._loop = asyncio.get_running_loop()
+        self._began_at = self._wrote_at = self._loop.time()
+
+    async def write(self, events: bytes, *, more: bool = True) -> None:
+        """Raises ClientDisconnected."""
+        async with self._lock:
+            if not self._exchange.status:
+                self._exchange.timing.note("upstream", self._loop.time() - self._began_at)
+                await self._exchange.start(200, "text/event-stream; charset=utf-8", HEADERS)
+            await self._exchange.write(events, more=more)
+            self._wrote_at = self._loop.time()
+
+    def silence(self) -> float:
+        """For how many seconds nothing was written."""
+        return self._loop.time() - self._wrote_at
+
+
+async def _comment(writer: _Writer, seconds: float) -> None:
+    """Writes a comment after each silence of so many seconds. Whether the caller is still there shows elsewhere."""
+    with suppress(ClientDisconnected):
+        while True:
+            left = seconds - writer.silence()
+            if left > 0:
+                await asyncio.sleep(left)
+            else:
+                await writer.write(COMMENT)
+
+
+async def _relay(backend: Backend, payload: Payload, format: AnswerFormat, writer: _Writer) -> ApiError | None:
+    """Writes the events of the whole answer, or of its beginning, and then returns what went wrong."""
     try:
-        with log_internal_errors(TimeoutError):
-            await _read(backend, payload, format, queue)
+        with log_internal_errors(ClientDisconnected, TimeoutError):
+            await _relay_chunks(backend, payload, format, writer)
     except ApiError as error:
-        end = error.without_frames()
+        return error.without_frames()
     except TimeoutError:
-        end = api_error(HTTPStatus.GATEWAY_TIMEOUT, "The answer took too long.", "upstream_timeout")
-    await queue.put(end)
+        return api_error(HTTPStatus.GATEWAY_TIMEOUT, "The answer took too long.", "upstream_timeout")
+    return None
 
 
-async def _read(backend: Backend, payload: Payload, format: AnswerFormat, queue: Queue) -> None:
+async def _relay_chunks(backend: Backend, payload: Payload, format: AnswerFormat, writer: _Writer) -> None:
     limit = asyncio.timeout(backend.stream_seconds)
     try:
         async with limit, aclosing(backend.chunks(payload)) as chunks:
@@ -59,34 +91,6 @@ async def _read(backend: Backend, payload: Payload, format: AnswerFormat, queue:
                 if chunk is ENDING:
                     limit.reschedule(None)
                 elif events := format.chunk(chunk):
-                    await queue.put(events)
+                    await writer.write(events)
     finally:
         del limit  # it refers to the task, and the task's error to this frame: a reference cycle
-
-
-async def _consume(exchange: Exchange, queue: Queue, format: AnswerFormat, keep_alive_seconds: float) -> None:
-    started = perf_counter()
-    item = await _next(queue, keep_alive_seconds)
-    exchange.timing.note("upstream", perf_counter() - started)
-    if isinstance(item, ApiError):
-        raise item
-    await exchange.start(200, "text/event-stream; charset=utf-8", HEADERS)
-    while isinstance(item, bytes):
-        await exchange.write(item)
-        item = await _next(queue, keep_alive_seconds)
-    if item is not None:
-        counts.count_cut(item.code or item.type)
-    await exchange.write(format.end(item), more=False)
-
-
-async def _next(queue: Queue, keep_alive_seconds: float) -> Item:
-    timer = asyncio.get_running_loop().call_later(keep_alive_seconds, _comment, queue)
-    try:
-        return await queue.get()
-    finally:
-        timer.cancel()
-
-
-def _comment(queue: Queue) -> None:
-    if queue.empty():
-        queue.put_nowait(COMMENT)

@@ -15,7 +15,7 @@ from chat.backends.upstream import Deadlines
 from chat.exchange import ClientDisconnected, Exchange
 from chat.formats import ChatFormat
 from chat.metrics import counts
-from chat.streaming import READ_AHEAD, stream
+from chat.streaming import stream
 from chat.tests import model_server, raw_client
 from chat.tests.conftest import served, upstream
 from chat.tests.model_server import ModelServer
@@ -82,7 +82,7 @@ class TalkativeBackend:
             self.is_let_go = True
 
 
-def test_client__never_reads__little_is_read_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_client__never_reads__nothing_is_read_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
     """Counted without sockets, whose buffers the kernel may make as large as it likes."""
     monkeypatch.setattr(exchange, "SEND_SECONDS", 0.2)
     backend = TalkativeBackend()
@@ -96,7 +96,7 @@ def test_client__never_reads__little_is_read_ahead(monkeypatch: pytest.MonkeyPat
         assert backend.is_let_go
 
     asyncio.run(ask())
-    assert 0 < backend.taken <= READ_AHEAD + 2
+    assert backend.taken == 1
 
 
 class SlowBackend(TalkativeBackend):
