@@ -38,6 +38,8 @@ class Exchange:
         self.extra_headers: dict[str, str] = {}
         self.status: int | None = None
         self._receive, self._send, self._awaits_body = receive, send, True
+        length = self.headers.get(b"content-length", b"")
+        self._length = int(length) if length.isdigit() else None
         self._first_event: asyncio.Task[ASGIReceiveEvent] | None = None
 
     def begin_body(self) -> None:
@@ -77,7 +79,8 @@ class Exchange:
             if event["type"] != "http.request":
                 raise ClientDisconnected
             body += event.get("body", b"")
-            self._awaits_body = event.get("more_body", False)
+            # That it has ended is often told with an event of its own, which takes as long to come as the body.
+            self._awaits_body = event.get("more_body", False) and len(body) != self._length
             if len(body) > MAX_JSON_BYTES:
                 message = f"At most {MAX_JSON_BYTES} bytes are read."
                 raise ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, message, param="body")
