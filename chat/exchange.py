@@ -15,6 +15,7 @@ from conversations.models import MAX_JSON_BYTES
 from rest.asgi import combined, drop_unread_body
 
 BODY_SECONDS = 30.0  # for the whole body to arrive
+WATCH_AFTER_SECONDS = 0.05  # until then the language model has been asked, which should not wait for a watcher
 SEND_SECONDS = 30.0  # for the client to take one piece of the response; one that reads more slowly is cut off
 UNSAFE = re.compile("[^\x20-\x7e]")  # in the value of a header
 
@@ -93,15 +94,20 @@ class Exchange:
 
         To be entered once the body has been read.
         """
-        watcher, is_over = asyncio.create_task(self._wait_for_disconnect()), False
+        watchers: list[asyncio.Task[None]] = []
+        is_over = False
 
         def cancel(_: "asyncio.Task[None]") -> None:
             if not is_over:
                 timeout.reschedule(0)  # a time long past: cancels at once
 
+        def watch() -> None:
+            watchers.append(asyncio.create_task(self._wait_for_disconnect()))
+            watchers[0].add_done_callback(cancel)
+
+        timer = asyncio.get_running_loop().call_later(WATCH_AFTER_SECONDS, watch)
         try:
             async with asyncio.timeout(None) as timeout:
-                watcher.add_done_callback(cancel)
                 try:
                     yield
                 finally:
@@ -109,8 +115,10 @@ class Exchange:
         except TimeoutError:
             raise ClientDisconnected from None
         finally:
-            watcher.cancel()
-            await asyncio.gather(watcher, return_exceptions=True)
+            timer.cancel()
+            for watcher in watchers:
+                watcher.cancel()
+            await asyncio.gather(*watchers, return_exceptions=True)
 
     async def _wait_for_disconnect(self) -> None:
         while (await self._next_event())["type"] != "http.disconnect":
