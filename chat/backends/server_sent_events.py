@@ -13,6 +13,7 @@ MAX_EVENT_LINES = 1000
 MAX_BYTES_WITHOUT_EVENT = 512 * 1024  # comments, for example
 MIN_PIECE_BYTES = 256  # the least that a piece, or four lines, count as: they cost as much
 UNITS_PER_SECOND = 2000  # pieces, KiB of them, events and KiB of these: each takes 50 us at most, with all that follows
+OBJECTS_PER_UNIT = 20  # of JSON in an event: a call of a tool, which is two, takes 5 us
 BURST_SECONDS = 0.1  # this many seconds' worth of units is read at once
 BOM = b"\xef\xbb\xbf"
 MESSAGE = "message"
@@ -55,7 +56,7 @@ async def events(pieces: AsyncIterable[bytes]) -> AsyncIterator[Event]:
         idle = 0 if found else idle + weight
         if idle > MAX_BYTES_WITHOUT_EVENT:
             raise TooLarge(f"more than {MAX_BYTES_WITHOUT_EVENT} bytes without an event, or too short lines")
-        await pace.keep(1 + weight / 1024 + sum(1 + len(event.data) / 1024 for event in found))
+        await pace.keep(1 + weight / 1024 + sum(map(_units, found)))
         for event in found:
             yield event
     for event in reader.close():
@@ -109,6 +110,10 @@ class _Pace:
         self._due = max(self._due, now) + units / UNITS_PER_SECOND
         if self._due - now > BURST_SECONDS:
             await asyncio.sleep(self._due - now - BURST_SECONDS / 2)
+
+
+def _units(event: Event) -> float:
+    return 1 + len(event.data) / 1024 + event.data.count("{") / OBJECTS_PER_UNIT
 
 
 def _weight(piece: bytes) -> int:
