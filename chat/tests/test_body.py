@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from chat.application import Chat
+from chat.backends import Completion, Payload
 from chat.backends.console import ConsoleBackend
 from chat.errors import ApiError
 from chat.exchange import Exchange
@@ -26,10 +28,10 @@ class Caller:
         usual = [(b"authorization", f"Bearer {key}".encode()), (b"content-type", b"application/json")]
         self.scope: Any = {**SCOPE, "headers": [*usual, (b"content-length", b"%d" % len(BODY)), *headers]}
         self.was_asked, self._silent, self._has_sent = False, silent, False
-        self.status, self.more_body = 0, False
+        self.status, self.more_body, self.times_asked = 0, False, 0
 
     async def receive(self) -> Any:
-        self.was_asked = True
+        self.was_asked, self.times_asked = True, self.times_asked + 1
         if self._silent or self._has_sent:
             await asyncio.Event().wait()
         self._has_sent = True
@@ -39,7 +41,18 @@ class Caller:
         self.status = event.get("status", self.status)
 
 
-def status_of(caller: Caller, answer: Admission) -> int:
+class NotingBackend(ConsoleBackend):
+    """Notes something when it is asked."""
+
+    note: Callable[[], int]
+    noted = 0
+
+    async def complete(self, payload: Payload) -> Completion:
+        self.noted = self.note()
+        return await super().complete(payload)
+
+
+def status_of(caller: Caller, answer: Admission, backend: ConsoleBackend | None = None) -> int:
     """The status of the answer to a caller about whom `answer` is known a few steps of the event loop later."""
 
     async def admit(user_id: int, key: str) -> Admission:
@@ -50,7 +63,7 @@ def status_of(caller: Caller, answer: Admission) -> int:
 
     async def call() -> None:
         before = asyncio.all_tasks()
-        await Chat(ConsoleBackend(), admit=admit)(caller.scope, caller.receive, caller.send)
+        await Chat(backend or ConsoleBackend(), admit=admit)(caller.scope, caller.receive, caller.send)
         assert asyncio.all_tasks() == before
 
     was_asked: list[bool] = []
@@ -90,6 +103,16 @@ def test_body__whole_by_its_length__nothing_else_waited_for(key: str, monkeypatc
     caller = Caller(key)
     caller.more_body = True
     assert status_of(caller, ADMITTED) == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_caller__is_not_watched__before_the_model_is_asked(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To begin watching takes a while, for the server too."""
+    monkeypatch.setattr("chat.exchange.WATCH_AFTER_SECONDS", 10)
+    caller, backend = Caller(key), NotingBackend()
+    backend.note = lambda: caller.times_asked
+    assert status_of(caller, ADMITTED, backend) == 200
+    assert backend.noted == 1
 
 
 def test_body__too_long_with_its_last_piece__refused_without_waiting_for_another() -> None:
