@@ -50,7 +50,7 @@ def config_from_memory(name: str, owner: int | None) -> PersonalityConfig | None
 
 
 def current_config_in_memory(name: str, owner: int | None) -> PersonalityConfig | None:
-    """What `config_from_memory` returns, from memory too, for a caller that has checked `coherence.cache.memory_may_answer` itself."""
+    """What `config_from_memory` returns, for a caller that has checked `coherence.cache.memory_may_answer` itself."""
     resolution = _resolutions.get((name, owner))
     if resolution is not None:
         deciding_cache, deciding_copy, answering_copy = resolution
