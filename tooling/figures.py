@@ -41,7 +41,7 @@ class Module:
 
 def figures() -> int:
     """Print all figures; return 0."""
-    modules = _modules()
+    modules = production_modules()
     for line in (
         *_sizes(modules),
         "",
@@ -55,7 +55,7 @@ def figures() -> int:
     return 0
 
 
-def _modules() -> list[Module]:
+def production_modules() -> list[Module]:
     """Every production module: of the packages that import-linter knows, less tests, migrations and benchmarks."""
     configuration = tomllib.loads((ROOT / "pyproject.toml").read_text())
     packages = set(configuration["tool"]["importlinter"]["root_packages"]) - {"benchmarks"}
@@ -102,8 +102,8 @@ def _anys(modules: Iterable[Module]) -> Iterator[str]:
 
 
 def _circles(modules: Collection[Module]) -> Iterator[str]:
-    yield from _report("import circles", circles(_graph(modules, for_types=False)))
-    yield from _report("import circles, with imports for types", circles(_graph(modules, for_types=True)))
+    yield from _report("import circles", circles(imports(modules, for_types=False)))
+    yield from _report("import circles, with imports for types", circles(imports(modules, for_types=True)))
 
 
 def _report(title: str, found: Collection[Collection[str]]) -> Iterator[str]:
@@ -111,7 +111,7 @@ def _report(title: str, found: Collection[Collection[str]]) -> Iterator[str]:
     yield from (f"  {' ↔ '.join(sorted(circle))}" for circle in found)
 
 
-def _graph(modules: Collection[Module], *, for_types: bool) -> Graph:
+def imports(modules: Collection[Module], *, for_types: bool) -> Graph:
     """Which module imports which, inside functions too; `for_types`: also what only type checkers import."""
     names = {module.name for module in modules}
     return {module.name: _imported(ast.parse(module.text), names, for_types) - {module.name} for module in modules}
@@ -164,9 +164,13 @@ def circles(graph: Graph) -> list[set[str]]:
     return found
 
 
-def _places() -> Iterator[str]:
+def places() -> list[Path]:
     """Every file that names all text fields has to name a new one as well; a migration and tests come on top."""
-    naming = [path for path in _files("*.py", "*.toml", "*.html", "*.js") if _names_the_twins(path)]
+    return [path for path in _files("*.py", "*.toml", "*.html", "*.js") if _names_the_twins(path)]
+
+
+def _places() -> Iterator[str]:
+    naming = places()
     yield f"files to touch for a text field `{NEW_FIELD}` (they name {', '.join(TWINS)}): {len(naming)}"
     yield from (f"  {path}" for path in naming)
 

@@ -11,6 +11,14 @@ from tooling import figures
 from tooling.environment import ROOT
 from tooling.figures import Module, circles
 
+MAX_LINES, MAX_ANYS, MAX_PLACES = 300, 250, 6
+KNOWN_CIRCLE = {  # for types alone: a manager makes rows of its model, and the model has that manager
+    "personalities.managers",
+    "personalities.models",
+    "personalities.models.personality",
+    "personalities.models.version",
+}
+
 FOR_TYPES = """
 from typing import TYPE_CHECKING
 
@@ -40,19 +48,41 @@ def test_circles__are_strongly_connected_components(graph: dict[str, set[str]], 
 
 def test_graph__imports_for_types__count_when_they_are_asked_for() -> None:
     modules = [module("app.models", "import app.managers"), module("app.managers", FOR_TYPES), module("app.other", "")]
-    at_run_time = figures._graph(modules, for_types=False)
+    at_run_time = figures.imports(modules, for_types=False)
     assert at_run_time == {"app.models": {"app.managers"}, "app.managers": {"app.other"}, "app.other": set()}
     assert circles(at_run_time) == []
-    assert circles(figures._graph(modules, for_types=True)) == [{"app.managers", "app.models"}]
+    assert circles(figures.imports(modules, for_types=True)) == [{"app.managers", "app.models"}]
 
 
 def test_graph__import_inside_a_function__counts() -> None:
     modules = [module("a", "def f() -> None:\n    from b import c\n"), module("b", "import a")]
-    assert circles(figures._graph(modules, for_types=False)) == [{"a", "b"}]
+    assert circles(figures.imports(modules, for_types=False)) == [{"a", "b"}]
 
 
 def test_module__any__is_a_name_and_no_word_of_a_text() -> None:
     assert module("a", 'from typing import Any\n\n"""Any of them."""\nx: Any = "Any"  # Any\n').anys == 2
+
+
+@pytest.fixture(scope="module")
+def production() -> list[Module]:
+    return figures.production_modules()
+
+
+def test_figures__no_file__is_too_long(production: list[Module]) -> None:
+    assert {str(module.path): module.lines for module in production if module.lines > MAX_LINES} == {}
+
+
+def test_figures__any__is_rare(production: list[Module]) -> None:
+    assert 0 < sum(module.anys for module in production) <= MAX_ANYS
+
+
+def test_figures__circles__only_the_known_one_and_for_types_alone(production: list[Module]) -> None:
+    assert circles(figures.imports(production, for_types=False)) == []
+    assert all(circle <= KNOWN_CIRCLE for circle in circles(figures.imports(production, for_types=True)))
+
+
+def test_figures__new_text_field__touches_few_files() -> None:
+    assert 0 < len(figures.places()) <= MAX_PLACES
 
 
 def test_check__figures__printed_without_any_package() -> None:
