@@ -1,5 +1,6 @@
 """One version, in `companion/__init__.py`; whatever shows it reads it there. /metrics: test_metrics.py."""
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -25,3 +26,8 @@ def test_version__pyproject__takes_it_from_the_package() -> None:
     assert "version" not in configuration["project"]
     assert configuration["project"]["dynamic"] == ["version"]
     assert configuration["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "companion.__version__"}
+
+
+def test_version__kubernetes__runs_the_image_of_it() -> None:
+    manifests = (ROOT / "deploy/kubernetes/companion.yaml").read_text()
+    assert set(re.findall(r"\bimage:.* \S+/companion:(\S+)", manifests)) == {__version__}
