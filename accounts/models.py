@@ -9,6 +9,8 @@ from accounts import keys, verification
 from coherence.triggers import note_changes
 from rest.times import readable
 
+MAX_NAME = 100  # characters of the name of an API key
+
 
 class ApiKeyManager(models.Manager["ApiKey"]):
     """`ApiKey.objects`."""
@@ -30,7 +32,7 @@ class ApiKey(models.Model):
     """A credential of a program that acts as `user`. A revoked key stays: its prefix still tells whose it was."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_keys")
-    name = models.CharField(max_length=100, blank=True, help_text="What the key is for.")
+    name = models.CharField(max_length=MAX_NAME, blank=True, help_text="What the key is for.")
     prefix = models.CharField(max_length=8, unique=True, editable=False)
     digest = models.CharField(max_length=64, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -11,11 +11,10 @@ from coherence.cache import Answer
 from coherence.triggers import note_changes
 from personalities.config import PREFERENCES
 from personalities.prompt import Wishes
-from personalities.prompt.wishes import CHOICES, MAX_NAME, MAX_TAG, TAG
+from personalities.prompt.wishes import CHOICES, LINE_BREAKS, MAX_NAME, MAX_TAG, TAG
 from preferences.cache import LOG_KEY_SQL, wishes
 
-# As PostgreSQL reads it. A name that goes on below would read as more of the prompt.
-ONE_LINE = r"^[^\x01-\x1f\x7f-\x9f\u2028\u2029]*$"
+ONE_LINE = f"^[^{LINE_BREAKS}]*$".replace(r"\x00", r"\x01")  # PostgreSQL has no NUL, in patterns neither
 
 
 def choice(name: str) -> "models.CharField[str, str]":

@@ -15,10 +15,19 @@ EmojiUse = Literal["none", "few", "many"]
 ResponseLength = Literal["brief", "balanced", "detailed"]
 ExplanationStyle = Literal["simple", "technical", "analogies"]
 
-# A language, perhaps a script, perhaps a region: all of BCP 47 that says how to write an answer.
-TAG = "[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?"
+
+def _tag(language: str, script: str, region: str) -> str:
+    """A language, perhaps a script, perhaps a region: all of BCP 47 that says how to write an answer."""
+    return f"{language}(-{script})?(-({region}|[0-9]{{3}}))?"
+
+
+TAG = _tag("[a-z]{2,3}", "[A-Z][a-z]{3}", "[A-Z]{2}")  # in its one spelling
+TAG_IN_ANY_CASE = _tag("[A-Za-z]{2,3}", "[A-Za-z]{4}", "[A-Za-z]{2}")
 MAX_TAG = 12  # characters: ast-Latn-419
 MAX_NAME = 50
+# Between the brackets of a regular expression: what a name of one line lacks. Below a line break it would go on as more
+# of the prompt.
+LINE_BREAKS = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
 Language = Annotated[str, msgspec.Meta(pattern=rf"^{TAG}\Z")]
 CallMe = Annotated[str, msgspec.Meta(max_length=MAX_NAME)]
 
@@ -49,7 +58,7 @@ class Wishes(Frozen, frozen=True):
 
 def language_tag(text: str) -> str:
     """The one spelling of a tag, that of RFC 5646: `PT-br` becomes `pt-BR`. Raises ValueError if it is no tag."""
-    if not re.fullmatch(TAG, text, re.ASCII | re.IGNORECASE):
+    if not re.fullmatch(TAG_IN_ANY_CASE, text):
         raise ValueError("A language tag, as in de, pt-BR or zh-Hant-TW.")
     language, *rest = text.split("-")
     return "-".join([language.lower(), *(part.title() if len(part) == 4 else part.upper() for part in rest)])

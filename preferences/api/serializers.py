@@ -8,19 +8,17 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from personalities.lint import refusals_in
-from personalities.prompt.wishes import CHOICES, MAX_NAME, language_tag
+from personalities.prompt.wishes import CHOICES, LINE_BREAKS, MAX_NAME, TAG_IN_ANY_CASE, language_tag
 from rest.fields import StrictSerializer, Text
 
-ANY_CASE = "[A-Za-z]{2,3}(-[A-Za-z]{4})?(-([A-Za-z]{2}|[0-9]{3}))?"
-ONE_LINE = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
-# A name with another line in it could pass for more of the prompt.
-LINE_BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+ONE_LINE = f"^[^{LINE_BREAKS}]*$".replace(r"\x", r"\u00")  # as JSON Schema recommends to write characters
+LINE_BREAK = re.compile(f"[{LINE_BREAKS}]")
 
 # Unicode categories of what cannot be seen: spaces, zero-width characters and direction marks.
 INVISIBLE = {"Zs", "Cf"}
 
 
-@extend_schema_field({"anyOf": [{"type": "string", "pattern": f"^({ANY_CASE})?$"}]})
+@extend_schema_field({"anyOf": [{"type": "string", "pattern": f"^({TAG_IN_ANY_CASE})?$"}]})
 class LanguageTag(Text):
     """A BCP 47 tag, in any case."""
 
@@ -39,7 +37,7 @@ class CalledName(Text):
     def to_internal_value(self, data: object) -> str:
         """The name as it was typed. Raises ValidationError for several lines, and for a text with a secret in it."""
         text = super().to_internal_value(data)
-        if LINE_BREAKS.search(text):
+        if LINE_BREAK.search(text):
             raise serializers.ValidationError("One line, without control characters.")
         if errors := refusals_in({"call_me": text}):
             raise serializers.ValidationError(errors["call_me"])

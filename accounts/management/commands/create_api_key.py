@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from accounts.models import ApiKey
+from accounts.models import MAX_NAME, ApiKey
 
 
 class Command(BaseCommand):
@@ -23,8 +23,8 @@ class Command(BaseCommand):
     @transaction.atomic
     def handle(self, *args: object, user: str, name: str, **options: object) -> str:
         """The key. Raises CommandError for a name that is too long, an invalid user name or an inactive user."""
-        if len(name) > 100:
-            raise CommandError("--name: at most 100 characters")
+        if len(name) > MAX_NAME:
+            raise CommandError(f"--name: at most {MAX_NAME} characters")
         owner = self._find_or_create(user)
         if not owner.is_active:
             raise CommandError(f"user: {owner} is not active; no key of theirs would be accepted")
