@@ -9,6 +9,10 @@ from django.db.models import Q
 PYTHON_RANGE = (datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC))
 
 
-def readable(name: str, *columns: str) -> models.CheckConstraint:
-    """A constraint of that name: each of `columns` is a time that Python has, or NULL."""
-    return models.CheckConstraint(name=name, condition=Q(**{f"{column}__range": PYTHON_RANGE for column in columns}))
+# Narrower, for times that are counted from 1970 and shown in any time zone.
+UNIX_RANGE = (datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
+
+
+def readable(name: str, *columns: str, within: tuple[datetime, datetime] = PYTHON_RANGE) -> models.CheckConstraint:
+    """A constraint of that name: each of `columns` is a time `within` these two, or NULL."""
+    return models.CheckConstraint(name=name, condition=Q(**{f"{column}__range": within for column in columns}))

@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Collection
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 import pgtrigger
@@ -31,6 +30,7 @@ from personalities.config import (
 from personalities.fields import NameField
 from personalities.managers import NAME_WORDS, PersonalityManager
 from personalities.names import NAME_PATTERN, RESERVED, default_display_name
+from rest.times import UNIX_RANGE, readable
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -94,8 +94,6 @@ def _between_0_and_10(trait: str) -> models.CheckConstraint:
 
 NAME_CONSTRAINT = "personality_owner_and_name_unique"
 DIMENSIONS = models.Func("locked_preferences", function="array_ndims", output_field=models.IntegerField())
-# PostgreSQL has times that Python lacks, such as "infinity".
-KNOWN_TIMES = (datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
 
 
 class Personality(models.Model):
@@ -205,10 +203,7 @@ class Personality(models.Model):
             models.CheckConstraint(
                 name="personality_temperature_0_to_2", condition=Q(temperature__range=(0, MAX_TEMPERATURE))
             ),
-            models.CheckConstraint(
-                name="personality_times_known",
-                condition=Q(created_at__range=KNOWN_TIMES, updated_at__range=KNOWN_TIMES),
-            ),
+            readable("personality_times_known", "created_at", "updated_at", within=UNIX_RANGE),
             models.CheckConstraint(name="personality_version_positive", condition=Q(version__gte=1)),
             *map(_between_0_and_10, TRAITS),
         ]  # fmt: skip
