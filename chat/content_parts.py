@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar
 import msgspec
 from django.conf import settings
 
-from chat.backends import JsonObject
+from chat.backends import MAX_WORD, JsonObject
 from chat.errors import ApiError, bad_request
 
 ALWAYS = ("text", "refusal")  # passed on whatever the settings say
@@ -18,7 +18,8 @@ AS_TEXT = ("text", "input_text", "output_text")  # the last two in the Responses
 MEDIA = {"image_url", "video_url"}
 ADDRESSES = ("http://", "https://")
 
-Word = Annotated[str, msgspec.Meta(max_length=512)]
+Word = Annotated[str, msgspec.Meta(max_length=MAX_WORD)]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_WORD)]
 Unset = msgspec.UnsetType
 
 

@@ -17,15 +17,17 @@ from chat.errors import ApiError, bad_request
 from chat.messages import ChatMessage, check_parts, normalised
 from chat.parameters import with_effect
 from conversations.models import MAX_JSON_BYTES
+from personalities.config import Temperature
 from rest.json_bounds import Bounds, OutOfBounds, place_of_excess
 from rest.parsers import MAX_TEXT, parse_json
 
 Penalty = Annotated[float, msgspec.Meta(ge=-2, le=2)]
 Tokens = Annotated[int, msgspec.Meta(ge=-1, le=1_000_000)]  # -1 and 0: no limit, as if it were left out
 Bias = Annotated[int, msgspec.Meta(ge=-100, le=100)] | Annotated[float, msgspec.Meta(ge=-100, le=100)]
-Text = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
+TopP = Annotated[float, msgspec.Meta(ge=0, le=1)]
+TopLogprobs = Annotated[int, msgspec.Meta(ge=0, le=20)]
 Label = Annotated[str, msgspec.Meta(max_length=64)]
-Value = Annotated[str, msgspec.Meta(max_length=512)]
+Metadata = Annotated[dict[Label, Word], msgspec.Meta(max_length=16)]
 JsonObject = dict[str, Any]
 
 T = TypeVar("T")
@@ -59,8 +61,8 @@ class ChatRequest(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True
     messages: Annotated[list[ChatMessage], msgspec.Meta(min_length=1)]
     stream: bool | None = None
     stream_options: ChatStreamOptions | None = None
-    temperature: Annotated[float, msgspec.Meta(ge=0, le=2)] | None = None
-    top_p: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
+    temperature: Temperature | None = None
+    top_p: TopP | None = None
     n: Annotated[int, msgspec.Meta(ge=1, le=MAX_CHOICES)] | None = None
     max_tokens: Tokens | None = None
     max_completion_tokens: Tokens | None = None
@@ -70,7 +72,7 @@ class ChatRequest(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True
     frequency_penalty: Penalty | None = None
     logit_bias: dict[Label, Bias] | None = None
     logprobs: bool | None = None
-    top_logprobs: Annotated[int, msgspec.Meta(ge=0, le=20)] | None = None
+    top_logprobs: TopLogprobs | None = None
     response_format: JsonObject | None = None
     tools: list[JsonObject] | None = None
     tool_choice: Word | JsonObject | None = None
@@ -91,7 +93,7 @@ class ChatRequest(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True
     prompt_cache_retention: Word | None = None
     safety_identifier: Word | None = None
     user: Word | None = None
-    metadata: Annotated[dict[Label, Value], msgspec.Meta(max_length=16)] | None = None
+    metadata: Metadata | None = None
 
     def passed_on(self) -> dict[str, object]:
         """The parameters for the language model, without the messages.

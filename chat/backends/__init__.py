@@ -5,6 +5,7 @@ from typing import Protocol, Required, TypedDict
 
 JsonObject = dict[str, object]
 MAX_CHOICES = 8  # that may be requested, and that are read from an answer
+MAX_WORD = 512  # characters of a name, of an id, and of other parameters that are words
 
 
 class Message(TypedDict, total=False):

@@ -6,11 +6,12 @@ from typing import Any
 
 import msgspec
 
+from chat.backends import MAX_WORD
 from rest.json_bounds import short_list_decoder
 
 MAX_CALLS = 128  # of one answer
 MAX_BYTES = 4 * 1024 * 1024  # of all its pieces: each costs a hundred bytes besides its few characters
-MAX_NAME = 512  # characters
+MAX_NAME = MAX_WORD  # as long as one that a request may bring back
 # Texts that come in pieces. Any other text is whole, and some servers repeat it with each piece.
 IN_PIECES = {"arguments", "input"}
 NAME = "name"

@@ -7,9 +7,9 @@ from typing import Annotated, Literal, cast
 import msgspec
 
 from chat.backends import JsonObject
+from chat.content_parts import Name
 from chat.errors import ApiError
 
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
 MESSAGE = "message"
 
 

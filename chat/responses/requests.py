@@ -7,10 +7,12 @@ import msgspec
 from django.conf import settings
 
 from chat.backends import JsonObject
+from chat.content_parts import Name
 from chat.errors import bad_request
 from chat.parameters import has_effect, with_effect
-from chat.requests import Label, Text, Tokens, Value
+from chat.requests import Metadata, Tokens, TopLogprobs, TopP
 from chat.responses.items import ITEM_TYPES, Item, with_type
+from personalities.config import Temperature
 
 # Values that mean the same as leaving the parameter out, for those that the chat API lacks: see `chat.parameters`.
 NEUTRAL: dict[str, list[object]] = {
@@ -34,7 +36,7 @@ LOGPROBS = "message.output_text.logprobs"  # in `include`; whatever else may be 
 class ResponsesFunction(msgspec.Struct, tag="function", omit_defaults=True):
     """A function that the model may call."""
 
-    name: Text
+    name: Name
     description: str | None = None
     parameters: dict[str, Any] | None = None
     strict: bool | None = None
@@ -48,13 +50,13 @@ class ResponsesFunction(msgspec.Struct, tag="function", omit_defaults=True):
 class ResponsesFunctionChoice(msgspec.Struct, tag="function"):
     """The function that is to be called."""
 
-    name: Text
+    name: Name
 
 
 class ResponsesAllowedFunction(msgspec.Struct):
     """One of the functions that may be called."""
 
-    name: Text
+    name: Name
     type: Literal["function"] = "function"
 
 
@@ -76,7 +78,7 @@ class ResponsesJsonObject(msgspec.Struct, tag="json_object"):
 class ResponsesJsonSchema(msgspec.Struct, tag="json_schema", omit_defaults=True):
     """JSON that keeps to a schema."""
 
-    name: Text
+    name: Name
     schema: dict[str, Any]
     description: str | None = None
     strict: bool | None = None
@@ -86,19 +88,19 @@ class ResponsesText(msgspec.Struct, omit_defaults=True):
     """What the text of the answer is to be like."""
 
     format: ResponsesPlainText | ResponsesJsonObject | ResponsesJsonSchema | None = None
-    verbosity: Text | None = None
+    verbosity: Name | None = None
 
 
 class ResponsesReasoningOptions(msgspec.Struct, omit_defaults=True):
     """How much the model is to think. Summaries of it are not made."""
 
-    effort: Text | None = None
+    effort: Name | None = None
 
 
 class ResponsesConversation(msgspec.Struct):
     """A conversation that is kept here."""
 
-    id: Text
+    id: Name
 
 
 class ResponsesRequest(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
@@ -116,23 +118,23 @@ class ResponsesRequest(msgspec.Struct, omit_defaults=True, forbid_unknown_fields
     model: Annotated[str, msgspec.Meta(min_length=1)]
     input: str | Annotated[list[Item], msgspec.Meta(min_length=1)]
     instructions: str | None = None
-    conversation: Text | ResponsesConversation | None = None
-    previous_response_id: Text | None = None
-    metadata: Annotated[dict[Label, Value], msgspec.Meta(max_length=16)] | None = None
+    conversation: Name | ResponsesConversation | None = None
+    previous_response_id: Name | None = None
+    metadata: Metadata | None = None
     stream: bool | None = None
     store: bool | None = None
-    include: list[Text] = []
+    include: list[Name] = []
     tools: list[ResponsesFunction] = []
     tool_choice: Literal["none", "auto", "required"] | ResponsesFunctionChoice | ResponsesAllowedTools | None = None
     parallel_tool_calls: bool | None = None
     text: ResponsesText | None = None
     reasoning: ResponsesReasoningOptions | None = None
     max_output_tokens: Tokens | None = None
-    temperature: Annotated[float, msgspec.Meta(ge=0, le=2)] | None = None
-    top_p: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
-    top_logprobs: Annotated[int, msgspec.Meta(ge=0, le=20)] | None = None
-    service_tier: Text | None = None
-    user: Text | None = None
+    temperature: Temperature | None = None
+    top_p: TopP | None = None
+    top_logprobs: TopLogprobs | None = None
+    service_tier: Name | None = None
+    user: Name | None = None
 
     @property
     def conversation_id(self) -> str | None:
