@@ -10,12 +10,11 @@ from django.conf import settings
 
 from coherence.cache import CoherentCache
 from coherence.change_log import CopyRef, NumberedQuery, Position
-from coherence.codec import Codec
+from coherence.codec import ID, Codec, id_from
 from coherence.feed import feed
 from coherence.redis_copies import RedisCopies
 from personalities.config import Frozen, Name
 
-OWNER = "[1-9][0-9]{0,17}"  # an owner's id in a Redis key; a longer number might not fit a bigint
 ALL_OWNERS_QUESTION = CopyRef(0, "personality")  # asks for the names of all owners at once; there is no such copy
 MAX_NAMES = 100  # in an entry; if an owner has more, each name is looked up by itself
 
@@ -32,7 +31,7 @@ class OwnedNames(Frozen, frozen=True):
 class OwnedNamesCodec(Codec[int, OwnedNames]):
     """`personality:{owner}:names`. Its key in the change log is `personality:{owner}`: the group of all their rows."""
 
-    _redis_name = re.compile(f"personality:({OWNER}):names")
+    _redis_name = re.compile(f"personality:({ID}):names")
 
     def __init__(self) -> None:
         super().__init__("personality", OwnedNames, key_field="owner")
@@ -45,7 +44,7 @@ class OwnedNamesCodec(Codec[int, OwnedNames]):
     def key_from_redis(self, redis_key: str) -> int | None:
         """The owner whose entry is stored as `redis_key` in Redis, or None if it is no such entry."""
         match = self._redis_name.fullmatch(redis_key)
-        return int(match[1]) if match else None
+        return id_from(match[1]) if match else None
 
 
 class Row(Protocol):

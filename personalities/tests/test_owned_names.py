@@ -210,6 +210,8 @@ def test_entry__handed_out__cannot_be_changed(user: User) -> None:
         ("personality:7:names:config", None),
         ("personality:12345678901234567890:names", None),
         ("personality:7", None),
+        ("personality:9223372036854775807:names", 2**63 - 1),
+        ("personality:9223372036854775808:names", None),
     ],
 )
 def test_codec__a_name_in_redis__whose_entry_lies_there(name: str, owner: int | None) -> None:

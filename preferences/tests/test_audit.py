@@ -120,10 +120,19 @@ def test_audit__a_row_gone_unnoticed__wrong(cached: User) -> None:
 
 
 def test_audit__a_number_that_no_user_has__foreign_and_cleared(user: User, redis: Any) -> None:
-    user.pk = 10**19 - 1
+    user.pk = 2**63 - 1
     redis.set(name(user), "x")
     assert audit() == (found(1, "foreign", user), True)
     assert run(CLEAR) == "1 keys deleted.\n"
+
+
+@pytest.mark.parametrize("number", [2**63, 10**19 - 1, 10**19])
+def test_audit__a_number_that_no_user_can_have__none_of_ours(number: int, user: User, redis: Any) -> None:
+    user.pk = number
+    redis.set(name(user), "x")
+    assert audit() == (found(0, "wrong"), False)
+    assert run(CLEAR) == "0 keys deleted.\n"
+    assert redis.exists(name(user))
 
 
 @pytest.mark.parametrize("usernames", [(), ("ursula",)])
