@@ -10,9 +10,8 @@ from django.shortcuts import render
 from companion.monitoring import status
 from companion.optional_apps import is_installed
 from resilience.database import outage
-from rest.problems import RETRY_AFTER, problem_body
+from rest.problems import MEDIA_TYPE, RETRY_AFTER, problem_body
 
-PROBLEM = "application/problem+json"
 Errors = dict[str, list[str]]
 
 
@@ -61,10 +60,10 @@ def body_timeout() -> HttpResponse:
 def _problem(code: HTTPStatus, errors: Errors) -> HttpResponse:
     ((detail,),) = errors.values()
     body, headers = problem_body(code, detail, errors=errors), {"Cache-Control": "no-store"}
-    return JsonResponse(body, status=code, content_type=PROBLEM, headers=headers)
+    return JsonResponse(body, status=code, content_type=MEDIA_TYPE, headers=headers)
 
 
 def _error(request: HttpRequest, code: HTTPStatus, detail: str, *, errors: Errors | None = None) -> HttpResponse:
     if request.path_info.startswith("/api/"):
-        return JsonResponse(problem_body(code, detail, errors=errors), status=code, content_type=PROBLEM)
+        return JsonResponse(problem_body(code, detail, errors=errors), status=code, content_type=MEDIA_TYPE)
     return HttpResponse(f"{code} {code.phrase}. {detail}", status=code, content_type="text/plain; charset=utf-8")

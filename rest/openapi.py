@@ -6,6 +6,8 @@ from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
 
+from rest.problems import MEDIA_TYPE
+
 ALWAYS = (400, 401, 404, 406, 503)
 WITH_BODY = (408, 413, 415)
 BY_METHOD: dict[str, tuple[int, ...]] = {
@@ -29,7 +31,7 @@ PROBLEM = {
     "required": ["type", "title", "status", "detail"],
     "additionalProperties": False,
 }
-CONTENT = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+CONTENT = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 NULL = {"type": "null"}
 SENTENCE = re.compile(r".+?(?=[.:;](\s|$)|$)", re.DOTALL)
 
