@@ -14,6 +14,7 @@ from rest_framework.utils.urls import remove_query_param, replace_query_param
 from rest_framework.views import APIView
 
 from rest.concurrency import limited_concurrency
+from rest.numbers import is_whole_number
 from rest.query_parameters import Pages
 
 MAX_DIGITS = 10  # of a place in a list
@@ -111,6 +112,6 @@ def _after(request: Request) -> int | None:
     text = request.query_params.get("after")
     if text is None:
         return None
-    if not (text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS):
+    if not is_whole_number(text, MAX_DIGITS):
         raise ValidationError({"after": "A position, as a whole number."})
     return int(text)

@@ -12,6 +12,8 @@ from rest_framework.pagination import PageNumberPagination
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from rest.numbers import is_whole_number
+
 Row = TypeVar("Row", bound=Model)
 MAX_SEARCH, MAX_WORDS = 200, 10  # characters; each word is looked for in every row
 SEARCH_BOUND = f"At most {MAX_WORDS} words of {MAX_SEARCH} characters, without NUL."
@@ -70,13 +72,13 @@ class Pages(PageNumberPagination):
     def get_page_number(self, request: Request, paginator: "Paginator[object]") -> int:
         """The number as given. DRF would take an empty one for 1, and "last" for a number that changes."""
         text = request.query_params.get(self.page_query_param, "1")
-        if not (text.isascii() and text.isdigit()):
+        if not is_whole_number(text):
             raise NotFound("There is no such page.")
         return int(text[:10])
 
     def get_page_size(self, request: Request) -> int:
         """The size as given. Raises ValidationError out of bounds, where DRF would silently take another."""
         text = request.query_params.get(self.page_size_query_param, str(self.page_size))
-        if not (text.isascii() and text.isdigit() and len(text) < 4 and 1 <= int(text) <= self.max_page_size):
+        if not (is_whole_number(text, 3) and 1 <= int(text) <= self.max_page_size):
             raise ValidationError({"page_size": f"A whole number from 1 to {self.max_page_size}."})
         return int(text)

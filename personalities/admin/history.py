@@ -19,8 +19,10 @@ from personalities.comparison import changes, side_by_side
 from personalities.models import Personality, Version
 from personalities.prompt import assemble
 from rest.admin import costly_page
+from rest.numbers import is_whole_number
 
 TEMPLATE = "admin/personalities/personality/history.html"
+MAX_DIGITS = 9  # of the number of a version: any number of so many fits the column
 SHOWN = 100  # versions of the timeline, the newest
 ROLLBACK = "personalities_personality_rollback"
 
@@ -89,4 +91,4 @@ def _roll_back(request: HttpRequest, row: Personality) -> None:
 
 
 def _number(text: str | None, or_else: int = 0) -> int:
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else or_else
+    return int(text) if text and is_whole_number(text, MAX_DIGITS) else or_else

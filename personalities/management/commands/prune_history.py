@@ -6,9 +6,11 @@ from datetime import timedelta
 from django.core.management.base import BaseCommand, CommandError
 
 from personalities.pruning import Choice, prune
+from rest.numbers import is_whole_number
 
 AN_HOUR = 1 / 24  # days: a process that is out of touch may still begin conversations with a superseded version
 MAX_DAYS = 100_000
+MAX_DIGITS = 9  # of a number of versions
 
 
 class Command(BaseCommand):
@@ -76,6 +78,6 @@ def _days(text: str) -> float:
 
 
 def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
+    if not is_whole_number(text, MAX_DIGITS):
         raise ArgumentTypeError("a whole number")
     return int(text)
