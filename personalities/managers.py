@@ -14,7 +14,7 @@ from coherence.feed import catch_up_on_commit
 from personalities.cache import Key, config_cache
 from personalities.config import PersonalityConfig
 from personalities.lookup import config_from_memory, look_up
-from personalities.names import InvalidName, canonical
+from personalities.names import InvalidName, canonical, no_active
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -134,7 +134,7 @@ class PersonalityManager(_FromQuerySet["Personality"]):
         return config or self._raise_missing(name)
 
     def _raise_missing(self, name: str) -> NoReturn:
-        raise self.model.DoesNotExist(f"No active personality is named {name!r:.120}.")
+        raise self.model.DoesNotExist(no_active(name))
 
     def get_configs(self, names: Collection[str], owner: "Owner" = None) -> dict[str, PersonalityConfig]:
         """Configurations by name as given, without unknown names.

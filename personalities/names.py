@@ -29,6 +29,11 @@ def canonical(name: object) -> str:
     return spelling
 
 
+def no_active(name: str) -> str:
+    """What is said where no active personality has `name`, of which 120 characters are repeated at most."""
+    return f"No active personality is named {name!r:.120}."
+
+
 def default_display_name(name: str) -> str:
     """What people see where the author says nothing: mary-jane becomes Mary Jane."""
     return name.replace("-", " ").replace("_", " ").title()

@@ -151,14 +151,6 @@ class ConversationNotFound(NotFound):
         self.errors = {"id": [str(self.detail)]}
 
 
-class PersonalityNotFound(NotFound):
-    """404: there is no such personality to begin a conversation with."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"No active personality is named {name!r}.")
-        self.errors = {"personality": [str(self.detail)]}
-
-
 class PersonalityGone(APIException):
     """409: there is no current version to upgrade to."""
 

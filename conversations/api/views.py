@@ -21,14 +21,15 @@ from conversations.api.serializers import (
     ConversationSerializer,
     NewConversationSerializer,
     PersonalityGone,
-    PersonalityNotFound,
     RenameSerializer,
     UpgradePreviewSerializer,
 )
 from conversations.models import Conversation
 from conversations.pinning import Pin
+from personalities.api.rows import PersonalityNotFound
 from personalities.comparison import unified
 from personalities.models import Personality
+from personalities.names import no_active
 from rest.concurrency import CostlyListView, costly
 from rest.conditional import IF_MATCH, IF_NONE_MATCH, respond, respond_to_write
 from rest.query_parameters import KnownParameters
@@ -53,7 +54,7 @@ class ConversationListView(CostlyListView):
         given = body.validated_data
         config = Personality.objects.lookup(given["personality_name"], request.user).value
         if config is None:
-            raise PersonalityNotFound(given["personality_name"])
+            raise PersonalityNotFound(no_active(given["personality_name"]), field="personality")
         with transaction.atomic():
             lock_caller(request)
             made = pinning.start(cast(User, request.user), config, given.get("title", ""), greeting=given["greeting"])

@@ -34,11 +34,11 @@ class NameTaken(APIException):
 
 
 class PersonalityNotFound(NotFound):
-    """404. `headers` say where the answer came from, if it was looked up."""
+    """404. `field` is the one at fault; `headers` say where the answer came from, if it was looked up."""
 
-    def __init__(self, reason: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(self, reason: str, headers: Mapping[str, str] | None = None, *, field: str = "name") -> None:
         super().__init__(reason)
-        self.errors = {"name": [reason]}
+        self.errors = {field: [reason]}
         self.headers = headers or {}
 
 

@@ -20,6 +20,7 @@ from personalities.api.rows import PersonalityNotFound
 from personalities.api.serializers import Represent, represent, represent_id
 from personalities.archetypes import ARCHETYPES
 from personalities.models import Personality
+from personalities.names import no_active
 from rest.concurrency import limited_concurrency
 from rest.conditional import IF_MATCH, IF_MATCH_ALWAYS, IF_NONE_MATCH, provenance_headers, respond, respond_to_write
 from rest.pages import BoundedListView
@@ -127,5 +128,5 @@ def _read(request: Request, name: str, represent: Represent) -> HttpResponseBase
     answer = Personality.objects.lookup(name, request.user)
     headers = provenance_headers([answer])
     if answer.value is None:
-        raise PersonalityNotFound(f"No active personality is named {name!r:.120}.", headers)
+        raise PersonalityNotFound(no_active(name), headers)
     return respond(request._request, represent(answer.value), headers)

@@ -14,6 +14,7 @@ from accounts.authentication import lock_caller
 from personalities.api.prompts import PromptSerializer
 from personalities.api.rows import PersonalityNotFound
 from personalities.models import Personality
+from personalities.names import no_active
 from personalities.prompt import Wishes
 from personalities.prompt.opening import prompt_at_first
 from preferences.api.serializers import PreferencesSerializer
@@ -91,7 +92,7 @@ class PromptView(APIView):
         found, wishes = Personality.objects.lookup(name, request.user), Preferences.objects.lookup(request.user)
         headers = provenance_headers([found, wishes])
         if found.value is None:
-            raise PersonalityNotFound(f"No active personality is named {name!r:.120}.", headers)
+            raise PersonalityNotFound(no_active(name), headers)
         prompt = Representation.of(prompt_at_first(found.value, wishes.value))
         return respond(request._request, prompt, headers)
 
