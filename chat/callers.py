@@ -6,7 +6,7 @@ from typing import NamedTuple
 from django.contrib.auth import get_user
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.handlers.asgi import ASGIRequest
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
@@ -20,6 +20,7 @@ from chat.exchange import Exchange
 from chat.threads import in_thread
 from coherence.cache import memory_may_answer
 from resilience.database import answer_within
+from rest.asgi import no_view
 
 SESSION_SECONDS = 2.0  # to look up a session and its user
 # All that a session depends on. The body has not been read yet, so a token in a form field does not count.
@@ -72,7 +73,7 @@ def _django_request(exchange: Exchange) -> HttpRequest:
 
 
 def _signed_in(request: HttpRequest) -> Caller | None:
-    SessionMiddleware(_unused_view).process_request(request)
+    SessionMiddleware(no_view).process_request(request)
     with answer_within(SESSION_SECONDS):
         request.user = get_user(request)
     try:
@@ -80,8 +81,3 @@ def _signed_in(request: HttpRequest) -> Caller | None:
     except PermissionDenied as error:
         raise csrf_failed(str(error.detail)) from None
     return Caller(found[0].pk, key="") if found else None
-
-
-def _unused_view(request: HttpRequest) -> HttpResponse:
-    """SessionMiddleware wants a view to wrap; only its `process_request` is used."""
-    raise AssertionError

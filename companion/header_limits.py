@@ -25,7 +25,7 @@ MAX_VALUE_BY_NAME = {
 # Python remembers every charset that it is ever asked for, known or not, so it is asked for these alone.
 CHARSETS = {"utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin-1", "windows-1252"}
 CHARSET = re.compile(r"""charset\s*=[\s"]*([^\s";,]*)""", re.IGNORECASE)
-ENCODED_PARAMETER = re.compile(r"\*\d*+\s*+=")  # name*=charset''value or name*0*=, by RFC 2231
+EXTENDED_PARAMETER = re.compile(r"\*\d*+\s*+=")  # name*=charset''value or name*0*=, by RFC 2231
 MAX_ESCAPES = 256  # backslashes in cookies: Python before 3.11.10 searches all that follows each of them
 UNCLEAR_END = Refusal(
     HTTPStatus.BAD_REQUEST, "body", "Send either Content-Length or Transfer-Encoding: chunked, and no other coding."
@@ -74,13 +74,13 @@ def _too_long(name: bytes) -> Refusal:
 
 
 def _refused_accept(value: str) -> Refusal | None:
-    if ENCODED_PARAMETER.search(value):
+    if EXTENDED_PARAMETER.search(value):
         return Refusal(HTTPStatus.BAD_REQUEST, "Accept", "Accept: encoded parameters are not read.")
     return None
 
 
 def _refused_content_type(value: str) -> Refusal | None:
-    if ENCODED_PARAMETER.search(value) or not {found.lower() for found in CHARSET.findall(value)} <= CHARSETS:
+    if EXTENDED_PARAMETER.search(value) or not {found.lower() for found in CHARSET.findall(value)} <= CHARSETS:
         return Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Content-Type", "Content-Type: the charset is unknown.")
     return None
 

@@ -14,7 +14,8 @@ from resilience.database import answer_within
 from rest.parsers import MAX_BYTES
 
 FORM, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
-# name*=charset''value, by RFC 2231: Python remembers every charset that it is ever asked for, known or not.
+# name*=charset''value, by RFC 2231: Python remembers every charset that it is ever asked for, known or not. Unlike
+# `header_limits.EXTENDED_PARAMETER`, it lets name*0=value pass, which names no charset, for a form is full of texts.
 ENCODED_PARAMETER = re.compile(rb"\*[\s\x1c-\x1f]*+=")
 
 

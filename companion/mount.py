@@ -7,11 +7,11 @@ from io import BytesIO
 from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
 from django.core.exceptions import DisallowedHost
 from django.core.handlers.asgi import ASGIRequest
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.security import SecurityMiddleware
 
-from rest.asgi import combined, with_headers
+from rest.asgi import combined, no_view, with_headers
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -59,7 +59,7 @@ def is_secure_request(scheme: str, host: bytes | None, forwarded_proto: bytes | 
     given = {b"host": host, b"x-forwarded-proto": forwarded_proto}
     headers = [(name, value) for name, value in given.items() if value is not None]
     request = ASGIRequest({"method": "GET", "path": "/", "scheme": scheme, "headers": headers}, BytesIO())
-    if host is None or not _is_allowed_host(request) or SecurityMiddleware(_no_view).process_request(request):
+    if host is None or not _is_allowed_host(request) or SecurityMiddleware(no_view).process_request(request):
         return None
     return request.is_secure()
 
@@ -69,8 +69,8 @@ def security_headers(is_secure: bool) -> dict[str, str]:
     """What Django's middleware adds to every response."""
     scheme = "https" if is_secure else "http"
     request = ASGIRequest({"method": "GET", "path": "/", "scheme": scheme, "headers": []}, BytesIO())
-    response = XFrameOptionsMiddleware(_no_view).process_response(request, HttpResponse())
-    response = SecurityMiddleware(_no_view).process_response(request, response)
+    response = XFrameOptionsMiddleware(no_view).process_response(request, HttpResponse())
+    response = SecurityMiddleware(no_view).process_response(request, response)
     return {name: value for name, value in response.items() if name != "Content-Type"}
 
 
@@ -85,8 +85,3 @@ def _is_allowed_host(request: ASGIRequest) -> bool:
     except DisallowedHost:
         return False
     return True
-
-
-def _no_view(request: HttpRequest) -> HttpResponse:
-    """Stands behind a middleware that is only asked for its own part."""
-    raise AssertionError

@@ -16,6 +16,7 @@ from asgiref.typing import (
     HTTPScope,
     Scope,
 )
+from django.http import HttpRequest, HttpResponse
 
 logger = logging.getLogger("django.request")  # where Django says what it refuses
 
@@ -59,6 +60,11 @@ def with_headers(headers: Iterable[tuple[bytes, bytes]], send: ASGISendCallable)
 def log_refusal(status: HTTPStatus, path: str) -> None:
     """Log a request that never reached Django as Django logs those that it refuses."""
     logger.warning("%s: %s", status.phrase, path[:MAX_LOGGED], extra={"status_code": status})
+
+
+def no_view(request: HttpRequest) -> HttpResponse:
+    """Stand behind one of Django's middlewares that is only asked for its own part."""
+    raise AssertionError("a middleware that was to be asked for its own part called its view")
 
 
 def combined(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
