@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from personalities.config import CUSTOM
+
 Json = Any  # a value of JSON, or a part of the document
 
 ID, CONVERSATION_ID = "0b9f3b52-3a66-4f6e-9d7e-0d2f5a4f8e11", "5f0c1c1e-7a52-4b39-8a65-2d1f4b3c9a77"
@@ -40,7 +42,8 @@ PERSONALITY = {
     "is_active": True,
     "traits": TRAITS,
     "behaviors": BEHAVIORS,
-    "custom": {
+    "custom": dict.fromkeys(CUSTOM)
+    | {
         "backstory": "Elara inspected bridges for the county for thirty-one years.",
         "custom_instructions": "Find out what the person has already tried before you suggest anything.",
         "speaking_style": "Measured, complete sentences with a dry edge.",

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Collection, Mapping
 from typing import Protocol
 
+import msgspec
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS
 
@@ -119,8 +120,7 @@ COPIES_PER_TEXT = 9  # of each: in the configuration, its JSON, prompts (whole a
 
 def bytes_in_memory(config: PersonalityConfig) -> int:
     """About how many bytes a copy takes once everything that is kept with it has been computed."""
-    custom = config.custom
-    texts = (config.display_name, config.greeting, custom.backstory, custom.custom_instructions, custom.speaking_style)
+    texts = (config.display_name, config.greeting, *msgspec.structs.astuple(config.custom))
     return LEAST_BYTES + COPIES_PER_TEXT * sum(map(sys.getsizeof, filter(None, texts)))
 
 

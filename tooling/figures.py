@@ -166,7 +166,7 @@ def circles(graph: Graph) -> list[set[str]]:
 
 def places() -> list[Path]:
     """Every file that names all text fields has to name a new one as well; a migration and tests come on top."""
-    return [path for path in _files("*.py", "*.toml", "*.html", "*.js") if _names_the_twins(path)]
+    return [path for path in _files("*.py", "*.toml", "*.html", "*.js", "*.md") if _names_the_twins(path)]
 
 
 def _places() -> Iterator[str]:
