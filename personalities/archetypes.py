@@ -51,15 +51,15 @@ ARCHETYPES: Mapping[str, Archetype] = MappingProxyType(
     }
 )  # fmt: skip
 
-# What is filled in for a personality without an archetype.
-NO_ARCHETYPE: Mapping[str, object] = MappingProxyType(
+# What is filled in for a personality without an archetype: the defaults of the model too.
+NO_ARCHETYPE: Mapping[str, Any] = MappingProxyType(
     dict.fromkeys(Traits.__struct_fields__, 5)
     | {"empathy_level": 7, "supportiveness_level": 7}
     | dict.fromkeys(Behaviors.__struct_fields__, True)
     | {"challenges_user": False, "relationship_type": "assistant", "speaking_style": "", "greeting": ""}
 )
 
-# Defaults of the fields that no archetype fills in.
+# Defaults of the fields that no archetype fills in, as in the model.
 EMPTY: Mapping[str, object] = MappingProxyType(
     {"display_name": "", "archetype": "", "is_active": True, "model": "", "temperature": None}
     | dict.fromkeys(CUSTOM, "")

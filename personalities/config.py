@@ -1,6 +1,7 @@
 """The configuration of a personality as programs see it: frozen, typed, and checked when it comes from outside.
 
-Each bound is stated here and nowhere else. The model, the API, the forms and the prompt read it from here.
+Each bound of it is stated here or, for names, in `personalities.names`. The model, the API, the forms and the prompt
+read it from there.
 """
 
 import hashlib
@@ -20,6 +21,9 @@ Made = TypeVar("Made")
 MAX_LEVEL = 10
 MAX_TEMPERATURE = 2.0
 MAX_VERSION = 2**31 - 1  # PostgreSQL's type integer
+# Characters of a column for one of several choices: an archetype, a relationship, a locked preference. Copies may have
+# longer ones, like names: a tighter type would make this release ignore the copies that the one before has left.
+MAX_CHOICE = 50
 MAX_NOTE_LENGTH = 500  # of the reason for a change, which is not part of the configuration
 
 Level = Annotated[int, msgspec.Meta(ge=0, le=MAX_LEVEL)]

@@ -15,10 +15,11 @@ from django.db.models.lookups import LessThanOrEqual
 from django.db.models.sql import UpdateQuery
 
 from coherence.triggers import note_changes
-from personalities.archetypes import ARCHETYPES
+from personalities.archetypes import ARCHETYPES, NO_ARCHETYPE
 from personalities.cache import LOG_KEY_SQL, Key
 from personalities.config import (
     LENGTHS,
+    MAX_CHOICE,
     MAX_LEVEL,
     MAX_TEMPERATURE,
     MODEL_PATTERN,
@@ -66,10 +67,12 @@ def archetype_choices() -> list[tuple[str, str]]:
     return [(archetype.name, archetype.display_name) for archetype in ARCHETYPES.values()]
 
 
-def level(default: int, low: str, high: str) -> "models.PositiveSmallIntegerField[int, int]":
-    """A column for the level of a trait, 0 to MAX_LEVEL; `low` and `high` describe its ends."""
+def level(trait: str, low: str, high: str) -> "models.PositiveSmallIntegerField[int, int]":
+    """A column for the level of `trait`, 0 to MAX_LEVEL; `low` and `high` describe its ends."""
     return models.PositiveSmallIntegerField(
-        default=default, validators=[MaxValueValidator(MAX_LEVEL)], help_text=f"0: {low}. {MAX_LEVEL}: {high}."
+        default=NO_ARCHETYPE[trait],
+        validators=[MaxValueValidator(MAX_LEVEL)],
+        help_text=f"0: {low}. {MAX_LEVEL}: {high}.",
     )
 
 
@@ -111,28 +114,34 @@ class Personality(models.Model):
         help_text="The name that people see. Empty: made from the name above.",
     )
     archetype = models.CharField(
-        max_length=50, blank=True, choices=archetype_choices, help_text="Fills what is left empty below."
+        max_length=MAX_CHOICE, blank=True, choices=archetype_choices, help_text="Fills what is left empty below."
     )
     relationship_type = models.CharField(
-        max_length=50, choices=RelationshipType, default=RelationshipType.ASSISTANT, help_text="What it is to the user."
-    )
+        max_length=MAX_CHOICE, choices=RelationshipType, default=NO_ARCHETYPE["relationship_type"],
+        help_text="What it is to the user.",
+    )  # fmt: skip
 
-    humor_level = level(5, "dry and earnest", "jokes whenever it can")
-    formality_level = level(5, "talks like a friend", "talks like a letter")
-    enthusiasm_level = level(5, "calm, almost flat", "delighted by everything")
-    empathy_level = level(7, "keeps to the facts", "answers the feeling first")
-    directness_level = level(5, "hints and lets you find it", "says it straight out")
-    curiosity_level = level(5, "takes what it is told", "wants to know everything")
-    supportiveness_level = level(7, "leaves you to it", "always at your side")
-    playfulness_level = level(5, "serious", "turns everything into a game")
+    humor_level = level("humor_level", "dry and earnest", "jokes whenever it can")
+    formality_level = level("formality_level", "talks like a friend", "talks like a letter")
+    enthusiasm_level = level("enthusiasm_level", "calm, almost flat", "delighted by everything")
+    empathy_level = level("empathy_level", "keeps to the facts", "answers the feeling first")
+    directness_level = level("directness_level", "hints and lets you find it", "says it straight out")
+    curiosity_level = level("curiosity_level", "takes what it is told", "wants to know everything")
+    supportiveness_level = level("supportiveness_level", "leaves you to it", "always at your side")
+    playfulness_level = level("playfulness_level", "serious", "turns everything into a game")
 
     asks_questions = models.BooleanField(
-        default=True, help_text="Asks questions, to understand and to keep the conversation going."
+        default=NO_ARCHETYPE["asks_questions"],
+        help_text="Asks questions, to understand and to keep the conversation going.",
     )
-    uses_examples = models.BooleanField(default=True, help_text="Explains with examples.")
-    shares_opinions = models.BooleanField(default=True, help_text="Says what it thinks.")
-    challenges_user = models.BooleanField(default=False, help_text="Questions what the user takes for granted.")
-    celebrates_wins = models.BooleanField(default=True, help_text="Celebrates what the user has achieved.")
+    uses_examples = models.BooleanField(default=NO_ARCHETYPE["uses_examples"], help_text="Explains with examples.")
+    shares_opinions = models.BooleanField(default=NO_ARCHETYPE["shares_opinions"], help_text="Says what it thinks.")
+    challenges_user = models.BooleanField(
+        default=NO_ARCHETYPE["challenges_user"], help_text="Questions what the user takes for granted."
+    )
+    celebrates_wins = models.BooleanField(
+        default=NO_ARCHETYPE["celebrates_wins"], help_text="Celebrates what the user has achieved."
+    )
 
     backstory = text("backstory", "Where it comes from.")
     custom_instructions = text("custom_instructions", "What it does and does not do.")
@@ -149,7 +158,7 @@ class Personality(models.Model):
         help_text="0: the most predictable answers. 2: the most varied. Empty: the service's default.",
     )  # fmt: skip
     locked_preferences = ArrayField(
-        models.CharField(max_length=50), default=list, db_default=[], blank=True,
+        models.CharField(max_length=MAX_CHOICE), default=list, db_default=[], blank=True,
         help_text="Preferences that users cannot override.",
     )  # fmt: skip
 

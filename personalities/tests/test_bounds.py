@@ -11,8 +11,21 @@ from django.contrib.auth.models import User
 from django.test import Client, RequestFactory
 from rest_framework.test import APIClient
 
-from personalities.config import CUSTOM, LENGTHS, MAX_LEVEL, MAX_NOTE_LENGTH, MAX_TEMPERATURE, TRAITS, PersonalityConfig
+from personalities.archetypes import ARCHETYPES, EMPTY, NO_ARCHETYPE, complete
+from personalities.config import (
+    CUSTOM,
+    LENGTHS,
+    MAX_CHOICE,
+    MAX_LEVEL,
+    MAX_NOTE_LENGTH,
+    MAX_TEMPERATURE,
+    PREFERENCES,
+    TRAITS,
+    PersonalityConfig,
+)
 from personalities.models import Personality, Version
+from personalities.models.personality import RelationshipType
+from personalities.names import MAX_LENGTH
 
 TEXTS = (*CUSTOM, "greeting", "display_name")
 
@@ -79,3 +92,33 @@ def test_note__length__the_same_everywhere(schemas: dict[str, Any], form: Any) -
     note_column: Any = Version._meta.get_field("note")
     notes = {schemas[name]["properties"]["note"]["maxLength"] for name in ("PersonalityRequest", "RollbackRequest")}
     assert notes | {form.fields["note"].max_length, note_column.max_length} == {MAX_NOTE_LENGTH}
+
+
+def test_name__length__the_same_everywhere() -> None:
+    column: Any = Personality._meta.get_field("personality_name")
+    assert {column.max_length, published("personality_name"), LENGTHS["display_name"]} == {MAX_LENGTH}
+
+
+@pytest.mark.django_db
+def test_model_name__length__the_same_everywhere(schemas: dict[str, Any], form: Any) -> None:
+    column: Any = Personality._meta.get_field("model")
+    answered = schemas["Generation"]["properties"]["model"]["maxLength"]
+    assert {column.max_length, form.fields["model"].max_length, answered} == {LENGTHS["model"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "choices"), [("archetype", ["", *ARCHETYPES]), ("relationship_type", RelationshipType.values)]
+)
+def test_choice__column__as_wide_as_is_said_and_no_wider_than_copies(name: str, choices: list[str]) -> None:
+    column: Any = Personality._meta.get_field(name)
+    assert max(map(len, choices)) <= column.max_length == MAX_CHOICE <= LENGTHS[name]
+
+
+def test_lock__column__as_wide_as_is_said() -> None:
+    column: Any = Personality._meta.get_field("locked_preferences")
+    assert max(map(len, PREFERENCES)) <= column.base_field.max_length == MAX_CHOICE
+
+
+def test_defaults__without_an_archetype__those_of_the_model() -> None:
+    row = Personality()
+    assert {name: getattr(row, name) for name in complete({})} == {**EMPTY, **NO_ARCHETYPE, "locked_preferences": []}
