@@ -67,6 +67,7 @@ async def _call(application: Any, scope: dict[str, Any], *body: bytes) -> Answer
 
     await application(scope, receive, send)
     start, *bodies = events
+    assert not start.get("trailers", False), "a server would wait for trailers"
     assert not bodies[-1].get("more_body", False), "a server would wait for more"
     headers = sorted((name.lower(), value) for name, value in start["headers"])
     return Answer(start["status"], headers, b"".join(event.get("body", b"") for event in bodies))

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from companion.header_limits import (
+    CHARSETS,
     MAX_ADDRESS,
     MAX_LIST,
     HeaderLimits,
@@ -149,7 +150,8 @@ def test_address__too_long__414(ask: AsgiClient, path: str, query: bytes) -> Non
 
 
 GOOD = [b"application/json", b"application/json; charset=utf-8", b'text/plain;charset="UTF-8"',
-        b"multipart/form-data; boundary=----WebKitFormBoundaryx9", b"application/x-www-form-urlencoded"]  # fmt: skip
+        b"multipart/form-data; boundary=----WebKitFormBoundaryx9", b"application/x-www-form-urlencoded",
+        b"a/b" + b"".join(f"; charset={charset}".encode() for charset in sorted(CHARSETS))]  # fmt: skip
 BAD = [b"application/json; charset*=bad''x", b"a/b; x*0*=bad''x", b"a/b; x*\x85=bad''x", b"a/b; charset=bz2_codec",
        b"a/b; CharSet = invented", b'a/b; charset="invented"', b"a/b; charset=utf-8; charset=invented"]  # fmt: skip
 

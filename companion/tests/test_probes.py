@@ -12,6 +12,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 from rest_framework.test import APIClient
 
+from coherence.redis_copies import RedisCopies
 from companion.database_schema import schema
 from companion.redis_url import split_redis_url
 from companion.shutdown import shutdown
@@ -143,6 +144,21 @@ def test_readyz__redis_takes_no_writes__not_ok(db: None, own_redis: SupervisedSe
         assert client.keys() == []  # nothing is left
         client.execute_command("REPLICAOF", "127.0.0.1", free_port())
         assert redis_state() == "unusable"
+
+
+def test_readyz__a_second_node_keeps_nothing__not_ok(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first key that is tried may be of a node that does."""
+
+    class OneOfTwoNodes:
+        def set_many(self, entries: dict[str, int], *_: object, **__: object) -> None:
+            self.kept = dict([*entries.items()][:1])
+
+        def get_many(self, *_: object, **__: object) -> dict[str, int]:
+            return self.kept
+
+    nodes = OneOfTwoNodes()
+    monkeypatch.setattr(RedisCopies, "_client", lambda copies: nodes)
+    assert redis_state() == "unusable"
 
 
 @pytest.mark.parametrize(

@@ -44,3 +44,7 @@ def test_counts__of_several_methods__their_times_together() -> None:
     assert seconds.samples[-2].value == 3
     assert seconds.samples[-1].value == pytest.approx(0.3)
     assert seconds.samples[-1].labels == {"route": "/here/", "status": "405"}
+
+
+def test_bounds__as_published__for_the_queries_of_dashboards() -> None:
+    assert BOUNDS == (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)

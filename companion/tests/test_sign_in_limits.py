@@ -14,6 +14,7 @@ from django.test import Client, RequestFactory
 from accounts import sign_in_limits
 from accounts.sign_in_limits import AT_A_TIME, AT_A_TIME_BY_ADDRESS, PasswordHasher, TooManySignIns
 from rate_limits.gcra import Rate
+from rate_limits.local import LocalLimiter
 from tests.waiting import wait_until
 
 OURS = ["accounts.sign_in_limits.PasswordHasher"]
@@ -59,6 +60,16 @@ def test_sign_in__refused_again_and_again__one_line_of_the_log(caplog: pytest.Lo
         attempt(name=f"nobody-{number}", address="192.0.2.7")
     (line,) = [record for record in caplog.records if record.name == "accounts.sign_in_limits"]
     assert "192.0.2.7" in line.getMessage()
+
+
+def test_log__of_one_address__once_a_minute(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    times = iter([1000.0, 1059.9, 1060.0])
+    monkeypatch.setattr(sign_in_limits, "_limiter", LocalLimiter(clock=lambda: next(times)))
+    logged = []
+    for _ in range(3):
+        sign_in_limits._log("192.0.2.8")
+        logged.append(len(caplog.records))
+    assert logged == [1, 1, 2]
 
 
 @pytest.mark.parametrize(("seconds", "said"), [(0, 1), (0.2, 1), (1, 1), (1.2, 2)])

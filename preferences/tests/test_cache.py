@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 from rest_framework.test import APIClient
 
+from coherence.codec import SHAPE
 from coherence.feed import IN_TOUCH_SECONDS
 from personalities.prompt import Wishes
 from preferences.cache import codec, wishes
@@ -233,3 +234,7 @@ def test_postgres__away__served_unverified(calm: User, out_of_touch: Callable[[f
 
 def test_copies__kept__bounded() -> None:
     assert wishes.capacity == 10_000
+
+
+def test_codec__fingerprint__one_that_other_releases_take_for_one() -> None:
+    assert SHAPE.fullmatch(codec.fingerprint)

@@ -1,13 +1,16 @@
 """Who holds an advisory lock, and who waits for it."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
 from resilience.advisory_lock import POLL_SECONDS, exclusively
+from resilience.database import DeadlineConnection
 from tests.database import sql
 from tests.waiting import MAX_SECONDS, wait_until
 
@@ -82,3 +85,21 @@ def test_exclusively__fails_inside__given_back() -> None:
     with pytest.raises(ZeroDivisionError), exclusively(OURS):
         raise ZeroDivisionError
     assert sql(HELD, OURS) == [(0,)]
+
+
+def test_exclusively__the_transaction_has_another_connection_of_a_pooler__not_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On that one nobody has said what a session is to have, and the role may bound idle transactions."""
+    connect = DeadlineConnection.connect
+
+    def through_a_pooler(**parameters: Any) -> Any:
+        made = connect(**parameters)
+        made.execute("SET idle_in_transaction_session_timeout = 100")
+        made.commit()
+        return made
+
+    monkeypatch.setattr(DeadlineConnection, "connect", through_a_pooler)
+    with exclusively(OURS):
+        time.sleep(0.3)
+        assert sql(HELD, OURS) == [(1,)]

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from django.db import connection
 
-from resilience.database import DeadlineConnection, UnusableDatabase
+from resilience.database import KEEPALIVE, DeadlineConnection, UnusableDatabase
 from tests.database import empty_database
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -71,3 +71,16 @@ def test_connect__role_that_does_not_exist__refused() -> None:
 def test_connect__encoding_that_cannot_hold_every_text__refused(encoding: str) -> None:
     with empty_database(encoding) as url, pytest.raises(UnusableDatabase, match=f"its encoding is {encoding}; only"):
         DeadlineConnection.connect(url)
+
+
+def test_connect__the_machine_of_the_server_vanishes__noticed_as_the_table_of_bounds_says() -> None:
+    """5 s of silence, then 3 questions, 2 s apart; and 10 s for what was sent."""
+    connection.ensure_connection()
+    given = connection.connection.info.get_parameters()
+    keepalive = {name: int(given[name]) for name in KEEPALIVE}
+    assert keepalive == {
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 10_000,
+    }

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from time import monotonic, sleep
 
 import psycopg
@@ -131,3 +131,21 @@ def test_database_away__asked_again_now_and_then__not_without_a_pause(
     cut()
     wait_until(lambda: len(tries) >= 5)
     assert tries[4] - tries[0] > 0.35
+
+
+def test_bounds__a_poll_its_answer_and_the_fallback__together_within_touch() -> None:
+    assert 0 < module.FALLBACK_DELAY_SECONDS < IN_TOUCH_SECONDS - POLL_SECONDS - module.ANSWER_SECONDS
+
+
+def test_connection__the_machine_of_the_server_vanishes__noticed_after_five_seconds() -> None:
+    """2 s to connect; 2 s of silence, and then 3 questions, a second apart."""
+    with closing(module._connect()) as made:
+        given = made.info.get_parameters()
+    found = {name: int(given[name]) for name in module.CONNECT_OPTIONS}
+    assert found == {"connect_timeout": 2, "keepalives_idle": 2, "keepalives_interval": 1, "keepalives_count": 3}
+
+
+def test_pool__before_the_first_query_of_the_process__open() -> None:
+    connection.close()
+    connection.close_pool()  # type: ignore[attr-defined]
+    assert not module._pool().closed

@@ -90,6 +90,17 @@ def test_loop__connection_cannot_be_made_anew__its_place_is_free_again(
     wait_until(answers)
 
 
+def test_loop__connection_cannot_be_made_anew__opens_at_the_first_refusal(
+    pool: BreakerPool, run: Run, own_redis: SupervisedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(execute(pool, "PING"))
+    monkeypatch.setattr("resilience.redis_pool.MAX_IDLE_SECONDS", -1.0)
+    own_redis.stop()
+    with pytest.raises(RedisError):
+        run(execute(pool, "PING"))
+    assert pool.breaker.state == "open"
+
+
 def test_settings__password_and_database__the_pools(use_pool: Any, admin: Any, run: Run, settings: Any) -> None:
     admin.config_set("requirepass", "right-secret")
     settings.REDIS_LOCATION = settings.REDIS_LOCATION.removesuffix("/0") + "/3"
