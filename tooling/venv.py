@@ -46,13 +46,14 @@ def _install(folder: Path, names: Iterable[str]) -> None:
     if not missing:
         return
     print(f"Installing {' '.join(missing)} …", flush=True)
-    if not _call([*_installer(folder), "-q", "--require-hashes", *(f"-r{ROOT / name}" for name in missing)]):
+    if not _call([*installer(folder), "-q", "--require-hashes", *(f"-r{ROOT / name}" for name in missing)]):
         raise Refusal(f"{' '.join(missing)} could not be installed; the lines above say why")
     for name in missing:  # last, so that an interrupted install is done again
         _stamp(folder, name).write_text(_digest((ROOT / name).read_text()))
 
 
-def _installer(folder: Path) -> list[str | Path]:
+def installer(folder: Path) -> list[str | Path]:
+    """The beginning of a command that installs into the venv in `folder`."""
     # Without compiling: the first start compiles what it imports and nothing else.
     pip: list[str | Path] = [
         _python(folder), "-m", "pip", "install", "--disable-pip-version-check", "--no-compile"

@@ -1,8 +1,9 @@
-"""coherence by itself: the project of its README runs on what its pyproject.toml would install, and on nothing else."""
+"""coherence by itself: the project of its README runs on what its pyproject.toml installs, and on nothing else."""
 
 import ast
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -15,6 +16,7 @@ from django.db import connection
 
 from companion import __version__
 from tests.e2e import pages
+from tooling import venv
 from tooling.environment import ROOT
 
 PROJECT = tomllib.loads((ROOT / "coherence/pyproject.toml").read_text())
@@ -58,11 +60,23 @@ copies.delete_or_raise([[7]])
 """
 
 
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder into which `pip install ./coherence` has put its packages, from a copy of the clone: building leaves
+    files there. What they depend on is in the environment of the tests.
+    """
+    clone, target = tmp_path_factory.mktemp("clone"), tmp_path_factory.mktemp("installed")
+    for package in ("coherence", "resilience"):
+        shutil.copytree(ROOT / package, clone / package, ignore=shutil.ignore_patterns("__pycache__", "tests"))
+    alone = ["-q", "--no-deps", "--no-build-isolation", "--target", target, "./coherence"]
+    done = subprocess.run([*venv.installer(Path(sys.prefix)), *alone], cwd=clone, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return target
+
+
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
-    """A folder with the packages that would be installed, and the project of the README."""
-    for name, folder in PROJECT["tool"]["setuptools"]["package-dir"].items():
-        (tmp_path / name).symlink_to((ROOT / "coherence" / folder).resolve())
+def place(tmp_path: Path, installed: Path) -> Path:
+    """A folder with the project of the README."""
     blocks = [block.code for block in pages.blocks("python") if block.page == "coherence/README.md"]
     (tmp_path / "settings.py").write_text(SETTINGS + blocks[0])
     for code in blocks[1:]:
@@ -74,20 +88,28 @@ def place(tmp_path: Path) -> Path:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_coherence__alone_in_a_project__keeps_its_promise(place: Path) -> None:
+def test_coherence__alone_in_a_project__keeps_its_promise(place: Path, installed: Path) -> None:
     name = f"coherence_alone_{os.getpid()}"
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE DATABASE {name}")
     try:
         url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}").geturl()
         env = {"PATH": os.environ["PATH"], "DATABASE_URL": url, "REDIS_URL": os.environ["REDIS_URL"],
-               "DJANGO_SETTINGS_MODULE": "settings", "PYTHONDONTWRITEBYTECODE": "1"}  # fmt: skip
+               "PYTHONPATH": str(installed), "PYTHONDONTWRITEBYTECODE": "1",
+               "DJANGO_SETTINGS_MODULE": "settings"}  # fmt: skip
         command = [sys.executable, "-c", SCRIPT]
         done = subprocess.run(command, cwd=place, env=env, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr
     finally:
         with connection.cursor() as cursor:
             cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def test_coherence__alone__installed_whole_and_as_it_is_called(installed: Path) -> None:
+    files = {path.relative_to(ROOT) for path in production_files()}
+    assert {path.relative_to(installed) for path in installed.rglob("*.py")} == files
+    metadata = installed / f"companion_coherence-{__version__}.dist-info/METADATA"
+    assert "Name: companion-coherence\n" in metadata.read_text()
 
 
 def test_coherence__alone__has_the_version_of_the_service() -> None:
