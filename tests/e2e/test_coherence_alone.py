@@ -68,7 +68,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     clone, target = tmp_path_factory.mktemp("clone"), tmp_path_factory.mktemp("installed")
     for package in ("coherence", "resilience"):
         shutil.copytree(ROOT / package, clone / package, ignore=shutil.ignore_patterns("__pycache__", "tests"))
-    alone = ["-q", "--no-deps", "--no-build-isolation", "--target", target, "./coherence"]
+    alone = ["-q", "--no-deps", "--no-build-isolation", "--target", str(target), "./coherence"]
     done = subprocess.run([*venv.installer(Path(sys.prefix)), *alone], cwd=clone, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return target
