@@ -19,7 +19,7 @@ MEDIA = {"image_url", "video_url"}
 ADDRESSES = ("http://", "https://")
 
 Word = Annotated[str, msgspec.Meta(max_length=MAX_WORD)]
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_WORD)]
+NonEmptyWord = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_WORD)]
 Unset = msgspec.UnsetType
 
 

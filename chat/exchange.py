@@ -92,9 +92,9 @@ class Exchange:
     async def cancelled_on_disconnect(self) -> AsyncIterator[None]:
         """A context that is cancelled when the client disconnects, and then raises ClientDisconnected.
 
-        To be entered once the body has been read.
+        One who leaves within WATCH_AFTER_SECONDS is noticed after them. To be entered once the body has been read.
         """
-        watchers: list[asyncio.Task[None]] = []
+        watcher: asyncio.Task[None] | None = None
         is_over = False
 
         def cancel(_: "asyncio.Task[None]") -> None:
@@ -102,8 +102,9 @@ class Exchange:
                 timeout.reschedule(0)  # a time long past: cancels at once
 
         def watch() -> None:
-            watchers.append(asyncio.create_task(self._wait_for_disconnect()))
-            watchers[0].add_done_callback(cancel)
+            nonlocal watcher
+            watcher = asyncio.create_task(self._wait_for_disconnect())
+            watcher.add_done_callback(cancel)
 
         timer = asyncio.get_running_loop().call_later(WATCH_AFTER_SECONDS, watch)
         try:
@@ -116,9 +117,9 @@ class Exchange:
             raise ClientDisconnected from None
         finally:
             timer.cancel()
-            for watcher in watchers:
+            if watcher:
                 watcher.cancel()
-            await asyncio.gather(*watchers, return_exceptions=True)
+                await asyncio.gather(watcher, return_exceptions=True)
 
     async def _wait_for_disconnect(self) -> None:
         while (await self._next_event())["type"] != "http.disconnect":

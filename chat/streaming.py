@@ -47,7 +47,7 @@ class _Writer:
         self._began_at = self._wrote_at = self._loop.time()
 
     async def write(self, events: bytes, *, more: bool = True) -> None:
-        """Raises ClientDisconnected."""
+        """Write `events`, after the status if nothing was written before. Raises ClientDisconnected."""
         async with self._lock:
             if not self._exchange.status:
                 self._exchange.timing.note("upstream", self._loop.time() - self._began_at)

@@ -14,12 +14,12 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 SHAPE = re.compile(r"[0-9a-f]{12}")  # a fingerprint, of whichever release
-ID = "[1-9][0-9]{0,18}"  # a pattern of ids in keys; see `id_from`
+ID_PATTERN = "[1-9][0-9]{0,18}"  # a pattern of ids in keys; see `id_from`
 MAX_ID = 2**63 - 1  # PostgreSQL's bigint
 
 
 def id_from(digits: str) -> int | None:
-    """The id of a row that `digits`, which match ID, stand for; None if no row can have it: it is above MAX_ID."""
+    """The id that `digits`, which match ID_PATTERN, stand for; None if no row can have it: it is above MAX_ID."""
     number = int(digits)
     return number if number <= MAX_ID else None
 
@@ -52,7 +52,7 @@ class Codec(Generic[K, V]):
 
     def key_from_redis(self, redis_key: str) -> K | None:
         """The key that is stored as `redis_key` in Redis, or None if that is not of this kind."""
-        match = re.fullmatch(f"{re.escape(self.prefix)}:({ID})", redis_key)
+        match = re.fullmatch(f"{re.escape(self.prefix)}:({ID_PATTERN})", redis_key)
         return id_from(match[1]) if match else None  # type: ignore[return-value]  # keys of this class are integers
 
     def encode(self, key: K, position: Position, value: V) -> dict[str, object]:

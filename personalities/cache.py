@@ -11,7 +11,7 @@ from django.db import DEFAULT_DB_ALIAS
 
 from coherence.cache import CoherentCache
 from coherence.change_log import NumberedQuery, Position
-from coherence.codec import ID, Codec, id_from
+from coherence.codec import ID_PATTERN, Codec, id_from
 from coherence.redis_copies import RedisCopies
 from personalities.config import PersonalityConfig
 from personalities.names import NAME_PATTERN
@@ -25,7 +25,7 @@ LOG_KEY_SQL = "'personality:' || coalesce({row}.owner_id::text, 'global') || ':'
 class PersonalityCodec(Codec[Key, PersonalityConfig]):
     """`personality:{owner or global}:{name}:config`, which lookups read, and `…:id`, for people and other programs."""
 
-    _redis_name = re.compile(rf"personality:(global|{ID}):({NAME_PATTERN.pattern}):(?:id|config)")
+    _redis_name = re.compile(rf"personality:(global|{ID_PATTERN}):({NAME_PATTERN.pattern}):(?:id|config)")
 
     def log_key(self, key: Key) -> str:
         """The key of the row in the change log, which LOG_KEY_SQL spells in SQL."""
@@ -43,8 +43,10 @@ class PersonalityCodec(Codec[Key, PersonalityConfig]):
     def key_from_redis(self, redis_key: str) -> Key | None:
         """The key that is stored as `redis_key` in Redis, or None if it does not belong to a personality."""
         match = self._redis_name.fullmatch(redis_key)
-        if match is None or match[1] == "global":
-            return (None, match[2]) if match else None
+        if match is None:
+            return None
+        if match[1] == "global":
+            return None, match[2]
         owner = id_from(match[1])
         return None if owner is None else (owner, match[2])
 

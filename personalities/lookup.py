@@ -96,7 +96,7 @@ def _list_ruling_out(name: str, owner: int | None) -> Decision | None:
 
 # ── Not from memory alone ─────────────────────────────────────────────────────────────────────────────────────────────
 
-# Told by no copy: they need none.
+# What is known without asking anybody, memory included; "near" is the nearest source that there is.
 OWNS_NOTHING: Answer[OwnedNames] = Answer(OwnedNames(()), "near")
 MAY_OWN_ANYTHING: Answer[OwnedNames] = Answer(OwnedNames(None), "near")
 

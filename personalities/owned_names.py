@@ -10,7 +10,7 @@ from django.conf import settings
 
 from coherence.cache import CoherentCache
 from coherence.change_log import CopyRef, NumberedQuery, Position
-from coherence.codec import ID, Codec, id_from
+from coherence.codec import ID_PATTERN, Codec, id_from
 from coherence.feed import feed
 from coherence.redis_copies import RedisCopies
 from personalities.config import Frozen, Name
@@ -31,7 +31,7 @@ class OwnedNames(Frozen, frozen=True):
 class OwnedNamesCodec(Codec[int, OwnedNames]):
     """`personality:{owner}:names`. Its key in the change log is `personality:{owner}`: the group of all their rows."""
 
-    _redis_name = re.compile(f"personality:({ID}):names")
+    _redis_name = re.compile(f"personality:({ID_PATTERN}):names")
 
     def __init__(self) -> None:
         super().__init__("personality", OwnedNames, key_field="owner")

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, cast
 import msgspec
 
 from chat.backends import JsonObject
-from chat.content_parts import Name
+from chat.content_parts import NonEmptyWord
 from chat.errors import ApiError
 
 MESSAGE = "message"
@@ -35,7 +35,7 @@ class ResponsesInputImage(msgspec.Struct, tag="input_image", omit_defaults=True)
     """An image. There are no uploaded ones (`file_id`) here."""
 
     image_url: Annotated[str, msgspec.Meta(extra_json_schema={"pattern": "^data:"})]  # the default, see `content_parts`
-    detail: Name | None = None
+    detail: NonEmptyWord | None = None
 
 
 class ResponsesInputFile(msgspec.Struct, tag="input_file", omit_defaults=True):
@@ -59,15 +59,15 @@ class ResponsesMessage(msgspec.Struct, tag=MESSAGE, omit_defaults=True):
 class ResponsesFunctionCall(msgspec.Struct, tag="function_call"):
     """A call that an earlier answer made."""
 
-    call_id: Name
-    name: Name
+    call_id: NonEmptyWord
+    name: NonEmptyWord
     arguments: str
 
 
 class ResponsesFunctionCallOutput(msgspec.Struct, tag="function_call_output"):
     """What a function returned."""
 
-    call_id: Name
+    call_id: NonEmptyWord
     output: str | list[ResponsesInputText | ResponsesInputImage | ResponsesInputFile]
 
 
@@ -78,7 +78,7 @@ class ResponsesReasoning(msgspec.Struct, tag="reasoning"):
 class ResponsesItemReference(msgspec.Struct, tag="item_reference"):
     """An item of an earlier answer, by its id."""
 
-    id: Name
+    id: NonEmptyWord
 
 
 Item = (

@@ -7,7 +7,7 @@ import msgspec
 from django.conf import settings
 
 from chat.backends import JsonObject
-from chat.content_parts import Name
+from chat.content_parts import NonEmptyWord
 from chat.errors import bad_request
 from chat.parameters import has_effect, with_effect
 from chat.requests import Metadata, Tokens, TopLogprobs, TopP
@@ -36,7 +36,7 @@ LOGPROBS = "message.output_text.logprobs"  # in `include`; whatever else may be 
 class ResponsesFunction(msgspec.Struct, tag="function", omit_defaults=True):
     """A function that the model may call."""
 
-    name: Name
+    name: NonEmptyWord
     description: str | None = None
     parameters: dict[str, Any] | None = None
     strict: bool | None = None
@@ -50,13 +50,13 @@ class ResponsesFunction(msgspec.Struct, tag="function", omit_defaults=True):
 class ResponsesFunctionChoice(msgspec.Struct, tag="function"):
     """The function that is to be called."""
 
-    name: Name
+    name: NonEmptyWord
 
 
 class ResponsesAllowedFunction(msgspec.Struct):
     """One of the functions that may be called."""
 
-    name: Name
+    name: NonEmptyWord
     type: Literal["function"] = "function"
 
 
@@ -78,7 +78,7 @@ class ResponsesJsonObject(msgspec.Struct, tag="json_object"):
 class ResponsesJsonSchema(msgspec.Struct, tag="json_schema", omit_defaults=True):
     """JSON that keeps to a schema."""
 
-    name: Name
+    name: NonEmptyWord
     schema: dict[str, Any]
     description: str | None = None
     strict: bool | None = None
@@ -88,19 +88,19 @@ class ResponsesText(msgspec.Struct, omit_defaults=True):
     """What the text of the answer is to be like."""
 
     format: ResponsesPlainText | ResponsesJsonObject | ResponsesJsonSchema | None = None
-    verbosity: Name | None = None
+    verbosity: NonEmptyWord | None = None
 
 
 class ResponsesReasoningOptions(msgspec.Struct, omit_defaults=True):
     """How much the model is to think. Summaries of it are not made."""
 
-    effort: Name | None = None
+    effort: NonEmptyWord | None = None
 
 
 class ResponsesConversation(msgspec.Struct):
     """A conversation that is kept here."""
 
-    id: Name
+    id: NonEmptyWord
 
 
 class ResponsesRequest(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
@@ -118,12 +118,12 @@ class ResponsesRequest(msgspec.Struct, omit_defaults=True, forbid_unknown_fields
     model: Annotated[str, msgspec.Meta(min_length=1)]
     input: str | Annotated[list[Item], msgspec.Meta(min_length=1)]
     instructions: str | None = None
-    conversation: Name | ResponsesConversation | None = None
-    previous_response_id: Name | None = None
+    conversation: NonEmptyWord | ResponsesConversation | None = None
+    previous_response_id: NonEmptyWord | None = None
     metadata: Metadata | None = None
     stream: bool | None = None
     store: bool | None = None
-    include: list[Name] = []
+    include: list[NonEmptyWord] = []
     tools: list[ResponsesFunction] = []
     tool_choice: Literal["none", "auto", "required"] | ResponsesFunctionChoice | ResponsesAllowedTools | None = None
     parallel_tool_calls: bool | None = None
@@ -133,8 +133,8 @@ class ResponsesRequest(msgspec.Struct, omit_defaults=True, forbid_unknown_fields
     temperature: Temperature | None = None
     top_p: TopP | None = None
     top_logprobs: TopLogprobs | None = None
-    service_tier: Name | None = None
-    user: Name | None = None
+    service_tier: NonEmptyWord | None = None
+    user: NonEmptyWord | None = None
 
     @property
     def conversation_id(self) -> str | None:

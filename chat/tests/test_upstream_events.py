@@ -217,8 +217,10 @@ def test_events__as_many_lines_without_an_event_as_are_allowed__pass_and_one_mor
 
 
 @pytest.mark.parametrize(
-    ("pieces", "units"), [([b"data: 1\n\n"] * 4000, 9000), ([b"data: " + PIECE + b"\n\n"] * 50, 6500)]
-)
+    ("pieces", "units"),
+    [([b"data: 1\n\n"] * 4000, 9000), ([b"data: " + PIECE + b"\n\n"] * 50, 6500),
+     ([b'data: {"x":[' + b"{}," * 199 + b"{}]}\n\n"] * 100, 1324)],
+)  # fmt: skip
 def test_events__faster_than_any_model__paced(monkeypatch: pytest.MonkeyPatch, pieces: list[bytes], units: int) -> None:
     """What comes at once takes as long as its units, apart from a burst; on a clock that takes no time."""
     clock = Clock(100.0)

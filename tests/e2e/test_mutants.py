@@ -101,5 +101,7 @@ def test_config__files_and_tests__are_where_they_are_said_to_be() -> None:
     paths = {path for file, tests in config["tests"].items() for path in (file, *tests)}
     assert [path for path in paths if not (ROOT / path).exists()] == []
     entries = tomllib.loads(EQUIVALENTS.read_text())["equivalent"]
-    assert len(list(equivalents(config["tests"].keys()))) == len(entries)
+    found = [*equivalents(config["tests"].keys())]
+    assert len(found) == len(entries)
+    assert [entry.line for entry in found if not entry.is_there((ROOT / entry.file).read_text())] == []
     assert all(entry["reason"] for entry in entries)
