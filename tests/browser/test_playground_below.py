@@ -24,6 +24,7 @@ def test_below_a_path__everything_asked_is_below_it(page: Page, instance: Instan
     page.get_by_role("switch", name="Keep on the server").check()
     say(page, "Hello?")
     expect(last(page)).to_contain_text("[user]\nHello?")
+    expect(page.get_by_role("button", name="Send")).to_be_visible()  # reloaded earlier, the server would keep nothing
     page.reload()
     expect(last(page)).to_contain_text("[user]\nHello?")
     page.get_by_role("link", name="Edit").click()
