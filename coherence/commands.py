@@ -73,7 +73,7 @@ class CacheCommand(BaseCommand, Generic[K, V]):
         return [Selection(self.cache, self.copies, self.batches(wanted))]
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Run the command; it fails if Redis does."""
+        """Run the command. What `run` does not catch of RedisUnavailable makes it fail."""
         with redis_errors_as_command_errors():
             self.run(options["wanted"], as_json=options["json"], quiet=not options["verbosity"])
 

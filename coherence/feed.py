@@ -100,8 +100,8 @@ class ChangeFeed:
     `position` is the newest of the change log that this process knows, `number` its number; `last_synced` is when, in
     seconds of `resilience.clock`, it last knew every change. `revision` increases with each poll that brings
     something new, so that copies are compared again. What is learned of the past (`ask`, `look_back`) leaves it alone.
-    Readers take no lock: state is replaced as a whole, except `latest`, which is updated in place, so that it may
-    briefly be newer than `number`.
+    Readers take no lock: state is replaced as a whole, except `latest` and `commits`, which are updated in place, so
+    that they may briefly be newer than `number`.
     """
 
     def __init__(self, clock: Callable[[], float] = clock) -> None:

@@ -66,7 +66,7 @@ class Listener:
             self._attempt_ended.wait(WAIT_SECONDS)
 
     def stop(self) -> None:
-        """Stop the thread and close its connection, within POLL_SECONDS once it is connected."""
+        """Stop the thread and close its connection: once it is connected, after POLL_SECONDS and one answer at most."""
         self._stopping.set()
         if self._thread is not None:
             self._thread.join()

@@ -52,7 +52,7 @@ Loads = dict[K, InFlight[V]]
 
 
 class SingleFlight(Generic[K, V]):
-    """Loads each key once at a time: concurrent callers share the answer."""
+    """Loads each key once at a time: concurrent callers share the answer, unless its load has taken JOIN_SECONDS."""
 
     def __init__(
         self,
@@ -84,7 +84,7 @@ class SingleFlight(Generic[K, V]):
         return answers
 
     def waiting(self, key: K) -> int:
-        """How many callers wait for a load of `key` that another caller started."""
+        """How many callers have joined the first load of `key` under way, those who gave up included."""
         load = self._in_flight.get(key)
         return load.waiting if load else 0
 

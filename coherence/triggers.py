@@ -8,8 +8,10 @@ SEQUENCES = ("public.coherence_number",)
 
 
 def note_changes(key: str, *columns: str) -> list[pgtrigger.Trigger]:
-    """Triggers that note every inserted, updated, deleted or truncated row under `key`, whatever statement did it; only
-    a superuser's session with `session_replication_role = replica` runs none.
+    """Triggers that note every inserted, updated, deleted or truncated row under `key`, whatever statement did it.
+
+    Like every trigger they do not run where somebody turns them off: with `session_replication_role = replica` (a
+    superuser), `ALTER TABLE … DISABLE TRIGGER` (the table's owner) or `pgtrigger.ignore`.
 
     `key` is an SQL expression in which `{row}` stands for the row: `'user:' || {row}.id`. Updates are noted when they
     touch `columns`, by default any. Rows are noted at COMMIT, where the change gets its number; TRUNCATE at once.

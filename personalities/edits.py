@@ -1,4 +1,4 @@
-"""How every edit is made, by API, admin or import: under the same rules, with its author, in one transaction."""
+"""How every edit is made, by API, admin or import: under the same rules and in one transaction."""
 
 import msgspec
 from django.db import IntegrityError

@@ -125,12 +125,12 @@ class PersonalityManager(_FromQuerySet["Personality"]):
 
     def get_id(self, name: str, owner: "Owner" = None) -> UUID:
         """The id of the personality. Raises Personality.DoesNotExist, and OperationalError as `lookup` does."""
-        config = config_from_memory(name, None if owner is None else _id_of(owner)) or self._fetch(name, owner).value
+        config = config_from_memory(name, None if owner is None else _id_of(owner)) or self._look_up(name, owner).value
         return config.id if config else self._raise_missing(name)
 
     def get_config(self, name: str, owner: "Owner" = None) -> PersonalityConfig:
         """The configuration of the personality. Raises as `get_id` does; `lookup` also says if it is unverified."""
-        config = config_from_memory(name, None if owner is None else _id_of(owner)) or self._fetch(name, owner).value
+        config = config_from_memory(name, None if owner is None else _id_of(owner)) or self._look_up(name, owner).value
         return config or self._raise_missing(name)
 
     def _raise_missing(self, name: str) -> NoReturn:
@@ -139,10 +139,11 @@ class PersonalityManager(_FromQuerySet["Personality"]):
     def get_configs(self, names: Collection[str], owner: "Owner" = None) -> dict[str, PersonalityConfig]:
         """Configurations by name as given, without unknown names.
 
-        However many names there are, this takes a few round trips: one to Redis for all that memory lacks, and one to
-        PostgreSQL for all that Redis lacks. With an `owner`, up to two more come before these, to find out which names
-        the owner has, and up to two after them, to fall back to global personalities for names the owner no longer has.
-        Copies that the process cannot judge, and rows that change meanwhile, take further ones.
+        However many names there are, this takes a few round trips: one to Redis for all that memory lacks, one to
+        PostgreSQL for all that Redis lacks, and one to store these in Redis. With an `owner`, up to three more come
+        before these, to find out which names the owner has, and up to three after them, to fall back to global
+        personalities for names the owner no longer has. Copies that the process cannot judge, and rows that change
+        meanwhile, take further ones.
         """
         answers = self.lookup_many(names, owner)
         return {name: answer.value for name, answer in answers.items() if answer.value}
@@ -153,10 +154,10 @@ class PersonalityManager(_FromQuerySet["Personality"]):
         """
         if config := config_from_memory(name, _id_of(owner)):
             return Answer(config, "near")
-        return self._fetch(name, owner)
+        return self._look_up(name, owner)
 
-    def _fetch(self, name: str, owner: "Owner") -> Answer[PersonalityConfig]:
-        """What Redis or PostgreSQL has, where memory alone could not answer."""
+    def _look_up(self, name: str, owner: "Owner") -> Answer[PersonalityConfig]:
+        """The answer where `config_from_memory` has none, whatever else is known: an absence, another copy, the row."""
         return self.lookup_many([name], owner).get(name, INVALID_NAME)
 
     def lookup_many(self, names: Collection[str], owner: "Owner" = None) -> dict[str, Answer[PersonalityConfig]]:

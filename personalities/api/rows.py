@@ -63,7 +63,7 @@ def visible(request: Request, name: str, **filters: object) -> Personality:
 
 
 def editable(request: Request, name: str) -> Personality:
-    """The personality that GET shows the caller. Raises PersonalityNotFound, or GlobalIsForStaff if it is read-only."""
+    """Like `visible`, for a caller who may write it. Raises GlobalIsForStaff besides if they may only read it."""
     return _if_editable(request, visible(request, name))
 
 

@@ -1,7 +1,7 @@
 """Writes of personalities: lock the row, check If-Match, change the row as the body says, and save it.
 
-Each is one transaction and builds the configuration twice, before and after. Each raises ValidationError for a bad
-body, and what `check_if_match` raises.
+Each write is one transaction, and builds the configurations before and after it once each. Each raises ValidationError
+for a bad body, and what `check_if_match` raises.
 """
 
 from collections.abc import Mapping

@@ -31,8 +31,8 @@ def refusals_in(texts: Mapping[str, str]) -> dict[str, list[str]]:
 def new_refusals(before: PersonalityConfig | None, after: PersonalityConfig) -> dict[str, list[str]]:
     """Why an edit from `before`, None for a new personality, to `after` must not be saved: messages by field.
 
-    Every way to write asks this. Errors in fields that the edit leaves alone do not count: somebody who did not write
-    them must still be able to write the rest.
+    The API, the admin and imports ask this. Errors in fields that the edit leaves alone do not count: somebody who did
+    not write them must still be able to write the rest.
     """
     found = refusals(after)
     if not found or before is None:

@@ -1,4 +1,4 @@
-"""The history of each personality: a row for every change, written by a trigger however the change was made.
+"""The history of each personality: a row for every change but TRUNCATE, written by a trigger whatever made the change.
 
 `coherence` calls something else a history: the course of the database's commits.
 """
@@ -53,8 +53,8 @@ class Event(models.TextChoices):
 class Version(models.Model):
     """A personality as it was from `created_at` on. It outlives the personality and the author.
 
-    A trigger (migrations/0003) writes it in the transaction of the change. Nothing can edit it, and only
-    `personalities.pruning` can delete it.
+    A trigger (migrations/0003) writes it in the transaction of the change. No statement edits it, and of those that
+    delete rows only `personalities.pruning` can; TRUNCATE is left to the owner of the table.
     """
 
     personality = models.ForeignKey(
