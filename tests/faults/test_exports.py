@@ -111,8 +111,14 @@ def test_exports__read_after_all__whole_and_another_may_begin(owners: list[Owner
     with ExitStack() as stack:
         for _ in range(AT_A_TIME):
             stack.enter_context(owner.export()[0])
-    wait_until(lambda: owner.http.head(f"{owner.path}/export/").status_code == 200)
-    export: Any = json.loads(owner.http.get(f"{owner.path}/export/").content)
+    answers: list[httpx.Response] = []
+
+    def is_exported() -> bool:
+        answers.append(owner.http.get(f"{owner.path}/export/"))
+        return answers[-1].status_code == 200
+
+    wait_until(is_exported)
+    export: Any = json.loads(answers[-1].content)
     whole = [message["position"] for message in export["messages"]] == list(range(1, MESSAGES + 1))
     figure(
         "A4",
