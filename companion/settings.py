@@ -199,6 +199,8 @@ LLM_MODELS = model_server.checked_models(names_by_commas(env.text("LLM_MODELS"))
 LLM_CONTENT_PARTS = checked_content_parts(env.names("LLM_CONTENT_PARTS", "text,image_url"))
 LLM_CONTENT_PART_ADDRESSES = env.bool("LLM_CONTENT_PART_ADDRESSES", False)
 LLM_EXTRA_PARAMETERS = checked_parameters(names_by_commas(env.text("LLM_EXTRA_PARAMETERS")))
+# Servers that know one name alone for the bound of an answer ignore the other in silence.
+LLM_MAX_TOKENS_PARAMETER = env.choice("LLM_MAX_TOKENS_PARAMETER", "", "max_tokens", "max_completion_tokens")
 RESPONSES_REMEMBERED_MIB = env.int("RESPONSES_REMEMBERED_MIB", 16, check=validate.Range(0, 10**6))  # of a user
 LLM_GREETING = env.choice("LLM_GREETING", "message", "prompt")
 LLM_CONNECT_SECONDS = env.float("LLM_CONNECT_SECONDS", 5.0, check=validate.Range(0.01, 3600))

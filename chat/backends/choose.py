@@ -35,6 +35,7 @@ def _upstream() -> Backend:
         headers=settings.LLM_SECRET_HEADERS,
         ca_file=settings.LLM_CA_FILE,
         networks=settings.LLM_NETWORKS,
+        max_tokens=settings.LLM_MAX_TOKENS_PARAMETER,
     )
 
 

@@ -1,7 +1,7 @@
 """What a language model's server says about a request that it refuses, in whatever shape."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -43,6 +43,17 @@ EXCESS = re.compile(
 )
 OTHER_LIMITS = re.compile(r"rate[ _-]?limit|per (?:second|minute|hour|day)|\bTPM\b|quota|please wait", re.IGNORECASE)
 
+# How servers say that a model cannot do what a request asks for, by what that is; some with a status that is no
+# caller's fault, such as OpenRouter's 404 and llama.cpp's 500.
+FEATURES = {
+    "tools": re.compile(r"\btools?\b|tool[_ ](?:use|call|choice)|function[_ ]call|jinja", re.IGNORECASE),
+    "functions": re.compile(r"function[_ ]call", re.IGNORECASE),
+    "response_format": re.compile(
+        r"response[_ ]format|json[_ ]?(?:schema|mode|object)|grammar|structured", re.IGNORECASE
+    ),
+    "messages": re.compile(r"\b(?:images?|vision|audio|files?|multi-?modal|modalit(?:y|ies)|mmproj)\b", re.IGNORECASE),
+}
+
 
 class Refusal(NamedTuple):
     """One line of plain text, empty if the server does not say why, and what else OpenAI's clients look at."""
@@ -68,6 +79,18 @@ def refusal_in(said: bytes, secrets: Secrets) -> Refusal:
     is_callers_fault = is_overflow or str(details.get("code"))[:8] in CALLERS_CODES or type in CALLERS_TYPES
     param, code = (param or place or "messages", OVERFLOW_CODE) if is_overflow else (param or place, code)
     return Refusal(message[:MAX_QUOTED], param or None, code or None, is_overflow, is_callers_fault)
+
+
+def refused_feature(message: str, request: Mapping[str, object]) -> str | None:
+    """The parameter of the request that the server's message is about: what the model cannot do. None if about none.
+
+    `messages` stands for content that is more than text.
+    """
+    asked = [name for name in ("tools", "functions", "response_format") if request.get(name)]
+    messages = request.get("messages")
+    if isinstance(messages, list) and any(isinstance(message.get("content"), list) for message in messages):
+        asked.append("messages")
+    return next((name for name in asked if FEATURES[name].search(message[:MAX_SEARCHED])), None)
 
 
 def reports_overflow(text: str) -> bool:

@@ -10,7 +10,7 @@ from http import HTTPStatus
 import certifi
 import msgspec
 
-from chat.backends import Chunk, Completion, Payload, upstream_errors
+from chat.backends import Chunk, Completion, JsonObject, Payload, upstream_errors
 from chat.backends.http_client import ConnectTimeout, HttpClient, Response, Unreachable
 from chat.backends.masking import secrets_of
 from chat.backends.peers import Networks
@@ -19,6 +19,7 @@ from chat.backends.upstream_answers import check_content_type, parse_chunks, par
 from chat.metrics import counts
 
 RETRYABLE_STATUSES = {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
+MAX_TOKENS, MAX_COMPLETION_TOKENS = "max_tokens", "max_completion_tokens"  # the older name, and OpenAI's
 HEADERS = {
     "Accept-Encoding": "identity",
     "Content-Type": "application/json",
@@ -59,13 +60,14 @@ class UpstreamBackend:
         headers: Mapping[str, str] | None = None,
         ca_file: str = "",
         networks: Networks = (),
+        max_tokens: str = "",
     ) -> None:
         """`headers` are sent besides ours. If there is a `ca_file`, only the authorities in it are trusted.
-        `networks`: see HttpClient.
+        `networks`: see HttpClient. `max_tokens` is what the server calls the bound of an answer, if it knows one name.
         """
         url, self._model, self._deadlines = f"{base_url.rstrip('/')}/chat/completions", model, deadlines
         more = {**(headers or {})}
-        self._secrets = secrets_of(api_key, more)
+        self._secrets, self._max_tokens = secrets_of(api_key, more), max_tokens
         self.stream_seconds = deadlines.total
         self._client = HttpClient(
             url,
@@ -103,14 +105,24 @@ class UpstreamBackend:
     @asynccontextmanager
     async def _answer(self, payload: Payload, seconds: float) -> AsyncIterator[Response]:
         """A 200 response that arrives within `seconds`."""
-        content = msgspec.json.encode({"model": self._model, **payload})
+        content = msgspec.json.encode(self._body(payload))
         async with AsyncExitStack() as closing:
             async with asyncio.timeout(seconds):
                 response = await self._send(closing, content, attempts=2)
             if response.status != HTTPStatus.OK:
                 body = await self._refusal(response)
-                raise upstream_errors.error_for_status(response.status, response.headers, body, self._secrets)
+                raise upstream_errors.error_for_status(response.status, response.headers, body, self._secrets, payload)
             yield response
+
+    def _body(self, payload: Payload) -> JsonObject:
+        """With the bound of an answer under the one name that the server knows; of two the lower one."""
+        body: JsonObject = {"model": self._model, **payload}
+        bounds = [bound for name in (MAX_TOKENS, MAX_COMPLETION_TOKENS) if isinstance(bound := body.get(name), int)]
+        if self._max_tokens and bounds:
+            body.pop(MAX_TOKENS, None)
+            body.pop(MAX_COMPLETION_TOKENS, None)
+            body[self._max_tokens] = min(bounds)
+        return body
 
     async def _send(self, closing: AsyncExitStack, content: bytes, attempts: int) -> Response:
         """Retries only if the language model cannot have begun an answer, which would have to be paid for."""

@@ -9,13 +9,13 @@ from typing import cast
 import msgspec
 
 from chat.backends import MAX_CHOICES, Chunk, Completion, JsonObject
-from chat.backends.answers import is_last
 from chat.backends.http_client import BrokenResponse
 from chat.backends.server_sent_events import MESSAGE, Event, TooLarge, events
 from chat.backends.upstream_errors import ErrorInside
 from chat.errors import broken_answer, empty_answer
 from rest.json_bounds import short_list_decoder
 
+LIVELY = 6  # times as long a server is waited for that sends something, though no event
 END_SECONDS = 0.2  # for the body to end after `[DONE]`
 
 # An answer is passed on as it came, and no more of it is decoded than is looked at: lists of lists, or numbers of many
@@ -29,6 +29,9 @@ MAX_PARTS = 10_000  # of a content; more braces than that count as more parts
 ERRORS = ("error", "errors")
 ERRORS_ALONE = ("detail", "exception", "message", "error_message", "error_code")
 SAY_WHAT_IT_IS = ("type", "object", "event")
+ABOUT_ANSWER = ("choices", "usage")
+FAILED_TYPE = re.compile(r"(?:.*\.)?(?:error|exception|failed|failure|[45][0-9]{2})", re.IGNORECASE)
+PING = re.compile(r"\W*(?:ping|pong|keep[-_ ]?alive|heart[-_ ]?beat)\W*", re.IGNORECASE)
 FAILURE = re.compile(rb"error|exception|failed|failure|[45][0-9]{2}", re.IGNORECASE)
 NOTHING = {b"null", b"false", b'""', b"{}", b"[]"}  # no error: some servers send the field with each event
 
@@ -67,33 +70,84 @@ def parse_completion(body: bytes) -> Completion:
 async def parse_chunks(pieces: AsyncIterator[bytes], expected: int, idle_seconds: float) -> AsyncGenerator[Chunk, None]:
     """The chunks of a stream up to `[DONE]`, which a server may leave out once as many choices as `expected` are
     finished. Some servers go on then, having used a tool themselves; some neither close the stream nor end it, so it
-    counts as ended after `idle_seconds` without an event.
+    counts as ended after `idle_seconds` in which nothing came, or LIVELY times as long without an event.
 
     Raises ApiError, ErrorInside, msgspec.DecodeError, RecursionError or TooLarge.
     """
-    found, has_choice, finished = events(pieces), False, 0
-    while (event := await _next(found, idle_seconds if finished >= expected else None)) is not None:
+    choices, patience = _Choices(expected), _Patience(pieces, idle_seconds)
+    found = events(patience.pieces())
+    while (event := await patience.next(found, is_over=choices.have_all_finished())) is not None:
         if event.data.startswith("[DONE]"):
             await _drain(found)
             break
         if chunk := _chunk(event):
-            has_choice = has_choice or bool(chunk["choices"])
-            finished += is_last(chunk)
+            choices.note(chunk)
             yield chunk
-    if event is None and not finished:
+    if event is None and not choices.have_finished_as_begun():
         raise broken_answer("it ends before the model has finished")
-    if not has_choice:
+    if choices.are_missing:
         raise empty_answer()
 
 
-async def _next(found: AsyncIterator[Event], seconds: float | None) -> Event | None:
-    """The next event; None at the end, or if it is late."""
-    if seconds is None:
-        return await anext(found, None)
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
+class _Choices:
+    """Which choices of a stream have begun and which have finished, by index. Without one, each finish is another's."""
+
+    def __init__(self, expected: int) -> None:
+        """If a server sends more than the `expected` ones, those count that arrive first."""
+        self.are_missing = True
+        self._expected = expected
+        self._begun: set[bytes] = set()
+        self._finished: set[bytes] = set()
+
+    def note(self, chunk: Chunk) -> None:
+        """What this chunk says of them."""
+        for choice in chunk["choices"]:
+            self.are_missing = False
+            is_finished = bool(choice.get("finish_reason"))
+            given = choice.get("index")
+            index = bytes(given) if isinstance(given, msgspec.Raw) else b"%d" % (is_finished and len(self._finished))
+            if len(self._begun) < self._expected:
+                self._begun.add(index)
+            if is_finished and index in self._begun:
+                self._finished.add(index)
+
+    def have_all_finished(self) -> bool:
+        """Whether as many have as were expected."""
+        return len(self._finished) == self._expected
+
+    def have_finished_as_begun(self) -> bool:
+        """Whether at least one has, and all that have begun: some servers give fewer than were expected."""
+        return bool(self._finished) and self._finished == self._begun
+
+
+class _Patience:
+    """How long to wait for another event once all may have come."""
+
+    def __init__(self, pieces: AsyncIterator[bytes], seconds: float) -> None:
+        """`seconds` from the last piece of the body on: a comment shows that the server is at work."""
+        self._pieces, self._seconds = pieces, seconds
+        self._timeout: asyncio.Timeout | None = None
+        self._end = 0.0  # of all patience, in seconds of the event loop's clock
+
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
+        """The body as it comes."""
+        async for piece in self._pieces:
+            if self._timeout:
+                self._timeout.reschedule(min(asyncio.get_running_loop().time() + self._seconds, self._end))
+            yield piece
+
+    async def next(self, found: AsyncIterator[Event], *, is_over: bool) -> Event | None:
+        """The next event; None at the end, or if it is late once the answer `is_over`."""
+        if not is_over:
             return await anext(found, None)
-    return None
+        self._end = asyncio.get_running_loop().time() + LIVELY * self._seconds
+        try:
+            async with asyncio.timeout(self._seconds) as self._timeout:
+                return await anext(found, None)
+        except TimeoutError:
+            return None
+        finally:
+            self._timeout = None
 
 
 async def _drain(found: AsyncIterator[Event]) -> None:
@@ -106,20 +160,22 @@ async def _drain(found: AsyncIterator[Event]) -> None:
 
 def _chunk(event: Event) -> Chunk | None:
     """The event's chunk; None if it says nothing about the answer."""
-    if FAILURE.fullmatch(event.type.encode()):
+    if FAILED_TYPE.fullmatch(event.type):
         raise ErrorInside(event.data.encode())
     fields = _fields_of(event)
-    if not fields:
-        return None
+    if not fields or (event.type != MESSAGE and fields.keys().isdisjoint(ABOUT_ANSWER)):
+        return None  # an event of another type is about something else
     chunk: Chunk = _checked(fields)
     if not chunk["choices"]:
-        _check_failure(fields, is_named=event.type != MESSAGE)
+        _check_failure(fields)
     return chunk if chunk["choices"] or _is_told_without_choice(fields) else None
 
 
 def _fields_of(event: Event) -> Fields | None:
     """None if it is not a chunk: a server may put anything into events of a type of its own."""
     data = event.data.strip() or "null"
+    if PING.fullmatch(data):
+        return None
     try:
         # Line ends between its tokens would end our own event.
         return _fields(msgspec.json.format(data, indent=-1) if "\n" in data else data)
@@ -161,11 +217,11 @@ def _check_errors(fields: Fields, names: tuple[str, ...]) -> None:
             raise ErrorInside(bytes(fields[name]))
 
 
-def _check_failure(fields: Fields, *, is_named: bool = False) -> None:
-    """A chunk without choices is looked at more closely: if neither its event nor a field says what it is, it may be
-    an error. Raises ErrorInside.
+def _check_failure(fields: Fields) -> None:
+    """A chunk without choices is looked at more closely: if no field says what it is, it may be an error. Raises
+    ErrorInside.
     """
-    if not is_named and fields.keys().isdisjoint(SAY_WHAT_IT_IS):
+    if fields.keys().isdisjoint(SAY_WHAT_IT_IS):
         _check_errors(fields, ERRORS_ALONE)
     said = [bytes(fields[name]).strip(b'"') for name in (*SAY_WHAT_IT_IS, "status") if name in fields]
     if any(map(FAILURE.fullmatch, said)) or bytes(fields.get("success", b"")) == b"false":

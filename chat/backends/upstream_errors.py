@@ -11,9 +11,10 @@ from math import ceil
 
 import msgspec
 
+from chat.backends import JsonObject
 from chat.backends.http_client import BrokenResponse, Unreachable
 from chat.backends.masking import Secrets
-from chat.backends.refusals import CALLERS_FAULT, refusal_in
+from chat.backends.refusals import CALLERS_FAULT, refusal_in, refused_feature
 from chat.backends.server_sent_events import TooLarge
 from chat.errors import ApiError, api_error, bad_request, broken_answer
 
@@ -23,6 +24,8 @@ DID_NOT_ACCEPT = "The language model did not accept the request."
 MAX_RETRY_AFTER = 24 * 60 * 60  # seconds
 NUMBER = re.compile(r"[0-9]{1,40}(?:\.[0-9]{0,40})?")
 NONE = Secrets()
+NOTHING_ASKED: JsonObject = {}
+ABOUT_FEATURES = {404, 405, 500, 501}  # statuses with which servers also say that a model lacks a feature
 
 
 class ErrorInside(Exception):
@@ -54,11 +57,19 @@ def failures_as_api_errors(secrets: Secrets = NONE) -> Iterator[None]:
         raise broken_answer(str(error)) from None
 
 
-def error_for_status(status: int, headers: Mapping[str, str], body: bytes, secrets: Secrets = NONE) -> ApiError:
-    """The error for an answer that is not 200; `headers` by name in lower case. Logs its body without the secrets.
+def error_for_status(
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    secrets: Secrets = NONE,
+    request: Mapping[str, object] = NOTHING_ASKED,
+) -> ApiError:
+    """The error for an answer to `request` that is not 200; `headers` by name in lower case. Logs its body without the
+    secrets.
 
-    A 401 is about our key and a 404 about our model, so neither is passed on as the caller's fault. A request longer
-    than the model's context is passed on as such, even if a server answers it with 500.
+    A 401 is about our key and a 404 about our model, so neither is passed on as the caller's fault. What is about the
+    request is passed on as such, whatever the status: that it is longer than the model's context, or asks for what the
+    model cannot do.
     """
     logger.warning("The language model answered %d: %.500r", status, _for_log(body, secrets))
     if status == HTTPStatus.TOO_MANY_REQUESTS:
@@ -67,6 +78,8 @@ def error_for_status(status: int, headers: Mapping[str, str], body: bytes, secre
     refusal = refusal_in(body, secrets)
     if status in CALLERS_FAULT or (status >= 500 and refusal.is_overflow):
         return bad_request(refusal.message or DID_NOT_ACCEPT, refusal.param, refusal.code)
+    if status in ABOUT_FEATURES and (param := refused_feature(refusal.message, request)):
+        return bad_request(refusal.message, refusal.param or param, refusal.code)
     passed_on = {503: HTTPStatus.SERVICE_UNAVAILABLE, 504: HTTPStatus.GATEWAY_TIMEOUT}
     told, message = passed_on.get(status, HTTPStatus.BAD_GATEWAY), f"The language model failed ({status})."
     return api_error(told, message, "upstream_failed", _retry_after(status, headers))

@@ -1,7 +1,7 @@
 """Responses in conversations: each is an answer there, and its id names that message. All of this blocks."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from http import HTTPStatus
 from typing import NamedTuple
 from uuid import UUID
@@ -13,12 +13,19 @@ from chat.conversation import conversation_of
 from chat.errors import ApiError, bad_request
 from chat.responses import objects, response_chain, stored_items
 from chat.responses.deltas import Delta, delta_of, delta_of_whole
-from chat.responses.items import Item, ResponsesFunctionCall, ResponsesItemReference, ResponsesMessage
+from chat.responses.items import (
+    Item,
+    ResponsesFunctionCall,
+    ResponsesFunctionCallOutput,
+    ResponsesItemReference,
+    ResponsesMessage,
+)
 from chat.responses.output import UNREADABLE, Output
 from chat.responses.requests import ResponsesRequest
 from chat.responses.response_chain import Chain
 from conversations.models import Conversation, DeletedResponse, Message, Role
 from conversations.recent import recent
+from conversations.redis_list import RecentMessage
 
 RESPONSE_ID = re.compile("resp_([0-9a-f]{32})")
 ITEM_ID = re.compile("(?:msg|fc)_([0-9a-f]{32})(?:_[0-9]+)?")
@@ -141,19 +148,32 @@ def _names_an_answer(item: Item) -> bool:
 
 
 def _new(conversation: Conversation, items: Sequence[Item]) -> list[Item]:
-    """What follows the last item that is kept there, and instructions, which are not kept.
+    """What follows the last item that is kept there, results that its calls wait for, and instructions, which are not
+    kept.
 
-    Clients send all that was said so far, whether it is kept or not.
+    Clients send all that was said so far, whether it is kept or not, and some each result after its own call.
     """
-    known = set(_names(conversation))
+    kept = recent(conversation)
+    known, awaited = set(_names(kept)), set(_awaited(kept))
     last = max((index for index, item in enumerate(items) if _name(item) in known), default=-1)
-    return [item for index, item in enumerate(items) if index > last or _is_instruction(item)]
+    return [item for index, item in enumerate(items) if index > last or _is_new(item, awaited)]
 
 
-def _names(conversation: Conversation) -> Iterable[str]:
-    for message in recent(conversation):
+def _is_new(item: Item, awaited: Collection[str]) -> bool:
+    """Whether it is new wherever it stands."""
+    return _is_instruction(item) or (isinstance(item, ResponsesFunctionCallOutput) and item.call_id in awaited)
+
+
+def _names(kept: Iterable[RecentMessage]) -> Iterator[str]:
+    for message in kept:
         yield message.id.hex
         yield from (str(call.get("id")) for call in message.tool_calls or ())
+
+
+def _awaited(kept: Sequence[RecentMessage]) -> Iterator[str]:
+    """The calls of the last answer: nothing is kept between calls and their results."""
+    if kept:
+        yield from (str(call.get("id")) for call in kept[-1].tool_calls or ())
 
 
 def _name(item: Item) -> str | None:

@@ -39,10 +39,13 @@ class ResponsesInputImage(msgspec.Struct, tag="input_image", omit_defaults=True)
 
 
 class ResponsesInputFile(msgspec.Struct, tag="input_file", omit_defaults=True):
-    """A file whose content is sent along. There are no uploaded ones (`file_id`) here, and none is fetched."""
+    """A file, or its address where the operator lets the language model's server fetch it. There are no uploaded ones
+    (`file_id`) here.
+    """
 
-    file_data: str
+    file_data: str | None = None
     filename: str | None = None
+    file_url: str | None = None
 
 
 Part = ResponsesInputText | ResponsesOutputText | ResponsesRefusal | ResponsesInputImage | ResponsesInputFile
@@ -203,6 +206,6 @@ def _part(part: Part) -> JsonObject:
         detail = {"detail": part.detail} if part.detail else {}
         return {"type": "image_url", "image_url": {"url": part.image_url, **detail}}
     if isinstance(part, ResponsesInputFile):
-        name = {"filename": part.filename} if part.filename else {}
-        return {"type": "file", "file": {"file_data": part.file_data, **name}}
+        given = {"file_data": part.file_data, "filename": part.filename, "file_url": part.file_url}
+        return {"type": "file", "file": {name: value for name, value in given.items() if value is not None}}
     return {"type": "text", "text": part.refusal if isinstance(part, ResponsesRefusal) else part.text}

@@ -24,10 +24,8 @@ NEUTRAL: dict[str, list[object]] = {
 # No answer depends on them: they are about caches, the server's own tools, or what a stream looks like.
 IGNORED = {
     "max_tool_calls",
-    "prompt_cache_key",
     "prompt_cache_options",
     "prompt_cache_retention",
-    "safety_identifier",
     "stream_options",
 }
 LOGPROBS = "message.output_text.logprobs"  # in `include`; whatever else may be in there concerns tools of the server's
@@ -135,6 +133,8 @@ class ResponsesRequest(msgspec.Struct, omit_defaults=True, forbid_unknown_fields
     top_logprobs: TopLogprobs | None = None
     service_tier: NonEmptyWord | None = None
     user: NonEmptyWord | None = None
+    safety_identifier: NonEmptyWord | None = None
+    prompt_cache_key: NonEmptyWord | None = None
 
     @property
     def conversation_id(self) -> str | None:

@@ -16,7 +16,11 @@ from chat.responses.requests import (
     ResponsesRequest,
 )
 
-SAME = ("model", "stream", "temperature", "top_p", "top_logprobs", "service_tier", "user")  # named alike in both APIs
+# Named alike in both APIs.
+SAME = (
+    *("model", "stream", "temperature", "top_p", "top_logprobs", "service_tier"),
+    *("user", "safety_identifier", "prompt_cache_key"),
+)
 
 
 def for_chat(request: ResponsesRequest, items: Sequence[Item], conversation: str | None) -> JsonObject:

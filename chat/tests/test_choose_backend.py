@@ -32,6 +32,27 @@ def test_choose_backend__settings__decide(settings: Any, backend: str, url: str,
     assert isinstance(choose_backend(), expected)
 
 
+@pytest.mark.parametrize(
+    ("known", "given", "sent"),
+    [
+        ("", {"max_completion_tokens": 5}, {"max_completion_tokens": 5}),
+        ("", {"max_tokens": 5}, {"max_tokens": 5}),
+        ("max_tokens", {"max_completion_tokens": 5}, {"max_tokens": 5}),
+        ("max_tokens", {"max_completion_tokens": 5, "max_tokens": 7}, {"max_tokens": 5}),
+        ("max_completion_tokens", {"max_tokens": 7}, {"max_completion_tokens": 7}),
+        ("max_tokens", {}, {}),
+    ],
+)
+def test_choose_backend__a_server_knows_one_name_of_the_bound__sent_under_that(
+    settings: Any, model: ModelServer, known: str, given: dict[str, Any], sent: dict[str, Any]
+) -> None:
+    settings.CHAT_BACKEND, settings.LLM_BASE_URL, settings.LLM_MODEL = "upstream", model.url, "m"
+    settings.LLM_MAX_TOKENS_PARAMETER = known
+    payload: Any = {"messages": [], **given}
+    asyncio.run(choose_backend().complete(payload))
+    assert model.requests[0][1] == {"model": "m", "messages": []} | sent
+
+
 @pytest.fixture
 def other() -> Iterator[ModelServer]:
     with model_server.running() as server:

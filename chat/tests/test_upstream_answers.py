@@ -152,6 +152,9 @@ def test_answer__an_error_that_says_nothing__none(nothing: object) -> None:
         (b'event: chunk\ndata: {"choices": [{}]}', [{"choices": [{}]}]),
         (b'data: {"type": "status", "message": "Searching"}', []), (b'data: {"success": true, "errors": []}', []),
         (b'event: status\ndata: {"message": "Searching", "detail": "x"}', []), (b'data: {"status": 200}', []),
+        (b'event: tool_result\ndata: {"tool": "search", "error": "timeout"}', []), (b"data: ping", []),
+        (b'event: tool\ndata: {"name": "search", "status": "failed"}', []), (b"data: [keep-alive]", []),
+        (b'event: tool\ndata: {"type": "error", "success": false}', []), (b"event: tool_error\ndata: x", []),
     ],
 )  # fmt: skip
 def test_chunks__an_event_that_says_nothing__does_not_end_the_answer(event: bytes, told: list[object]) -> None:
@@ -161,7 +164,7 @@ def test_chunks__an_event_that_says_nothing__does_not_end_the_answer(event: byte
 
 
 @pytest.mark.parametrize("data", [b"boom", b'{"message": "boom"}', b'{"error": {"message": "boom"}}', b""])
-@pytest.mark.parametrize("name", ["error", "exception", "Error", "failed"])
+@pytest.mark.parametrize("name", ["error", "exception", "Error", "failed", "response.failed"])
 def test_chunks__an_event_named_error__an_error(data: bytes, name: str) -> None:
     wire = f"data: {json.dumps(SAID)}\n\nevent: {name}\ndata: ".encode() + data + b"\n\ndata: [DONE]\n\n"
     assert failure(lambda: read_chunks(pieces_of(wire))).code == "upstream_failed"
@@ -211,6 +214,59 @@ def test_chunks__finished_without_done__ends_well() -> None:
 def test_chunks__neither_done_nor_finished__broken(reason: bytes) -> None:
     with pytest.raises(ApiError, match="broken"):
         read_chunks(pieces_of(CHUNK % reason))
+
+
+INDEXED = b'data: {"choices": [{"index": %d, "delta": {"content": "x"}, "finish_reason": %s}]}\n\n'
+
+
+@pytest.mark.parametrize("expected", [1, 2])
+def test_chunks__one_of_several_choices_has_not_finished__broken(expected: int) -> None:
+    wire = [INDEXED % (0, b"null"), INDEXED % (1, b"null"), INDEXED % (1, b'"stop"')]
+    with pytest.raises(ApiError, match="broken"):
+        read_chunks(pieces_of(*wire), expected)
+    assert len(read_chunks(pieces_of(*wire, INDEXED % (0, b'"stop"')), expected)) == 4
+
+
+@pytest.mark.parametrize(("first", "other"), [(0, 1), (1, 0)])
+def test_chunks__a_choice_that_was_not_asked_for_has_not_finished__ends_well(first: int, other: int) -> None:
+    wire = [INDEXED % (first, b"null"), INDEXED % (other, b"null"), INDEXED % (first, b'"stop"')]
+    assert len(read_chunks(pieces_of(*wire))) == 3
+
+
+def test_chunks__fewer_choices_than_were_asked_for__ends_well() -> None:
+    assert len(read_chunks(pieces_of(INDEXED % (0, b"null"), INDEXED % (0, b'"stop"')), expected=3)) == 2
+
+
+def test_chunks__comments_after_the_reason_to_finish__what_follows_is_waited_for() -> None:
+    async def works_on() -> AsyncIterator[bytes]:
+        yield CHUNK % b'"tool_calls"'
+        for _ in range(30):
+            await asyncio.sleep(0.02)
+            yield b": at work\n\n"
+        yield CHUNK % b"null" + b"data: [DONE]\n\n"
+
+    assert len(read_chunks(works_on(), idle_seconds=0.2)) == 2
+
+
+@pytest.mark.parametrize(
+    "wire",
+    [
+        [CHUNK % b'"stop"', b"data: [DONE]\n\n", b"\n"],
+        [INDEXED % (0, b'"stop"'), INDEXED % (1, b"null"), b": at work\n\n", INDEXED % (1, b'"stop"')],
+    ],
+)
+def test_chunks__pieces_after_all_could_have_been_over__read(wire: list[bytes]) -> None:
+    assert len(read_chunks(pieces_of(*wire))) == sum(b"choices" in piece for piece in wire)
+
+
+def test_chunks__comments_for_ever_after_the_reason_to_finish__the_end() -> None:
+    async def never_ends() -> AsyncIterator[bytes]:
+        yield CHUNK % b'"stop"'
+        while True:
+            await asyncio.sleep(0.001)
+            yield b": at work\n\n"
+
+    assert len(read_chunks(never_ends(), idle_seconds=0.02)) == 1
 
 
 def test_chunks__text_after_the_reason_to_finish__passed_on() -> None:

@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime, timedelta, tzinfo
 from email.utils import format_datetime
+from typing import Any
 
 import msgspec
 import pytest
@@ -53,6 +54,46 @@ def test_failed__not_the_callers_fault__a_5xx(status: int, passed_on: int) -> No
     error = answered(status, b"planted")
     assert (error.status, error.type, error.code) == (passed_on, "api_error", "upstream_failed")
     assert str(error) == f"The language model failed ({status})."
+
+
+WITH_TOOLS = {"messages": [{"role": "user", "content": "Hi."}], "tools": [{"type": "function"}]}
+WITH_IMAGE = {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}
+TEXT_ALONE = {"messages": [{"role": "user", "content": "Hi."}]}
+CANNOT: list[tuple[int, str, dict[str, Any], str]] = [
+    (
+        404,
+        "No endpoints found that support tool use. To learn more about provider routing, visit: x",
+        WITH_TOOLS,
+        "tools",
+    ),
+    (500, "tools param requires --jinja flag", WITH_TOOLS, "tools"),
+    (501, "This model does not support function calling", WITH_TOOLS, "tools"),
+    (404, "No endpoints found that support image input", WITH_IMAGE, "messages"),
+    (
+        500,
+        "image input is not supported - hint: if this is unexpected, you may need to provide the mmproj",
+        WITH_IMAGE,
+        "messages",
+    ),
+    (500, "json_schema is not supported", TEXT_ALONE | {"response_format": {"type": "json_schema"}}, "response_format"),
+]
+
+
+@pytest.mark.parametrize(("status", "said", "request_", "param"), CANNOT)
+def test_failed__the_model_cannot_do_what_is_asked_for__its_own_words(
+    status: int, said: str, request_: dict[str, Any], param: str
+) -> None:
+    body = json.dumps({"error": {"message": said, "code": None}}).encode()
+    error = error_for_status(status, {}, body, request=request_)
+    assert (error.status, str(error), error.param) == (400, said, param)
+    unasked = error_for_status(status, {}, body, request=TEXT_ALONE)
+    assert (unasked.status, str(unasked)) == (502, f"The language model failed ({status}).")
+
+
+@pytest.mark.parametrize("status", [401, 403, 429, 502, 503])
+def test_failed__tools_are_named_with_another_status__not_the_callers_fault(status: int) -> None:
+    body = json.dumps({"error": {"message": "tools are not supported"}}).encode()
+    assert error_for_status(status, {}, body, request=WITH_TOOLS).status != 400
 
 
 OVERFLOW = "Context size has been exceeded."  # as llama.cpp says it

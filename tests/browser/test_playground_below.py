@@ -33,6 +33,7 @@ def test_below_a_path__everything_asked_is_below_it(page: Page, instance: Instan
     page.get_by_role("link", name="Companion").click()
     page.get_by_role("link", name="Playground").click()
     page.wait_for_url("**/below/chat/**")
+    page.wait_for_load_state("networkidle")  # what it still reads when the session ends would be answered with 401
     page.get_by_role("button", name="Sign out").click()
     page.wait_for_url("**/below/accounts/login/")
     assert len(asked) > 30

@@ -238,6 +238,25 @@ def keep_until_second_answer(playground: Page, model: ModelServer) -> None:
     expect(last(playground)).to_have_text("Hello ")
 
 
+def test_keep__a_message_that_nobody_answered__is_not_said_again(
+    playground: Page, model: ModelServer, instance: Instance
+) -> None:
+    with instance.http() as client:
+        made = client.post("/api/v1/conversations/", json={"personality": "elara", "greeting": False}).json()["id"]
+        said = {"role": "user", "content": "Before."}
+        client.post(f"/api/v1/conversations/{made}/messages/", json=said).raise_for_status()
+        playground.goto(f"/chat/elara/?conversation={made}")
+        expect(playground.locator(".turn.user .text").last).to_have_text("Before.")
+        expect(playground.get_by_label("Message")).to_have_value("")
+        say(playground, "And now?")
+        answered(playground, "Answer 1.")
+        playground.reload()
+        answered(playground, "Answer 1.")
+        expect(playground.get_by_label("Message")).to_have_value("")
+        kept = client.get(f"/api/v1/conversations/{made}/messages/").json()["results"]
+    assert [message["content"] for message in kept] == ["Before.", "And now?", "Answer 1."]
+
+
 def test_keep__stopped__what_was_not_kept_is_taken_back(playground: Page, model: ModelServer) -> None:
     keep_until_second_answer(playground, model)
     playground.get_by_role("button", name="Stop").click()

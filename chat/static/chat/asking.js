@@ -36,9 +36,11 @@ async function begin(address, request, key, signal) {
   }
 }
 
-// A call comes in pieces: first its name, which some servers repeat with each, then its arguments.
-function addCall(calls, { index, function: piece }) {
+// A call comes in pieces: first its name, which some servers repeat with each, then its arguments, or the input of a
+// tool that takes any text.
+function addCall(calls, { index, function: called, custom }) {
+  const piece = called ?? custom;
   const { function: asked } = (calls[index ?? calls.length] ??= { function: { name: "", arguments: "" } });
   if (piece?.name !== asked.name) asked.name += piece?.name ?? "";
-  asked.arguments += piece?.arguments ?? "";
+  asked.arguments += piece?.arguments ?? piece?.input ?? "";
 }

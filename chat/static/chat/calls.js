@@ -2,10 +2,11 @@
 
 const template = document.getElementById("call-template");
 
-export function callBox({ function: asked }) {
+export function callBox({ function: called, custom }) {
+  const asked = called ?? custom;
   const box = template.content.firstElementChild.cloneNode(true);
   box.querySelector("summary").textContent = `Calls ${asked?.name || "a tool without a name"}`;
-  box.querySelector("pre").textContent = indented(asked?.arguments ?? "");
+  box.querySelector("pre").textContent = indented(asked?.arguments ?? asked?.input ?? "");
   return box;
 }
 

@@ -41,8 +41,8 @@ export function save() {
 
 export const isSaid = (entries) => entries.some(({ role }) => role === "user");
 
-// What the user said since the last answer.
-export const unanswered = () => open.entries.slice(open.entries.findLastIndex(({ role }) => role !== "user") + 1);
+// What the user said since the last answer, except what the server has already.
+export const unanswered = () => open.entries.slice(open.entries.findLastIndex(({ role }) => role !== "user") + 1).filter(({ isStored }) => !isStored);
 export const joined = (entries) => entries.map(({ content }) => content).join("\n\n");
 
 // The messages to send: all, or only the new ones of a conversation of which the server keeps the rest. Some language

@@ -37,6 +37,7 @@ function entriesOf(messages) {
   return messages.map(({ role, content, tool_calls: calls, tool_call_id: id, parts, prompt_sha256: prompt }) => ({
     role,
     content,
+    isStored: true,
     who: id && `Result of ${names.get(id) ?? "a tool"}`,
     calls: calls ?? [],
     parts: (parts ?? []).filter(({ type }) => type !== "text" && type !== "refusal"),

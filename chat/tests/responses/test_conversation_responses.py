@@ -175,6 +175,25 @@ def test_response__all_that_was_said_is_sent_again__only_what_is_new_counts(
     assert [text for _, text in kept(conversation)] == ["One.", "Hello there.", "Two.", "Hello there."]
 
 
+def test_response__each_result_after_its_call__all_of_them_count(
+    say: Say, model: ModelServer, conversation: Conversation
+) -> None:
+    calls = [CALL, CALL | {"index": 1, "id": "call_2"}]
+    model.behaviour = model_server.in_sequence(
+        answering({"content": None, "tool_calls": calls}, "tool_calls"), answering({"content": "Three."})
+    )
+    say("1 + 2?", tools=[TOOL])
+    given: list[Any] = [{"role": "user", "content": "1 + 2?"}]
+    for id in ("call_1", "call_2"):
+        given.append({"type": "function_call", "call_id": id, "name": "add", "arguments": '{"a":1}'})
+        given.append({"type": "function_call_output", "call_id": id, "output": "3"})
+    answer = say(given, tools=[TOOL])
+    assert answer.output_text == "Three."
+    assert [role for role, _ in kept(conversation)] == ["user", "assistant", "tool", "tool", "assistant"]
+    say([*given, *answer.output, {"role": "user", "content": "Thanks."}], tools=[TOOL])
+    assert [role for role, _ in kept(conversation)][5:] == ["user", "assistant"]
+
+
 @pytest.mark.parametrize("stream", [False, True])
 def test_response__instructions__behind_her_prompt_and_before_what_was_said(
     say: Say, model: ModelServer, conversation: Conversation, stream: bool

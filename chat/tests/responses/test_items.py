@@ -184,7 +184,7 @@ def test_parameters__neutral_or_about_openai_alone__left_out() -> None:
         "include": [],
         "text": {},
     }
-    ignored = {"prompt_cache_key": "k", "max_tool_calls": 3, "safety_identifier": "s", "instructions": None}
+    ignored = {"prompt_cache_options": {}, "max_tool_calls": 3, "instructions": None}
     others = {"tool_choice": "auto", "parallel_tool_calls": True, "reasoning": {"summary": "auto"}, "store": True}
     shown = {"include": ["reasoning.encrypted_content"], "stream_options": {"include_obfuscation": False}}
     assert chat(**neutral, **ignored, **others) == chat() == chat(**shown) == {"model": "elara", "messages": [USER]}
