@@ -29,7 +29,7 @@ MEANING: Mapping[Verdict, str] = MappingProxyType(
         Verdict.SOUND: "what the row says",
         Verdict.OUTDATED: "older than its row, or of a history that is over; not served",
         Verdict.INCOMPATIBLE: "of another release; not served",
-        Verdict.FOREIGN: "damaged, incomplete, from the future or of another row",
+        Verdict.FOREIGN: "damaged, incomplete, of another row, or from a commit that the log does not have",
         Verdict.WRONG: "not what the row says, and served",
     }
 )

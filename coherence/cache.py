@@ -32,7 +32,8 @@ SOURCES: tuple[Source, ...] = get_args(Source)  # from near to far
 
 
 class Answer(NamedTuple, Generic[V]):
-    """What a lookup found: the value, None when there is no such row, and where it came from.
+    """What a lookup found: the value, None when there is no such row, and where it came from; a load under way that was
+    joined, or has just ended, counts as the database.
 
     `age` is for how many seconds this process has not known whether the copy is still true: 0 while it is in touch with
     PostgreSQL, within `feed.IN_TOUCH_SECONDS`, and for a row just read.
@@ -180,7 +181,7 @@ class CoherentCache(Generic[K, V]):
         return answers
 
     def _wait_for_feed(self) -> float | None:
-        """Unless this process is in touch, start the listener if need be, and wait for its next answer.
+        """Unless this process is in touch, start the listener if need be, and give it a moment (`Listener.ensure`).
 
         Returns the age of copies that may answer, in seconds; 0 while in touch, None above `stale_if_error_seconds`.
         """

@@ -94,7 +94,10 @@ class AuditCommand(CacheCommand[K, V]):
 
 
 class ClearCommand(CacheCommand[K, V]):
-    """Make every process read rows anew and delete their copies from Redis. Succeeds even if Redis is away."""
+    """Make every process read rows anew and delete their copies from Redis. Succeeds even if Redis is away.
+
+    Without names it invalidates everything, copies of other kinds too; from Redis it deletes those of its own kind.
+    """
 
     def run(self, wanted: Sequence[str], *, as_json: bool, quiet: bool) -> None:
         """Invalidate, then delete, and print how many Redis keys were deleted."""

@@ -131,7 +131,9 @@ class ChangeFeed:
 
     @property
     def latest(self) -> Mapping[str, int]:
-        """The number of the latest change by key, of keys that changed lately or were asked about."""
+        """The number of the latest change by key, or an upper bound of it; of keys that changed lately or were asked
+        about.
+        """
         return self._view.latest
 
     def is_current(self, key: str, position: Position) -> bool:

@@ -81,7 +81,7 @@ def _breaker() -> Iterator[Metric]:
 
 
 def _errors() -> Metric:
-    family = CounterMetricFamily("companion_redis_errors", "Errors that lookups did without.", labels=("type",))
+    family = CounterMetricFamily("companion_redis_errors", "Errors of Redis, whoever met them.", labels=("type",))
     for kind, count in errors.copy().items():
         family.add_metric((kind,), count)
     return family

@@ -8,7 +8,8 @@ SEQUENCES = ("public.coherence_number",)
 
 
 def note_changes(key: str, *columns: str) -> list[pgtrigger.Trigger]:
-    """Triggers that note every inserted, updated, deleted or truncated row under `key`, whatever statement did it.
+    """Triggers that note every inserted, updated or deleted row under `key`, whatever statement did it; and of a
+    TRUNCATE that everything may have changed, of all tables.
 
     Like every trigger they do not run where somebody turns them off: with `session_replication_role = replica` (a
     superuser), `ALTER TABLE … DISABLE TRIGGER` (the table's owner) or `pgtrigger.ignore`.

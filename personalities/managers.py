@@ -42,7 +42,9 @@ KEY_FIELDS = frozenset({"owner", "owner_id", "personality_name"})
 
 
 class PersonalityQuerySet(models.QuerySet["Personality"]):
-    """Bulk writes send no signals, so each of them invalidates on commit what it changed. `delete` does send them."""
+    """Bulk writes send no signals, so after the commit of each this process catches up with the change log, and most
+    delete the old copies from Redis. `delete` does send signals.
+    """
 
     def visible_to(self, user: "User | AnonymousUser") -> Self:
         """The user's own and the global ones; inactive global ones are for staff."""

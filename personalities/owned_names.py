@@ -65,7 +65,9 @@ _query: NumberedQuery[Row] = NumberedQuery(
 
 
 def load(owners: Collection[int]) -> tuple[Position | None, dict[int, OwnedNames]]:
-    """The names each of `owners` (ids) has, possibly none, and the position of the change log, in one statement."""
+    """The names of the active personalities that each of `owners` (ids) has, possibly none, and the position of the
+    change log, in one statement.
+    """
     position, rows = _query(owners=list(owners))
     names: dict[int, list[str]] = defaultdict(list)
     for row in rows:

@@ -65,7 +65,7 @@ class VersionListView(CostlyListView):
     parameters = frozenset({"owner", "page", "page_size"})
 
     def get_queryset(self) -> QuerySet[Version]:
-        """The versions of the personality that the path names, since it has belonged to its present owner."""
+        """The versions of the personality that the path names, as far as the caller may see them."""
         row = rows.editable(self.request, self.kwargs["name"])
         return history.versions_for(self.request.user, row).defer("state")
 

@@ -10,6 +10,7 @@ class Command(PersonalityCacheCommand, ClearCommand[Key, PersonalityConfig]):
     """Makes every process read personalities again, and deletes their copies in Redis."""
 
     help = (
-        "Make every process read personalities anew, all or those named, and delete their copies from Redis. No other "
-        "key is touched. With Redis away the copies stay there, and are not served when it is back."
+        "Make every process read personalities anew, those named or all, and delete their copies from Redis. With all "
+        "of them, processes read preferences, API keys and users anew too; no other key in Redis is touched. With "
+        "Redis away the copies stay there, and are not served when it is back."
     )
