@@ -110,7 +110,7 @@ class PersonalityCache(CoherentCache[Key, PersonalityConfig]):
     """
 
     def forget_on_commit(self, keys: Collection[Key], *, using: str = DEFAULT_DB_ALIAS) -> None:
-        """Drop the lists of names of their owners from Redis too."""
+        """After the commit, catch up with the change log; drop copies of `keys` and their owners' lists from Redis."""
         super().forget_on_commit(keys, using=using)
         after_commit(owned_names_in_redis.delete, owners_of(keys), using=using)
 

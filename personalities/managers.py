@@ -159,7 +159,7 @@ class PersonalityManager(_FromQuerySet["Personality"]):
         return self._look_up(name, owner)
 
     def _look_up(self, name: str, owner: "Owner") -> Answer[PersonalityConfig]:
-        """The answer where `config_from_memory` has none, whatever else is known: an absence, another copy, the row."""
+        """The answer where `config_from_memory` has none: nobody has the name, or somebody has to be asked."""
         return self.lookup_many([name], owner).get(name, INVALID_NAME)
 
     def lookup_many(self, names: Collection[str], owner: "Owner" = None) -> dict[str, Answer[PersonalityConfig]]:

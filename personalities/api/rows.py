@@ -63,7 +63,10 @@ def visible(request: Request, name: str, **filters: object) -> Personality:
 
 
 def editable(request: Request, name: str) -> Personality:
-    """Like `visible`, for a caller who may write it. Raises GlobalIsForStaff besides if they may only read it."""
+    """The personality of that name, for a caller who may write it.
+
+    Raises PersonalityNotFound, or GlobalIsForStaff if they may only read it.
+    """
     return _if_editable(request, visible(request, name))
 
 
