@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import cast
 
 import msgspec
+from django.conf import settings
 
 from chat import catalogue
 from chat.backends import Backend, Payload
@@ -16,7 +17,7 @@ from chat.exchange import Exchange
 from chat.formats import AnswerFormat, ChatFormat
 from chat.metrics import counts
 from chat.recording import RecordingBackend
-from chat.request_messages import without_greeting
+from chat.request_messages import instructions_of, without_greeting, without_instructions
 from chat.requests import ChatRequest, read
 from chat.streaming import stream
 from chat.threads import in_thread
@@ -24,7 +25,7 @@ from conversations.turns import IDEMPOTENCY_KEY, IDEMPOTENCY_KEY_RULE
 from personalities.config import PersonalityConfig
 from personalities.lint import models_on_offer
 from personalities.prompt import CommonPrefix, Wishes, common_prefix, with_part_for_user
-from personalities.prompt.opening import greets_in_prompt
+from personalities.prompt.opening import IN_PROMPT, greets_in_prompt
 from preferences.cache import wishes as wishes_cache
 from preferences.models import NO_WISHES, Preferences
 
@@ -111,14 +112,18 @@ async def _wishes(caller: Caller) -> Wishes:
 def _payload(
     prompt: str, config: PersonalityConfig, wishes: Wishes, request: ChatRequest, turn: Turn | None, instructions: str
 ) -> Payload:
-    """Our prompt always comes first; the caller's system messages stay where they are among the others.
+    """Our prompt always comes first; the caller's system messages stay where they are among the others, or follow in
+    the same message for models that know but one.
 
     Parameters of the request take precedence over those of the personality.
     """
     messages = turn.messages if turn else msgspec.to_builtins(request.messages)
     greeting, messages = without_greeting(messages) if greets_in_prompt() else ("", messages)
-    texts = filter(None, (with_part_for_user(prompt, config, wishes, greeting), instructions))
-    system = [{"role": "system", "content": text} for text in texts]
+    texts = [with_part_for_user(prompt, config, wishes, greeting), instructions]
+    if settings.LLM_INSTRUCTIONS == IN_PROMPT:
+        texts = ["\n\n".join(filter(None, (*texts, instructions_of(messages))))]
+        messages = without_instructions(messages)
+    system = [{"role": "system", "content": text} for text in filter(None, texts)]
     return cast(Payload, {**_generation(config), **request.passed_on(), "messages": [*system, *messages]})
 
 

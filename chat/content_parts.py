@@ -181,6 +181,8 @@ def _not_passed_on(kind: str, where: str) -> ApiError:
     known = ", ".join(allowed_kinds())
     what = f"parts of the type {kind!r:.40} are not passed on to the language model, only {known}."
     hint = "Leave it out, or have the operator add its type to LLM_CONTENT_PARTS."
+    if kind not in KINDS:
+        hint = f"Leave it out: LLM_CONTENT_PARTS allows no others than {', '.join(KINDS)}."
     return bad_request(f"{where}: {what} {hint}", f"{where}.type")
 
 

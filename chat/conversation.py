@@ -17,7 +17,14 @@ from chat.backends import JsonObject, Message
 from chat.callers import Caller
 from chat.errors import ApiError, bad_request
 from chat.history import awaited_results, to_message, window, with_results
-from chat.request_messages import check_known, check_results, split_messages, text_of, without_instructions
+from chat.request_messages import (
+    check_known,
+    check_results,
+    split_messages,
+    text_of,
+    with_reasoning,
+    without_instructions,
+)
 from chat.requests import ChatRequest
 from conversations import pinning, turns
 from conversations.models import Conversation, Prompt, Role
@@ -41,6 +48,7 @@ class Turn(NamedTuple):
 
     `earlier_answer` is the answer that was stored when the same turn was sent before under its idempotency key.
     `answer_id` is the id of the message that the answer will be, or is: the same each time under the same key.
+    `after` is the id of the message that called tools, if the new ones begin with results: they must follow it.
     """
 
     conversation: Conversation
@@ -51,6 +59,7 @@ class Turn(NamedTuple):
     idempotency_key: str
     earlier_answer: Draft | None
     answer_id: UUID
+    after: UUID | None = None
 
 
 def begin_turn(caller: Caller, request: ChatRequest, idempotency_key: str) -> Turn:
@@ -72,9 +81,11 @@ def begin_turn(caller: Caller, request: ChatRequest, idempotency_key: str) -> Tu
     if earlier is None:
         check_known(split.known, history)
         check_results(split.new, awaited_results(history))
-    messages = with_results([*split.instructions, *map(to_message, history), *split.new])
+    said = with_reasoning(list(map(to_message, history)), split.known)
+    messages = with_results([*split.instructions, *said, *split.new])
     answer_id = uuid5(conversation.pk, idempotency_key) if idempotency_key else uuid4()
-    return Turn(conversation, config, prompt, messages, drafts, idempotency_key, earlier, answer_id)
+    after = history[-1].id if history and drafts[0].role == Role.TOOL else None
+    return Turn(conversation, config, prompt, messages, drafts, idempotency_key, earlier, answer_id, after)
 
 
 def _prompt(conversation: Conversation, config: PersonalityConfig) -> CommonPrefix:

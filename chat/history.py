@@ -3,7 +3,7 @@
 They begin with a question, and each call of a tool is followed by its result.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate, dropwhile, takewhile
 from typing import cast
 
@@ -19,6 +19,9 @@ from conversations.redis_list import RecentMessage
 MAX_HISTORY_BYTES = MAX_JSON_BYTES  # of texts and calls, as JSON: as much as a request may bring itself
 NO_RESULT = "There is no result: the conversation went on without it."
 LEFT_OUT = "[Something was shown here that is not shown again.]"
+INSTRUCTIONS = {"system", "developer"}  # roles of messages that are passed on with a turn but not stored
+
+_arguments: Callable[[str], dict[str, msgspec.Raw]] = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def window(conversation: Conversation) -> Sequence[RecentMessage]:
@@ -59,28 +62,45 @@ def to_message(stored: RecentMessage) -> Message:
         shown = stored.parts if stored.parts and are_passed_on(stored.parts) else None
         message["content"] = shown or "\n".join(filter(None, (stored.content, LEFT_OUT)))
     if stored.tool_calls:
-        message |= {"content": message["content"] or None, "tool_calls": stored.tool_calls}
+        message |= {"content": message["content"] or None, "tool_calls": list(map(_readable, stored.tool_calls))}
     if stored.tool_call_id:
         message["tool_call_id"] = stored.tool_call_id
     return cast(Message, message)
 
 
+def _readable(call: JsonObject) -> JsonObject:
+    """The call, with arguments that every server can read: `max_tokens` may have cut them off, and some servers would
+    refuse each later turn for it.
+    """
+    function = call.get("function")
+    if not isinstance(function, dict):
+        return call
+    try:
+        _arguments(function["arguments"])
+    except (KeyError, TypeError, msgspec.DecodeError, RecursionError):
+        return {**call, "function": {**function, "arguments": "{}"}}
+    return call
+
+
 def with_results(messages: Iterable[Message]) -> list[Message]:
-    """The same messages, in which each call has its result: one left without, because its caller gave up or the user
-    went on, gets a result that says so. Results of no call are left out.
+    """The same messages, in which each call is followed by its result: one left without, because its caller gave up or
+    the user went on, gets a result that says so. Results of no call are left out; instructions between results come
+    after them.
     """
     made: list[Message] = []
     awaited: list[str] = []
+    between: list[Message] = []
     for message in messages:
         if message["role"] == Role.TOOL:
             if (id := called_by(message)) in awaited:
                 awaited.remove(id)
                 made.append(message)
-            continue
-        made += map(_no_result, awaited)
-        made.append(message)
-        awaited = ids_of_calls(message)
-    return made
+        elif awaited and message["role"] in INSTRUCTIONS:
+            between.append(message)
+        else:
+            made += [*map(_no_result, awaited), *between, message]
+            awaited, between = ids_of_calls(message), []
+    return [*made, *map(_no_result, awaited if between else ()), *between]
 
 
 def awaited_results(messages: Sequence[RecentMessage]) -> list[str]:

@@ -1,18 +1,21 @@
 """The messages of a request: read in the forms in which clients send them, and passed on as far as OpenAI knows them.
 
 Clients send an answer back just as they received it, and add fields that no model reads: reasoning, annotations, marks
-of their own. Such fields are left out of messages and of their parts.
+of their own. Such fields are left out of messages and of their parts. An operator may make an exception for models such
+as DeepSeek's, which want their reasoning back beside their calls of tools.
 """
 
 from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
+from django.conf import settings
 
 from chat import content_parts
 from chat.content_parts import ChatPart, Content, Unset, Word
 
 MAY_BE_EMPTY = ("assistant", "tool", "function")  # roles: a tool may have returned nothing
+REASONING = "reasoning_content"  # passed on if it is one of LLM_EXTRA_PARAMETERS
 INSTEAD_OF_CONTENT = {"tool_calls", "function_call", "refusal", "audio"}
 
 
@@ -76,6 +79,7 @@ class ChatAssistantMessage(_Message, tag="assistant"):
     audio: ChatHeardAudio | None | Unset = msgspec.UNSET
     tool_calls: list[ChatToolCall] | None | Unset = msgspec.UNSET
     function_call: ChatCalledFunction | None | Unset = msgspec.UNSET
+    reasoning_content: Any = msgspec.UNSET
 
 
 class ChatToolMessage(_Message, tag="tool"):
@@ -118,6 +122,8 @@ def _normalised(message: object, where: str) -> object:
     if not isinstance(message, dict):
         return message
     left = {name: value for name, value in message.items() if value not in (None, "", [], {}) or name == "content"}
+    if REASONING not in settings.LLM_EXTRA_PARAMETERS:
+        left.pop(REASONING, None)
     if "tool_call_id" in message:
         left["tool_call_id"] = _id(message["tool_call_id"])
     if isinstance(calls := left.get("tool_calls"), list):
@@ -165,4 +171,4 @@ def _called(function: object) -> object:
     """Arguments are JSON in a string; some clients send the JSON itself."""
     if not isinstance(function, dict) or isinstance(arguments := function.get("arguments"), str):
         return function
-    return {**function, "arguments": "" if arguments is None else msgspec.json.encode(arguments).decode()}
+    return {**function, "arguments": "{}" if arguments is None else msgspec.json.encode(arguments).decode()}

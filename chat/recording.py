@@ -17,7 +17,7 @@ from chat.stream_end import end_when_stored
 from chat.threads import in_thread
 from conversations import turns
 from conversations.models import MAX_FINISH_REASON, Conversation, Role
-from conversations.turns import Draft, InvalidContent, KeyReused
+from conversations.turns import Draft, InvalidContent, KeyReused, MovedOn
 
 Tell = Callable[[Completion], object]
 NO_CALLS = (b"null", b"[]")
@@ -185,9 +185,11 @@ def store_turn(turn: Turn, answer: Draft) -> Draft:
     other request first. Raises ApiError if the conversation is gone or the answer cannot be stored.
     """
     try:
-        turns.append(turn.conversation, [*turn.drafts, answer], turn.idempotency_key, turn.answer_id)
+        turns.append(turn.conversation, [*turn.drafts, answer], turn.idempotency_key, turn.answer_id, turn.after)
     except KeyReused:
         return _stored_meanwhile(turn)
+    except MovedOn:
+        raise _moved_on() from None
     except Conversation.DoesNotExist:
         raise not_found() from None
     except InvalidContent as error:
@@ -201,6 +203,11 @@ def _stored_meanwhile(turn: Turn) -> Draft:
     if answer is None:
         raise not_found()  # deleted since
     return answer
+
+
+def _moved_on() -> ApiError:
+    message = "The conversation has gone on since it called these tools: send the results of calls once."
+    return ApiError(HTTPStatus.CONFLICT, message, param="messages", code="conversation_moved_on")
 
 
 def _answered_otherwise() -> ApiError:

@@ -7,15 +7,14 @@ answer that made the calls. That is stored already, and is not stored again.
 
 from collections.abc import Iterable, Sequence
 from itertools import dropwhile, takewhile
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
-from chat.backends import Message
+from chat.backends import JsonObject, Message
 from chat.errors import bad_request
-from chat.history import called_by, ids_of_calls
+from chat.history import INSTRUCTIONS, called_by, ids_of_calls
+from chat.messages import REASONING
 from conversations.models import Role
 from conversations.redis_list import RecentMessage
-
-INSTRUCTIONS = {"system", "developer"}  # roles of messages that are passed on with this turn but not stored
 
 
 class SplitMessages(NamedTuple):
@@ -41,6 +40,22 @@ def split_messages(messages: Sequence[Message]) -> SplitMessages:
 def without_instructions(messages: Iterable[Message]) -> list[Message]:
     """The messages that are stored."""
     return [message for message in messages if not _is_instruction(message)]
+
+
+def instructions_of(messages: Iterable[Message]) -> str:
+    """What the other messages say, in one text."""
+    return "\n\n".join(filter(None, (text_of(message) for message in messages if _is_instruction(message))))
+
+
+def with_reasoning(stored: Sequence[Message], known: Sequence[Message]) -> list[Message]:
+    """What is stored, with the reasoning that was sent along with the last messages of it: it is not stored."""
+    later = len(stored) - len(known)
+    sent: list[JsonObject] = [{}] * later + [_reasoning(message) for message in known[max(0, -later) :]]
+    return [cast(Message, {**message, **more}) for message, more in zip(stored, sent, strict=True)]
+
+
+def _reasoning(message: Message) -> JsonObject:
+    return {name: value for name, value in message.items() if name == REASONING}
 
 
 def without_greeting(messages: Sequence[Message]) -> tuple[str, list[Message]]:

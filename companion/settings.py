@@ -203,6 +203,7 @@ LLM_EXTRA_PARAMETERS = checked_parameters(names_by_commas(env.text("LLM_EXTRA_PA
 LLM_MAX_TOKENS_PARAMETER = env.choice("LLM_MAX_TOKENS_PARAMETER", "", "max_tokens", "max_completion_tokens")
 RESPONSES_REMEMBERED_MIB = env.int("RESPONSES_REMEMBERED_MIB", 16, check=validate.Range(0, 10**6))  # of a user
 LLM_GREETING = env.choice("LLM_GREETING", "message", "prompt")
+LLM_INSTRUCTIONS = env.choice("LLM_INSTRUCTIONS", "messages", "prompt")
 LLM_CONNECT_SECONDS = env.float("LLM_CONNECT_SECONDS", 5.0, check=validate.Range(0.01, 3600))
 LLM_FIRST_BYTE_SECONDS = env.float("LLM_FIRST_BYTE_SECONDS", 30.0, check=validate.Range(0.01, 3600))
 LLM_IDLE_SECONDS = env.float("LLM_IDLE_SECONDS", 30.0, check=validate.Range(0.01, 3600))

@@ -37,6 +37,10 @@ class KeyReused(Exception):
     """The idempotency key was used for other messages."""
 
 
+class MovedOn(Exception):
+    """The conversation no longer ends with the message that these were to follow."""
+
+
 class Draft(NamedTuple):
     """A message that is not stored yet: its text and, in the form of OpenAI's messages, what else it has.
 
@@ -68,12 +72,17 @@ class Appended(NamedTuple):
 
 @transaction.atomic
 def append(
-    conversation: Conversation, drafts: Sequence[Draft], idempotency_key: str = "", last_id: UUID | None = None
+    conversation: Conversation,
+    drafts: Sequence[Draft],
+    idempotency_key: str = "",
+    last_id: UUID | None = None,
+    after: UUID | None = None,
 ) -> Appended:
     """Stores `drafts` at the end of the conversation, in this order, all of them or none; the last under `last_id`.
 
     With a key, a repeated call finds the messages of the first one and stores nothing, so it may be repeated after any
-    error. Raises KeyReused if the key was used for other messages, InvalidContent, and Conversation.DoesNotExist.
+    error. Raises KeyReused if the key was used for other messages, MovedOn if they are to come `after` a message that
+    is not the last one any more, InvalidContent, and Conversation.DoesNotExist.
     """
     for draft in drafts:
         check_draft(draft)
@@ -83,6 +92,8 @@ def append(
     if not drafts:
         return Appended([], repeated=False)
     last, now = head(conversation), timezone.now()
+    if after and (last is None or last.id != after):
+        raise MovedOn
     rows = _rows(conversation, drafts, idempotency_key, last, now)
     rows[-1].pk = last_id or rows[-1].pk
     Message.objects.bulk_create(rows)

@@ -41,7 +41,11 @@ EXCESS = re.compile(
     r"|overflow|requested|but the|is only|supports? up to|must be <=|should be \[|max(?:imum)? size",
     re.IGNORECASE,
 )
-OTHER_LIMITS = re.compile(r"rate[ _-]?limit|per (?:second|minute|hour|day)|\bTPM\b|quota|please wait", re.IGNORECASE)
+OTHER_LIMITS = re.compile(
+    r"rate[ _-]?limit|per (?:second|minute|hour|day)|\bTPM\b|quota|please wait"
+    r"|\bmax_(?:completion_|output_)?tokens\W{0,2} (?:must|should|has to|cannot|can't) be",
+    re.IGNORECASE,
+)
 
 # How servers say that a model cannot do what a request asks for, by what that is; some with a status that is no
 # caller's fault, such as OpenRouter's 404 and llama.cpp's 500.

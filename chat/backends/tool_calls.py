@@ -47,6 +47,7 @@ def merge(lists: Iterable[bytes], *, are_whole: bool = False) -> list[Call]:
     """
     merger = Merger(are_whole=are_whole)
     for pieces in lists:
+        merger.begin_list()
         for piece in _calls(pieces) or ():
             merger.add(piece)
     return [_checked(_whole(call)) for call in merger.calls if not call.keys() <= SAYS_NOTHING]
@@ -75,6 +76,7 @@ class IdAssigner:
         """The calls, or pieces of calls, as they are to be sent and stored. What cannot be read stays as it is."""
         try:
             pieces = _pieces(calls) or []
+            self._merger.begin_list()
             named = [self._piece(piece) for piece in pieces]
         except (msgspec.DecodeError, RecursionError, BrokenCalls):
             return calls
@@ -142,6 +144,11 @@ class Merger:
         self.calls: list[Call] = []
         self._are_whole = are_whole
         self._by_index: dict[int, Call] = {}
+        self._named_in_list: set[int] = set()  # calls
+
+    def begin_list(self) -> None:
+        """The pieces that follow come in another list: one list names each call once."""
+        self._named_in_list.clear()
 
     def add(self, piece: Call) -> Call:
         """Add a piece; return its call as it is now. Raises BrokenCalls."""
@@ -156,6 +163,8 @@ class Merger:
             self.calls.append(call)
         if isinstance(index := piece.get("index"), int):
             self._by_index[index] = call
+        if _name(piece):
+            self._named_in_list.add(id(call))
         _add(call, piece)
         return call
 
@@ -168,7 +177,9 @@ class Merger:
             return None
         index, last = piece.get("index"), self.calls[-1] if self.calls else None
         call = self._by_index.get(index) if isinstance(index, int) else last
-        return None if call is None or _is_another(call, piece) else call
+        if call is None or _is_another(call, piece) or (_name(piece) and id(call) in self._named_in_list):
+            return None
+        return call
 
 
 def _is_another(call: Call, piece: Call) -> bool:

@@ -15,6 +15,7 @@ from chat.backends.upstream_errors import ErrorInside
 from chat.errors import broken_answer, empty_answer
 from rest.json_bounds import short_list_decoder
 
+NO_REASON = {None, "", "null", "None"}  # a model has finished for
 LIVELY = 6  # times as long a server is waited for that sends something, though no event
 END_SECONDS = 0.2  # for the body to end after `[DONE]`
 
@@ -33,6 +34,7 @@ ABOUT_ANSWER = ("choices", "usage")
 FAILED_TYPE = re.compile(r"(?:.*\.)?(?:error|exception|failed|failure|[45][0-9]{2})", re.IGNORECASE)
 PING = re.compile(r"\W*(?:ping|pong|keep[-_ ]?alive|heart[-_ ]?beat)\W*", re.IGNORECASE)
 FAILURE = re.compile(rb"error|exception|failed|failure|[45][0-9]{2}", re.IGNORECASE)
+FIRST, NULL = msgspec.Raw(b"0"), msgspec.Raw(b"null")
 NOTHING = {b"null", b"false", b'""', b"{}", b"[]"}  # no error: some servers send the field with each event
 
 
@@ -59,7 +61,7 @@ def check_content_type(headers: Mapping[str, str], expected: str) -> None:
 
 def parse_completion(body: bytes) -> Completion:
     """A whole answer. Raises ApiError, ErrorInside, msgspec.DecodeError or RecursionError."""
-    fields = _fields(body.decode(errors="replace")) or {}
+    fields = _fields(body.decode("utf-8-sig", errors="replace")) or {}
     answer = _checked(fields)
     if not answer["choices"]:
         _check_failure(fields)
@@ -74,16 +76,17 @@ async def parse_chunks(pieces: AsyncIterator[bytes], expected: int, idle_seconds
 
     Raises ApiError, ErrorInside, msgspec.DecodeError, RecursionError or TooLarge.
     """
-    choices, patience = _Choices(expected), _Patience(pieces, idle_seconds)
+    choices, patience, numbering = _Choices(expected), _Patience(pieces, idle_seconds), _Numbering(expected)
     found = events(patience.pieces())
     while (event := await patience.next(found, is_over=choices.have_all_finished())) is not None:
         if event.data.startswith("[DONE]"):
             await _drain(found)
             break
         if chunk := _chunk(event):
+            numbering.mend(chunk["choices"])
             choices.note(chunk)
             yield chunk
-    if event is None and not choices.have_finished_as_begun():
+    if not choices.have_finished_as_begun() and (event is None or choices.others_have_finished):
         raise broken_answer("it ends before the model has finished")
     if choices.are_missing:
         raise empty_answer()
@@ -95,6 +98,7 @@ class _Choices:
     def __init__(self, expected: int) -> None:
         """If a server sends more than the `expected` ones, those count that arrive first."""
         self.are_missing = True
+        self.others_have_finished = False
         self._expected = expected
         self._begun: set[bytes] = set()
         self._finished: set[bytes] = set()
@@ -110,6 +114,8 @@ class _Choices:
                 self._begun.add(index)
             if is_finished and index in self._begun:
                 self._finished.add(index)
+            elif is_finished:
+                self.others_have_finished = True
 
     def have_all_finished(self) -> bool:
         """Whether as many have as were expected."""
@@ -118,6 +124,24 @@ class _Choices:
     def have_finished_as_begun(self) -> bool:
         """Whether at least one has, and all that have begun: some servers give fewer than were expected."""
         return bool(self._finished) and self._finished == self._begun
+
+
+class _Numbering:
+    """Some servers count the events of a stream where the index of the choice belongs."""
+
+    def __init__(self, expected: int) -> None:
+        """`expected` choices were asked for; of several nobody could tell what is counted."""
+        self._next: int | None = 0 if expected == 1 else None
+
+    def mend(self, choices: list[JsonObject]) -> None:
+        """Number the one choice of an event 0 as long as each is numbered one higher than that of the event before."""
+        if self._next is None or not choices:
+            return
+        if len(choices) > 1 or choices[0].get("index") != msgspec.Raw(b"%d" % self._next):
+            self._next = None
+            return
+        choices[0]["index"] = FIRST
+        self._next += 1
 
 
 class _Patience:
@@ -201,11 +225,14 @@ def _choice(raw: Fields) -> JsonObject:
     """The choice, with the texts in it decoded. Raises ErrorInside."""
     _check_errors(raw, ERRORS)
     choice: JsonObject = {**raw}
+    if raw.get("index") == NULL:
+        del choice["index"]
     for name in ("delta", "message"):
         if name in raw:
             choice[name] = _message(raw[name])
     if "finish_reason" in raw:
-        choice["finish_reason"] = reason = _text(raw["finish_reason"]) or None
+        reason = _text(raw["finish_reason"])
+        choice["finish_reason"] = reason = None if reason in NO_REASON else reason
         if reason and "error" in reason.lower():
             raise ErrorInside(b"null")
     return choice

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from http import HTTPStatus
+from itertools import takewhile
 from typing import NamedTuple
 from uuid import UUID
 
@@ -104,7 +105,8 @@ def _continued(message: Message, request: ResponsesRequest, idempotency_key: str
     later = Message.objects.filter(
         conversation=message.conversation_id, position__gt=message.position, role=Role.ASSISTANT
     )
-    if later.exclude(idempotency_key=idempotency_key or None).exists():
+    # In this order: meanwhile the same request, sent at the same time, may be stored.
+    if later.exists() and not (idempotency_key and later.filter(idempotency_key=idempotency_key).exists()):
         text = "Only the last response of a conversation can be continued: it has gone on since this one."
         raise bad_request(text, "previous_response_id")
     return conversation
@@ -148,20 +150,28 @@ def _names_an_answer(item: Item) -> bool:
 
 
 def _new(conversation: Conversation, items: Sequence[Item]) -> list[Item]:
-    """What follows the last item that is kept there, results that its calls wait for, and instructions, which are not
-    kept.
+    """What follows the last item that is kept there, results among the calls that wait for them, and instructions,
+    which are not kept.
 
     Clients send all that was said so far, whether it is kept or not, and some each result after its own call.
     """
     kept = recent(conversation)
     known, awaited = set(_names(kept)), set(_awaited(kept))
-    last = max((index for index, item in enumerate(items) if _name(item) in known), default=-1)
-    return [item for index, item in enumerate(items) if index > last or _is_new(item, awaited)]
+    end = max((index for index, item in enumerate(items) if _name(item) in known), default=-1) + 1
+    calls = sum(1 for _ in takewhile(_is_of_a_call, reversed(items[:end])))
+    return [
+        item
+        for index, item in enumerate(items)
+        if index >= end or _is_instruction(item) or (index >= end - calls and _is_result(item, awaited))
+    ]
 
 
-def _is_new(item: Item, awaited: Collection[str]) -> bool:
-    """Whether it is new wherever it stands."""
-    return _is_instruction(item) or (isinstance(item, ResponsesFunctionCallOutput) and item.call_id in awaited)
+def _is_of_a_call(item: Item) -> bool:
+    return isinstance(item, ResponsesFunctionCall | ResponsesFunctionCallOutput)
+
+
+def _is_result(item: Item, awaited: Collection[str]) -> bool:
+    return isinstance(item, ResponsesFunctionCallOutput) and item.call_id in awaited
 
 
 def _names(kept: Iterable[RecentMessage]) -> Iterator[str]:

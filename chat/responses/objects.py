@@ -13,7 +13,10 @@ from chat.responses.output import COMPLETED, IN_PROGRESS, INCOMPLETE
 from chat.responses.requests import ResponsesRequest
 
 # The finish reasons of a chat answer that leave it incomplete.
-INCOMPLETE_REASONS = {"length": "max_output_tokens", "content_filter": "content_filter"}
+INCOMPLETE_REASONS = {  # by finish reasons, of which other servers have names of their own
+    **dict.fromkeys(("length", "max_tokens", "MAX_TOKENS", "model_length"), "max_output_tokens"),
+    "content_filter": "content_filter",
+}
 FAILED_CODES = {HTTPStatus.TOO_MANY_REQUESTS: "rate_limit_exceeded"}  # the only codes in this object's `error`, and:
 SERVER_ERROR = "server_error"
 # The parameters of a request that are repeated, with their values if not sent.

@@ -184,6 +184,7 @@ class Output:
         for kind, text in ((TEXT, delta.content), (REFUSAL, delta.refusal)):
             if text:
                 yield from self._say(kind, text, likely if kind is TEXT else b"")
+        self._merger.begin_list()
         for number, call in enumerate(delta.tool_calls or ()):
             self._count(PIECE_SIZE if number else 0)
             yield from self._call(call)

@@ -41,6 +41,26 @@ def sent(model: ModelServer) -> str:
     return content
 
 
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_instructions__model_that_knows_one_system_message__in_that(
+    talk: openai.OpenAI, model: ModelServer, conversation: Conversation, settings: Any, is_kept: bool
+) -> None:
+    settings.LLM_INSTRUCTIONS = "prompt"
+    parts = [{"type": "text", "text": "Be kind."}]
+    given = [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "Hi."},
+        {"role": "developer", "content": parts},
+    ]
+    answered(talk, conversation if is_kept else None, messages=given)
+    assert [message["role"] for message in model.requests[-1][1]["messages"]] == ["system", "user"]
+    assert sent(model) == f"{elara().text}\n\nBe brief.\n\nBe kind."
+    more: Any = {"metadata": {"conversation": str(conversation.pk)}} if is_kept else {}
+    talk.responses.create(model="elara", input="Hi.", instructions="Be bold.", **more)
+    assert [message["role"] for message in model.requests[-1][1]["messages"]].count("system") == 1
+    assert sent(model) == f"{elara().text}\n\nBe bold."
+
+
 def elara() -> CommonPrefix:
     return common_prefix(Personality.objects.get_config("elara"))
 

@@ -147,6 +147,9 @@ NO_OVERFLOWS = [
     "You exceeded your current quota; the token limit of your plan is reached",
     "max_tokens is too large: 100000. This model supports at most 16384 completion tokens",
     "max_tokens must be less than or equal to 4096",
+    "`max_tokens` must be less than or equal to `8192`, the maximum value for `max_tokens` is less than the"
+    " `context_window` for this model",
+    "'max_tokens' must be less than 4096 tokens",
     "temperature: Input should be less than or equal to 2",
     "messages.0.content.1.image.source: image exceeds 5 MB maximum: 6000000 bytes > 5242880 bytes",
     "Image input too large",

@@ -10,6 +10,7 @@ import pytest
 from chat import exchange
 from chat.application import Chat
 from chat.tests import raw_client
+from chat.tests.bodies import CALL, RESULT
 from chat.tests.conftest import served, upstream
 from chat.tests.model_server import ModelServer
 from chat.tests.test_disconnects import LONG_DEADLINES
@@ -96,6 +97,15 @@ def test_request__answer_that_a_model_gave__sent_back(url: str, key: str, model:
     given = {"role": "assistant", "content": "", **more}
     ask(url, key, {"model": "elara", "messages": [*MESSAGES, given, *MESSAGES]}).raise_for_status()
     assert model.requests[0][1]["messages"][2] == {"role": "assistant", "content": ""}
+
+
+def test_request__reasoning_that_the_operator_lets_through__sent_back(
+    url: str, key: str, model: ModelServer, settings: Any
+) -> None:
+    settings.LLM_EXTRA_PARAMETERS = ["reasoning_content"]
+    given = {"role": "assistant", "content": None, "reasoning_content": "Hm.", "tool_calls": [CALL]}
+    ask(url, key, {"model": "elara", "messages": [*MESSAGES, given, RESULT]}).raise_for_status()
+    assert model.requests[0][1]["messages"][2:] == [given, RESULT]
 
 
 def test_request__long_history__passed_on(url: str, key: str, model: ModelServer) -> None:

@@ -199,3 +199,13 @@ def test_named__as_many_as_are_allowed__each() -> None:
 @pytest.mark.parametrize("calls", [5, None, [5], [{"function": 5}], [{"index": {}, "function": None}], [{}] * 129])
 def test_named__what_cannot_be_read__as_it_is(calls: Any) -> None:
     assert named(calls) == [calls]
+
+
+def test_merge__two_calls_in_one_list_with_neither_ids_nor_indexes_of_their_own__two() -> None:
+    pieces = [function("f", '{"a":1}', index=0, id=""), function("g", '{"b":2}', index=0, id="")]
+    assert [call["function"] for call in merged([pieces])] == [
+        {"name": "f", "arguments": '{"a":1}'},
+        {"name": "g", "arguments": '{"b":2}'},
+    ]
+    ids = [piece["id"] for piece in named(pieces)[0]]
+    assert ids == ["call_k_0", "call_k_1"]

@@ -1,6 +1,7 @@
 """Calls of tools and images in a stored conversation: kept as they are, sent as models require them, and once."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import openai
@@ -14,6 +15,7 @@ from chat.tests.model_server import ModelServer
 from conversations import turns
 from conversations.models import MAX_PARTS_BYTES, Conversation, Role
 from conversations.turns import Draft
+from tests.waiting import wait_until
 
 ASKED = Draft(Role.USER, "How late is it?")
 CALLS = [CALL, {**CALL, "id": "c2"}]
@@ -150,6 +152,57 @@ def test_turn__the_user_goes_on_without_results__the_calls_get_one_that_says_so(
     results = [(message["tool_call_id"], message["content"]) for message in sent(model) if message["role"] == "tool"]
     assert results == [("c1", "2"), ("c2", NO_RESULT)]
     assert sent(model)[-1] == {"role": "user", "content": "Never mind."}
+
+
+def test_turn__reasoning_sent_along_with_a_call__passed_on_if_the_operator_lets_it(
+    say: Say, model: ModelServer, conversation: Conversation, settings: Any
+) -> None:
+    loop = [QUESTION, {**ECHO, "reasoning_content": "Hm."}, RESULT]
+    turns.append(conversation, [Draft(Role.USER, "Hi."), ANSWER, ASKED, CALLED])
+    say("", messages=loop)
+    assert "reasoning_content" not in json.dumps(model.requests[-1][1])
+    turns.append(conversation, [ASKED, CALLED])
+    settings.LLM_EXTRA_PARAMETERS = ["reasoning_content"]
+    say("", messages=loop)
+    assert [message.get("reasoning_content") for message in sent(model)][-3:] == [None, "Hm.", None]
+
+
+def test_turn__results_sent_twice_at_the_same_time__those_that_are_stored_first_count(
+    say: Say, model: ModelServer, conversation: Conversation
+) -> None:
+    turns.append(conversation, [ASKED, CALLED])
+    model.behaviour = model_server.answer_each_differently
+    with ThreadPoolExecutor() as pool:
+        told = [pool.submit(say, "", messages=[RESULT]) for _ in "ab"]
+        wait_until(lambda: model.counts["waiting"] == 2)
+        model.release_all()
+        errors = [each.exception() for each in told]
+    [error] = filter(None, errors)
+    assert isinstance(error, openai.ConflictError)
+    assert error.code == "conversation_moved_on"
+    assert [draft.role for draft in drafts_of(conversation)] == ["user", "assistant", "tool", "assistant"]
+
+
+def test_turn__instructions_between_results__behind_all_of_them(
+    say: Say, model: ModelServer, conversation: Conversation
+) -> None:
+    turns.append(conversation, [ASKED, Draft(Role.ASSISTANT, "", CALLS)])
+    brief, other = {"role": "system", "content": "Be brief."}, {**RESULT, "tool_call_id": "c2", "content": "3"}
+    say("", messages=[RESULT, brief, other])
+    assert sent(model)[2:] == [RESULT, other, brief]
+
+
+@pytest.mark.parametrize("arguments", ['{"city": "Par', "", "[1]", "Paris"])
+def test_turn__arguments_that_nobody_can_read__kept_as_they_came_and_sent_as_none(
+    say: Say, model: ModelServer, conversation: Conversation, arguments: str
+) -> None:
+    """As `max_tokens` cuts them off: some servers refuse a talk with such a call for ever."""
+    call = {**CALL, "function": {"name": "now", "arguments": arguments}}
+    turns.append(conversation, [ASKED, Draft(Role.ASSISTANT, "", [call])])
+    say("Never mind.")
+    [called] = sent(model)[1]["tool_calls"]
+    assert called == {**CALL, "function": {"name": "now", "arguments": "{}"}}
+    assert drafts_of(conversation)[1].tool_calls == [call]
 
 
 def test_turn__result_of_no_call_in_the_history__left_out(

@@ -135,6 +135,10 @@ def test_answer__an_error_in_it__not_an_answer(answer: dict[str, Any]) -> None:
         assert (error.status, error.code) == (502, "upstream_failed")
 
 
+def test_answer__a_byte_order_mark_before_it__read() -> None:
+    assert builtin(parse_completion(b"\xef\xbb\xbf" + json.dumps(SAID).encode())) == SAID
+
+
 @pytest.mark.parametrize("nothing", [None, False, "", {}, []])
 def test_answer__an_error_that_says_nothing__none(nothing: object) -> None:
     assert stream({**SAID, "error": nothing}) == [{**SAID, "error": nothing}]
@@ -225,6 +229,40 @@ def test_chunks__one_of_several_choices_has_not_finished__broken(expected: int) 
     with pytest.raises(ApiError, match="broken"):
         read_chunks(pieces_of(*wire), expected)
     assert len(read_chunks(pieces_of(*wire, INDEXED % (0, b'"stop"')), expected)) == 4
+
+
+def test_chunks__events_are_counted_where_the_index_belongs__one_choice() -> None:
+    wire = [INDEXED % (number, b"null") for number in range(3)]
+    chunks = read_chunks(pieces_of(*wire, INDEXED % (3, b'"stop"')))
+    assert [bytes(chunk["choices"][0]["index"]) for chunk in chunks] == [b"0"] * 4
+    several = read_chunks(pieces_of(wire[0], wire[1], INDEXED % (0, b'"stop"'), INDEXED % (1, b'"stop"')), expected=2)
+    assert [bytes(chunk["choices"][0]["index"]) for chunk in several] == [b"0", b"1", b"0", b"1"]
+
+
+def test_chunks__an_index_that_is_null__none() -> None:
+    without = b'data: {"choices": [{"index": null, "delta": {"content": "x"}}]}\n\n'
+    chunks = read_chunks(pieces_of(without, INDEXED % (0, b'"stop"')))
+    assert "index" not in chunks[0]["choices"][0]
+    assert len(chunks) == 2
+
+
+def test_chunks__another_choice_finishes_than_has_begun__broken_even_if_done() -> None:
+    wire = [INDEXED % (0, b"null"), INDEXED % (0, b"null"), INDEXED % (7, b'"stop"'), b"data: [DONE]\n\n"]
+    with pytest.raises(ApiError, match="broken"):
+        read_chunks(pieces_of(*wire))
+
+
+@pytest.mark.parametrize("reason", [b'"null"', b'"None"', b'""'])
+def test_chunks__a_reason_that_is_none__goes_on(reason: bytes) -> None:
+    async def goes_on() -> AsyncIterator[bytes]:
+        yield CHUNK % reason
+        await asyncio.sleep(0.05)
+        yield CHUNK % b'"stop"'
+
+    assert [chunk["choices"][0]["finish_reason"] for chunk in read_chunks(goes_on(), idle_seconds=0.01)] == [
+        None,
+        "stop",
+    ]
 
 
 @pytest.mark.parametrize(("first", "other"), [(0, 1), (1, 0)])

@@ -13,7 +13,7 @@ from personalities.prompt import Prompt, Wishes, assemble
 # Authors know these from other programs. No other placeholder is filled in, and none at all outside a greeting.
 PLACEHOLDER = re.compile(r"\{\{ ?(?:(user)|char) ?\}\}|<(?:(user)|char|bot)>", re.ASCII | re.IGNORECASE)
 NAMELESS = "you"  # where the user has not said what to call them: Hello, you!
-IN_PROMPT = "prompt"  # a value of LLM_GREETING
+IN_PROMPT = "prompt"  # a value of LLM_GREETING and of LLM_INSTRUCTIONS
 
 
 def greeting_for(config: PersonalityConfig, wishes: Wishes) -> str:

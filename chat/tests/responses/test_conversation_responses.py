@@ -220,6 +220,32 @@ def test_response__sent_again_with_its_key__the_same_response(
     assert (len(model.requests), len(kept(conversation))) == (2, 4)
 
 
+def test_response__sent_again_with_its_key_once_the_talk_has_gone_on__the_same_response(say: Say) -> None:
+    zeroth = say("Zero.")
+    first = say("One.", key="turn-1", previous_response_id=zeroth.id)
+    say("Two.", previous_response_id=first.id)
+    assert say("One.", key="turn-1", previous_response_id=zeroth.id).id == first.id
+
+
+def test_response__a_call_with_the_id_of_an_earlier_one__its_own_result_counts(
+    say: Say, model: ModelServer, conversation: Conversation
+) -> None:
+    """Some servers number the calls of each answer from 0."""
+    call = answering({"content": None, "tool_calls": [CALL | {"id": "call_0"}]}, "tool_calls")
+    model.behaviour = model_server.in_sequence(
+        call, answering({"content": "Three."}), call, answering({"content": "4."})
+    )
+    given: list[Any] = []
+    for question, result, said in [("1 + 2?", "3", "Three."), ("2 + 2?", "4", "4.")]:
+        given.append({"role": "user", "content": question})
+        given += say(given, tools=[TOOL]).output
+        given.append({"type": "function_call_output", "call_id": "call_0", "output": result})
+        answer = say(given, tools=[TOOL])
+        assert answer.output_text == said
+        given += answer.output
+    assert [text for role, text in kept(conversation) if role == "tool"] == ["3", "4"]
+
+
 def test_response__an_earlier_response__cannot_be_continued(say: Say) -> None:
     first = say("One.")
     say("Two.", previous_response_id=first.id)

@@ -142,7 +142,14 @@ def test_events__a_refusal_after_text__a_part_of_its_own() -> None:
     assert (text["text"], refusal) == ("Well, ", {"type": "refusal", "refusal": "no."})
 
 
-@pytest.mark.parametrize(("finish", "reason"), [("length", "max_output_tokens"), ("content_filter", "content_filter")])
+@pytest.mark.parametrize(
+    ("finish", "reason"),
+    [
+        ("length", "max_output_tokens"),
+        ("MAX_TOKENS", "max_output_tokens"),
+        ("content_filter", "content_filter"),
+    ],
+)
 def test_events__cut_short__incomplete(finish: str, reason: str) -> None:
     found = told(chunk(content="Hel"), chunk(finish))
     assert found[-1]["type"] == "response.incomplete"
