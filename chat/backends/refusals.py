@@ -50,7 +50,7 @@ OTHER_LIMITS = re.compile(
 # How servers say that a model cannot do what a request asks for, by what that is; some with a status that is no
 # caller's fault, such as OpenRouter's 404 and llama.cpp's 500.
 FEATURES = {
-    "tools": re.compile(r"\btools?\b|tool[_ ](?:use|call|choice)|function[_ ]call|jinja", re.IGNORECASE),
+    "tools": re.compile(r"\btools?\b|tool_(?:use|call|choice)|function[_ ]call|jinja", re.IGNORECASE),
     "functions": re.compile(r"function[_ ]call", re.IGNORECASE),
     "response_format": re.compile(
         r"response[_ ]format|json[_ ]?(?:schema|mode|object)|grammar|structured", re.IGNORECASE
@@ -92,9 +92,15 @@ def refused_feature(message: str, request: Mapping[str, object]) -> str | None:
     """
     asked = [name for name in ("tools", "functions", "response_format") if request.get(name)]
     messages = request.get("messages")
-    if isinstance(messages, list) and any(isinstance(message.get("content"), list) for message in messages):
+    if isinstance(messages, list) and any(map(_shows_something, messages)):
         asked.append("messages")
     return next((name for name in asked if FEATURES[name].search(message[:MAX_SEARCHED])), None)
+
+
+def _shows_something(message: JsonObject) -> bool:
+    """Whether its content is more than text, which may come in parts too."""
+    parts = message.get("content")
+    return isinstance(parts, list) and any(part.get("type") != "text" for part in parts)
 
 
 def reports_overflow(text: str) -> bool:

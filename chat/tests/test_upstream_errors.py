@@ -90,6 +90,12 @@ def test_failed__the_model_cannot_do_what_is_asked_for__its_own_words(
     assert (unasked.status, str(unasked)) == (502, f"The language model failed ({status}).")
 
 
+def test_failed__the_model_s_file_and_text_in_parts__not_the_callers_fault() -> None:
+    said = [{"role": "user", "content": [{"type": "text", "text": "Hi."}]}]
+    body = json.dumps({"error": {"message": "cannot open the model's file"}}).encode()
+    assert error_for_status(500, {}, body, request={"messages": said}).status == 502
+
+
 @pytest.mark.parametrize("status", [401, 403, 429, 502, 503])
 def test_failed__tools_are_named_with_another_status__not_the_callers_fault(status: int) -> None:
     body = json.dumps({"error": {"message": "tools are not supported"}}).encode()
