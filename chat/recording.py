@@ -65,7 +65,7 @@ class Recorder:
         self._texts: list[tuple[str, list[str]]] = []  # its field, and pieces of it in a row
         self._calls: list[bytes] = []
         self._legacy_calls: list[bytes] = []  # some servers send both
-        self._ids, self._legacy_ids = (tool_calls.IdAssigner(key, are_whole=self._are_whole) for _ in range(2))
+        self._ids, self._legacy_ids = (tool_calls.CallNormalizer(key, are_whole=self._are_whole) for _ in range(2))
         self._call_bytes = 0
         self._reason = ""
 
@@ -100,10 +100,10 @@ class Recorder:
                 self._add_text(name, text)
         told: JsonObject = {}
         if "tool_calls" in message and (calls := self._bounded(message["tool_calls"])) not in NO_CALLS:
-            self._calls.append(self._ids.assigned(calls))
+            self._calls.append(self._ids.normalized(calls))
             told = {"tool_calls": msgspec.Raw(self._calls[-1])}
         if "function_call" in message and (call := self._bounded(message["function_call"])).startswith(b"{"):
-            self._legacy_calls.append(self._legacy_ids.assigned(tool_calls.from_legacy(call)))
+            self._legacy_calls.append(self._legacy_ids.normalized(tool_calls.from_legacy(call)))
             told = told if self._calls else {"tool_calls": msgspec.Raw(self._legacy_calls[-1])}
         return told
 

@@ -13,8 +13,9 @@ MAX_CALLS = 128  # of one answer
 MAX_BYTES = 4 * 1024 * 1024  # of all its pieces: each costs a hundred bytes besides its few characters
 MAX_NAME = MAX_WORD  # as long as one that a request may bring back
 # Texts that come in pieces. Any other text is whole, and some servers repeat it with each piece.
-IN_PIECES = {"arguments", "input"}
-NAME = "name"
+IN_PIECES_OF = {"function": "arguments", "custom": "input"}
+IN_PIECES = set(IN_PIECES_OF.values())
+NAME, NULL = "name", msgspec.Raw(b"null")
 
 FUNCTIONS = ("function", "custom")  # what a call may call
 SAYS_NOTHING = {"type"}  # of a piece that has nothing else
@@ -23,13 +24,6 @@ Call = dict[str, Any]
 Piece = dict[str, msgspec.Raw]
 _calls = msgspec.json.Decoder(list[Call] | None).decode
 _pieces = short_list_decoder(Piece, MAX_CALLS)
-
-
-class _Named(msgspec.Struct):
-    name: object = None
-
-
-_function = msgspec.json.Decoder(_Named).decode
 
 
 class BrokenCalls(ValueError):
@@ -58,53 +52,66 @@ def from_legacy(function_call: bytes) -> bytes:
     return b'[{"index":0,"function":' + function_call + b"}]"
 
 
-class IdAssigner:
-    """Gives an id to each call that has none when its function is named, so that its result can be sent.
+class CallNormalizer:
+    """Puts calls, or pieces of calls, so that whoever adds them up by their index, as OpenAI's clients do, has what
+    `merge` makes of them.
 
-    Ids derive from `key`: the same answer always has the same. An id that comes later is left out; so are an id and a
-    name repeated with each piece, because some clients concatenate them.
+    A piece gets the place of its call as its index, and arguments are text. A call that has no id when its function is
+    named gets one, so that its result can be sent; ids derive from `key`: the same answer always has the same. An id
+    that comes later is left out; so are an id and a name repeated with each piece, because some clients concatenate
+    them.
     """
 
     def __init__(self, key: str, *, are_whole: bool = False) -> None:
-        """There is no call yet."""
-        self._key, self._merger = key, Merger(are_whole=are_whole)
+        """There is no call yet. Calls that `are_whole` have no index."""
+        self._key, self._are_whole, self._merger = key, are_whole, Merger(are_whole=are_whole)
+        self._places: dict[int, int] = {}  # of calls
         self._own: set[int] = set()  # calls to which an id was given here
         self._with_id: set[int] = set()
         self._with_name: set[int] = set()
 
-    def assigned(self, calls: bytes) -> bytes:
+    def normalized(self, calls: bytes) -> bytes:
         """The calls, or pieces of calls, as they are to be sent and stored. What cannot be read stays as it is."""
         try:
             pieces = _pieces(calls) or []
             self._merger.begin_list()
-            named = [self._piece(piece) for piece in pieces]
+            made = [self._piece(piece) for piece in pieces]
         except (msgspec.DecodeError, RecursionError, BrokenCalls):
             return calls
-        return calls if all(map(is_, pieces, named)) else msgspec.json.encode(named)
+        return calls if all(map(is_, pieces, made)) else msgspec.json.encode(made)
 
     def _piece(self, piece: Piece) -> Piece:
-        head = _head(piece)
-        call = self._merger.add(head)
-        piece = self._without_repeated(piece, head, call)
-        if id(call) in self._own:
-            return _without_id(piece)
+        called = {kind: msgspec.json.decode(piece[kind], type=Piece) for kind in FUNCTIONS if _is_object(piece, kind)}
+        head = {name: msgspec.json.decode(piece[name]) for name in ("index", "id") if name in piece}
+        call = self._merger.add(head | {kind: _named(function) for kind, function in called.items()})
+        changed = self._changed_id(piece, call, is_named=bool(called))
+        for kind, function in called.items():
+            told = _with_text(self._without_repeated_name(function, call), IN_PIECES_OF[kind])
+            if told is not function:
+                changed[kind] = msgspec.Raw(msgspec.json.encode(told))
+        place = msgspec.Raw(b"%d" % self._places.setdefault(id(call), len(self._places)))
+        if not self._are_whole and piece.get("index") != place:
+            changed["index"] = place
+        return {name: value for name, value in (piece | changed).items() if value is not None} if changed else piece
+
+    def _changed_id(self, piece: Piece, call: Call, *, is_named: bool) -> dict[str, msgspec.Raw | None]:
+        """The id if it is to be told otherwise; None: not at all."""
+        if "id" in piece and (id(call) in self._own or id(call) in self._with_id):
+            return {"id": None}
         if call.get("id"):
             self._with_id.add(id(call))
-        if call.get("id") or not _names_function(piece):
-            return piece
-        self._own.add(id(call))
-        return {**piece, "id": msgspec.Raw(msgspec.json.encode(own_id(self._key, len(self._own) - 1)))}
+        elif is_named and id(call) not in self._own:
+            self._own.add(id(call))
+            return {"id": msgspec.Raw(msgspec.json.encode(own_id(self._key, len(self._own) - 1)))}
+        return {}
 
-    def _without_repeated(self, piece: Piece, head: Call, call: Call) -> Piece:
-        """Without an index, an id may be all that says which call this is a piece of."""
-        name, is_known = _name(head), isinstance(head.get("index"), int)
-        if is_known and id(call) in self._with_id:
-            piece = _without_id(piece)
-        if is_known and id(call) in self._with_name and name == _name(call):
-            piece = _without_name(piece)
+    def _without_repeated_name(self, function: Piece, call: Call) -> Piece:
+        name = _named(function).get(NAME)
+        if name and id(call) in self._with_name and name == _name(call):
+            return {key: value for key, value in function.items() if key != NAME}
         if name:
             self._with_name.add(id(call))
-        return piece
+        return function
 
 
 def own_id(key: str, number: int) -> str:
@@ -112,28 +119,24 @@ def own_id(key: str, number: int) -> str:
     return f"call_{key}_{number}"
 
 
-def _head(piece: Piece) -> Call:
-    """The fields that say which call it is a piece of."""
-    head = {name: msgspec.json.decode(piece[name]) for name in ("index", "id") if name in piece}
-    return head | {name: {"name": _function(piece[name]).name} for name in FUNCTIONS if _is_object(piece, name)}
+def _named(function: Piece) -> Call:
+    return {NAME: msgspec.json.decode(function[NAME])} if NAME in function else {}
 
 
-def _without_id(piece: Piece) -> Piece:
-    return {name: value for name, value in piece.items() if name != "id"} if "id" in piece else piece
-
-
-def _without_name(piece: Piece) -> Piece:
-    called = {name: msgspec.json.decode(piece[name], type=Piece) for name in FUNCTIONS if _is_object(piece, name)}
-    left = {name: {key: value for key, value in function.items() if key != NAME} for name, function in called.items()}
-    return piece | {name: msgspec.Raw(msgspec.json.encode(function)) for name, function in left.items()}
-
-
-def _names_function(piece: Piece) -> bool:
-    return any(_is_object(piece, name) for name in FUNCTIONS)
+def _with_text(function: Piece, field: str) -> Piece:
+    """Arguments as text; a function that is named has some from the beginning on, though they be empty."""
+    given = function.get(field, NULL)
+    if _begins(given, b'"') or (given == NULL and NAME not in function):
+        return function
+    return function | {field: msgspec.Raw(msgspec.json.encode(_text(msgspec.json.decode(given))))}
 
 
 def _is_object(piece: Piece, name: str) -> bool:
-    return name in piece and bytes(memoryview(piece[name])[:1]) == b"{"
+    return name in piece and _begins(piece[name], b"{")
+
+
+def _begins(raw: msgspec.Raw, byte: bytes) -> bool:
+    return bytes(memoryview(raw)[:1]) == byte
 
 
 class Merger:
@@ -225,14 +228,21 @@ def _longer_name(given: object, piece: str) -> str:
 def _checked(call: Call) -> Call:
     """A call of nothing would fit only one of the two APIs, and no caller could answer it."""
     called = [call[name] for name in FUNCTIONS if name in call]
-    has_names = all(isinstance(each, dict) and isinstance(each.get(NAME), str) for each in called)
+    has_names = all(isinstance(each, dict) and _is_text(each.get(NAME)) for each in called)
     if not called or not has_names or not isinstance(call.get("id", ""), str | int):
         raise BrokenCalls("a call of neither a function nor a custom tool that has a name")
     return call
 
 
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
 def _whole(call: Call) -> Call:
     joined = {name: _joined(name, value) for name, value in call.items()}
+    for kind, text in IN_PIECES_OF.items():
+        if isinstance(called := joined.get(kind), dict):
+            called.setdefault(text, "")
     return {"type": "function", **joined} if "function" in joined else joined
 
 

@@ -27,6 +27,8 @@ BROKEN = {
     "a number in its place": {"id": "c1", "type": "function", "function": 5},
     "a function without a name": {"id": "c1", "type": "function", "function": {"arguments": "{}"}},
     "a name that is no text": {"id": "c1", "function": {"name": 5, "arguments": "{}"}},
+    "an empty name": {"id": "c1", "function": {"name": "", "arguments": "{}"}},
+    "a blank name": {"id": "c1", "function": {"name": " ", "arguments": "{}"}},
     "a name that is too long": {"id": "c1", "function": {"name": "f" * 513, "arguments": "{}"}},
     "neither a function nor a custom tool": {"id": "c1", "type": "mcp", "mcp": {"name": "now"}},
     "nothing that is called": {"id": "c1", "type": "function", "function": None},
@@ -108,6 +110,34 @@ def test_stream__an_id_and_a_name_in_many_pieces__kept_as_clients_join_them(
     assert "".join(call.id or "" for call in calls) == "x"
     assert "".join(call.function.name or "" for call in calls if call.function) == name
     assert kept(conversation) == turn("", [called(name, '{"a":1}')])
+
+
+SHAPES = {
+    "an index of 0 each, as Ollama": [called("f", '{"a":1}', "c1", index=0), called("g", "{}", "c2", index=0)],
+    "no index": [called("f", '{"a":1}', "c1"), called("g", "{}", "c2")],
+    "arguments as objects": [called("f", {"a": 1}, "c1", index=0), called("g", {}, "c2", index=1)],
+    "no arguments": [called("f", '{"a":1}', "c1", index=0), {"index": 1, "id": "c2", "function": {"name": "g"}}],
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_stream__calls_in_any_shape__the_client_has_what_is_kept_and_can_go_on(
+    talk: openai.OpenAI, model: ModelServer, conversation: Conversation, name: str
+) -> None:
+    model.behaviour = model_server.streaming(
+        *(delta(tool_calls=[each]) for each in SHAPES[name]), delta("tool_calls"), DONE
+    )
+    common: Any = {"model": "elara", "metadata": {"conversation": str(conversation.pk)}}
+    with talk.chat.completions.stream(messages=[{"role": "user", "content": "One."}], **common) as stream:
+        told = stream.get_final_completion().choices[0].message.tool_calls or []
+    said = [(call.id, call.function.name, call.function.arguments) for call in told]
+    (_, (_, _, calls)) = kept(conversation)
+    assert said == [(call["id"], *map(call["function"].get, ("name", "arguments"))) for call in calls]
+    assert [id for id, _, _ in said] == ["c1", "c2"]
+    results: Any = [{"role": "tool", "tool_call_id": call.id, "content": "1"} for call in told]
+    model.behaviour = model_server.streaming(delta("stop", content="Done."), DONE)
+    assert list(talk.chat.completions.create(messages=results, stream=True, **common))
+    assert len(kept(conversation)) == 5
 
 
 def test_responses__a_name_goes_on_after_it_was_told__an_error_and_nothing_kept(

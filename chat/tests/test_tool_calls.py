@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from chat.backends.tool_calls import MAX_CALLS, MAX_NAME, BrokenCalls, IdAssigner, TooManyCalls, from_legacy, merge
+from chat.backends.tool_calls import MAX_CALLS, MAX_NAME, BrokenCalls, CallNormalizer, TooManyCalls, from_legacy, merge
 
 
 def function(name: str | None = None, arguments: object = None, **more: object) -> dict[str, Any]:
@@ -163,13 +163,40 @@ def test_merge__as_many_as_are_allowed__and_not_one_more() -> None:
 
 
 def named(*lists: Any) -> list[Any]:
-    ids = IdAssigner("k")
-    return [json.loads(ids.assigned(json.dumps(pieces).encode())) for pieces in lists]
+    ids = CallNormalizer("k")
+    return [json.loads(ids.normalized(json.dumps(pieces).encode())) for pieces in lists]
 
 
-@pytest.mark.parametrize("lists", [BY_INDEX, INTERLEAVED, WHOLE, PIECES_WITHOUT_INDEX])
-def test_named__with_ids__as_they_are(lists: list[Any]) -> None:
+@pytest.mark.parametrize("lists", [BY_INDEX, INTERLEAVED])
+def test_named__with_ids_and_indexes__as_they_are(lists: list[Any]) -> None:
     assert named(*lists) == lists
+
+
+def added_up(lists: list[Any]) -> list[Any]:
+    """The calls as a client adds them up, by their index."""
+    calls: dict[int, dict[str, Any]] = {}
+    for piece in (piece for pieces in lists for piece in pieces):
+        called = calls.setdefault(piece["index"], {"id": "", "name": "", "arguments": ""})
+        called["id"] += piece.get("id", "")
+        called["name"] += piece["function"].get("name", "")
+        called["arguments"] += piece["function"].get("arguments", "")
+    return [call(each["name"], each["arguments"], each["id"]) for _, each in sorted(calls.items())]
+
+
+OBJECTS = [[function("f", {"a": 1}, id="c1")], [function("g", None, id="c2"), function(None, {}, id="c2")]]
+ANY_SHAPE = [
+    BY_INDEX, INTERLEAVED, OTHER_ID_EACH, REPEATED, WHOLE, WHOLE_ONE_BY_ONE, ALL_WITH_INDEX_0, PIECES_WITHOUT_INDEX,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("lists", ANY_SHAPE)
+def test_named__in_any_pieces__added_up_they_are_what_is_kept(lists: list[Any]) -> None:
+    assert added_up(named(*lists)) == merged(lists) == TWO
+
+
+def test_named__arguments_as_objects_or_none__text() -> None:
+    assert added_up(named(*OBJECTS)) == [call("f", '{"a":1}', "c1"), call("g", "{}", "c2")]
+    assert named([function("f", index=0, id="c1")]) == [[function("f", "", index=0, id="c1")]]
 
 
 def test_named__without_ids__each_one_of_ours_where_it_begins() -> None:
@@ -186,17 +213,12 @@ def test_named__what_a_server_repeats__told_once(lists: list[Any]) -> None:
     assert merged([pieces]) == TWO
 
 
-def test_named__repeated_without_an_index__told_for_it_says_which_call_this_is() -> None:
-    lists = [[function("f", '{"a', id="c1")], [function("f", '": 1}', id="c1")]]
-    assert named(*lists) == lists
-
-
 def test_named__as_many_as_are_allowed__each() -> None:
     (pieces,) = named([function("f", "{}")] * MAX_CALLS)
     assert [piece["id"] for piece in pieces] == [f"call_k_{number}" for number in range(MAX_CALLS)]
 
 
-@pytest.mark.parametrize("calls", [5, None, [5], [{"function": 5}], [{"index": {}, "function": None}], [{}] * 129])
+@pytest.mark.parametrize("calls", [5, None, [5], [{"index": 0, "function": 5}], [{"index": 0, "id": {}}], [{}] * 129])
 def test_named__what_cannot_be_read__as_it_is(calls: Any) -> None:
     assert named(calls) == [calls]
 
