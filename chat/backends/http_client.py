@@ -60,9 +60,14 @@ class HttpClient:
         self._unused: deque[_Connection] = deque()  # the one used last is at the end
 
     @asynccontextmanager
-    async def post(self, content: bytes) -> "AsyncIterator[Response]":
-        """The response, of which only the head has been read. Raises Unreachable, ConnectTimeout or BrokenResponse."""
-        connection = self._take() or await self._connect()
+    async def post(self, content: bytes, *, anew: bool = False) -> "AsyncIterator[Response]":
+        """The response, of which only the head has been read; over a new connection, if it is asked for `anew`: a
+        server that has failed may close the one that it failed on without saying so.
+
+        Raises Unreachable, ConnectTimeout or BrokenResponse.
+        """
+        connection = None if anew else self._take()
+        connection = connection or await self._connect()
         response = Response(connection)
         try:
             connection.write(self._head + b"Content-Length: %d\r\n\r\n" % len(content) + content)

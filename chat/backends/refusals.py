@@ -59,6 +59,19 @@ FEATURES = {
 }
 
 
+CANNOT = re.compile(
+    r"n['o]t (?:yet |currently )?(?:support|available|enabled|allowed|implemented|accept|handle|a \w{1,20} model)"
+    r"|no support|unsupported|requires?\b|disabled|no endpoints found"
+    r"|(?:cannot|can't|unable to) (?:process|handle|accept|use|call)",
+    re.IGNORECASE,
+)
+
+# A server that is busy has limits too, of messages or tokens: what it says of them is about no request.
+BUSY = re.compile(
+    r"retry (?:later|in|after)|(?:try|come) again|overload|\bbusy\b|\bqueue|in flight|loaded model", re.IGNORECASE
+)
+
+
 class Refusal(NamedTuple):
     """One line of plain text, empty if the server does not say why, and what else OpenAI's clients look at."""
 
@@ -67,6 +80,11 @@ class Refusal(NamedTuple):
     code: str | None
     is_overflow: bool
     is_callers_fault: bool
+
+    @property
+    def is_of_a_busy_server(self) -> bool:
+        """Whether it asks to come again, so that its limit is none of the model's."""
+        return BUSY.search(self.message) is not None
 
 
 def refusal_in(said: bytes, secrets: Secrets) -> Refusal:
@@ -90,11 +108,14 @@ def refused_feature(message: str, request: Mapping[str, object]) -> str | None:
 
     `messages` stands for content that is more than text.
     """
+    message = message[:MAX_SEARCHED]
+    if not CANNOT.search(message) or BUSY.search(message):
+        return None
     asked = [name for name in ("tools", "functions", "response_format") if request.get(name)]
     messages = request.get("messages")
     if isinstance(messages, list) and any(map(_shows_something, messages)):
         asked.append("messages")
-    return next((name for name in asked if FEATURES[name].search(message[:MAX_SEARCHED])), None)
+    return next((name for name in asked if FEATURES[name].search(message)), None)
 
 
 def _shows_something(message: JsonObject) -> bool:

@@ -112,7 +112,11 @@ class UpstreamBackend:
             if response.status != HTTPStatus.OK:
                 body = await self._refusal(response)
                 raise upstream_errors.error_for_status(response.status, response.headers, body, self._secrets, payload)
-            yield response
+            try:
+                yield response
+            except upstream_errors.ErrorInside as error:
+                error.headers = response.headers
+                raise
 
     def _body(self, payload: Payload) -> JsonObject:
         """With the bound of an answer under the one name that the server knows; of two the lower one."""
@@ -127,7 +131,7 @@ class UpstreamBackend:
     async def _send(self, closing: AsyncExitStack, content: bytes, attempts: int) -> Response:
         """Retries only if the language model cannot have begun an answer, which would have to be paid for."""
         try:
-            response = await closing.enter_async_context(self._client.post(content))
+            response = await closing.enter_async_context(self._client.post(content, anew=attempts == 1))
         except (Unreachable, ConnectTimeout):
             if attempts == 1:
                 raise

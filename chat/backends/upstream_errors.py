@@ -14,7 +14,7 @@ import msgspec
 from chat.backends import JsonObject
 from chat.backends.http_client import BrokenResponse, Unreachable
 from chat.backends.masking import Secrets
-from chat.backends.refusals import CALLERS_FAULT, refusal_in, refused_feature
+from chat.backends.refusals import CALLERS_FAULT, Refusal, refusal_in, refused_feature
 from chat.backends.server_sent_events import TooLarge
 from chat.errors import ApiError, api_error, bad_request, broken_answer
 
@@ -23,13 +23,19 @@ logger = logging.getLogger(__name__)
 DID_NOT_ACCEPT = "The language model did not accept the request."
 MAX_RETRY_AFTER = 24 * 60 * 60  # seconds
 NUMBER = re.compile(r"[0-9]{1,40}(?:\.[0-9]{0,40})?")
+SPAN = re.compile(r"(?:([0-9]{1,9})h)?(?:([0-9]{1,9})m)?(?:([0-9]{1,9}(?:\.[0-9]{0,9})?)s)?(?:([0-9]{1,9})ms)?")
+SPAN_SECONDS = (3600, 60, 1, 0.001)
 NONE = Secrets()
 NOTHING_ASKED: JsonObject = {}
 ABOUT_FEATURES = {404, 405, 500, 501}  # statuses with which servers also say that a model lacks a feature
 
 
 class ErrorInside(Exception):
-    """An answer that began well, with 200, has an error in it. `said` is that error, as JSON or as text."""
+    """An answer that began well, with 200, has an error in it. `said` is that error, as JSON or as text; `headers` are
+    the answer's, by name in lower case.
+    """
+
+    headers: Mapping[str, str] = {}
 
     def __init__(self, said: bytes) -> None:
         super().__init__("The language model's answer has an error in it.")
@@ -42,7 +48,7 @@ def failures_as_api_errors(secrets: Secrets = NONE) -> Iterator[None]:
     try:
         yield
     except ErrorInside as error:
-        raise _error_inside(error.said, secrets) from None
+        raise _error_inside(error, secrets) from None
     except TimeoutError as error:
         logger.warning("The language model took too long: %s.", str(error) or type(error).__name__)
         message = "The language model took too long."
@@ -76,7 +82,7 @@ def error_for_status(
         message, code = "The language model accepts no more requests right now.", "rate_limit_exceeded"
         return ApiError(HTTPStatus(status), message, type="requests", code=code, headers=_retry_after(status, headers))
     refusal = refusal_in(body, secrets)
-    if status in CALLERS_FAULT or (status >= 500 and refusal.is_overflow):
+    if status in CALLERS_FAULT or (status >= 500 and _is_too_long(refusal, headers)):
         return bad_request(refusal.message or DID_NOT_ACCEPT, refusal.param, refusal.code)
     if status in ABOUT_FEATURES and (param := refused_feature(refusal.message, request)):
         return bad_request(refusal.message, refusal.param or param, refusal.code)
@@ -85,20 +91,28 @@ def error_for_status(
     return api_error(told, message, "upstream_failed", _retry_after(status, headers))
 
 
-def _error_inside(said: bytes, secrets: Secrets) -> ApiError:
+def _error_inside(error: ErrorInside, secrets: Secrets) -> ApiError:
     """502, with the server's message if it is about the request; 400 if the request is too long."""
-    logger.warning("The language model's answer has an error in it: %.500r", _for_log(said, secrets))
-    refusal = refusal_in(said, secrets)
-    if not refusal.is_callers_fault:
-        return api_error(HTTPStatus.BAD_GATEWAY, "The language model failed.", "upstream_failed")
+    logger.warning("The language model's answer has an error in it: %.500r", _for_log(error.said, secrets))
+    refusal = refusal_in(error.said, secrets)
+    is_too_long = _is_too_long(refusal, error.headers)
+    if not refusal.is_callers_fault or refusal.is_overflow != is_too_long:
+        retry_after = _retry_after(HTTPStatus.OK, error.headers)
+        return api_error(HTTPStatus.BAD_GATEWAY, "The language model failed.", "upstream_failed", retry_after)
     message, param, code = refusal.message or DID_NOT_ACCEPT, refusal.param, refusal.code
-    if refusal.is_overflow:
+    if is_too_long:
         return bad_request(message, param, code)
     return ApiError(HTTPStatus.BAD_GATEWAY, message, type="api_error", param=param, code=code or "upstream_failed")
 
 
 def _for_log(said: bytes, secrets: Secrets) -> str:
     return secrets.masked(said.decode(errors="replace"))
+
+
+def _is_too_long(refusal: Refusal, headers: Mapping[str, str]) -> bool:
+    """Whether the request is, and not what a busy server has to do: that would end by itself."""
+    asks_to_wait = not headers.keys().isdisjoint(("retry-after", "retry-after-ms"))
+    return refusal.is_overflow and not asks_to_wait and not refusal.is_of_a_busy_server
 
 
 def _retry_after(status: int, headers: Mapping[str, str]) -> dict[str, str]:
@@ -116,9 +130,11 @@ def _milliseconds(text: str) -> float | None:
 
 
 def _seconds(text: str) -> float | None:
-    """A number of seconds, or a date; None for anything else, and for what is in the past."""
+    """A number of seconds, a span such as 1m30s, or a date; None for anything else, and for what is in the past."""
     if NUMBER.fullmatch(text):
         return float(text)
+    if text and (span := SPAN.fullmatch(text)):
+        return sum(float(number) * seconds for number, seconds in zip(span.groups("0"), SPAN_SECONDS, strict=True))
     try:
         date = parsedate_to_datetime(text[:64])
     except (ValueError, OverflowError):

@@ -167,6 +167,15 @@ def status(status: str, body: bytes = b"", more: str = "", kind: str = "applicat
     return behaviour
 
 
+def status_keep_alive(status: str, more: str = "") -> Behaviour:
+    """Answers with this status as if the connection stayed open, and closes it."""
+
+    async def behaviour(server: ModelServer, writer: Writer, request: dict[str, Any]) -> None:
+        await write(writer, f"HTTP/1.1 {status}\r\n{more}Content-Length: 2\r\n\r\n{{}}".encode())
+
+    return behaviour
+
+
 def streaming(*pieces: bytes, then: Behaviour | None = None) -> Behaviour:
     """Streams these bytes, then goes on as `then`, if given."""
 

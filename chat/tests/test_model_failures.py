@@ -220,6 +220,23 @@ def test_retry__before_the_first_byte__once(talk: openai.OpenAI, model: ModelSer
     assert len(model.requests) == 2
 
 
+def test_retry__closes_the_connection_on_which_it_failed__told_when_to_come_again(
+    talk: openai.OpenAI, model: ModelServer
+) -> None:
+    model.behaviour = model_server.status_keep_alive("503 Busy", "Retry-After: 4\r\n")
+    with pytest.raises(openai.InternalServerError) as raised:
+        whole(talk)
+    assert (raised.value.status_code, raised.value.response.headers["Retry-After"]) == (503, "4")
+    assert len(model.requests) == model.counts["connections"] == 2
+
+
+def test_failed_inside__told_when_to_come_again(talk: openai.OpenAI, model: ModelServer) -> None:
+    model.behaviour = model_server.status("200 OK", b'{"error": {"message": "overloaded"}}', "Retry-After: 4\r\n")
+    with pytest.raises(openai.InternalServerError) as raised:
+        whole(talk)
+    assert (raised.value.status_code, raised.value.response.headers["Retry-After"]) == (502, "4")
+
+
 @pytest.mark.parametrize(
     "behaviour", [model_server.status("500 Oops"), model_server.reset, model_server.streaming(model_server.chunk("x"))]
 )

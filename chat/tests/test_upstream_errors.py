@@ -96,6 +96,48 @@ def test_failed__the_model_s_file_and_text_in_parts__not_the_callers_fault() -> 
     assert error_for_status(500, {}, body, request={"messages": said}).status == 502
 
 
+WITH_FORMAT = TEXT_ALONE | {"response_format": {"type": "json_object"}}
+PASSING: list[tuple[str, dict[str, Any]]] = [
+    ("error parsing tool call: raw='{\"a\":' , err=unexpected end of JSON input", WITH_TOOLS),
+    ("Worker busy, tool queue full: parallel calls are not available", WITH_TOOLS),
+    ("tool parser thread died at /opt/models/hermes.py:112", WITH_TOOLS),
+    ("structured output backend unavailable", WITH_FORMAT),
+    ("[Errno 24] Too many open files: '/srv/models/shard-00003.safetensors'", WITH_IMAGE),
+    ("CUDA out of memory while encoding image, worker 3", WITH_IMAGE),
+    ("Loaded model limit reached, try again in 30 s", TEXT_ALONE),
+    ("Queue full: message count exceeds 100, retry later", TEXT_ALONE),
+    ("Server overloaded: batch token limit reached", TEXT_ALONE),
+    ("Too many tokens in flight on this replica", TEXT_ALONE),
+]
+
+
+@pytest.mark.parametrize("status", [500, 503])
+@pytest.mark.parametrize(("said", "request_"), PASSING)
+def test_failed__for_now__not_the_callers_fault(status: int, said: str, request_: dict[str, Any]) -> None:
+    body = json.dumps({"error": {"message": said}}).encode()
+    error = error_for_status(status, {"retry-after": "30"}, body, request=request_)
+    assert (error.status, error.type, error.headers) == (
+        502 if status == 500 else 503,
+        "api_error",
+        {"Retry-After": "30"},
+    )
+    assert str(error) == f"The language model failed ({status})."
+    assert error_for_status(status, {}, body, request=request_).status >= 500
+
+
+@pytest.mark.parametrize("said", [said for said, asked in PASSING if asked is TEXT_ALONE])
+def test_failed_inside__for_now__not_the_callers_fault(said: str) -> None:
+    failure = ErrorInside(json.dumps({"message": said}).encode())
+    failure.headers = {"retry-after": "30"}
+    with pytest.raises(ApiError) as raised, failures_as_api_errors():
+        raise failure
+    assert (raised.value.status, raised.value.headers) == (502, {"Retry-After": "30"})
+
+
+def test_failed__longer_than_the_context_but_asks_to_wait__not_the_callers_fault() -> None:
+    assert answered(503, b"Context size has been exceeded.", retry_after="4").status == 503
+
+
 @pytest.mark.parametrize("status", [401, 403, 429, 502, 503])
 def test_failed__tools_are_named_with_another_status__not_the_callers_fault(status: int) -> None:
     body = json.dumps({"error": {"message": "tools are not supported"}}).encode()
@@ -129,6 +171,8 @@ def test_failed__our_key_is_quoted__neither_told_nor_logged(status: int, caplog:
 MOST = str(MAX_RETRY_AFTER)
 RETRY_AFTER = [
     ("7", "7"), ("0", "0"), ("9999", "9999"), ("2.5", "3"), ("0.001", "1"), ("3.", "3"),
+    ("5s", "5"), ("500ms", "1"), ("1m30s", "90"), ("2h", "7200"), ("1.5s", "2"), ("99h", MOST), ("s", "1"),
+    ("1s5", "1"),
     ("100000", MOST), ("9" * 40, MOST), ("Fri, 31 Dec 9999 23:59:59 GMT", MOST),
     ("Sat, 01 Jan 2180 00:00:00 -0000", MOST),
     *[(text, "1") for text in ("", "soon", "-1", "-0.5", "+1", "1e3", "inf", "nan", "0x10", "1_0", "1 s", "9" * 99)],
