@@ -130,7 +130,11 @@ def _payload(
 def _prompt_header(prompt: CommonPrefix, turn: Turn | None) -> dict[str, str]:
     """Which prompt the answer is given with, or was, if it is a stored one; none if an older release stored it."""
     earlier = turn.earlier_answer if turn else None
-    sha256 = prompt.sha256 if earlier is None else earlier.prompt_sha256
+    return prompt_header(prompt.sha256 if earlier is None else earlier.prompt_sha256)
+
+
+def prompt_header(sha256: str) -> dict[str, str]:
+    """The header that tells it; none if it is empty."""
     return {PROMPT_SHA256: sha256} if sha256 else {}
 
 

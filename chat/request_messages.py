@@ -43,7 +43,10 @@ def without_instructions(messages: Iterable[Message]) -> list[Message]:
 
 
 def instructions_of(messages: Iterable[Message]) -> str:
-    """What the other messages say, in one text."""
+    """What the other messages say, in one text. Raises ApiError for what no text can say."""
+    for message in filter(_is_instruction, messages):
+        if not isinstance(content := message.get("content") or "", str) and any(map(_is_media, content)):
+            raise bad_request("messages: here instructions join the prompt, so they are text alone.", "messages")
     return "\n\n".join(filter(None, (text_of(message) for message in messages if _is_instruction(message))))
 
 
@@ -105,6 +108,10 @@ def check_results(new: Sequence[Message], awaited: Sequence[str]) -> None:
 
 def _is_instruction(message: Message) -> bool:
     return message["role"] in INSTRUCTIONS
+
+
+def _is_media(part: JsonObject) -> bool:
+    return part.get("type") != "text"
 
 
 def _is_text(message: Message) -> bool:

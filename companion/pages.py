@@ -1,11 +1,13 @@
 """Pages of no app: the home page, and errors, which are JSON for programs and one line of text for people."""
 
+import re
 import sys
 from http import HTTPStatus
 
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.urls import is_valid_path
 
 from companion.monitoring import status
 from companion.optional_apps import is_installed
@@ -34,8 +36,11 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """handler404: a page or a problem that says that there is nothing at this address."""
-    return _error(request, HTTPStatus.NOT_FOUND, "There is nothing at this address.")
+    """handler404: a page or a problem that says that there is nothing at this address, and which may be meant."""
+    path = re.sub("/+", "/", request.path)
+    meant = next((each for each in (path, f"{path.rstrip('/')}/") if each != request.path and is_valid_path(each)), "")
+    instead = f" Ask {meant:.200}" if meant else ""
+    return _error(request, HTTPStatus.NOT_FOUND, f"There is nothing at this address.{instead}")
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -64,6 +69,6 @@ def _problem(code: HTTPStatus, errors: Errors) -> HttpResponse:
 
 
 def _error(request: HttpRequest, code: HTTPStatus, detail: str, *, errors: Errors | None = None) -> HttpResponse:
-    if request.path_info.startswith("/api/"):
+    if request.path_info.lstrip("/").startswith("api/"):
         return JsonResponse(problem_body(code, detail, errors=errors), status=code, content_type=MEDIA_TYPE)
     return HttpResponse(f"{code} {code.phrase}. {detail}", status=code, content_type="text/plain; charset=utf-8")

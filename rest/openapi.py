@@ -8,7 +8,7 @@ from drf_spectacular.openapi import AutoSchema
 
 from rest.problems import MEDIA_TYPE
 
-ALWAYS = (400, 401, 404, 406, 503)
+ALWAYS = (400, 401, 404, 406, 429, 503)
 WITH_BODY = (408, 413, 415)
 BY_METHOD: dict[str, tuple[int, ...]] = {
     "get": (403,),

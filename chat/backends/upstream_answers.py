@@ -203,6 +203,8 @@ def _fields_of(event: Event) -> Fields | None:
     try:
         # Line ends between its tokens would end our own event.
         return _fields(msgspec.json.format(data, indent=-1) if "\n" in data else data)
+    except msgspec.ValidationError:  # JSON, and no object: what says nothing of the answer
+        return None
     except msgspec.DecodeError:
         if event.type == MESSAGE and event.is_ended:
             raise

@@ -60,15 +60,23 @@ def find_context(caller: Caller, request: ResponsesRequest, idempotency_key: str
     return ResponseContext(named, _new(conversation, items) if any(map(_names_an_answer, items)) else items)
 
 
-def find(caller: Caller, id: str) -> JsonObject:
-    """The response object. What the request set and what the answer cost are not kept. Raises ApiError."""
+class FoundResponse(NamedTuple):
+    """A response object, and the SHA-256 of the prompt that it was given with; empty if an older release kept it."""
+
+    value: JsonObject
+    prompt_sha256: str
+
+
+def find(caller: Caller, id: str) -> FoundResponse:
+    """The response. What the request set and what the answer cost are not kept. Raises ApiError."""
     message = _message(caller, id)
     if message is None:
         raise _not_found(id)
     conversation = message.conversation
     at = int(message.created_at.timestamp())
     begun = objects.empty(id, conversation.personality_name, at, str(message.conversation_id))
-    return objects.ended(begun, message.finish_reason, _output(message), None, at)
+    ended = objects.ended(begun, message.finish_reason, _output(message), None, at)
+    return FoundResponse(ended, message.prompt_sha256)
 
 
 def delete(caller: Caller, id: str) -> JsonObject:

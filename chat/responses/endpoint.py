@@ -9,7 +9,7 @@ from uuid import uuid4
 from chat import requests
 from chat.backends import Backend, JsonObject
 from chat.callers import Caller
-from chat.completions import FormatOf, answer, sent_key
+from chat.completions import FormatOf, answer, prompt_header, sent_key
 from chat.conversation import Turn
 from chat.errors import ApiError, bad_request
 from chat.exchange import Exchange
@@ -44,7 +44,8 @@ async def find(exchange: Exchange, caller: Caller, id: str) -> None:
     """Answers with a response that is kept. Raises ApiError and ClientDisconnected."""
     if b"stream=true" in exchange.query.split(b"&"):
         raise bad_request("What is kept is told whole: leave stream out.", "stream")
-    await exchange.answer(HTTPStatus.OK, await in_thread(lambda: conversation_responses.find(caller, id)))
+    found = await in_thread(lambda: conversation_responses.find(caller, id))
+    await exchange.answer(HTTPStatus.OK, found.value, prompt_header(found.prompt_sha256))
 
 
 async def delete(exchange: Exchange, caller: Caller, id: str) -> None:

@@ -32,19 +32,18 @@ class ResponsesRefusal(msgspec.Struct, tag="refusal"):
 
 
 class ResponsesInputImage(msgspec.Struct, tag="input_image", omit_defaults=True):
-    """An image. There are no uploaded ones (`file_id`) here."""
+    """An image. The chat API of language models knows no ids of uploaded ones."""
 
     image_url: Annotated[str, msgspec.Meta(extra_json_schema={"pattern": "^data:"})]  # the default, see `content_parts`
     detail: NonEmptyWord | None = None
 
 
 class ResponsesInputFile(msgspec.Struct, tag="input_file", omit_defaults=True):
-    """A file, or its address where the operator lets the language model's server fetch it. There are no uploaded ones
-    (`file_id`) here.
-    """
+    """A file; or, where the operator lets the language model's server fetch it, its address or its id there."""
 
     file_data: str | None = None
     filename: str | None = None
+    file_id: NonEmptyWord | None = None
     file_url: str | None = None
 
 
@@ -206,6 +205,6 @@ def _part(part: Part) -> JsonObject:
         detail = {"detail": part.detail} if part.detail else {}
         return {"type": "image_url", "image_url": {"url": part.image_url, **detail}}
     if isinstance(part, ResponsesInputFile):
-        given = {"file_data": part.file_data, "filename": part.filename, "file_url": part.file_url}
+        given = msgspec.structs.asdict(part)
         return {"type": "file", "file": {name: value for name, value in given.items() if value is not None}}
     return {"type": "text", "text": part.refusal if isinstance(part, ResponsesRefusal) else part.text}

@@ -25,8 +25,12 @@ NEUTRAL: dict[str, list[object]] = {
 IGNORED = {
     "max_tool_calls",
     "prompt_cache_options",
-    "prompt_cache_retention",
     "stream_options",
+}
+# What nothing stands for in the chat API, whatever an operator lists, and what to do instead.
+ONLY_AT_OPENAI = {
+    "background": "An answer is given while the caller waits for it: leave it out.",
+    "prompt": "Prompts that are stored at OpenAI are not known here: send `instructions`.",
 }
 LOGPROBS = "message.output_text.logprobs"  # in `include`; whatever else may be in there concerns tools of the server's
 
@@ -135,13 +139,16 @@ class ResponsesRequest(msgspec.Struct, omit_defaults=True, forbid_unknown_fields
     user: NonEmptyWord | None = None
     safety_identifier: NonEmptyWord | None = None
     prompt_cache_key: NonEmptyWord | None = None
+    prompt_cache_retention: NonEmptyWord | None = None
 
     @property
     def conversation_id(self) -> str | None:
-        """The conversation that is named, in one of three ways."""
-        if isinstance(self.conversation, ResponsesConversation):
-            return self.conversation.id
-        return self.conversation or (self.metadata or {}).get("conversation")
+        """The conversation that is named, in one of three ways. Raises ApiError if two of them are named."""
+        named = self.conversation.id if isinstance(self.conversation, ResponsesConversation) else self.conversation
+        in_metadata = (self.metadata or {}).get("conversation")
+        if named and in_metadata and named != in_metadata:
+            raise bad_request("conversation: metadata names another one: send one.", "conversation")
+        return named or in_metadata
 
     @property
     def wants_logprobs(self) -> bool:
@@ -153,6 +160,8 @@ def fields_of(body: JsonObject) -> JsonObject:
     """The body as far as it has an effect, with the type of each item. Raises ApiError for what only OpenAI has."""
     ours = {name: value for name, value in body.items() if name not in IGNORED and value not in NEUTRAL.get(name, ())}
     given = _without_neutral_options(with_effect(ours, settings.LLM_EXTRA_PARAMETERS))
+    for name in ONLY_AT_OPENAI.keys() & given.keys() - {*settings.LLM_EXTRA_PARAMETERS}:
+        raise bad_request(f"{name}: {ONLY_AT_OPENAI[name]}", name)
     items, tools = given.get("input"), given.get("tools")
     if isinstance(items, list):
         typed = [with_type(item) for item in items]

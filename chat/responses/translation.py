@@ -19,7 +19,7 @@ from chat.responses.requests import (
 # Named alike in both APIs.
 SAME = (
     *("model", "stream", "temperature", "top_p", "top_logprobs", "service_tier"),
-    *("user", "safety_identifier", "prompt_cache_key"),
+    *("user", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"),
 )
 
 

@@ -61,6 +61,17 @@ def test_instructions__model_that_knows_one_system_message__in_that(
     assert sent(model) == f"{elara().text}\n\nBe bold."
 
 
+def test_instructions__more_than_text_for_such_a_model__refused(
+    talk: openai.OpenAI, model: ModelServer, settings: Any
+) -> None:
+    settings.LLM_INSTRUCTIONS = "prompt"
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
+    given = [{"role": "system", "content": [image]}, {"role": "user", "content": "Hi."}]
+    with pytest.raises(openai.BadRequestError, match="text alone"):
+        answered(talk, None, messages=given)
+    assert model.requests == []
+
+
 def elara() -> CommonPrefix:
     return common_prefix(Personality.objects.get_config("elara"))
 

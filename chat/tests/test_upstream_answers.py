@@ -62,7 +62,7 @@ CHOICES_OF_ANOTHER_SHAPE: list[object] = [
     [{"finish_reason": 5}], [{"delta": {"content": [5]}}], [{"delta": {"content": [{"text": 5}]}}],
     [{"delta": {"refusal": 5}}],
 ]  # fmt: skip
-OTHER_SHAPES: list[object] = [[], "x", 5, *({"choices": choices} for choices in CHOICES_OF_ANOTHER_SHAPE)]
+OTHER_SHAPES = [{"choices": choices} for choices in CHOICES_OF_ANOTHER_SHAPE]
 
 
 def stream(*answers: object) -> list[Any]:
@@ -97,6 +97,12 @@ def test_answer__of_another_shape__broken(answer: object) -> None:
     for work in (lambda: parse_completion(json.dumps(answer).encode()), lambda: stream(answer)):
         error = failure(work)
         assert (error.status, error.code) == (502, "upstream_broken")
+
+
+@pytest.mark.parametrize("answer", [[], "x", 5])
+def test_answer__no_object__broken_or_no_part_of_a_stream(answer: object) -> None:
+    assert failure(lambda: parse_completion(json.dumps(answer).encode())).code == "upstream_broken"
+    assert failure(lambda: stream(answer)).code == "upstream_empty"
 
 
 @pytest.mark.parametrize("answer", [None, {}, {"choices": None}, {"choices": []}, {"usage": {}}])
@@ -159,6 +165,7 @@ def test_answer__an_error_that_says_nothing__none(nothing: object) -> None:
         (b'event: tool_result\ndata: {"tool": "search", "error": "timeout"}', []), (b"data: ping", []),
         (b'event: tool\ndata: {"name": "search", "status": "failed"}', []), (b"data: [keep-alive]", []),
         (b'event: tool\ndata: {"type": "error", "success": false}', []), (b"event: tool_error\ndata: x", []),
+        (b"data: []", []), (b"data: 1", []), (b"data: true", []), (b'data: "ok"', []),
     ],
 )  # fmt: skip
 def test_chunks__an_event_that_says_nothing__does_not_end_the_answer(event: bytes, told: list[object]) -> None:

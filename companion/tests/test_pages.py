@@ -33,6 +33,21 @@ def paths(resolver: URLResolver, start: str = "") -> list[str]:
     return found
 
 
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        ("/api//v1//personalities", "/api/v1/personalities/"),
+        ("/api/v1/personalities", "/api/v1/personalities/"),
+        ("/accounts//login/", "/accounts/login/"),
+    ],
+)
+def test_not_found__the_address_is_nearly_right__says_which_is(path: str, meant: str) -> None:
+    response = Client().post(path, "{}", content_type="application/json")
+    assert response.status_code == 404
+    assert f" Ask {meant}" in response.content.decode()
+    assert response["Content-Type"].startswith("application/problem+json" if "api" in path else "text/plain")
+
+
 @pytest.mark.django_db
 def test_routes__without_credentials__closed_but_for_a_few() -> None:
     api = [path for path in paths(get_resolver()) if not path.startswith("admin/")]

@@ -310,6 +310,21 @@ def test_response__another_conversation_is_named_too__refused(say: Say, conversa
         say("Two.", previous_response_id=response.id, conversation=str(uuid4()))
 
 
+def test_response__two_conversations_are_named__refused(say: Say, conversation: Conversation) -> None:
+    with pytest.raises(openai.BadRequestError) as raised:
+        say("One.", metadata={"conversation": "another"})
+    assert raised.value.param == "conversation"
+    assert kept(conversation) == []
+    assert say("One.", metadata={"conversation": str(conversation.pk)}).output_text == "Hello there."
+
+
+def test_response__found__with_the_hash_of_its_prompt(
+    talk: openai.OpenAI, say: Say, conversation: Conversation
+) -> None:
+    found = talk.responses.with_raw_response.retrieve(say("One.").id)
+    assert found.headers["Prompt-SHA256"] == conversation.messages.get(position=2).prompt_sha256 != ""
+
+
 def test_response__unknown_conversation__404(say: Say) -> None:
     with pytest.raises(openai.NotFoundError) as raised:
         say("One.", conversation=str(uuid4()))

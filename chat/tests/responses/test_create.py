@@ -60,6 +60,7 @@ def test_create__text__the_model_hears_her_prompt_and_the_text(talk: openai.Open
 
 def test_create__what_both_apis_name_alike__passed_on(talk: openai.OpenAI, model: ModelServer) -> None:
     given = {"user": "u", "safety_identifier": "s", "prompt_cache_key": "p", "service_tier": "flex"}
+    given |= {"prompt_cache_retention": "24h"}
     talk.responses.create(model="elara", input="Hi", extra_body=given)
     assert model.requests[0][1].items() >= given.items()
 
@@ -75,6 +76,18 @@ def test_create__a_file_by_its_address__if_the_operator_lets_it_be_fetched(
     talk.responses.create(model="elara", input=said)
     sent = model.requests[0][1]["messages"][-1]["content"]
     assert sent == [{"type": "file", "file": {"file_url": "https://files.example/a.pdf"}}]
+
+
+def test_create__a_file_by_its_id__if_the_operator_lets_it_be_fetched(
+    talk: openai.OpenAI, model: ModelServer, settings: Any
+) -> None:
+    settings.LLM_CONTENT_PARTS = ["text", "file"]
+    said: Any = [{"role": "user", "content": [{"type": "input_file", "file_id": "file-1"}]}]
+    with pytest.raises(openai.BadRequestError, match="LLM_CONTENT_PART_ADDRESSES"):
+        talk.responses.create(model="elara", input=said)
+    settings.LLM_CONTENT_PART_ADDRESSES = True
+    talk.responses.create(model="elara", input=said)
+    assert model.requests[0][1]["messages"][-1]["content"] == [{"type": "file", "file": {"file_id": "file-1"}}]
 
 
 def test_create__neutral_as_chat_takes_it__the_model_hears_nothing_of_it(
@@ -148,6 +161,7 @@ def test_create__not_supported__refused_by_name(talk: openai.OpenAI, given: dict
     with pytest.raises(openai.APIStatusError) as raised:
         talk.responses.create(**{"model": "elara", "input": "Hi", **given})
     assert (raised.value.status_code in {400, 404}, raised.value.param) == (True, param)
+    assert "LLM_EXTRA_PARAMETERS" not in raised.value.message
 
 
 @pytest.mark.parametrize("stream", [False, True])
