@@ -90,11 +90,14 @@ def _objects(body: bytes, *, is_stream: bool) -> list[Any]:
 
 
 def _calls(messages: list[Any]) -> list[Any]:
-    """The calls that these pieces make: those of one index together, and each that has none by itself."""
+    """The calls that these pieces make: those of one index together, and each that has none, or another shape, by
+    itself.
+    """
     made: list[Any] = []
     for piece in [piece for message in messages for piece in message.get("tool_calls") or []]:
-        found = next((call for call in made if call.get("index", -1) == piece.get("index")), None)
-        if found:
+        is_function = isinstance(piece.get("function"), dict)
+        found = next((call for call in made if is_function and call.get("index", -1) == piece.get("index")), None)
+        if found and isinstance(found.get("function"), dict):
             found["function"]["arguments"] += piece["function"]["arguments"]
             found["function"]["name"] += piece["function"].get("name", "")
         else:
