@@ -7,6 +7,8 @@ from functools import lru_cache
 
 KEY_PATTERN = re.compile(r"cpk_([a-z0-9]{8})_[A-Za-z0-9_-]{43}")
 PREFIX = slice(4, 12)  # where the prefix stands in a key
+LENGTH = 56  # of every key
+MAX_DIGESTS = 10_000  # remembered, of the keys that came last
 
 
 def generate() -> str:
@@ -20,7 +22,7 @@ def prefix(key: str) -> str | None:
     return match[1] if match else None
 
 
-@lru_cache(maxsize=10_000)  # a key comes with thousands of requests, and hashing it takes a sixth of a hot read
+@lru_cache(maxsize=MAX_DIGESTS)  # a key comes with thousands of requests, and hashing it takes a sixth of a hot read
 def digest(key: bytes) -> bytes:
     """SHA-256 of the whole key, 32 bytes."""
     return hashlib.sha256(key).digest()

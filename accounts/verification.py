@@ -11,7 +11,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import DEFAULT_DB_ALIAS
 
-from accounts.keys import PREFIX, digest
+from accounts.keys import LENGTH, PREFIX, digest
 from coherence.cache import CoherentCache
 from coherence.change_log import NumberedQuery, Position
 
@@ -33,8 +33,8 @@ class Key(NamedTuple):
     digest: bytes
 
     def fits(self, text: bytes) -> bool:
-        """Whether `text` is this key. Takes the same time for any wrong text."""
-        return hmac.compare_digest(self.digest, digest(text))
+        """Whether `text` is this key. Takes the same time for any wrong text of its length."""
+        return len(text) == LENGTH and hmac.compare_digest(self.digest, digest(text))
 
 
 _key_query: NumberedQuery[KeyRow] = NumberedQuery(

@@ -183,6 +183,17 @@ def test_key__right_prefix_wrong_secret__refused(user: User) -> None:
     assert status(f"Bearer {text[:-1]}{'a' if text[-1] != 'a' else 'b'}") == 401
 
 
+@committing
+def test_key__right_prefix_and_another_length__refused_without_being_remembered(user: User) -> None:
+    _, key = ApiKey.objects.issue(user)
+    ApiKey.objects.verify(key)
+    assert verification.verified_from_memory(key.encode()) == user.pk
+    before = keys.digest.cache_info().currsize
+    assert verification.verified_from_memory(f"{key}{'x' * 4000}".encode()) is None
+    assert keys.digest.cache_info().currsize == before
+    assert len(key) == keys.LENGTH
+
+
 @pytest.mark.parametrize("authorization", ["", "Basic dXJzdWxhOng=", "Token x"])
 def test_no_key__any_path_of_the_api__401(db: None, authorization: str) -> None:
     for path in ("personalities/", "personalities/elara/", "personalities/elara/id/", "archetypes/"):

@@ -59,6 +59,7 @@ FEATURES = {
 }
 
 
+# What such a message also says: a parser of tool calls that has failed names tools as well.
 CANNOT = re.compile(
     r"n['o]t (?:yet |currently )?(?:support|available|enabled|allowed|implemented|accept|handle|a \w{1,20} model)"
     r"|no support|unsupported|requires?\b|disabled|no endpoints found"

@@ -27,7 +27,7 @@ IGNORED = {
     "prompt_cache_options",
     "stream_options",
 }
-# What nothing stands for in the chat API, whatever an operator lists, and what to do instead.
+# What nothing stands for in the chat API, unless the operator passes it on, and what to do instead.
 ONLY_AT_OPENAI = {
     "background": "An answer is given while the caller waits for it: leave it out.",
     "prompt": "Prompts that are stored at OpenAI are not known here: send `instructions`.",
